@@ -1,0 +1,218 @@
+"""The one tree of refusals; every protocol maps its leaves once, at its edge.
+
+::
+
+    SoapstoneError
+    ├── Misconfigured                 the operator's: ends a command with one sentence
+    └── Refusal                       a user's: becomes an ACME problem, an EST answer, a line of the CLI
+        ├── Unproven                  who asks is not proved
+        │   ├── WrongSecret               unknown, wrong, voided or suspended: answered alike, on purpose
+        │   └── CertificateNotAccepted    a client certificate that is not ours
+        ├── Malformed                 what was sent cannot be read or is not what it claims
+        │   ├── BadRequest                the envelope or one of its members
+        │   ├── BadCsr                    the certification request
+        │   ├── BadName                   an identifier that is not in its normal form, or of no known kind
+        │   ├── TooLarge                  beyond a size limit
+        │   └── BadReason                 a revocation reason that nobody may give here
+        ├── Missing                   does not exist, or is not yours: told apart for nobody
+        │   └── NotFound
+        ├── Refused                   understood and proved, and not granted
+        │   ├── RegistrationSuspended, RegistrationClosed, RegistrationExpired
+        │   ├── CredentialSpent, CredentialExpired
+        │   ├── ProfileNotGranted, ProfileNotOffered, NameNotGranted, NameNotProved, SubjectMismatch
+        │   ├── WeakKey, KeyInUse, CaRequested
+        │   ├── TooEarly                  outside the renewal window; carries the opening date
+        │   ├── CertificateExpired, CertificateRevoked, AlreadyRevoked
+        │   ├── AccountTaken, WrongState
+        └── Busy                      ask again later; carries `retry_after_seconds`
+            ├── Throttled
+            ├── StoreUnavailable
+            └── InProgress
+
+A leaf's message is one sentence for its user: what is wrong and what to do next. It never holds a secret,
+and never says whether an account exists.
+"""
+
+from __future__ import annotations
+
+
+class SoapstoneError(Exception):
+    """The root; its text is fit to be shown."""
+
+
+class Misconfigured(SoapstoneError):
+    """The operator must change something; the text says what and where."""
+
+
+class Refusal(SoapstoneError):
+    """A user asked for something that is not to be had."""
+
+
+class Unproven(Refusal):
+    """Who asks is not proved."""
+
+
+class WrongSecret(Unproven):
+    """A secret that opens nothing. One text for unknown, wrong, voided and suspended (RULES, S5)."""
+
+    def __init__(self) -> None:
+        super().__init__("account or secret is not right; check both against the newest password sheet")
+
+
+class CertificateNotAccepted(Unproven):
+    """A client certificate that this authority did not issue, or not for this use."""
+
+
+class Malformed(Refusal):
+    """What was sent cannot be read."""
+
+
+class BadRequest(Malformed):
+    """The envelope, or a member of it, is not what the standard says."""
+
+
+class BadCsr(Malformed):
+    """The certification request cannot be accepted as it is (RFC 2986)."""
+
+
+class BadName(Malformed):
+    """An identifier is not in its normal form, or of a kind that is not known here."""
+
+
+class TooLarge(Malformed):
+    """The body is beyond its size limit."""
+
+
+class BadReason(Malformed):
+    """A revocation reason that cannot be given here (RFC 5280, 5.3.1)."""
+
+
+class Missing(Refusal):
+    """It does not exist or is not yours; nobody is told which."""
+
+
+class NotFound(Missing):
+    """The only leaf: what was asked for does not exist or is not the caller's."""
+
+
+class Refused(Refusal):
+    """Understood, proved, and not granted."""
+
+
+class RegistrationSuspended(Refused):
+    """The registration is suspended; only the RA can resume it."""
+
+    def __init__(self) -> None:
+        super().__init__("this registration is suspended; ask your registration authority")
+
+
+class RegistrationClosed(Refused):
+    """The registration is closed for good."""
+
+    def __init__(self) -> None:
+        super().__init__("this registration is closed; ask your registration authority for a new one")
+
+
+class RegistrationExpired(Refused):
+    """The vetting has run out (RULES, S10)."""
+
+    def __init__(self) -> None:
+        super().__init__("this registration has expired; ask your registration authority to renew it")
+
+
+class CredentialSpent(Refused):
+    """The credential was right and has no uses left."""
+
+
+class CredentialExpired(Refused):
+    """The credential was right and is past its date."""
+
+
+class ProfileNotGranted(Refused):
+    """The registration does not hold this profile."""
+
+
+class ProfileNotOffered(Refused):
+    """There is no such profile behind this door."""
+
+
+class NameNotGranted(Refused):
+    """The registration does not hold this name."""
+
+
+class NameNotProved(Refused):
+    """The registration holds the name only once its control is proved by a challenge."""
+
+
+class SubjectMismatch(Refused):
+    """The request's subject or names differ from the certificate that it renews (RFC 7030, 4.2.2)."""
+
+
+class WeakKey(Refused):
+    """The public key is too weak, or of a kind that the profile does not allow."""
+
+
+class KeyInUse(Refused):
+    """The key belongs to something that must not share it (DESIGN, invariant 9)."""
+
+
+class CaRequested(Refused):
+    """The request asks for a CA certificate."""
+
+
+class TooEarly(Refused):
+    """The renewal window is not open yet.
+
+    Args:
+        opens_at: when it opens, UTC seconds.
+        now: the time of the request, UTC seconds.
+    """
+
+    def __init__(self, text: str, *, opens_at: int, now: int) -> None:
+        super().__init__(text)
+        self.opens_at = opens_at
+        self.retry_after_seconds = max(1, opens_at - now)
+
+
+class CertificateExpired(Refused):
+    """An expired certificate renews nothing and proves nobody."""
+
+
+class CertificateRevoked(Refused):
+    """A revoked certificate renews nothing and proves nobody."""
+
+
+class AlreadyRevoked(Refused):
+    """The certificate is revoked already."""
+
+
+class AccountTaken(Refused):
+    """The site account exists already; only the RA is told."""
+
+
+class WrongState(Refused):
+    """The thing is not in a state that allows this, such as resuming what is closed."""
+
+
+class Busy(Refusal):
+    """Nothing is wrong with the request; it should come again.
+
+    Args:
+        retry_after_seconds: how long to wait, whole seconds, at least 1.
+    """
+
+    def __init__(self, text: str, *, retry_after_seconds: int) -> None:
+        super().__init__(text)
+        self.retry_after_seconds = max(1, retry_after_seconds)
+
+
+class Throttled(Busy):
+    """This source failed too often of late."""
+
+
+class StoreUnavailable(Busy):
+    """The store did not answer in time or cannot be written."""
+
+
+class InProgress(Busy):
+    """The same request is being worked on."""

@@ -1,0 +1,1 @@
+"""The interpreters: bytes to questions, answers to bytes. No sockets, no SQL driver, no web framework."""

@@ -1,0 +1,60 @@
+"""Base64 as strictly, or as leniently, as each standard says."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import re
+
+from ca_core.errors import BadRequest
+
+_URL_SAFE = re.compile(r"[A-Za-z0-9_-]*")
+_ARMOUR = re.compile(rb"\A\s*-----BEGIN [A-Z0-9 ]{1,64}-----\r?\n(.*?)-----END [A-Z0-9 ]{1,64}-----\s*\Z", re.DOTALL)
+_WHITE = re.compile(rb"[ \t\r\n]+")
+_LINE_COLUMNS = 64
+
+
+def base64url(data: bytes) -> str:
+    """Encode without padding (RFC 7515, 2)."""
+    return base64.urlsafe_b64encode(data).rstrip(b"=").decode("ascii")
+
+
+def from_base64url(text: str) -> bytes:
+    """Decode unpadded base64url and nothing else (RFC 8555, 6.1).
+
+    Raises:
+        BadRequest: padding, white space, another alphabet, an impossible length, or last bits that no
+            encoder produces: two spellings of one value would let a signed thing be altered unseen.
+    """
+    if not _URL_SAFE.fullmatch(text) or len(text) % 4 == 1:
+        raise BadRequest("not unpadded base64url (RFC 8555, 6.1)")
+    data = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+    if base64url(data) != text:
+        raise BadRequest("base64url with stray last bits (RFC 4648, 3.5)")
+    return data
+
+
+def lenient_base64(body: bytes) -> bytes:
+    """Decode an EST body: base64 with white space anywhere and PEM armour tolerated (RFC 8951, 3.1).
+
+    Raises:
+        BadRequest: any other character, wrong padding, or bytes after the end.
+    """
+    armoured = _ARMOUR.match(body)
+    text = _WHITE.sub(b"", armoured[1] if armoured else body)
+    try:
+        return base64.b64decode(text, validate=True)
+    except binascii.Error:
+        raise BadRequest("the body is not base64") from None
+
+
+def wrapped_base64(data: bytes) -> bytes:
+    """Encode in lines of 64 columns, each ended by LF: what libest and most decoders read."""
+    text = base64.b64encode(data)
+    lines = [text[start : start + _LINE_COLUMNS] for start in range(0, len(text), _LINE_COLUMNS)]
+    return b"\n".join(lines) + b"\n"
+
+
+def single_line_base64(data: bytes) -> bytes:
+    """Encode in one line with a final LF: what strongSwan 5.9.8 needs."""
+    return base64.b64encode(data) + b"\n"
