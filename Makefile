@@ -1,0 +1,59 @@
+# The chores of the house. `make up` starts a server, `make test` is what decides about a change.
+
+BIN     := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check
+COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --generate-hashes --strip-extras \
+           --allow-unsafe --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
+
+.DEFAULT_GOAL := help
+.PHONY: help up test lint format conformance lock clean
+
+help:  ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+
+up: .venv/.server  ## start a server, with an example registration the first time
+	@exec $(BIN)/soapstone up
+
+test: lint  ## everything: style, types, imports, tests, real clients, coverage
+	conformance/install
+	$(BIN)/pytest --cov
+
+lint: .venv/.tools  ## style, types and who may know whom
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: .venv/.tools  ## put the code into its one layout
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+conformance: .venv/.tools  ## only the standards, and the clients that nobody here wrote
+	conformance/install
+	$(BIN)/pytest conformance
+
+# The order matters: what the server runs with is decided first, and the tools bend to it.
+lock: .venv/.tools  ## choose versions anew and write them down with their hashes
+	for list in runtime build test certbot; do \
+	    $(COMPILE) --upgrade --output-file requirements/$$list.txt requirements/$$list.in || exit; \
+	done
+
+clean:  ## remove environments, caches and builds; never a server's home
+	rm -rf .venv .clients build dist htmlcov .coverage .hypothesis
+	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find server protocols ca_core tests conformance -name __pycache__ -prune -exec rm -rf {} +
+
+# An empty file in the environment remembers that a step was done.
+
+.venv/.made: requirements/make-venv
+	requirements/make-venv .venv
+	@touch $@
+
+.venv/.server: .venv/.made requirements/runtime.txt requirements/build.txt pyproject.toml
+	$(INSTALL) --require-hashes -r requirements/runtime.txt -r requirements/build.txt
+	$(INSTALL) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+.venv/.tools: .venv/.server requirements/test.txt
+	$(INSTALL) --require-hashes -r requirements/test.txt
+	@touch $@
