@@ -141,3 +141,9 @@ def is_below(name: Identifier, zone: str) -> bool:
 def canonical(names: frozenset[Identifier]) -> str:
     """One spelling of a set of names, for indexes: sorted, one a line."""
     return "\n".join(sorted(str(name) for name in names))
+
+
+def from_canonical(text: str) -> frozenset[Identifier]:
+    """What `canonical` wrote, as a set again."""
+    pairs = (line.partition(":") for line in text.splitlines())
+    return frozenset(Identifier(Kind(kind), value) for kind, _, value in pairs)

@@ -1,0 +1,44 @@
+"""Who asks, how it was proved, and through which door."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+import msgspec
+
+from ca_core.names import Identifier
+
+
+class Door(StrEnum):
+    """The way in."""
+
+    ACME = "acme"
+    EST = "est"
+    CLI = "cli"
+    SERVER = "server"
+
+
+class Applicant(msgspec.Struct, frozen=True):
+    """One proved applicant of one registration.
+
+    Attributes:
+        registration_id: whose registered data the certificate will bear.
+        proof: how it was proved, as the journal shows it: `enrollment-code`, `certificate`, `acme-account`, `operator`.
+        source: textual IP address, or the operator's name.
+        credential_id: the credential to be spent by this issuance; None where none is.
+        serial: the certificate that proved the applicant, as 40 hex digits; None where none did.
+        proved: names whose control was proved by challenge just now or recently.
+    """
+
+    registration_id: str
+    door: Door
+    proof: str
+    source: str
+    credential_id: str | None = None
+    serial: str | None = None
+    proved: frozenset[Identifier] = frozenset()
+
+    @property
+    def actor(self) -> str:
+        """Who did it, as the journal writes it."""
+        return f"{self.door}:{self.proof}:{self.source}"

@@ -1,0 +1,107 @@
+"""Journal events: one type for each thing that can happen."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Event(msgspec.Struct, frozen=True, tag_field="event", tag=True):
+    """What the journal holds beside time, actor, registration and serial; never a secret."""
+
+
+class Registered(Event, frozen=True, tag="registered"):
+    """The RA registered a subscriber."""
+
+    account: str
+    kind: str
+    subject: str
+    profiles: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+class SheetIssued(Event, frozen=True, tag="sheet-issued"):
+    """A new sheet was made; every earlier secret is void."""
+
+    number: int
+
+
+class StatusChanged(Event, frozen=True, tag="status-changed"):
+    """A registration was suspended, resumed or closed."""
+
+    status: str
+
+
+class RegistrationRenewed(Event, frozen=True, tag="registration-renewed"):
+    """The vetting was renewed."""
+
+    expires_at: int
+
+
+class CredentialRefused(Event, frozen=True, tag="credential-refused"):
+    """A secret did not open anything. The account is as it was sent, at most 64 characters."""
+
+    account: str
+    door: str
+
+
+class AccountBound(Event, frozen=True, tag="acme-account-bound"):
+    """An ACME account came to a registration through an EAB key, or as an open account."""
+
+    account: str
+    kid: str | None
+
+
+class AccountDeactivated(Event, frozen=True, tag="acme-account-deactivated"):
+    """An ACME account was deactivated by its holder."""
+
+    account: str
+
+
+class NamesGranted(Event, frozen=True, tag="policy-grant"):
+    """Authorizations were created valid because the RA had vetted the names."""
+
+    order: str
+    names: tuple[str, ...]
+
+
+class NameProved(Event, frozen=True, tag="name-proved"):
+    """A challenge was met."""
+
+    name: str
+    challenge: str
+
+
+class CertificateIssued(Event, frozen=True, tag="certificate-issued"):
+    """A certificate was signed and stored."""
+
+    profile: str
+    names: tuple[str, ...]
+    not_after: int
+    replaces: str | None
+    recovered: bool = False
+
+
+class IntentionAbandoned(Event, frozen=True, tag="intention-abandoned"):
+    """An intention was given up; its serial is revoked in case it was ever signed."""
+
+    why: str
+
+
+class CertificateRevoked(Event, frozen=True, tag="certificate-revoked"):
+    """A certificate was revoked."""
+
+    reason: str
+
+
+class CrlPublished(Event, frozen=True, tag="crl-published"):
+    """A CRL was signed and stored."""
+
+    name: str
+    number: int
+
+
+class AuthorityMade(Event, frozen=True, tag="authority-made"):
+    """A home was made: its root and issuing CA came to be."""
+
+    root_sha256: str
+    issuing_sha256: str

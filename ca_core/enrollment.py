@@ -1,0 +1,247 @@
+"""THE ONE DOOR: every certificate of every protocol comes through `enroll()` or `renew()`.
+
+The decision is pure and is asked inside the write transaction that stores the intention, so what is decided
+on (registration, credential, holdings) cannot change before it is acted on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+
+import msgspec
+from cryptography import x509
+
+from ca_core import names as names_module
+from ca_core.applicant import Applicant
+from ca_core.clock import Clock
+from ca_core.errors import (
+    CertificateExpired,
+    CertificateRevoked,
+    KeyInUse,
+    NotFound,
+    ProfileNotGranted,
+    ProfileNotOffered,
+    SubjectMismatch,
+    WrongSecret,
+)
+from ca_core.issuance.issuer import Issuer
+from ca_core.names import Identifier
+from ca_core.policy import decision
+from ca_core.policy.decision import Wish
+from ca_core.policy.profile import Profile
+from ca_core.policy.request import CertificationRequest, same_subject
+from ca_core.registration.account import Registration
+from ca_core.registration.kind import kind_named
+from ca_core.store import certificates, credentials, registrations
+from ca_core.store.certificates import Certificate, Intention
+from ca_core.store.database import Database, Transaction
+
+
+class OrderClaim(msgspec.Struct, frozen=True):
+    """How a protocol with objects of its own ties one to its certificate.
+
+    Attributes:
+        request_key: finds the certificate again, such as `acme-order:ID`.
+        names: what was ordered, instead of the request's own.
+        claim: moves the object by compare-and-set, in the transaction that stores the intention; it raises when lost.
+    """
+
+    request_key: str
+    names: frozenset[Identifier]
+    claim: Callable[[Transaction], Awaitable[None]]
+
+
+class Enrollment:
+    """Decides and issues.
+
+    Args:
+        profiles: by name.
+        window_days: the renewal window (RULES, S9).
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, issuer: Issuer, profiles: Mapping[str, Profile], *, window_days: int
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._issuer = issuer
+        self._profiles = profiles
+        self._window_days = window_days
+
+    def profile(self, name: str) -> Profile:
+        """Look a profile up.
+
+        Raises:
+            ProfileNotOffered: there is none of this name.
+        """
+        try:
+            return self._profiles[name]
+        except KeyError:
+            raise ProfileNotOffered(f"there is no profile {name[:64]!r} here") from None
+
+    async def enroll(
+        self,
+        applicant: Applicant,
+        request: CertificationRequest,
+        *,
+        profile_name: str | None = None,
+        order: OrderClaim | None = None,
+    ) -> Certificate:
+        """Issue a certificate, or deliver the one that this very request got before.
+
+        Args:
+            profile_name: None means the registration's default.
+
+        Raises:
+            Refusal: whatever stands against it; nothing has changed then.
+        """
+        decision.check_request(request)
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            registration = await registrations.by_id(tx, applicant.registration_id)
+            registration.require_active(now)
+            profile = self.profile(profile_name or self._default_profile(registration, applicant))
+            names = order.names if order else decision.names_for(profile, registration, request)
+            wish = Wish(profile, names, applicant.proved)
+            outcome = await self._intend(tx, applicant, registration, wish, request, order, now=now)
+        return await self._finish(outcome, applicant, profile, registration, request)
+
+    async def renew(
+        self, applicant: Applicant, request: CertificationRequest, *, profile_name: str | None = None
+    ) -> Certificate:
+        """Renew the certificate that proved the applicant (RFC 7030, 4.2.2).
+
+        Args:
+            profile_name: what the path asked for; None means the certificate's own.
+
+        Raises:
+            Refusal: whatever stands against it; nothing has changed then.
+        """
+        decision.check_request(request)
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            registration = await registrations.by_id(tx, applicant.registration_id)
+            registration.require_active(now)
+            old = await certificates.by_serial(tx, applicant.serial or "")
+            if old is None:
+                raise NotFound("the certificate to be renewed is not known here")
+            profile = self.profile(old.profile)
+            _check_renewal(old, profile, request, profile_name, now=now)
+            wish = Wish(profile, names_module.from_canonical(old.names), replaces=old.serial)
+            outcome = await self._intend(tx, applicant, registration, wish, request, None, now=now)
+        return await self._finish(outcome, applicant, profile, registration, request)
+
+    async def foresee(
+        self, tx: Transaction, registration: Registration, profile: Profile, names: frozenset[Identifier], *, now: int
+    ) -> None:
+        """Refuse early, at the time of an order, what `enroll()` would refuse whatever the challenges bring.
+
+        Raises:
+            ProfileNotGranted, NameNotGranted, TooEarly: as they say.
+        """
+        registration.require_profile(profile.name)
+        decision.require_names(registration, profile, names)
+        wish = Wish(profile, names)
+        held = await self._holdings(tx, registration, wish, now=now)
+        decision.require_window(kind_named(registration.kind), wish, held, window_days=self._window_days, now=now)
+
+    def _default_profile(self, registration: Registration, applicant: Applicant) -> str:
+        """The first granted profile that this door offers."""
+        for name in registration.profiles:
+            if applicant.door in self.profile(name).doors:
+                return name
+        raise ProfileNotGranted(f"this registration holds no profile that {applicant.door.upper()} offers")
+
+    async def _intend(
+        self,
+        tx: Transaction,
+        applicant: Applicant,
+        registration: Registration,
+        wish: Wish,
+        request: CertificationRequest,
+        order: OrderClaim | None,
+        *,
+        now: int,
+    ) -> Intention | Certificate:
+        """Decide, and store the intention in the same transaction; or find what was issued before."""
+        if applicant.door not in wish.profile.doors:
+            raise ProfileNotOffered(f"the profile {wish.profile.name} is not offered through {applicant.door.upper()}")
+        decision.require_usages(wish.profile, request)
+        decision.require_grants(registration, wish)
+        held = await self._holdings(tx, registration, wish, now=now)
+        if order is None:
+            serial = decision.repeated(wish, request, held, window_days=self._window_days, now=now)
+            again = await certificates.by_serial(tx, serial) if serial else None
+            if again is not None:
+                return again
+        await self._require_credential(tx, applicant, now=now)
+        decision.require_window(kind_named(registration.kind), wish, held, window_days=self._window_days, now=now)
+        await self._claim_key(tx, registration, wish.profile, request)
+        if order is not None:
+            await order.claim(tx)
+        if applicant.credential_id is not None and not await credentials.spend(tx, applicant.credential_id, now=now):
+            raise WrongSecret
+        intention = self._issuer.plan(
+            registration, wish, request, door=applicant.door, request_key=order.request_key if order else None, now=now
+        )
+        if not await certificates.intend(tx, intention, now=now):
+            raise KeyInUse("this order has a certificate already; fetch it")
+        return intention
+
+    async def _finish(
+        self,
+        outcome: Intention | Certificate,
+        applicant: Applicant,
+        profile: Profile,
+        registration: Registration,
+        request: CertificationRequest,
+    ) -> Certificate:
+        if isinstance(outcome, Certificate):
+            return outcome
+        return await self._issuer.complete(
+            outcome, profile, subject_der=registration.subject_der, spki=request.spki, actor=applicant.actor
+        )
+
+    async def _holdings(
+        self, tx: Transaction, registration: Registration, wish: Wish, *, now: int
+    ) -> list[decision.Holding]:
+        names = names_module.canonical(wish.names)
+        return await certificates.holdings(tx, registration.id, wish.profile.name, names, now=now)
+
+    async def _require_credential(self, tx: Transaction, applicant: Applicant, *, now: int) -> None:
+        if applicant.credential_id is None:
+            return
+        credential = await credentials.by_id(tx, applicant.credential_id)
+        # A newer sheet may have voided it since it was checked.
+        if credential is None or credential.voided_at is not None:
+            raise WrongSecret
+        credential.require_usable(now)
+
+    async def _claim_key(
+        self, tx: Transaction, registration: Registration, profile: Profile, request: CertificationRequest
+    ) -> None:
+        free = await certificates.claim_key(
+            tx, request.spki_sha256, purpose=profile.key_purpose, registration_id=registration.id
+        )
+        if not free:
+            raise KeyInUse("this key serves another purpose or another subscriber already; make a new one")
+
+
+def _check_renewal(
+    old: Certificate, profile: Profile, request: CertificationRequest, profile_name: str | None, *, now: int
+) -> None:
+    if old.revoked_at is not None:
+        raise CertificateRevoked("the certificate is revoked and renews nothing; enroll with a new sheet's code")
+    if now > old.not_after:
+        raise CertificateExpired(
+            "the certificate has expired and renews nothing; ask your registration authority for a new sheet"
+        )
+    if profile_name is not None and profile_name != old.profile:
+        raise ProfileNotGranted(f"the certificate is of the profile {old.profile}; renew it there")
+    if request.names != names_module.from_canonical(old.names):
+        raise SubjectMismatch("the request's subjectAltName differs from the certificate's; copy it (RFC 7030, 4.2.2)")
+    subject_der = x509.load_der_x509_certificate(old.der).subject.public_bytes()
+    if not same_subject(request.subject_der, subject_der):
+        raise SubjectMismatch("the request's subject differs from the certificate's; copy it (RFC 7030, 4.2.2)")
+    if request.spki_sha256 == old.spki_sha256 and not profile.same_key_renewal:
+        raise KeyInUse(f"the profile {profile.name} renews with a new key only; make one")

@@ -1,0 +1,228 @@
+"""The issuance cycle, numbered as in docs/issuance-cycle.md.
+
+    1  plan       serial and every to-be-signed byte
+    2  intend     stored with the decision, in one transaction (`ca_core.enrollment`)
+    3  lint       the stored bytes, before the key moves
+    4  sign       exactly the linted bytes
+    5  check      the result against the CA's certificate and the plan
+    6  store      certificate and journal row, in one transaction
+"""
+
+from __future__ import annotations
+
+import msgspec
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+
+from ca_core import der
+from ca_core.audit import journal
+from ca_core.audit.event import CertificateIssued, IntentionAbandoned
+from ca_core.clock import Clock
+from ca_core.errors import Refusal
+from ca_core.identity import new_serial, serial_text
+from ca_core.issuance.chain import IssuerCertificate
+from ca_core.issuance.lint import LintFailed, lint
+from ca_core.issuance.plan import tbs_certificate
+from ca_core.policy.decision import Wish
+from ca_core.policy.profile import Profile
+from ca_core.policy.request import CertificationRequest
+from ca_core.registration.account import Registration
+from ca_core.revocation import crl
+from ca_core.revocation.reason import Reason
+from ca_core.signing.key import SigningKey
+from ca_core.store import certificates, registrations, revocations, work
+from ca_core.store.certificates import Certificate, Intention
+from ca_core.store.database import Database
+from ca_core.work.item import PUBLISH_CRL
+
+RECOVERY = "server:recovery"
+"""The journal's actor for what the start-up finishes."""
+
+
+class IssuingCa(msgspec.Struct, frozen=True):
+    """An issuing CA: its certificate and the key behind it."""
+
+    certificate: IssuerCertificate
+    key: SigningKey
+
+
+class CheckFailed(Exception):
+    """What was signed is not what was planned: our bug, or a key that is not the certificate's."""
+
+
+class Issuer:
+    """Turns an approved wish into a certificate."""
+
+    def __init__(self, database: Database, clock: Clock, ca: IssuingCa) -> None:
+        self._database = database
+        self._clock = clock
+        self._ca = ca
+
+    def plan(
+        self,
+        registration: Registration,
+        wish: Wish,
+        request: CertificationRequest,
+        *,
+        door: str,
+        request_key: str | None,
+        now: int,
+    ) -> Intention:
+        """Step 1: choose the serial and lay down every byte that will be signed."""
+        serial = new_serial()
+        tbs, not_before, not_after = tbs_certificate(
+            issuer=self._ca.certificate,
+            algorithm=self._ca.key.algorithm,
+            profile=wish.profile,
+            subject_der=registration.subject_der,
+            names=wish.names,
+            spki=request.spki,
+            serial=serial,
+            now=now,
+        )
+        return Intention(
+            serial=serial_text(serial),
+            issuer=self._ca.certificate.name,
+            request_key=request_key,
+            registration_id=registration.id,
+            profile=wish.profile.name,
+            names=wish.names,
+            spki_sha256=request.spki_sha256,
+            not_before=not_before,
+            not_after=not_after,
+            replaces=wish.replaces,
+            door=door,
+            tbs=tbs,
+        )
+
+    async def complete(
+        self,
+        intention: Intention,
+        profile: Profile,
+        *,
+        subject_der: bytes,
+        spki: bytes,
+        actor: str,
+        recovered: bool = False,
+    ) -> Certificate:
+        """Steps 3 to 6: lint, sign, check, store.
+
+        Raises:
+            Busy: the key or the store cannot be used now; the intention stays and is finished later.
+            LintFailed, CheckFailed: our bug; the intention is given up.
+        """
+        try:
+            self._lint(intention, profile, subject_der=subject_der, spki=spki)  # 3
+        except LintFailed as finding:
+            await self._abandon(intention, why=f"lint: {finding}")
+            raise
+        signature = await self._ca.key.sign(intention.tbs)  # 4
+        certificate = der.assemble(intention.tbs, self._ca.key.algorithm, signature)
+        try:
+            self._check(certificate, intention)  # 5
+        except CheckFailed as finding:
+            await self._abandon(intention, why=f"check: {finding}")
+            raise
+        return await self._store(intention, certificate, actor=actor, recovered=recovered)  # 6
+
+    def _lint(self, intention: Intention, profile: Profile, *, subject_der: bytes, spki: bytes) -> None:
+        lint(
+            intention.tbs,
+            issuer=self._ca.certificate,
+            algorithm=self._ca.key.algorithm,
+            profile=profile,
+            subject_der=subject_der,
+            names=intention.names,
+            spki=spki,
+        )
+
+    def _check(self, certificate: bytes, intention: Intention) -> None:
+        try:
+            parsed = x509.load_der_x509_certificate(certificate)
+            parsed.verify_directly_issued_by(self._ca.certificate.certificate)
+        except (ValueError, TypeError, InvalidSignature) as error:
+            raise CheckFailed(str(error) or "the signature does not verify") from error
+        if parsed.tbs_certificate_bytes != intention.tbs:
+            raise CheckFailed("the signed bytes are not the linted ones")
+
+    async def _store(
+        self, intention: Intention, certificate: bytes, *, actor: str, recovered: bool
+    ) -> Certificate:
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            # The recovery may have finished the same intention meanwhile, with another signature: the first one stays.
+            if await certificates.issue(tx, intention.serial, certificate, now=now):
+                await journal.record(
+                    tx,
+                    CertificateIssued(
+                        profile=intention.profile,
+                        names=tuple(sorted(map(str, intention.names))),
+                        not_after=intention.not_after,
+                        replaces=intention.replaces,
+                        recovered=recovered,
+                    ),
+                    now=now,
+                    actor=actor,
+                    registration_id=intention.registration_id,
+                    serial=intention.serial,
+                )
+            stored = await certificates.by_serial(tx, intention.serial)
+        if stored is None:
+            raise CheckFailed("the intention was given up while it was being signed")
+        return stored
+
+    async def recover(self, profiles: dict[str, Profile], *, before: int) -> int:
+        """Finish every intention made before a time, or give it up (DESIGN, invariant 1); return how many.
+
+        Given up are those whose registration is not active any more, and those that no longer pass the lint.
+        """
+        async with self._database.read() as tx:
+            left = await certificates.intentions(tx, before=before)
+        for intention in left:
+            await self._recover(intention, profiles)
+        return len(left)
+
+    async def _recover(self, intention: Intention, profiles: dict[str, Profile]) -> None:
+        spki = der.spki_of(intention.tbs)
+        async with self._database.read() as tx:
+            registration = await registrations.by_id(tx, intention.registration_id)
+        profile = profiles.get(intention.profile)
+        try:
+            registration.require_active(self._clock.now())
+        except Refusal as refusal:
+            await self._abandon(intention, why=str(refusal))
+            return
+        if profile is None:
+            await self._abandon(intention, why="the profile is gone")
+            return
+        try:
+            await self.complete(
+                intention,
+                profile,
+                subject_der=registration.subject_der,
+                spki=spki,
+                actor=RECOVERY,
+                recovered=True,
+            )
+        except (LintFailed, CheckFailed):
+            # Given up and journaled by `complete`; the others still want to be finished.
+            return
+
+    async def _abandon(self, intention: Intention, *, why: str) -> None:
+        """Give an intention up and revoke its serial, in case a signature got out before the crash."""
+        now = self._clock.now()
+        reason = Reason.CESSATION_OF_OPERATION
+        entry = crl.entry(int(intention.serial, 16), now, reason)
+        async with self._database.write() as tx:
+            if not await certificates.abandon(tx, intention.serial):
+                return
+            await revocations.insert(tx, intention.serial, intention.issuer, reason=reason, entry=entry, now=now)
+            await work.add(tx, PUBLISH_CRL, intention.issuer, now=now)
+            await journal.record(
+                tx,
+                IntentionAbandoned(why=why),
+                now=now,
+                actor=RECOVERY,
+                registration_id=intention.registration_id,
+                serial=intention.serial,
+            )

@@ -1,0 +1,165 @@
+"""May this registration have this certificate now? Pure, and asked inside the transaction that acts on the answer."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ca_core.clock import rfc3339
+from ca_core.errors import CaRequested, InProgress, NameNotGranted, TooEarly, WeakKey
+from ca_core.names import Identifier
+from ca_core.policy.keys import check_key, key_type
+from ca_core.policy.profile import Profile
+from ca_core.policy.renewal import Window, renewal_window
+from ca_core.policy.request import CertificationRequest
+from ca_core.registration.account import Registration
+from ca_core.registration.kind import Kind
+
+_REPEAT_SECONDS = 3600
+_IN_PROGRESS_SECONDS = 5
+
+
+class Holding(msgspec.Struct, frozen=True):
+    """One live certificate, or intention, of the profile and names that are asked for.
+
+    Attributes:
+        intended_at: when its intention was stored, UTC seconds.
+        is_issued: False while it is an intention.
+    """
+
+    serial: str
+    spki_sha256: bytes
+    not_before: int
+    not_after: int
+    intended_at: int
+    is_issued: bool
+
+
+class Wish(msgspec.Struct, frozen=True):
+    """What is asked for, after the registered data was consulted.
+
+    Attributes:
+        names: the certificate's, all of them.
+        proved: names whose control was proved by challenge.
+        replaces: serial of the certificate to be renewed.
+    """
+
+    profile: Profile
+    names: frozenset[Identifier]
+    proved: frozenset[Identifier] = frozenset()
+    replaces: str | None = None
+
+
+def check_request(request: CertificationRequest) -> None:
+    """Refuse a request that no registration may make; needs nothing from the store.
+
+    Raises:
+        WeakKey, CaRequested: as they say.
+    """
+    if request.ca_requested:
+        raise CaRequested("the request asks for a CA certificate; remove CA:TRUE and keyCertSign from it")
+    check_key(request.public_key)
+
+
+def names_for(profile: Profile, registration: Registration, request: CertificationRequest) -> frozenset[Identifier]:
+    """The names that an EST request means.
+
+    They are those of its subjectAltName. A profile that needs a name and finds none takes the common name where
+    it is a registered one, else every exact name that was registered.
+    """
+    if request.names or not profile.names_required:
+        return request.names
+    registered = {grant.identifier for grant in registration.grants if not grant.zone and grant.vetted}
+    fitting = frozenset(name for name in registered if name.kind in profile.name_kinds)
+    common = frozenset(name for name in fitting if name.value in request.common_names)
+    return common or fitting
+
+
+def require_grants(registration: Registration, wish: Wish) -> None:
+    """Check profile and names against what is registered at this moment (DESIGN, invariant 4).
+
+    Raises:
+        ProfileNotGranted, NameNotGranted, NameNotProved: as they say.
+    """
+    registration.require_profile(wish.profile.name)
+    require_names(registration, wish.profile, wish.names)
+    for name in wish.names:
+        registration.require_name(name, wish.proved)
+
+
+def require_names(registration: Registration, profile: Profile, names: frozenset[Identifier]) -> None:
+    """Check that names may stand in a certificate of this profile once their control is proved.
+
+    Raises:
+        NameNotGranted: one may not, or the profile needs a name and there is none.
+    """
+    if profile.names_required and not names:
+        raise NameNotGranted(f"the profile {profile.name} needs a name, and none is asked for or registered")
+    for name in sorted(names):
+        if name.kind not in profile.name_kinds:
+            raise NameNotGranted(f"the profile {profile.name} has no names of type {name.kind}")
+        registration.grant_for(name)
+
+
+def require_usages(profile: Profile, request: CertificationRequest) -> None:
+    """Check that the profile has a use for a key of this kind.
+
+    Raises:
+        WeakKey: it has none.
+    """
+    if not profile.usages_for(key_type(request.public_key)):
+        raise WeakKey(f"the profile {profile.name} has no use for a key of this kind; use RSA or ECDSA")
+
+
+def require_window(kind: Kind, wish: Wish, holdings: list[Holding], *, window_days: int, now: int) -> None:
+    """The one renewal rule (RULES, S9).
+
+    Args:
+        holdings: live ones of this profile and these names, the first to expire first.
+
+    Raises:
+        TooEarly: as many are held as the kind tolerates, and the oldest's window is not open.
+    """
+    if len(holdings) < kind.live_certificates:
+        return
+    window = _window(holdings[0], window_days)
+    if not window.is_open(now):
+        raise TooEarly(
+            f"a live {wish.profile.name} certificate for these names exists (serial {holdings[0].serial});"
+            f" the renewal window opens on {rfc3339(window.opens_at)}: try again then, or revoke it first",
+            opens_at=window.opens_at,
+            now=now,
+        )
+
+
+def repeated(
+    wish: Wish, request: CertificationRequest, holdings: list[Holding], *, window_days: int, now: int
+) -> str | None:
+    """The serial that was issued for this very request before, to be delivered again (DESIGN, invariant 6).
+
+    Raises:
+        InProgress: it is being signed at this moment.
+    """
+    for holding in holdings:
+        if _is_repetition(holding, wish, request, window_days=window_days, now=now):
+            if not holding.is_issued:
+                raise InProgress("this request is being signed", retry_after_seconds=_IN_PROGRESS_SECONDS)
+            return holding.serial
+    return None
+
+
+def _is_repetition(
+    holding: Holding, wish: Wish, request: CertificationRequest, *, window_days: int, now: int
+) -> bool:
+    """Whether a request asks again for what was issued for it.
+
+    Until its own window opens a certificate for the same key and names can only be a repetition. A short-lived
+    one is always inside its window, so there a repetition is what comes within the hour and its first half life.
+    """
+    if holding.spki_sha256 != request.spki_sha256 or holding.serial == wish.replaces:
+        return False
+    soon = holding.intended_at + min(_REPEAT_SECONDS, (holding.not_after - holding.not_before) // 2)
+    return now < max(soon, _window(holding, window_days).opens_at)
+
+
+def _window(holding: Holding, window_days: int) -> Window:
+    return renewal_window(holding.not_before, holding.not_after, days=window_days)

@@ -1,0 +1,144 @@
+"""A registration: what the RA vetted about one subscriber, and what follows from it."""
+
+from __future__ import annotations
+
+import re
+from enum import StrEnum
+
+import msgspec
+
+from ca_core import names
+from ca_core.errors import (
+    BadName,
+    NameNotGranted,
+    NameNotProved,
+    ProfileNotGranted,
+    RegistrationClosed,
+    RegistrationExpired,
+    RegistrationSuspended,
+)
+from ca_core.names import Identifier
+
+# No colon: the account is the user of EST's Basic credentials (RFC 7617, 2).
+_ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,63}")
+
+
+class Status(StrEnum):
+    """Where a registration stands. `EXPIRED` is never stored: time alone makes it."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"
+    EXPIRED = "expired"
+    CLOSED = "closed"
+
+
+class Grant(msgspec.Struct, frozen=True):
+    """One name, or every name below a zone, that a registration may have in certificates.
+
+    Attributes:
+        zone: whether every DNS name below `identifier` is meant, instead of that one.
+        vetted: whether the RA proved it; otherwise its control is proved by challenge at each order.
+    """
+
+    identifier: Identifier
+    zone: bool = False
+    vetted: bool = True
+
+    def covers(self, name: Identifier) -> bool:
+        """Whether this grant is for `name`. A zone covers no wildcards: those are granted by name."""
+        if self.zone:
+            return not name.is_wildcard and names.is_below(name, self.identifier.value)
+        return name == self.identifier
+
+
+class Registration(msgspec.Struct, frozen=True):
+    """One subscriber as registered.
+
+    Attributes:
+        account: the site account on the sheet's cover, unique.
+        kind: the name of its kind.
+        status: as stored; ask `status_at` for what holds now.
+        subject: the distinguished name as an RFC 4514 string, as the officer typed it.
+        subject_der: the same as DER, as it goes into certificates.
+        profiles: granted ones; the first is the default.
+        uses: how often each machine credential of a sheet works; None is unlimited.
+        sheet: the number of the newest sheet.
+        created_at, expires_at: UTC seconds.
+    """
+
+    id: str
+    account: str
+    kind: str
+    status: Status
+    subject: str
+    subject_der: bytes
+    grants: tuple[Grant, ...]
+    profiles: tuple[str, ...]
+    language: str
+    uses: int | None
+    sheet: int
+    created_at: int
+    expires_at: int
+
+    def status_at(self, now: int) -> Status:
+        """The status at a time; the vetting's end turns an active registration into an expired one."""
+        if self.status is Status.ACTIVE and now > self.expires_at:
+            return Status.EXPIRED
+        return self.status
+
+    def require_active(self, now: int) -> None:
+        """Let only an active registration pass.
+
+        Raises:
+            RegistrationSuspended, RegistrationExpired, RegistrationClosed: it is not.
+        """
+        match self.status_at(now):
+            case Status.SUSPENDED:
+                raise RegistrationSuspended
+            case Status.EXPIRED:
+                raise RegistrationExpired
+            case Status.CLOSED:
+                raise RegistrationClosed
+
+    def require_profile(self, profile: str) -> None:
+        """Let only a granted profile pass.
+
+        Raises:
+            ProfileNotGranted: it is not.
+        """
+        if profile not in self.profiles:
+            raise ProfileNotGranted(
+                f"this registration does not hold the profile {profile!r}; it holds {', '.join(self.profiles)}"
+            )
+
+    def grant_for(self, name: Identifier) -> Grant:
+        """The grant that covers a name, a vetted one first.
+
+        Raises:
+            NameNotGranted: there is none.
+        """
+        covering = [grant for grant in self.grants if grant.covers(name)]
+        if not covering:
+            raise NameNotGranted(f"{name} is not registered for this account; ask your registration authority")
+        return max(covering, key=lambda grant: grant.vetted)
+
+    def require_name(self, name: Identifier, proved: frozenset[Identifier]) -> None:
+        """Let only a name pass that was vetted, or is granted and proved.
+
+        Raises:
+            NameNotGranted: no grant covers it.
+            NameNotProved: it needs a challenge that was not met.
+        """
+        if not self.grant_for(name).vetted and name not in proved:
+            raise NameNotProved(f"control of {name} must be proved by a challenge; order it through ACME")
+
+
+def checked_account(text: str) -> str:
+    """A site account that fits every protocol.
+
+    Raises:
+        BadName: other characters than letters, digits, `.`, `_` and `-`, or not 2 to 64 of them.
+    """
+    if not _ACCOUNT.fullmatch(text):
+        raise BadName("an account is 2 to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit")
+    return text

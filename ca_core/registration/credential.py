@@ -1,0 +1,162 @@
+"""Credentials: the secrets of a sheet, how they are made, and how they are kept."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import secrets
+from enum import StrEnum
+
+import msgspec
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
+
+from ca_core.errors import CredentialExpired, CredentialSpent, Misconfigured
+from ca_core.secret import Secret
+
+# 32 symbols, 5 bits each; without 0, O, 1 and I, which people misread.
+_ALPHABET = "23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+_PASSWORD_SYMBOLS = 12
+_CODE_GROUPS = 6
+_GROUP_SYMBOLS = 4
+_KID_SYMBOLS = 20
+_MAC_KEY_OCTETS = 32
+_NONCE_OCTETS = 12
+MASTER_KEY_OCTETS = 32
+
+
+class CredentialKind(StrEnum):
+    """What a credential opens."""
+
+    PASSWORD = "initial-password"  # noqa: S105  # a kind's name, not a secret
+    ENROLLMENT_CODE = "enrollment-code"
+    EAB_KEY = "eab-key"
+
+
+class Credential(msgspec.Struct, frozen=True):
+    """One secret of a sheet as it is stored.
+
+    Attributes:
+        sheet: the number of the sheet it was handed over on.
+        kid: the key identifier of an EAB key; else None.
+        secret: keyed hash, or for an EAB key the sealed MAC key.
+        uses_left: None is unlimited.
+        expires_at, voided_at: UTC seconds.
+    """
+
+    id: str
+    registration_id: str
+    sheet: int
+    kind: CredentialKind
+    kid: str | None
+    secret: bytes
+    uses_left: int | None
+    expires_at: int
+    voided_at: int | None = None
+
+    def require_usable(self, now: int) -> None:
+        """Let only a credential pass that has a use left; to be asked after its secret proved right.
+
+        Raises:
+            CredentialExpired, CredentialSpent: it has not.
+        """
+        if now > self.expires_at:
+            raise CredentialExpired(f"this {self.label} has expired; ask your registration authority for a new sheet")
+        if self.uses_left == 0:
+            raise CredentialSpent(
+                f"this {self.label} has no uses left; renew with the certificate that it brought, or ask your"
+                " registration authority for a new sheet"
+            )
+
+    @property
+    def label(self) -> str:
+        """Its kind in words."""
+        return self.kind.replace("-", " ")
+
+
+class SecretKeeper:
+    """Hashes and seals secrets under one master key, which lives outside the database (DESIGN, invariant 11).
+
+    Args:
+        master_key: 32 random octets.
+
+    Raises:
+        Misconfigured: another length.
+    """
+
+    def __init__(self, master_key: bytes) -> None:
+        if len(master_key) != MASTER_KEY_OCTETS:
+            raise Misconfigured(f"the credential key must be {MASTER_KEY_OCTETS} octets; restore it from your backup")
+        self._hash_key = _derived(master_key, b"soapstone credential hash")
+        self._sealing = AESGCM(_derived(master_key, b"soapstone credential seal"))
+
+    def __repr__(self) -> str:
+        """Say nothing."""
+        return "SecretKeeper(...)"
+
+    def hashed(self, registration_id: str, secret: Secret) -> bytes:
+        """The keyed hash of a secret with 60 bits or more, bound to its registration.
+
+        A fast hash is enough: without the key, which is not in the database, there is nothing to guess against.
+        """
+        message = f"{registration_id}\n{secret.reveal()}".encode()
+        return hmac.digest(self._hash_key, message, hashlib.sha256)
+
+    def matches(self, registration_id: str, secret: Secret, stored: bytes) -> bool:
+        """Compare in constant time."""
+        return hmac.compare_digest(self.hashed(registration_id, secret), stored)
+
+    def sealed(self, kid: str, mac_key: bytes) -> bytes:
+        """Seal an EAB's MAC key, bound to its key identifier."""
+        nonce = secrets.token_bytes(_NONCE_OCTETS)
+        return nonce + self._sealing.encrypt(nonce, mac_key, kid.encode())
+
+    def opened(self, kid: str, stored: bytes) -> bytes:
+        """Open a sealed MAC key.
+
+        Raises:
+            Misconfigured: it was sealed under another master key, or altered.
+        """
+        try:
+            return self._sealing.decrypt(stored[:_NONCE_OCTETS], stored[_NONCE_OCTETS:], kid.encode())
+        except InvalidTag:
+            raise Misconfigured("an EAB key does not open: the credential key is not the one it was sealed with") from None
+
+
+def new_password() -> Secret:
+    """An initial password: 12 symbols, 60 bits; it fits the manual's 6 to 16 characters (RULES, S3)."""
+    return Secret(_symbols(_PASSWORD_SYMBOLS))
+
+
+def new_enrollment_code() -> Secret:
+    """An enrollment code: 120 bits in groups of four, short enough for every EST client (WIRE, Receiving)."""
+    return Secret("-".join(_symbols(_GROUP_SYMBOLS) for _ in range(_CODE_GROUPS)))
+
+
+def new_kid() -> str:
+    """A key identifier that every ACME client takes: letters and digits only, 100 bits."""
+    return _symbols(_KID_SYMBOLS)
+
+
+def new_mac_key() -> bytes:
+    """32 random octets whose base64url does not start with `-`, which shells and clients take for an option."""
+    while True:
+        key = secrets.token_bytes(_MAC_KEY_OCTETS)
+        if not mac_key_text(key).startswith("-"):
+            return key
+
+
+def mac_key_text(mac_key: bytes) -> str:
+    """Unpadded base64url, as ACME clients take it (RFC 8555, 7.3.4)."""
+    return base64.urlsafe_b64encode(mac_key).rstrip(b"=").decode("ascii")
+
+
+def _symbols(count: int) -> str:
+    return "".join(secrets.choice(_ALPHABET) for _ in range(count))
+
+
+def _derived(master_key: bytes, purpose: bytes) -> bytes:
+    return HKDFExpand(SHA256(), length=32, info=purpose).derive(master_key)

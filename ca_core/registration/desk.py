@@ -1,0 +1,206 @@
+"""The desk: what an RA officer does with registrations and sheets."""
+
+from __future__ import annotations
+
+import secrets
+
+import msgspec
+
+from ca_core.audit import journal
+from ca_core.audit.event import Event, Registered, RegistrationRenewed, SheetIssued, StatusChanged
+from ca_core.clock import Clock
+from ca_core.errors import AccountTaken, NotFound, WrongState
+from ca_core.identity import new_id
+from ca_core.policy.subject import subject_der
+from ca_core.registration import credential as credential_module
+from ca_core.registration.account import Grant, Registration, Status, checked_account
+from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
+from ca_core.registration.kind import Kind, kind_named
+from ca_core.registration.sheet import Sheet, eab_key
+from ca_core.store import credentials, registrations
+from ca_core.store.database import Database, Transaction
+
+_ACCOUNT_OCTETS = 5
+
+
+class Form(msgspec.Struct, frozen=True):
+    """What an officer fills in.
+
+    Attributes:
+        account: None draws one.
+        uses: how often each machine credential of a sheet works; None is unlimited.
+        profiles: empty means the kind's.
+    """
+
+    kind: str
+    subject: str
+    uses: int | None
+    account: str | None = None
+    grants: tuple[Grant, ...] = ()
+    profiles: tuple[str, ...] = ()
+    language: str = "zh-Hant"
+
+
+class Desk:
+    """The RA's own place."""
+
+    def __init__(self, database: Database, clock: Clock, keeper: SecretKeeper) -> None:
+        self._database = database
+        self._clock = clock
+        self._keeper = keeper
+
+    async def register(self, form: Form, *, actor: str) -> tuple[Registration, Sheet]:
+        """Register a subscriber and make the first sheet.
+
+        Raises:
+            BadName: the account, or the subject is not a distinguished name.
+            NotFound: no such kind.
+            AccountTaken: the account exists.
+        """
+        now = self._clock.now()
+        kind = kind_named(form.kind)
+        registration = Registration(
+            id=new_id(now),
+            account=checked_account(form.account or f"{kind.name[:3]}-{secrets.token_hex(_ACCOUNT_OCTETS)}"),
+            kind=kind.name,
+            status=Status.ACTIVE,
+            subject=form.subject,
+            subject_der=subject_der(form.subject),
+            grants=form.grants,
+            profiles=form.profiles or kind.profiles,
+            language=form.language,
+            uses=form.uses,
+            sheet=0,
+            created_at=now,
+            expires_at=now + kind.registration_seconds,
+        )
+        async with self._database.write() as tx:
+            if not await registrations.insert(tx, registration):
+                raise AccountTaken(f"the account {registration.account} exists already; choose another")
+            await journal.record(tx, _registered(registration), now=now, actor=actor, registration_id=registration.id)
+            sheet = await self._make_sheet(tx, registration, kind, actor=actor, now=now)
+        return registration, sheet
+
+    async def new_sheet(self, account: str, *, actor: str) -> Sheet:
+        """Make a new sheet; every secret of the one before is void at once.
+
+        Raises:
+            NotFound: no such account.
+            WrongState: the registration is closed.
+        """
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            registration = await _found(tx, account)
+            return await self._replace_sheet(tx, registration, actor=actor, now=now)
+
+    async def suspend(self, account: str, *, actor: str) -> None:
+        """Stop a registration on every door at once (DESIGN, invariant 5).
+
+        Raises:
+            NotFound, WrongState: no such account, or not an active one.
+        """
+        await self._move(account, was=(Status.ACTIVE,), to=Status.SUSPENDED, actor=actor)
+
+    async def resume(self, account: str, *, actor: str) -> None:
+        """Let a suspended registration go on.
+
+        Raises:
+            NotFound, WrongState: no such account, or not a suspended one.
+        """
+        await self._move(account, was=(Status.SUSPENDED,), to=Status.ACTIVE, actor=actor)
+
+    async def close(self, account: str, *, actor: str) -> None:
+        """Close a registration for good. Its certificates stay as they are; revoke them where that is wanted.
+
+        Raises:
+            NotFound, WrongState: no such account, or closed already.
+        """
+        await self._move(account, was=(Status.ACTIVE, Status.SUSPENDED), to=Status.CLOSED, actor=actor)
+
+    async def renew_registration(self, account: str, *, actor: str) -> Sheet:
+        """Renew the vetting of a registration, expired or not, and make a new sheet (RULES, S10).
+
+        Raises:
+            NotFound, WrongState: no such account, or it is closed.
+        """
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            registration = await _found(tx, account)
+            expires_at = now + kind_named(registration.kind).registration_seconds
+            await registrations.extend(tx, registration.id, expires_at=expires_at)
+            event = RegistrationRenewed(expires_at=expires_at)
+            await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
+            return await self._replace_sheet(tx, registration, actor=actor, now=now)
+
+    async def show(self, account: str) -> Registration:
+        """Look one registration up.
+
+        Raises:
+            NotFound: no such account.
+        """
+        async with self._database.read() as tx:
+            return await _found(tx, account)
+
+    async def every(self) -> list[Registration]:
+        """All registrations, oldest first."""
+        async with self._database.read() as tx:
+            return await registrations.every(tx)
+
+    async def _move(self, account: str, *, was: tuple[Status, ...], to: Status, actor: str) -> None:
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            registration = await _found(tx, account)
+            moved = [await registrations.move(tx, registration.id, was=status, to=to) for status in was]
+            if not any(moved):
+                raise WrongState(f"the registration {account} is {registration.status}; it cannot become {to}")
+            event: Event = StatusChanged(status=to.value)
+            await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
+
+    async def _replace_sheet(self, tx: Transaction, registration: Registration, *, actor: str, now: int) -> Sheet:
+        if registration.status is Status.CLOSED:
+            raise WrongState(f"the registration {registration.account} is closed; register the subscriber anew")
+        await credentials.void_all(tx, registration.id, now=now)
+        return await self._make_sheet(tx, registration, kind_named(registration.kind), actor=actor, now=now)
+
+    async def _make_sheet(
+        self, tx: Transaction, registration: Registration, kind: Kind, *, actor: str, now: int
+    ) -> Sheet:
+        number = await registrations.next_sheet(tx, registration.id)
+        expires_at = now + kind.sheet_seconds
+        password = credential_module.new_password() if kind.has_password else None
+        code = credential_module.new_enrollment_code() if kind.has_enrollment_code else None
+        eab = None
+
+        async def keep(what: CredentialKind, secret: bytes, uses: int | None, kid: str | None = None) -> None:
+            row = Credential(new_id(now), registration.id, number, what, kid, secret, uses, expires_at)
+            await credentials.insert(tx, row, now=now)
+
+        if password:
+            await keep(CredentialKind.PASSWORD, self._keeper.hashed(registration.id, password), None)
+        if code:
+            hashed = self._keeper.hashed(registration.id, code)
+            await keep(CredentialKind.ENROLLMENT_CODE, hashed, registration.uses)
+        if kind.has_eab_key:
+            kid, mac_key = credential_module.new_kid(), credential_module.new_mac_key()
+            eab = eab_key(kid, mac_key)
+            await keep(CredentialKind.EAB_KEY, self._keeper.sealed(kid, mac_key), registration.uses, kid)
+        event = SheetIssued(number=number)
+        await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
+        return Sheet(registration.account, registration.subject, number, password, code, eab)
+
+
+async def _found(tx: Transaction, account: str) -> Registration:
+    registration = await registrations.by_account(tx, account)
+    if registration is None:
+        raise NotFound(f"there is no account {account[:64]}")
+    return registration
+
+
+def _registered(registration: Registration) -> Registered:
+    return Registered(
+        account=registration.account,
+        kind=registration.kind,
+        subject=registration.subject,
+        profiles=registration.profiles,
+        names=tuple(("*below* " if grant.zone else "") + str(grant.identifier) for grant in registration.grants),
+    )

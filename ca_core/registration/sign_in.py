@@ -1,0 +1,105 @@
+"""Who is it? Secrets and client certificates to applicants."""
+
+from __future__ import annotations
+
+from ca_core.applicant import Applicant, Door
+from ca_core.audit import journal
+from ca_core.audit.event import CredentialRefused
+from ca_core.clock import Clock
+from ca_core.errors import CertificateExpired, CertificateNotAccepted, CertificateRevoked, WrongSecret
+from ca_core.identity import serial_text
+from ca_core.registration.account import Registration
+from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
+from ca_core.registration.throttle import Throttle
+from ca_core.secret import Secret
+from ca_core.store import certificates, credentials, registrations
+from ca_core.store.database import Database
+
+_SHOWN = 64
+
+
+class SignIn:
+    """Proves applicants; journals and throttles what proves nothing."""
+
+    def __init__(self, database: Database, clock: Clock, keeper: SecretKeeper) -> None:
+        self._database = database
+        self._clock = clock
+        self._keeper = keeper
+        self._throttle = Throttle()
+
+    async def by_enrollment_code(self, account: str, code: Secret, *, source: str, door: Door) -> Applicant:
+        """Prove an applicant by the enrollment code of the newest sheet.
+
+        A spent or expired code proves still, so that a repeated request gets its certificate again;
+        `enroll()` refuses it for anything new.
+
+        Raises:
+            WrongSecret: unknown account, no such code, wrong or voided code: not told apart.
+            Throttled: too many of those from this source.
+            RegistrationSuspended, RegistrationExpired, RegistrationClosed: the code was right.
+        """
+        async with self._database.read() as tx:
+            registration = await registrations.by_account(tx, account)
+            credential = (
+                await credentials.current(tx, registration.id, CredentialKind.ENROLLMENT_CODE) if registration else None
+            )
+        # Both paths hash and compare once, so that neither bytes nor time say whether the account exists.
+        owner = registration.id if registration else ""
+        stored = credential.secret if credential else bytes(32)
+        if not self._keeper.matches(owner, code, stored) or registration is None or credential is None:
+            await self.refuse(account, source=source, door=door)
+            raise WrongSecret
+        registration.require_active(self._clock.now())
+        return Applicant(registration.id, door, "enrollment-code", source, credential_id=credential.id)
+
+    async def by_certificate(self, der: bytes, serial: int, *, source: str, door: Door) -> Applicant:
+        """Prove an applicant by a certificate of ours whose key the TLS handshake has proved.
+
+        The handshake did not judge dates (RULES): here it is done, and against our own store.
+
+        Args:
+            der: the certificate as presented.
+            serial: its serial number.
+
+        Raises:
+            CertificateNotAccepted: it is not one that we issued.
+            CertificateRevoked, CertificateExpired: it was ours, once.
+            RegistrationSuspended, RegistrationExpired, RegistrationClosed: its holder may not.
+        """
+        now = self._clock.now()
+        async with self._database.read() as tx:
+            known = await certificates.by_serial(tx, serial_text(serial))
+            if known is None or known.der != der:
+                raise CertificateNotAccepted("the client certificate was not issued to a subscriber of this server")
+            registration = await registrations.by_id(tx, known.registration_id)
+        if known.revoked_at is not None:
+            raise CertificateRevoked("the client certificate is revoked; enroll with the code of a new sheet")
+        if now > known.not_after:
+            raise CertificateExpired(
+                "the client certificate has expired and renews nothing; ask your registration authority for a new sheet"
+            )
+        if now < known.not_before:
+            raise CertificateNotAccepted("the client certificate is not valid yet; check the clocks")
+        registration.require_active(now)
+        return Applicant(registration.id, door, "certificate", source, serial=known.serial)
+
+    async def eab_key(self, kid: str) -> tuple[Registration, Credential, bytes] | None:
+        """The registration, credential and MAC key behind a key identifier; None when there is none or it is void."""
+        async with self._database.read() as tx:
+            credential = await credentials.by_kid(tx, kid)
+            if credential is None:
+                return None
+            registration = await registrations.by_id(tx, credential.registration_id)
+        return registration, credential, self._keeper.opened(kid, credential.secret)
+
+    async def refuse(self, account: str, *, source: str, door: Door) -> None:
+        """Count a wrong secret against its source and journal it.
+
+        Raises:
+            Throttled: too many of late; then it is not journaled, or a flood would fill the journal.
+        """
+        now = self._clock.now()
+        self._throttle.failed(source, now)
+        async with self._database.write() as tx:
+            event = CredentialRefused(account=account[:_SHOWN], door=door)
+            await journal.record(tx, event, now=now, actor=f"{door}:unproven:{source}")

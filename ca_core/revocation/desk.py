@@ -1,0 +1,62 @@
+"""The revocation desk: may this be revoked for this reason? Then row, journal and work in one transaction."""
+
+from __future__ import annotations
+
+from ca_core.audit import journal
+from ca_core.audit.event import CertificateRevoked
+from ca_core.clock import Clock
+from ca_core.errors import AlreadyRevoked, NotFound
+from ca_core.revocation import crl
+from ca_core.revocation.reason import Reason
+from ca_core.store import certificates, revocations, work
+from ca_core.store.certificates import Certificate
+from ca_core.store.database import Database
+from ca_core.work.item import PUBLISH_CRL
+
+
+class RevocationDesk:
+    """Revokes, and looks certificates up for those who may ask."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+
+    async def revoke(self, serial: str, reason: Reason, *, actor: str) -> None:
+        """Revoke an issued certificate at once; the CRL follows within a minute.
+
+        Who may ask is for the caller to prove: a certificate's key, its registration, or an officer.
+
+        Args:
+            serial: 40 hex digits.
+
+        Raises:
+            NotFound: no such certificate.
+            AlreadyRevoked: it is revoked; the first reason and date stay.
+        """
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            certificate = await certificates.by_serial(tx, serial)
+            if certificate is None:
+                raise NotFound("there is no such certificate")
+            entry = crl.entry(int(serial, 16), now, reason)
+            if not await revocations.insert(tx, serial, certificate.issuer, reason=reason, entry=entry, now=now):
+                raise AlreadyRevoked("the certificate is revoked already")
+            await work.add(tx, PUBLISH_CRL, certificate.issuer, now=now)
+            await journal.record(
+                tx,
+                CertificateRevoked(reason=reason.text),
+                now=now,
+                actor=actor,
+                registration_id=certificate.registration_id,
+                serial=serial,
+            )
+
+    async def certificate(self, serial: str) -> Certificate | None:
+        """Look an issued certificate up; None when there is none."""
+        async with self._database.read() as tx:
+            return await certificates.by_serial(tx, serial)
+
+    async def every(self, registration_id: str | None) -> list[Certificate]:
+        """All issued certificates, of one registration or of all, oldest first."""
+        async with self._database.read() as tx:
+            return await certificates.every(tx, registration_id=registration_id)

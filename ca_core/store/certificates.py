@@ -1,0 +1,203 @@
+"""Certificates: born as intentions, then issued or abandoned."""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+
+import msgspec
+
+from ca_core import names as names_module
+from ca_core.names import Identifier
+from ca_core.policy.decision import Holding
+from ca_core.store.database import Row, Transaction
+
+
+class State(StrEnum):
+    """What became of an intention."""
+
+    INTENDED = "intended"
+    ISSUED = "issued"
+    ABANDONED = "abandoned"
+
+
+class Intention(msgspec.Struct, frozen=True):
+    """The durable record that a certificate with this serial and these bytes is about to be signed.
+
+    Attributes:
+        serial: 40 hex digits.
+        issuer: the issuing CA's name.
+        request_key: what makes a repeated request find this one, such as `acme-order:ID`; None where nothing does.
+        names: of the certificate.
+        replaces: serial of the certificate that it renews.
+        tbs: the to-be-signed bytes.
+    """
+
+    serial: str
+    issuer: str
+    request_key: str | None
+    registration_id: str
+    profile: str
+    names: frozenset[Identifier]
+    spki_sha256: bytes
+    not_before: int
+    not_after: int
+    replaces: str | None
+    door: str
+    tbs: bytes
+
+
+class Certificate(msgspec.Struct, frozen=True):
+    """One issued certificate as it is stored.
+
+    Attributes:
+        names: one a line, as `names.canonical` writes them.
+        revoked_at, reason: None while it is not revoked.
+    """
+
+    serial: str
+    issuer: str
+    registration_id: str
+    profile: str
+    names: str
+    spki_sha256: bytes
+    not_before: int
+    not_after: int
+    replaces: str | None
+    issued_at: int
+    der: bytes
+    revoked_at: int | None = None
+    reason: int | None = None
+
+
+_CERTIFICATE = (
+    "SELECT c.serial, c.issuer, c.registration_id, c.profile, c.names, c.spki_sha256, c.not_before, c.not_after,"
+    " c.replaces, c.issued_at, c.der, r.revoked_at, r.reason"
+    " FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial WHERE c.state = 'issued' AND "
+)
+
+
+def _certificate(row: Row | None) -> Certificate | None:
+    return Certificate(*row) if row else None
+
+
+def names_digest(names: str) -> bytes:
+    """What certificates of one set of names are found by."""
+    return hashlib.sha256(names.encode()).digest()
+
+
+async def intend(tx: Transaction, intention: Intention, *, now: int) -> bool:
+    """Store an intention; False when its request key is taken already."""
+    names = names_module.canonical(intention.names)
+    inserted = await tx.execute(
+        "INSERT INTO certificates (serial, issuer, state, request_key, registration_id, profile, names, names_digest,"
+        " spki_sha256, not_before, not_after, replaces, door, tbs, intended_at)"
+        " VALUES (:serial, :issuer, 'intended', :request_key, :registration_id, :profile, :names, :names_digest,"
+        " :spki_sha256, :not_before, :not_after, :replaces, :door, :tbs, :now) ON CONFLICT (request_key) DO NOTHING",
+        serial=intention.serial,
+        issuer=intention.issuer,
+        request_key=intention.request_key,
+        registration_id=intention.registration_id,
+        profile=intention.profile,
+        names=names,
+        names_digest=names_digest(names),
+        spki_sha256=intention.spki_sha256,
+        not_before=intention.not_before,
+        not_after=intention.not_after,
+        replaces=intention.replaces,
+        door=intention.door,
+        tbs=intention.tbs,
+        now=now,
+    )
+    return inserted == 1
+
+
+async def issue(tx: Transaction, serial: str, der: bytes, *, now: int) -> bool:
+    """Turn an intention into a certificate by compare-and-set; False when it is none any more."""
+    changed = await tx.execute(
+        "UPDATE certificates SET state = 'issued', der = :der, tbs = NULL, issued_at = :now"
+        " WHERE serial = :serial AND state = 'intended'",
+        serial=serial,
+        der=der,
+        now=now,
+    )
+    return changed == 1
+
+
+async def abandon(tx: Transaction, serial: str) -> bool:
+    """Give an intention up by compare-and-set; its request key is free again. False when it is none any more."""
+    changed = await tx.execute(
+        "UPDATE certificates SET state = 'abandoned', request_key = NULL"
+        " WHERE serial = :serial AND state = 'intended'",
+        serial=serial,
+    )
+    return changed == 1
+
+
+async def intentions(tx: Transaction, *, before: int) -> list[Intention]:
+    """Intentions made before a time that nothing became of, oldest first."""
+    rows = await tx.all(
+        "SELECT serial, issuer, request_key, registration_id, profile, names, spki_sha256, not_before, not_after,"
+        " replaces, door, tbs FROM certificates WHERE state = 'intended' AND intended_at <= :before"
+        " ORDER BY intended_at",
+        before=before,
+    )
+    return [Intention(*row[:5], names_module.from_canonical(row[5]), *row[6:]) for row in rows]
+
+
+async def holdings(tx: Transaction, registration_id: str, profile: str, names: str, *, now: int) -> list[Holding]:
+    """What a registration holds of one profile and set of names: unexpired, not revoked, issued or intended."""
+    rows = await tx.all(
+        "SELECT c.serial, c.spki_sha256, c.not_before, c.not_after, c.intended_at, c.state"
+        " FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial"
+        " WHERE c.registration_id = :registration_id AND c.profile = :profile AND c.names_digest = :names_digest"
+        " AND c.state <> 'abandoned' AND c.not_after >= :now AND r.serial IS NULL ORDER BY c.not_after",
+        registration_id=registration_id,
+        profile=profile,
+        names_digest=names_digest(names),
+        now=now,
+    )
+    return [
+        Holding(serial, spki_sha256, not_before, not_after, intended_at, State(state) is State.ISSUED)
+        for serial, spki_sha256, not_before, not_after, intended_at, state in rows
+    ]
+
+
+async def by_serial(tx: Transaction, serial: str) -> Certificate | None:
+    """Find an issued certificate."""
+    return _certificate(await tx.one(_CERTIFICATE + "c.serial = :serial", serial=serial))
+
+
+async def by_request_key(tx: Transaction, request_key: str) -> Certificate | None:
+    """Find what was issued for a request."""
+    return _certificate(await tx.one(_CERTIFICATE + "c.request_key = :request_key", request_key=request_key))
+
+
+async def every(tx: Transaction, *, registration_id: str | None) -> list[Certificate]:
+    """All issued certificates, of one registration or of all but the server's own, oldest first."""
+    if registration_id is not None:
+        rows = await tx.all(
+            _CERTIFICATE + "c.registration_id = :registration_id ORDER BY c.issued_at, c.serial",
+            registration_id=registration_id,
+        )
+    else:
+        rows = await tx.all(_CERTIFICATE + "c.profile <> 'own-tls' ORDER BY c.issued_at, c.serial")
+    return [Certificate(*row) for row in rows]
+
+
+async def claim_key(tx: Transaction, spki_sha256: bytes, *, purpose: str, registration_id: str) -> bool:
+    """Make a public key this owner's for this purpose; False when it is somebody's or something's else.
+
+    Insert first, look after: two claims at once cannot both find the key free.
+    """
+    await tx.execute(
+        "INSERT INTO key_owners (spki_sha256, purpose, registration_id)"
+        " VALUES (:spki_sha256, :purpose, :registration_id) ON CONFLICT DO NOTHING",
+        spki_sha256=spki_sha256,
+        purpose=purpose,
+        registration_id=registration_id,
+    )
+    row = await tx.one(
+        "SELECT purpose, registration_id FROM key_owners WHERE spki_sha256 = :spki_sha256", spki_sha256=spki_sha256
+    )
+    return row == (purpose, registration_id)

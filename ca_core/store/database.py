@@ -1,0 +1,189 @@
+"""The only file that knows which database there is.
+
+A service opens `read()` or `write()` and hands the `Transaction` to functions that hold SQL. SQL uses
+`:names`, and only what SQLite and PostgreSQL spell alike; the one exception, BLOB, is this file's to translate.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import aiosqlite
+
+from ca_core.errors import Misconfigured, StoreUnavailable
+
+Value: TypeAlias = str | int | bytes | None
+Row: TypeAlias = tuple[Any, ...]
+
+SCHEME = "sqlite:"
+_BUSY_SECONDS = 10
+_READERS = 3
+_RETRY_AFTER_SECONDS = 2
+_PASSING_FAULTS = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_IOERR,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_READONLY,
+    }
+)
+_PRIMARY_CODE = 0xFF
+
+
+@contextmanager
+def _faults_as_ours() -> Iterator[None]:
+    """Turn what the disk or another writer causes into a refusal; an error in our SQL stays a bug."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode & _PRIMARY_CODE not in _PASSING_FAULTS:
+            raise
+        raise StoreUnavailable(
+            "the store cannot be used right now; try again shortly",
+            retry_after_seconds=_RETRY_AFTER_SECONDS,
+        ) from error
+
+
+class Transaction:
+    """What a service hands to the functions that hold SQL.
+
+    Each call is one statement and one hop to the database's thread.
+    """
+
+    def __init__(self, connection: aiosqlite.Connection) -> None:
+        self._connection = connection
+
+    async def execute(self, sql: str, **values: Value) -> int:
+        """Run one statement; return how many rows it changed, which decides every compare-and-set.
+
+        Raises:
+            StoreUnavailable: the database is locked, full or not writable.
+        """
+        with _faults_as_ours():
+            cursor = await self._connection.execute(sql, values)
+            return cursor.rowcount
+
+    async def execute_each(self, sql: str, values: Sequence[dict[str, Value]]) -> None:
+        """Run one statement once for each set of values, in one hop.
+
+        Raises:
+            StoreUnavailable: the database is locked, full or not writable.
+        """
+        with _faults_as_ours():
+            await self._connection.executemany(sql, values)
+
+    async def all(self, sql: str, **values: Value) -> list[Row]:
+        """Return every row of a query, or of a statement with RETURNING.
+
+        Raises:
+            StoreUnavailable: the database is locked or cannot be read.
+        """
+        with _faults_as_ours():
+            return [tuple(row) for row in await self._connection.execute_fetchall(sql, values)]
+
+    async def one(self, sql: str, **values: Value) -> Row | None:
+        """Return the first row, or None."""
+        rows = await self.all(sql, **values)
+        return rows[0] if rows else None
+
+    async def script(self, sql: str) -> None:
+        """Run a migration's statements within this transaction.
+
+        `executescript` would commit first, so statements are told apart by SQLite itself.
+        """
+        statement = ""
+        for line in sql.splitlines(keepends=True):
+            statement += line
+            if sqlite3.complete_statement(statement):
+                await self.execute(statement)
+                statement = ""
+
+
+class Database:
+    """One SQLite file: a single writing connection, a few reading ones.
+
+    WAL with `synchronous=FULL`: what is committed survives a power cut.
+    """
+
+    def __init__(self, writer: aiosqlite.Connection, readers: Sequence[aiosqlite.Connection]) -> None:
+        self._writer = writer
+        self._turn = asyncio.Lock()
+        self._all_readers = readers
+        self._readers: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
+        for reader in readers:
+            self._readers.put_nowait(reader)
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Transaction]:
+        """Open a transaction that commits at the end of the block, or leaves no trace when it raises.
+
+        It takes the write lock at once: a transaction that reads first and writes later fails with
+        "database is locked" however long it may wait. It must not wait for a network or a token inside.
+
+        Raises:
+            StoreUnavailable: the database is locked, full or not writable.
+        """
+        async with self._turn:
+            try:
+                with _faults_as_ours():
+                    await self._writer.execute("BEGIN IMMEDIATE")
+                yield Transaction(self._writer)
+                with _faults_as_ours():
+                    await self._writer.commit()
+            finally:
+                # Also on cancellation: the next writer must not find half of this one's work.
+                if self._writer.in_transaction:
+                    await asyncio.shield(self._writer.rollback())
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """Lend a reading connection; each statement sees the newest commit, and none can write."""
+        reader = await self._readers.get()
+        try:
+            yield Transaction(reader)
+        finally:
+            self._readers.put_nowait(reader)
+
+    async def backup(self, path: Path) -> None:
+        """Write a consistent copy of the whole database to a new file, while the server goes on."""
+        async with aiosqlite.connect(path) as copy:
+            await self._all_readers[0].backup(copy)
+
+    async def close(self) -> None:
+        """Close every connection."""
+        for connection in (*self._all_readers, self._writer):
+            await connection.close()
+
+
+async def open_database(url: str, home: Path) -> Database:
+    """Open what `store.url` names; a relative path is taken from the home.
+
+    Raises:
+        Misconfigured: an unknown scheme, or a file that cannot be opened.
+    """
+    if not url.startswith(SCHEME):
+        raise Misconfigured(f"store.url {url.partition(':')[0]}: is not supported; write sqlite:FILE")
+    path = home / url.removeprefix(SCHEME)
+    try:
+        writer = await _connect(path)
+        readers = [await _connect(path, read_only=True) for _ in range(_READERS)]
+    except sqlite3.Error as error:
+        raise Misconfigured(f"cannot open the database {path}: {error}") from error
+    return Database(writer, readers)
+
+
+async def _connect(path: Path, *, read_only: bool = False) -> aiosqlite.Connection:
+    connection = await aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, cached_statements=256)
+    # The journal mode is stored in the file; setting it again is free, and a reader may be the first to open it.
+    await connection.execute("PRAGMA journal_mode = WAL")
+    await connection.execute("PRAGMA synchronous = FULL")
+    await connection.execute("PRAGMA foreign_keys = ON")
+    if read_only:
+        await connection.execute("PRAGMA query_only = ON")
+    return connection

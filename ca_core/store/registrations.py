@@ -1,0 +1,116 @@
+"""Registrations and their sheets' numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ca_core.errors import NotFound
+from ca_core.registration.account import Grant, Registration, Status
+from ca_core.registration.kind import SERVER
+from ca_core.store.database import Row, Transaction
+
+_SELECT = (
+    "SELECT id, account, kind, status, subject, subject_der, names, profiles, language, uses, sheet, created_at,"
+    " expires_at FROM registrations WHERE "
+)
+_GRANTS = msgspec.json.Decoder(tuple[Grant, ...])
+_PROFILES = msgspec.json.Decoder(tuple[str, ...])
+
+
+def _from_row(row: Row) -> Registration:
+    (id_, account, kind, status, subject, subject_der, grants, profiles, language, uses, sheet, created_at, expires_at) = row
+    return Registration(
+        id=id_,
+        account=account,
+        kind=kind,
+        status=Status(status),
+        subject=subject,
+        subject_der=subject_der,
+        grants=_GRANTS.decode(grants),
+        profiles=_PROFILES.decode(profiles),
+        language=language,
+        uses=uses,
+        sheet=sheet,
+        created_at=created_at,
+        expires_at=expires_at,
+    )
+
+
+async def insert(tx: Transaction, registration: Registration) -> bool:
+    """Store a new registration; False when its account exists already."""
+    inserted = await tx.execute(
+        "INSERT INTO registrations"
+        " (id, account, kind, status, subject, subject_der, names, profiles, language, uses, sheet, created_at, expires_at)"
+        " VALUES (:id, :account, :kind, :status, :subject, :subject_der, :names, :profiles, :language, :uses, :sheet,"
+        " :created_at, :expires_at) ON CONFLICT (account) DO NOTHING",
+        id=registration.id,
+        account=registration.account,
+        kind=registration.kind,
+        status=registration.status.value,
+        subject=registration.subject,
+        subject_der=registration.subject_der,
+        names=_text(registration.grants),
+        profiles=_text(registration.profiles),
+        language=registration.language,
+        uses=registration.uses,
+        sheet=registration.sheet,
+        created_at=registration.created_at,
+        expires_at=registration.expires_at,
+    )
+    return inserted == 1
+
+
+async def by_account(tx: Transaction, account: str) -> Registration | None:
+    """Find by site account."""
+    row = await tx.one(_SELECT + "account = :account", account=account)
+    return _from_row(row) if row else None
+
+
+async def by_id(tx: Transaction, registration_id: str) -> Registration:
+    """Find by identity.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = await tx.one(_SELECT + "id = :id", id=registration_id)
+    if row is None:
+        raise NotFound("there is no such registration")
+    return _from_row(row)
+
+
+async def every(tx: Transaction) -> list[Registration]:
+    """All registrations that a person made, oldest first; the server's own is not among them."""
+    rows = await tx.all(_SELECT + "kind <> :server ORDER BY created_at, id", server=SERVER.name)
+    return [_from_row(row) for row in rows]
+
+
+async def move(tx: Transaction, registration_id: str, *, was: Status, to: Status) -> bool:
+    """Change the status by compare-and-set; False when it was another one."""
+    changed = await tx.execute(
+        "UPDATE registrations SET status = :to WHERE id = :id AND status = :was",
+        id=registration_id,
+        was=was.value,
+        to=to.value,
+    )
+    return changed == 1
+
+
+async def extend(tx: Transaction, registration_id: str, *, expires_at: int) -> None:
+    """Set when the vetting ends."""
+    await tx.execute(
+        "UPDATE registrations SET expires_at = :expires_at WHERE id = :id", id=registration_id, expires_at=expires_at
+    )
+
+
+async def next_sheet(tx: Transaction, registration_id: str) -> int:
+    """Take the next sheet number."""
+    row = await tx.one("UPDATE registrations SET sheet = sheet + 1 WHERE id = :id RETURNING sheet", id=registration_id)
+    if row is None:
+        raise NotFound("there is no such registration")
+    return int(row[0])
+
+
+def _text(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

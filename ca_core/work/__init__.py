@@ -1,0 +1,1 @@
+"""Deferred work: what must happen soon, and survives a crash."""

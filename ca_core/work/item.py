@@ -1,0 +1,31 @@
+"""One piece of deferred work."""
+
+from __future__ import annotations
+
+import msgspec
+
+PUBLISH_CRL = "publish-crl"
+"""Subject: the issuer's name."""
+
+_FIRST_DELAY_SECONDS = 5
+_LONGEST_DELAY_SECONDS = 3600
+
+
+class Item(msgspec.Struct, frozen=True):
+    """One leased item.
+
+    Attributes:
+        kind: what is to be done, such as `publish-crl`.
+        subject: to what.
+        attempts: how often it was leased, this time included.
+    """
+
+    id: str
+    kind: str
+    subject: str
+    attempts: int
+
+    @property
+    def delay_seconds(self) -> int:
+        """How long to wait before the next attempt: 5 s, doubled each time, at most an hour."""
+        return min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** min(self.attempts - 1, 16))
