@@ -22,7 +22,7 @@ lint: .venv/.tools  ## style, types and who may know whom
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports --no-logo
 
 format: .venv/.tools  ## put the code into its one layout
 	$(BIN)/ruff check --fix
