@@ -1,0 +1,1 @@
+"""What the standards say, clause by clause, seen from outside: only over the wire."""

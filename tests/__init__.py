@@ -1,0 +1,1 @@
+"""Sentences about behaviour; the folders mirror the three rooms."""
