@@ -1,0 +1,181 @@
+"""Refusals that exist only because of ACME (RFC 8555, 6.7; RFC 9773, 7.4), as leaves of the one tree.
+
+::
+
+    Unproven
+    ├── AccountDoesNotExist           no account has this key or this URL
+    └── BadExternalAccountBinding     the binding proves nothing
+    Malformed
+    ├── BadNonce                      forged, stale, spent or missing
+    ├── BadSignature                  the JWS does not verify
+    ├── BadSignatureAlgorithm         carries the `algorithms` that would do
+    ├── UnsupportedMediaType          not `application/jose+json`
+    ├── MethodNotAllowed              carries `allow`
+    ├── UnsupportedIdentifier         an identifier type that is not issued here
+    └── InvalidContact, UnsupportedContact
+    Refused
+    ├── BadPublicKey                  a key that this server does not accept
+    ├── AccountNotValid               deactivated or revoked
+    ├── AccountKeyInUse               carries `account_url` of the account that holds the key
+    ├── WrongUrl                      the signed `url` is not where the request went
+    ├── OrderNotReady                 finalize before its time
+    ├── AlreadyReplaced               another order replaces the same certificate
+    ├── ExternalAccountRequired       a new account needs a binding
+    ├── RejectedIdentifiers           carries one refusal for each name
+    └── UserActionRequired            carries the `instance` to visit
+
+Status codes and types are `problems.TABLE`'s; here is only what was wrong.
+"""
+
+from __future__ import annotations
+
+from ca_core.errors import Malformed, Refusal, Refused, Unproven
+from ca_core.names import Identifier
+
+
+class AccountDoesNotExist(Unproven):
+    """No account has this key or URL (`accountDoesNotExist`)."""
+
+    def __init__(self) -> None:
+        super().__init__("no account is known here for this key; create one with newAccount")
+
+
+class BadExternalAccountBinding(Unproven):
+    """The binding proves nothing. One text for an unknown `kid` and a wrong MAC (RFC 8555, 7.3.4)."""
+
+    def __init__(self, text: str = "the external account binding does not verify; check kid and key") -> None:
+        super().__init__(text)
+
+
+class BadNonce(Malformed):
+    """The nonce was not issued here, is too old or was used (`badNonce`, RFC 8555, 6.5)."""
+
+    def __init__(
+        self, text: str = "the nonce is stale or spent; try again with the one in this answer"
+    ) -> None:
+        super().__init__(text)
+
+
+class BadSignature(Malformed):
+    """The JWS does not verify under the key that it names (`malformed`; RFC 8555 has no narrower type)."""
+
+    def __init__(self) -> None:
+        super().__init__("the signature of the JWS does not verify under its key")
+
+
+class BadSignatureAlgorithm(Malformed):
+    """The `alg` is not for this key or not for this server (`badSignatureAlgorithm`, RFC 8555, 6.2).
+
+    Args:
+        text: one sentence.
+        algorithms: what would be accepted; becomes the problem's member of that name.
+    """
+
+    def __init__(self, text: str, *, algorithms: tuple[str, ...]) -> None:
+        super().__init__(text)
+        self.algorithms = algorithms
+
+
+class UnsupportedMediaType(Malformed):
+    """The body is not `application/jose+json` (415, RFC 8555, 6.2)."""
+
+    def __init__(self) -> None:
+        super().__init__("send the request with Content-Type: application/jose+json")
+
+
+class MethodNotAllowed(Malformed):
+    """The resource does not know this method (405, RFC 8555, 6.3).
+
+    Args:
+        allow: the methods that it knows, for the Allow header.
+    """
+
+    def __init__(self, *allow: str) -> None:
+        super().__init__(f"this resource answers to {', '.join(allow)} only")
+        self.allow = allow
+
+
+class UnsupportedIdentifier(Malformed):
+    """An identifier of a type that is not issued through this door (`unsupportedIdentifier`)."""
+
+
+class InvalidContact(Malformed):
+    """A contact URL that cannot be right (`invalidContact`, RFC 8555, 7.3)."""
+
+
+class UnsupportedContact(Malformed):
+    """A contact URL of a scheme that is not used here (`unsupportedContact`, RFC 8555, 7.3)."""
+
+
+class BadPublicKey(Refused):
+    """The JWK is not a public key that this server accepts (`badPublicKey`, RFC 8555, 6.2)."""
+
+
+class AccountNotValid(Refused):
+    """The account was deactivated or revoked (`unauthorized`, RFC 8555, 7.3.6)."""
+
+    def __init__(self) -> None:
+        super().__init__("this account is not valid any more; create another one with a new key")
+
+
+class AccountKeyInUse(Refused):
+    """The new key is another account's (409, RFC 8555, 7.3.5).
+
+    Args:
+        account_url: that account, for the Location header.
+    """
+
+    def __init__(self, *, account_url: str) -> None:
+        super().__init__("the new key belongs to another account; make a fresh one")
+        self.account_url = account_url
+
+
+class WrongUrl(Refused):
+    """The signed `url` is not where the request went (`unauthorized`, RFC 8555, 6.4)."""
+
+    def __init__(self) -> None:
+        super().__init__("the url in the protected header is not the URL of this request")
+
+
+class OrderNotReady(Refused):
+    """The order cannot be finalized in its state (`orderNotReady`, 403, RFC 8555, 7.4)."""
+
+
+class AlreadyReplaced(Refused):
+    """The certificate in `replaces` has a successor (`alreadyReplaced`, 409, RFC 9773, 5)."""
+
+    def __init__(self) -> None:
+        super().__init__("another order already replaces this certificate; order without replaces")
+
+
+class ExternalAccountRequired(Refused):
+    """A new account must be bound to a registration (`externalAccountRequired`, RFC 8555, 7.3.4)."""
+
+    def __init__(self) -> None:
+        super().__init__("a new account needs the EAB key id and HMAC key of your password sheet")
+
+
+class RejectedIdentifiers(Refused):
+    """Some names of an order are not to be had (`rejectedIdentifier`, RFC 8555, 6.7.1).
+
+    Args:
+        subproblems: every rejected name with the leaf that says why; at least one.
+    """
+
+    def __init__(self, subproblems: tuple[tuple[Identifier, Refusal], ...]) -> None:
+        names = ", ".join(identifier.value for identifier, _ in subproblems)
+        super().__init__(f"not issued to this account: {names}")
+        self.subproblems = subproblems
+
+
+class UserActionRequired(Refused):
+    """A human must do something first (`userActionRequired`, RFC 8555, 7.3.3).
+
+    Args:
+        text: what to do.
+        instance: URL where it is done, such as that of the new terms.
+    """
+
+    def __init__(self, text: str, *, instance: str) -> None:
+        super().__init__(text)
+        self.instance = instance
