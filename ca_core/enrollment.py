@@ -22,12 +22,14 @@ from ca_core.errors import (
     ProfileNotGranted,
     ProfileNotOffered,
     SubjectMismatch,
+    WeakKey,
     WrongSecret,
 )
 from ca_core.issuance.issuer import Issuer
 from ca_core.names import Identifier
 from ca_core.policy import decision
 from ca_core.policy.decision import Wish
+from ca_core.policy.keys import check_key, key_type
 from ca_core.policy.profile import Profile
 from ca_core.policy.request import CertificationRequest, same_subject
 from ca_core.registration.account import Registration
@@ -95,7 +97,7 @@ class Enrollment:
         Raises:
             Refusal: whatever stands against it; nothing has changed then.
         """
-        decision.check_request(request)
+        check_key(request.public_key)
         now = self._clock.now()
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, applicant.registration_id)
@@ -117,7 +119,7 @@ class Enrollment:
         Raises:
             Refusal: whatever stands against it; nothing has changed then.
         """
-        decision.check_request(request)
+        check_key(request.public_key)
         now = self._clock.now()
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, applicant.registration_id)
@@ -166,7 +168,8 @@ class Enrollment:
         """Decide, and store the intention in the same transaction; or find what was issued before."""
         if applicant.door not in wish.profile.doors:
             raise ProfileNotOffered(f"the profile {wish.profile.name} is not offered through {applicant.door.upper()}")
-        decision.require_usages(wish.profile, request)
+        if not wish.profile.usages_for(key_type(request.public_key)):
+            raise WeakKey(f"the profile {wish.profile.name} has no use for a key of this kind; use RSA or ECDSA")
         decision.require_grants(registration, wish)
         held = await self._holdings(tx, registration, wish, now=now)
         if order is None:

@@ -25,6 +25,12 @@ class SheetIssued(Event, frozen=True, tag="sheet-issued"):
     number: int
 
 
+class NamesChanged(Event, frozen=True, tag="names-changed"):
+    """The registered names were replaced."""
+
+    names: tuple[str, ...]
+
+
 class StatusChanged(Event, frozen=True, tag="status-changed"):
     """A registration was suspended, resumed or closed."""
 

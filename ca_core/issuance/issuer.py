@@ -10,6 +10,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -70,7 +72,7 @@ class Issuer:
     ) -> Intention:
         """Step 1: choose the serial and lay down every byte that will be signed."""
         serial = new_serial()
-        tbs, not_before, not_after = tbs_certificate(
+        plan = tbs_certificate(
             issuer=self._ca.certificate,
             algorithm=self._ca.key.algorithm,
             profile=wish.profile,
@@ -88,11 +90,11 @@ class Issuer:
             profile=wish.profile.name,
             names=wish.names,
             spki_sha256=request.spki_sha256,
-            not_before=not_before,
-            not_after=not_after,
+            not_before=plan.not_before,
+            not_after=plan.not_after,
             replaces=wish.replaces,
             door=door,
-            tbs=tbs,
+            tbs=plan.tbs,
         )
 
     async def complete(
@@ -134,6 +136,7 @@ class Issuer:
             subject_der=subject_der,
             names=intention.names,
             spki=spki,
+            now=self._clock.now(),
         )
 
     def _check(self, certificate: bytes, intention: Intention) -> None:
@@ -171,7 +174,7 @@ class Issuer:
             raise CheckFailed("the intention was given up while it was being signed")
         return stored
 
-    async def recover(self, profiles: dict[str, Profile], *, before: int) -> int:
+    async def recover(self, profiles: Mapping[str, Profile], *, before: int) -> int:
         """Finish every intention made before a time, or give it up (DESIGN, invariant 1); return how many.
 
         Given up are those whose registration is not active any more, and those that no longer pass the lint.
@@ -182,7 +185,7 @@ class Issuer:
             await self._recover(intention, profiles)
         return len(left)
 
-    async def _recover(self, intention: Intention, profiles: dict[str, Profile]) -> None:
+    async def _recover(self, intention: Intention, profiles: Mapping[str, Profile]) -> None:
         spki = der.spki_of(intention.tbs)
         async with self._database.read() as tx:
             registration = await registrations.by_id(tx, intention.registration_id)

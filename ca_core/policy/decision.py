@@ -5,9 +5,8 @@ from __future__ import annotations
 import msgspec
 
 from ca_core.clock import rfc3339
-from ca_core.errors import CaRequested, InProgress, NameNotGranted, TooEarly, WeakKey
+from ca_core.errors import InProgress, NameNotGranted, TooEarly
 from ca_core.names import Identifier
-from ca_core.policy.keys import check_key, key_type
 from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import Window, renewal_window
 from ca_core.policy.request import CertificationRequest
@@ -49,17 +48,6 @@ class Wish(msgspec.Struct, frozen=True):
     replaces: str | None = None
 
 
-def check_request(request: CertificationRequest) -> None:
-    """Refuse a request that no registration may make; needs nothing from the store.
-
-    Raises:
-        WeakKey, CaRequested: as they say.
-    """
-    if request.ca_requested:
-        raise CaRequested("the request asks for a CA certificate; remove CA:TRUE and keyCertSign from it")
-    check_key(request.public_key)
-
-
 def names_for(profile: Profile, registration: Registration, request: CertificationRequest) -> frozenset[Identifier]:
     """The names that an EST request means.
 
@@ -98,16 +86,6 @@ def require_names(registration: Registration, profile: Profile, names: frozenset
         if name.kind not in profile.name_kinds:
             raise NameNotGranted(f"the profile {profile.name} has no names of type {name.kind}")
         registration.grant_for(name)
-
-
-def require_usages(profile: Profile, request: CertificationRequest) -> None:
-    """Check that the profile has a use for a key of this kind.
-
-    Raises:
-        WeakKey: it has none.
-    """
-    if not profile.usages_for(key_type(request.public_key)):
-        raise WeakKey(f"the profile {profile.name} has no use for a key of this kind; use RSA or ECDSA")
 
 
 def require_window(kind: Kind, wish: Wish, holdings: list[Holding], *, window_days: int, now: int) -> None:

@@ -44,6 +44,11 @@ class Grant(msgspec.Struct, frozen=True):
     zone: bool = False
     vetted: bool = True
 
+    def __str__(self) -> str:
+        """Such as `dns:www.example.com`, `dns:below example.com` or `dns:a.example (challenged)`."""
+        name = f"{self.identifier.kind}:below {self.identifier.value}" if self.zone else str(self.identifier)
+        return name if self.vetted else f"{name} (challenged)"
+
     def covers(self, name: Identifier) -> bool:
         """Whether this grant is for `name`. A zone covers no wildcards: those are granted by name."""
         if self.zone:

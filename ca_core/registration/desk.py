@@ -7,7 +7,7 @@ import secrets
 import msgspec
 
 from ca_core.audit import journal
-from ca_core.audit.event import Event, Registered, RegistrationRenewed, SheetIssued, StatusChanged
+from ca_core.audit.event import Event, NamesChanged, Registered, RegistrationRenewed, SheetIssued, StatusChanged
 from ca_core.clock import Clock
 from ca_core.errors import AccountTaken, NotFound, WrongState
 from ca_core.identity import new_id
@@ -132,6 +132,19 @@ class Desk:
             await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
             return await self._replace_sheet(tx, registration, actor=actor, now=now)
 
+    async def regrant(self, account: str, grants: tuple[Grant, ...], *, actor: str) -> None:
+        """Replace the registered names; certificates that exist stay as they are.
+
+        Raises:
+            NotFound: no such account.
+        """
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            registration = await _found(tx, account)
+            await registrations.regrant(tx, registration.id, grants)
+            event = NamesChanged(names=_names(grants))
+            await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
+
     async def show(self, account: str) -> Registration:
         """Look one registration up.
 
@@ -202,5 +215,9 @@ def _registered(registration: Registration) -> Registered:
         kind=registration.kind,
         subject=registration.subject,
         profiles=registration.profiles,
-        names=tuple(("*below* " if grant.zone else "") + str(grant.identifier) for grant in registration.grants),
+        names=_names(registration.grants),
     )
+
+
+def _names(grants: tuple[Grant, ...]) -> tuple[str, ...]:
+    return tuple(str(grant) for grant in grants)

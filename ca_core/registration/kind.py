@@ -45,7 +45,17 @@ class Kind(msgspec.Struct, frozen=True):
         return self.sheet_days * _DAY_SECONDS
 
 
-SERVER = Kind("server", ("own-tls",), has_password=False, has_enrollment_code=False, has_eab_key=False, uses=None)
+SERVER = Kind(
+    "server",
+    ("own-tls",),
+    has_password=False,
+    has_enrollment_code=False,
+    has_eab_key=False,
+    uses=None,
+    # Its key file may be lost or restored at any time, and it must come up again all the same.
+    live_certificates=1_000_000,
+    registration_days=100 * 365,
+)
 """The server itself, a subscriber like any other; nobody registers one by hand."""
 
 KINDS: Mapping[str, Kind] = MappingProxyType(

@@ -71,9 +71,8 @@ class Publisher:
 
     async def _is_half_over(self, issuer: CrlIssuer) -> bool:
         async with self._database.read() as tx:
-            last = await publications.newest(tx, issuer.name)
-        now = self._clock.now()
-        return last is None or now >= (last.this_update + last.next_update) // 2
+            lives = await publications.lives(tx, issuer.name)
+        return lives is None or self._clock.now() >= sum(lives) // 2
 
     async def _publish(self, issuer: CrlIssuer) -> Publication:
         """Read, sign, store; whoever stores a number first wins, and the other one starts again."""

@@ -81,6 +81,13 @@ def _certificate(row: Row | None) -> Certificate | None:
     return Certificate(*row) if row else None
 
 
+def _intention(row: Row) -> Intention:
+    serial, issuer, request_key, registration_id, profile, names, *rest = row
+    return Intention(
+        serial, issuer, request_key, registration_id, profile, names_module.from_canonical(names), *rest
+    )
+
+
 def names_digest(names: str) -> bytes:
     """What certificates of one set of names are found by."""
     return hashlib.sha256(names.encode()).digest()
@@ -142,7 +149,7 @@ async def intentions(tx: Transaction, *, before: int) -> list[Intention]:
         " ORDER BY intended_at",
         before=before,
     )
-    return [Intention(*row[:5], names_module.from_canonical(row[5]), *row[6:]) for row in rows]
+    return [_intention(row) for row in rows]
 
 
 async def holdings(tx: Transaction, registration_id: str, profile: str, names: str, *, now: int) -> list[Holding]:

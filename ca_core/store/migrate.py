@@ -37,7 +37,7 @@ def found_in(component: str, folder: Traversable) -> list[Migration]:
     Raises:
         Misconfigured: a stray file name or a gap in the numbers.
     """
-    migrations = []
+    migrations: list[Migration] = []
     for entry in sorted(folder.iterdir(), key=lambda file: file.name):
         if not entry.name.endswith(".sql"):
             continue
@@ -65,16 +65,13 @@ async def migrate(database: Database, wanted: Iterable[Migration], *, now: int) 
             " name TEXT NOT NULL, digest TEXT NOT NULL, applied_at BIGINT NOT NULL, PRIMARY KEY (component, number))"
         )
     steps = list(wanted)
-    await refuse_strangers(database, steps)
-    return [step for step in steps if await _apply(database, step, now=now)]
+    applied = await _applied(database, steps)
+    missing = [step for step in steps if (step.component, step.number) not in applied]
+    return [step for step in missing if await _apply(database, step, now=now)]
 
 
-async def refuse_strangers(database: Database, known: Iterable[Migration]) -> None:
-    """Check that every applied migration is one of ours, unedited.
-
-    Raises:
-        Misconfigured: it is not.
-    """
+async def _applied(database: Database, known: Iterable[Migration]) -> set[tuple[str, int]]:
+    """What the database has already; each must be one of ours, unedited."""
     ours = {(step.component, step.number): step.digest for step in known}
     async with database.read() as tx:
         rows = await tx.all("SELECT component, number, name, digest FROM migrations ORDER BY component, number")
@@ -86,6 +83,7 @@ async def refuse_strangers(database: Database, known: Iterable[Migration]) -> No
             )
         if ours[component, number] != digest:
             raise Misconfigured(f"migration {component} {number:04d}_{name} was edited after it was applied")
+    return {(component, number) for component, number, _, _ in rows}
 
 
 async def _apply(database: Database, step: Migration, *, now: int) -> bool:

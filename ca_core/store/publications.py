@@ -31,6 +31,12 @@ async def newest(tx: Transaction, name: str) -> Publication | None:
     return Publication(*row) if row else None
 
 
+async def lives(tx: Transaction, name: str) -> tuple[int, int] | None:
+    """When the newest CRL was made and when the next one is due, without its bytes."""
+    row = await tx.one("SELECT this_update, next_update FROM publications WHERE name = :name", name=name)
+    return (row[0], row[1]) if row else None
+
+
 async def replace(tx: Transaction, publication: Publication) -> bool:
     """Put a newer CRL in the place of the one before; False when another one got there first."""
     changed = await tx.execute(

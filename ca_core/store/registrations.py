@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 
 from ca_core.errors import NotFound
@@ -104,13 +102,22 @@ async def extend(tx: Transaction, registration_id: str, *, expires_at: int) -> N
     )
 
 
+async def regrant(tx: Transaction, registration_id: str, grants: tuple[Grant, ...]) -> None:
+    """Replace the registered names."""
+    await tx.execute(
+        "UPDATE registrations SET names = :names WHERE id = :id", id=registration_id, names=_text(grants)
+    )
+
+
 async def next_sheet(tx: Transaction, registration_id: str) -> int:
     """Take the next sheet number."""
-    row = await tx.one("UPDATE registrations SET sheet = sheet + 1 WHERE id = :id RETURNING sheet", id=registration_id)
+    row = await tx.one(
+        "UPDATE registrations SET sheet = sheet + 1 WHERE id = :id RETURNING sheet", id=registration_id
+    )
     if row is None:
         raise NotFound("there is no such registration")
     return int(row[0])
 
 
-def _text(value: Any) -> str:
+def _text(value: tuple[Grant, ...] | tuple[str, ...]) -> str:
     return msgspec.json.encode(value).decode()

@@ -28,4 +28,4 @@ class Item(msgspec.Struct, frozen=True):
     @property
     def delay_seconds(self) -> int:
         """How long to wait before the next attempt: 5 s, doubled each time, at most an hour."""
-        return min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS * 2 ** min(self.attempts - 1, 16))
+        return min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS << min(self.attempts - 1, 16))

@@ -1,0 +1,1 @@
+"""From a granted request to a certificate: plan, lint, chain."""

@@ -1,0 +1,114 @@
+"""The CA's certificates, and the proof that they fit together before anything is issued (RFC 5280, 6.1)."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ca_core.errors import Misconfigured
+from ca_core.policy import keys
+
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+
+
+class IssuerCertificate(msgspec.Struct, frozen=True):
+    """The certificate of a CA that issues, with what goes from it into each certificate.
+
+    Attributes:
+        name: as in `/crl/NAME.crl`, such as `issuing`.
+        subject_der: its subject byte for byte, which is the issuer of what it issues.
+        key_identifier: the octets of its subjectKeyIdentifier.
+        not_after: UTC seconds.
+        crl_url, ca_url: where its CRL and this certificate are to be had.
+    """
+
+    name: str
+    certificate: x509.Certificate
+    der: bytes
+    subject_der: bytes
+    key_identifier: bytes
+    not_after: int
+    crl_url: str
+    ca_url: str
+
+
+def issuer_certificate(
+    name: str, certificate: x509.Certificate, *, crl_url: str, ca_url: str
+) -> IssuerCertificate:
+    """Take from a CA certificate what issuing needs.
+
+    Raises:
+        Misconfigured: it has no subjectKeyIdentifier, which RFC 5280, 4.2.1.2 demands of a CA.
+    """
+    identifier = _extension(certificate, x509.SubjectKeyIdentifier, name)
+    return IssuerCertificate(
+        name=name,
+        certificate=certificate,
+        der=certificate.public_bytes(Encoding.DER),
+        subject_der=certificate.subject.public_bytes(),
+        key_identifier=identifier.digest,
+        not_after=int(certificate.not_valid_after_utc.timestamp()),
+        crl_url=crl_url,
+        ca_url=ca_url,
+    )
+
+
+def prove_chain(issuing: x509.Certificate, root: x509.Certificate, *, now: int) -> None:
+    """Prove that the issuing CA leads to the root: names, signatures, CA bits, path length, dates.
+
+    Raises:
+        Misconfigured: says which certificate is wrong, and how.
+    """
+    _prove_ca(root, "root", now=now, levels_below=1)
+    _prove_ca(issuing, "issuing", now=now, levels_below=0)
+    _prove_issued(root, root, "the root CA's certificate is not self-signed")
+    _prove_issued(issuing, root, "the issuing CA's certificate was not issued by the root CA")
+    root_key = _extension(root, x509.SubjectKeyIdentifier, "root").digest
+    if _extension(issuing, x509.AuthorityKeyIdentifier, "issuing").key_identifier != root_key:
+        raise Misconfigured("the issuing CA's certificate names another root key (authorityKeyIdentifier)")
+
+
+def prove_key(issuer: IssuerCertificate, public_key: PublicKeyTypes) -> None:
+    """Prove that a CA's key is the one in its certificate.
+
+    Raises:
+        Misconfigured: it is another.
+    """
+    if keys.spki_der(issuer.certificate.public_key()) != keys.spki_der(public_key):
+        raise Misconfigured(
+            f"the key of the CA {issuer.name} is not that of its certificate; restore the pair"
+        )
+
+
+def _prove_ca(certificate: x509.Certificate, name: str, *, now: int, levels_below: int) -> None:
+    constraints = _extension(certificate, x509.BasicConstraints, name)
+    usage = _extension(certificate, x509.KeyUsage, name)
+    if not (constraints.ca and usage.key_cert_sign and usage.crl_sign):
+        raise Misconfigured(f"the certificate of the CA {name} is not that of a CA for certificates and CRLs")
+    if constraints.path_length is not None and constraints.path_length < levels_below:
+        raise Misconfigured(
+            f"the certificate of the CA {name} allows too few CAs below it (pathLenConstraint)"
+        )
+    if now < certificate.not_valid_before_utc.timestamp():
+        raise Misconfigured(f"the certificate of the CA {name} is not valid yet; check the clock")
+    if now > certificate.not_valid_after_utc.timestamp():
+        raise Misconfigured(f"the certificate of the CA {name} has expired; rotate the authority")
+
+
+def _prove_issued(certificate: x509.Certificate, issuer: x509.Certificate, otherwise: str) -> None:
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        raise Misconfigured(otherwise) from None
+
+
+def _extension(certificate: x509.Certificate, kind: type[_Extension], name: str) -> _Extension:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except (ValueError, x509.ExtensionNotFound, x509.DuplicateExtension, x509.UnsupportedGeneralNameType):
+        raise Misconfigured(f"the certificate of the CA {name} has no readable {kind.__name__}") from None

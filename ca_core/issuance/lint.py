@@ -1,0 +1,188 @@
+"""Lint before sign (DESIGN, invariant 3): the to-be-signed bytes, read apart from how they came about."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat import asn1
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, ExtensionOID
+
+from ca_core import der
+from ca_core.errors import Refusal
+from ca_core.identity import SERIAL_OCTETS
+from ca_core.issuance.chain import IssuerCertificate
+from ca_core.names import Identifier
+from ca_core.policy import keys
+from ca_core.policy.profile import ExtendedUsage, Profile, Usage
+from ca_core.policy.request import names_of
+
+_SIGN_BIT = 0x80
+# Every extension of a certificate without names, and whether it is critical (RFC 5280, 4.2.1).
+_CRITICAL = {
+    ExtensionOID.BASIC_CONSTRAINTS: True,
+    ExtensionOID.KEY_USAGE: True,
+    ExtensionOID.EXTENDED_KEY_USAGE: False,
+    ExtensionOID.SUBJECT_KEY_IDENTIFIER: False,
+    ExtensionOID.AUTHORITY_KEY_IDENTIFIER: False,
+    ExtensionOID.CRL_DISTRIBUTION_POINTS: False,
+    ExtensionOID.AUTHORITY_INFORMATION_ACCESS: False,
+}
+_USAGE_BITS = {
+    "digital_signature": Usage.DIGITAL_SIGNATURE,
+    "content_commitment": Usage.CONTENT_COMMITMENT,
+    "key_encipherment": Usage.KEY_ENCIPHERMENT,
+    "key_agreement": Usage.KEY_AGREEMENT,
+}
+_NEVER = ("data_encipherment", "key_cert_sign", "crl_sign")
+_EXTENDED_USAGES = {
+    ExtendedKeyUsageOID.SERVER_AUTH: ExtendedUsage.SERVER_AUTH,
+    ExtendedKeyUsageOID.CLIENT_AUTH: ExtendedUsage.CLIENT_AUTH,
+    ExtendedKeyUsageOID.EMAIL_PROTECTION: ExtendedUsage.EMAIL_PROTECTION,
+}
+
+
+class LintFailed(Exception):
+    """What was about to be signed is not what was granted: our bug, and no user's refusal."""
+
+
+@asn1.sequence
+class _Outline:
+    """TBSCertificate with its members as they are, byte for byte."""
+
+    version: Annotated[int, asn1.Explicit(0)]
+    serial: asn1.TLV
+    signature: asn1.TLV
+    issuer: asn1.TLV
+    validity: asn1.TLV
+    subject: asn1.TLV
+    spki: asn1.TLV
+    extensions: Annotated[list[asn1.TLV], asn1.Explicit(3)]
+
+
+def lint(
+    tbs: bytes,
+    *,
+    issuer: IssuerCertificate,
+    algorithm: bytes,
+    profile: Profile,
+    subject_der: bytes,
+    names: frozenset[Identifier],
+    spki: bytes,
+    now: int,
+) -> None:
+    """Check a TBSCertificate against what was granted.
+
+    Args:
+        algorithm: AlgorithmIdentifier of the signature to come, in DER.
+        subject_der: the registered subject.
+        names: those granted; the subjectAltName holds them, all of them and no other.
+        spki: the key of the request.
+        now: UTC seconds; a certificate finished after a crash may be older, but must be valid at this time.
+
+    Raises:
+        LintFailed: the finding.
+    """
+    try:
+        outline = asn1.decode_der(_Outline, tbs)
+        # cryptography reads whole certificates only; nobody looks at this signature.
+        certificate = x509.load_der_x509_certificate(der.assemble(tbs, algorithm, b"\0"))
+        _check_members(outline, issuer, algorithm, subject_der, spki)
+        _check_validity(certificate, issuer, profile, now)
+        _check_names(certificate, profile, names)
+        _check_extensions(
+            certificate.extensions, has_names=bool(names), has_subject=subject_der != der.EMPTY_SEQUENCE
+        )
+        _check_usages(certificate.extensions, profile, spki)
+        _check_pointers(certificate.extensions, issuer)
+    except (
+        ValueError,
+        UnsupportedAlgorithm,
+        Refusal,
+        x509.ExtensionNotFound,
+        x509.DuplicateExtension,
+    ) as error:
+        raise LintFailed(f"cannot be read: {error}") from error
+
+
+def _require(fact: bool, finding: str) -> None:  # noqa: FBT001  # reads as the fact that it demands
+    if not fact:
+        raise LintFailed(finding)
+
+
+def _check_members(
+    outline: _Outline, issuer: IssuerCertificate, algorithm: bytes, subject_der: bytes, spki: bytes
+) -> None:
+    serial = bytes(outline.serial.data)
+    _require(outline.version == x509.Version.v3.value, "not version 3")
+    _require(
+        len(serial) == SERIAL_OCTETS and not serial[0] & _SIGN_BIT, "the serial is not positive in 20 octets"
+    )
+    _require(asn1.encode_der(outline.signature) == algorithm, "another signature algorithm than the key's")
+    _require(asn1.encode_der(outline.issuer) == issuer.subject_der, "another issuer than the CA's subject")
+    _require(asn1.encode_der(outline.subject) == subject_der, "another subject than the registered one")
+    _require(asn1.encode_der(outline.spki) == spki, "another key than the request's")
+
+
+def _check_validity(
+    certificate: x509.Certificate, issuer: IssuerCertificate, profile: Profile, now: int
+) -> None:
+    not_before = int(certificate.not_valid_before_utc.timestamp())
+    not_after = int(certificate.not_valid_after_utc.timestamp())
+    _require(not_before <= now <= not_after, "not valid now")
+    _require(not_after - not_before <= profile.validity_seconds, "valid for longer than the profile allows")
+    _require(not_after <= issuer.not_after, "outlives its issuer")
+
+
+def _check_names(certificate: x509.Certificate, profile: Profile, names: frozenset[Identifier]) -> None:
+    _require(names_of(certificate) == names, "other names than those granted")
+    _require(
+        all(name.kind in profile.name_kinds for name in names), "a kind of name that the profile has not"
+    )
+    _require(bool(names) or not profile.names_required, "no name, and the profile demands one")
+
+
+def _check_extensions(extensions: x509.Extensions, *, has_names: bool, has_subject: bool) -> None:
+    found = {extension.oid: extension.critical for extension in extensions}
+    expected = dict(_CRITICAL)
+    if has_names:
+        expected[ExtensionOID.SUBJECT_ALTERNATIVE_NAME] = not has_subject
+    _require(has_names or has_subject, "neither a subject nor a name")
+    _require(found == expected, "other extensions, or other criticality, than planned")
+    constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
+    _require(constraints == x509.BasicConstraints(ca=False, path_length=None), "a CA certificate")
+
+
+def _check_usages(extensions: x509.Extensions, profile: Profile, spki: bytes) -> None:
+    usage = extensions.get_extension_for_class(x509.KeyUsage).value
+    granted = profile.usages_for(keys.key_type(load_der_public_key(spki)))
+    found = {name for bit, name in _USAGE_BITS.items() if getattr(usage, bit)}
+    # encipherOnly and decipherOnly mean something beside keyAgreement only (RFC 5280, 4.2.1.3).
+    narrowed = usage.key_agreement and (usage.encipher_only or usage.decipher_only)
+    _require(bool(granted) and found == granted, "other key usages than the profile's")
+    _require(
+        not narrowed and not any(getattr(usage, bit) for bit in _NEVER), "a key usage that no profile has"
+    )
+    extended = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    _require(
+        len(extended) == len(profile.extended_key_usage)
+        and {_EXTENDED_USAGES.get(oid) for oid in extended} == profile.extended_key_usage,
+        "other extended key usages than the profile's",
+    )
+
+
+def _check_pointers(extensions: x509.Extensions, issuer: IssuerCertificate) -> None:
+    authority = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    points = extensions.get_extension_for_class(x509.CRLDistributionPoints).value
+    access = extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
+    crl = x509.DistributionPoint([x509.UniformResourceIdentifier(issuer.crl_url)], None, None, None)
+    ca = x509.AccessDescription(
+        AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(issuer.ca_url)
+    )
+    _require(
+        authority.key_identifier == issuer.key_identifier, "another authorityKeyIdentifier than the CA's key"
+    )
+    _require(list(points) == [crl], "another CRL than the issuer's")
+    _require(list(access) == [ca], "another authorityInformationAccess than the issuer's")

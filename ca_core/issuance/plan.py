@@ -1,0 +1,175 @@
+"""The plan of a certificate: every to-be-signed byte, from vetted data (RFC 5280, 4.1)."""
+
+from __future__ import annotations
+
+import hashlib
+import ipaddress
+from functools import lru_cache
+from typing import Annotated, NamedTuple
+
+from cryptography import x509
+from cryptography.hazmat import asn1
+from cryptography.hazmat.primitives.serialization import load_der_public_key
+from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
+
+from ca_core import der
+from ca_core.errors import Misconfigured
+from ca_core.issuance.chain import IssuerCertificate
+from ca_core.names import Identifier, Kind
+from ca_core.policy import keys
+from ca_core.policy.keys import KeyType
+from ca_core.policy.profile import ExtendedUsage, Profile, Usage
+from ca_core.policy.request import PERMANENT_IDENTIFIER, PermanentIdentifier
+
+MAX_BACKDATING_SECONDS = 300
+_BACKDATED_SHARE = 20
+_VERSION_3 = 2
+# RFC 7093, 2, method 1: the leftmost 160 bits of the SHA-256 of the key's BIT STRING.
+_KEY_IDENTIFIER_OCTETS = 20
+
+_EXTENDED_USAGES = {
+    ExtendedUsage.SERVER_AUTH: ExtendedKeyUsageOID.SERVER_AUTH,
+    ExtendedUsage.CLIENT_AUTH: ExtendedKeyUsageOID.CLIENT_AUTH,
+    ExtendedUsage.EMAIL_PROTECTION: ExtendedKeyUsageOID.EMAIL_PROTECTION,
+}
+
+
+class Plan(NamedTuple):
+    """The to-be-signed bytes, and from when to when they are valid, UTC seconds."""
+
+    tbs: bytes
+    not_before: int
+    not_after: int
+
+
+@asn1.sequence
+class _Validity:
+    not_before: asn1.UTCTime | asn1.GeneralizedTime
+    not_after: asn1.UTCTime | asn1.GeneralizedTime
+
+
+@asn1.sequence
+class _SubjectPublicKeyInfo:
+    algorithm: asn1.TLV
+    subject_public_key: asn1.BitString
+
+
+@asn1.sequence
+class _TbsCertificate:
+    version: Annotated[int, asn1.Explicit(0)]
+    serial_number: int
+    signature: asn1.TLV
+    issuer: asn1.TLV
+    validity: _Validity
+    subject: asn1.TLV
+    subject_public_key_info: asn1.TLV
+    extensions: Annotated[list[der.Extension], asn1.Explicit(3)]
+
+
+def tbs_certificate(
+    *,
+    issuer: IssuerCertificate,
+    algorithm: bytes,
+    profile: Profile,
+    subject_der: bytes,
+    names: frozenset[Identifier],
+    spki: bytes,
+    serial: int,
+    now: int,
+) -> Plan:
+    """Lay down every byte that will be signed; `lint.lint` checks them without knowing how they came about.
+
+    Args:
+        algorithm: AlgorithmIdentifier of the issuer's signature, in DER.
+        subject_der: the registered subject, used byte for byte.
+        spki: SubjectPublicKeyInfo, used byte for byte.
+        now: UTC seconds.
+
+    Raises:
+        Misconfigured: the issuer's certificate has expired.
+    """
+    not_before, not_after = _validity(profile, issuer, now)
+    key_type = keys.key_type(load_der_public_key(spki))
+    extensions = [*_fixed(profile, key_type, issuer.key_identifier, issuer.crl_url, issuer.ca_url)]
+    extensions.append(der.extension(x509.SubjectKeyIdentifier(key_identifier(spki))))
+    if names:
+        # RFC 5280, 4.2.1.6: critical only where nothing else names the subject.
+        san = x509.SubjectAlternativeName([_general_name(name) for name in sorted(names)])
+        extensions.append(der.extension(san, critical=subject_der == der.EMPTY_SEQUENCE))
+    tbs = _TbsCertificate(
+        version=_VERSION_3,
+        serial_number=serial,
+        signature=der.tlv(algorithm),
+        issuer=der.tlv(issuer.subject_der),
+        validity=_Validity(not_before=der.time(not_before), not_after=der.time(not_after)),
+        subject=der.tlv(subject_der),
+        subject_public_key_info=der.tlv(spki),
+        extensions=extensions,
+    )
+    return Plan(asn1.encode_der(tbs), not_before, not_after)
+
+
+def key_identifier(spki: bytes) -> bytes:
+    """The 20 octets of the subjectKeyIdentifier of a key (RFC 7093, 2, method 1: SHA-256, no SHA-1)."""
+    key = asn1.decode_der(_SubjectPublicKeyInfo, spki).subject_public_key.as_bytes()
+    return hashlib.sha256(key).digest()[:_KEY_IDENTIFIER_OCTETS]
+
+
+def _validity(profile: Profile, issuer: IssuerCertificate, now: int) -> tuple[int, int]:
+    # Backdated, because clocks of relying parties run behind and a fresh certificate would not be valid yet
+    # for them; by a small share only, so that a short life stays a life.
+    not_before = now - min(MAX_BACKDATING_SECONDS, profile.validity_seconds // _BACKDATED_SHARE)
+    # A certificate that outlives its issuer would stop to verify without warning before its date.
+    not_after = min(not_before + profile.validity_seconds, issuer.not_after)
+    if not_after <= now:
+        raise Misconfigured(f"the certificate of the CA {issuer.name} has expired; rotate the authority")
+    return not_before, not_after
+
+
+@lru_cache(maxsize=64)
+def _fixed(
+    profile: Profile, key_type: KeyType, authority_key: bytes, crl_url: str, ca_url: str
+) -> tuple[der.Extension, ...]:
+    """What is alike in all certificates of a profile, built once: building takes longer than the rest."""
+    usages = [_EXTENDED_USAGES[usage] for usage in sorted(profile.extended_key_usage)]
+    issuers = x509.AccessDescription(
+        AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(ca_url)
+    )
+    crl = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
+    return (
+        der.extension(x509.BasicConstraints(ca=False, path_length=None), critical=True),
+        der.extension(_key_usage(profile.usages_for(key_type)), critical=True),
+        der.extension(x509.ExtendedKeyUsage(usages)),
+        der.extension(x509.AuthorityKeyIdentifier(authority_key, None, None)),
+        der.extension(x509.CRLDistributionPoints([crl])),
+        der.extension(x509.AuthorityInformationAccess([issuers])),
+    )
+
+
+def _key_usage(usages: frozenset[Usage]) -> x509.KeyUsage:
+    return x509.KeyUsage(
+        digital_signature=Usage.DIGITAL_SIGNATURE in usages,
+        content_commitment=Usage.CONTENT_COMMITMENT in usages,
+        key_encipherment=Usage.KEY_ENCIPHERMENT in usages,
+        data_encipherment=False,
+        key_agreement=Usage.KEY_AGREEMENT in usages,
+        key_cert_sign=False,
+        crl_sign=False,
+        encipher_only=False,
+        decipher_only=False,
+    )
+
+
+def _general_name(name: Identifier) -> x509.GeneralName:
+    match name.kind:
+        case Kind.DNS:
+            return x509.DNSName(name.value)
+        case Kind.IP:
+            return x509.IPAddress(ipaddress.ip_address(name.value))
+        case Kind.EMAIL:
+            return x509.RFC822Name(name.value)
+        case Kind.URI:
+            return x509.UniformResourceIdentifier(name.value)
+        case Kind.PERMANENT:
+            value = asn1.encode_der(PermanentIdentifier(value=name.value, assigner=None))
+            return x509.OtherName(PERMANENT_IDENTIFIER, value)

@@ -1,0 +1,1 @@
+"""What may be certified: profiles, keys, requests, names and windows; all of it pure."""

@@ -1,0 +1,276 @@
+"""Certification requests: bytes in, a value that cannot be half valid out (RFC 2986, 2985)."""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Annotated, Literal
+
+import msgspec
+from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat import asn1
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
+from cryptography.x509.oid import AttributeOID, ExtensionOID, ObjectIdentifier, SignatureAlgorithmOID
+
+from ca_core import der as encoding
+from ca_core import names
+from ca_core.errors import BadCsr, BadName, CaRequested, CertificateNotAccepted, TooLarge
+from ca_core.names import Identifier
+from ca_core.policy import keys, subject
+
+MAX_OCTETS = 64 * 1024
+PERMANENT_IDENTIFIER = ObjectIdentifier("1.3.6.1.5.5.7.8.3")
+
+_EXTENSION_REQUEST = ObjectIdentifier("1.2.840.113549.1.9.14")
+# Windows asks for extensions under an OID of its own.
+_EXTENSION_REQUESTS = (_EXTENSION_REQUEST, ObjectIdentifier("1.3.6.1.4.1.311.2.1.14"))
+_HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+_STRING_CODECS = {12: "utf-8", 19: "ascii", 20: "latin-1", 22: "ascii", 30: "utf-16-be"}
+# RFC 5280, 4.2.1.3: keyCertSign is bit 5 and cRLSign bit 6, counted from the most significant one.
+_CA_USAGES = 0b0000_0110
+_UNREADABLE = "the certification request cannot be read; it must be DER of a PKCS #10 request (RFC 2986)"
+
+
+class CertificationRequest(msgspec.Struct, frozen=True):
+    """A request whose signature proves possession of its key.
+
+    Attributes:
+        der: as received.
+        spki: SubjectPublicKeyInfo of the key, in canonical DER; `spki_sha256` is its digest, 32 octets.
+        subject_der: the Name as received.
+        common_names: those in the subject, as they are written there.
+        names: what the subjectAltName asks for, in normal form.
+        san_requested: whether there is a subjectAltName.
+        challenge_password: the challengePassword (RFC 2985, 5.4.1), still to be verified; None if absent.
+    """
+
+    der: bytes
+    public_key: CertificatePublicKeyTypes
+    spki: bytes
+    spki_sha256: bytes
+    subject_der: bytes
+    common_names: tuple[str, ...]
+    names: frozenset[Identifier]
+    san_requested: bool
+    challenge_password: str | None
+
+
+@asn1.sequence
+class _Attribute:
+    type: ObjectIdentifier
+    values: asn1.SetOf[asn1.TLV]
+
+
+@asn1.sequence
+class _RequestInfo:
+    version: int
+    subject: asn1.TLV
+    spki: asn1.TLV
+    attributes: Annotated[asn1.SetOf[_Attribute], asn1.Implicit(0)]
+
+
+@asn1.sequence
+class _Extension:
+    extn_id: ObjectIdentifier
+    # Optional rather than DEFAULT FALSE, here and below: some clients spell FALSE out.
+    critical: bool | None
+    extn_value: bytes
+
+
+@asn1.sequence
+class _ExtensionRequest:
+    """A SEQUENCE around one Extensions: declarations start at a SEQUENCE with named fields."""
+
+    extensions: list[_Extension]
+
+
+@asn1.sequence
+class _BasicConstraints:
+    ca: bool | None
+    path_length: int | None
+
+
+@asn1.sequence
+class PermanentIdentifier:
+    """RFC 4043, 2. Without an assigner the value is unique on its own; that is the form used here."""
+
+    value: str | None
+    assigner: ObjectIdentifier | None
+
+
+@asn1.sequence
+class _OtherName:
+    type_id: ObjectIdentifier
+    value: Annotated[asn1.TLV, asn1.Explicit(0)]
+
+
+_GeneralName = (
+    Annotated[asn1.Variant[_OtherName, Literal["otherName"]], asn1.Implicit(0)]
+    | Annotated[asn1.Variant[asn1.IA5String, Literal["rfc822Name"]], asn1.Implicit(1)]
+    | Annotated[asn1.Variant[asn1.IA5String, Literal["dNSName"]], asn1.Implicit(2)]
+    | Annotated[asn1.Variant[asn1.IA5String, Literal["uniformResourceIdentifier"]], asn1.Implicit(6)]
+    | Annotated[asn1.Variant[bytes, Literal["iPAddress"]], asn1.Implicit(7)]
+)
+
+
+@asn1.sequence
+class _GeneralNames:
+    """A SEQUENCE around one GeneralNames, as above."""
+
+    names: list[_GeneralName]
+
+
+def parse(der: bytes) -> CertificationRequest:
+    """Read and check a certification request. Whether its key is sound is for `keys.check_key` to say.
+
+    Extensions other than subjectAltName, basicConstraints and keyUsage are ignored: registered data and the
+    profile decide.
+
+    Raises:
+        TooLarge: more than 64 KiB.
+        BadCsr: not DER, trailing octets, a signature that is wrong or made with a hash off the list, a
+            doubled attribute, extension or name, or a kind of name that is not known here.
+        BadName: a name that is not in its normal form.
+        CaRequested: it asks for a CA certificate.
+    """
+    if len(der) > MAX_OCTETS:
+        raise TooLarge(f"a certification request must not have more than {MAX_OCTETS} octets")
+    # cryptography reads lazily and declared structures at once: everything is touched inside this one place.
+    try:
+        return _parsed(der)
+    except UnsupportedAlgorithm:
+        raise BadCsr("the certification request uses an algorithm or curve that is not known here") from None
+    except (ValueError, TypeError):
+        raise BadCsr(_UNREADABLE) from None
+
+
+def same_subject(a_der: bytes, b_der: bytes) -> bool:
+    """Whether two Names are the same: byte for byte, or as RFC 5280, 7.1 compares them."""
+    if a_der == b_der:
+        return True
+    try:
+        return subject.comparable(a_der) == subject.comparable(b_der)
+    except ValueError:
+        return False
+
+
+def names_of(certificate: x509.Certificate) -> frozenset[Identifier]:
+    """The names in a certificate's subjectAltName; empty if it has none.
+
+    Raises:
+        CertificateNotAccepted: it holds names that this authority does not certify.
+    """
+    try:
+        extension = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
+        return _names(extension.value.public_bytes())
+    except x509.ExtensionNotFound:
+        return frozenset()
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, BadCsr, BadName):
+        raise CertificateNotAccepted("the certificate holds names that are not certified here") from None
+
+
+def _parsed(der: bytes) -> CertificationRequest:
+    csr = x509.load_der_x509_csr(der)
+    public_key = csr.public_key()
+    _require_possession(csr)
+    info = asn1.decode_der(_RequestInfo, csr.tbs_certrequest_bytes)
+    extensions = _extensions(info)
+    _require_end_entity(extensions)
+    san = extensions.get(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
+    subject_der = asn1.encode_der(info.subject)
+    # Written anew and not copied: one key has many encodings, and the store must know it under one digest.
+    spki = keys.spki_der(public_key)
+    return CertificationRequest(
+        der=der,
+        public_key=public_key,
+        spki=spki,
+        spki_sha256=keys.spki_sha256(spki),
+        subject_der=subject_der,
+        common_names=subject.common_names(subject_der),
+        names=frozenset() if san is None else _names(san),
+        san_requested=san is not None,
+        challenge_password=_challenge_password(info),
+    )
+
+
+def _require_possession(csr: x509.CertificateSigningRequest) -> None:
+    is_hashed_inside = csr.signature_algorithm_oid == SignatureAlgorithmOID.ED25519
+    if not is_hashed_inside and not isinstance(csr.signature_hash_algorithm, _HASHES):
+        raise BadCsr("the certification request must be signed with SHA-256, SHA-384, SHA-512 or Ed25519")
+    if not csr.is_signature_valid:
+        raise BadCsr("the signature of the certification request is wrong")
+
+
+def _single_value(info: _RequestInfo, *types: ObjectIdentifier) -> asn1.TLV | None:
+    found = [attribute.values.as_list() for attribute in info.attributes.as_list() if attribute.type in types]
+    if not found:
+        return None
+    if len(found) > 1 or len(found[0]) != 1:
+        raise BadCsr("the certification request holds a single-valued attribute twice (RFC 2985, 5.4)")
+    return found[0][0]
+
+
+def _extensions(info: _RequestInfo) -> dict[ObjectIdentifier, bytes]:
+    requested = _single_value(info, *_EXTENSION_REQUESTS)
+    if requested is None:
+        return {}
+    listed = asn1.decode_der(_ExtensionRequest, encoding.sequence(asn1.encode_der(requested))).extensions
+    extensions = {extension.extn_id: extension.extn_value for extension in listed}
+    if len(extensions) != len(listed):
+        raise BadCsr("the certification request holds one extension twice (RFC 5280, 4.2)")
+    return extensions
+
+
+def _require_end_entity(extensions: dict[ObjectIdentifier, bytes]) -> None:
+    constraints = extensions.get(ExtensionOID.BASIC_CONSTRAINTS)
+    usage = extensions.get(ExtensionOID.KEY_USAGE)
+    is_ca = constraints is not None and bool(asn1.decode_der(_BasicConstraints, constraints).ca)
+    bits = b"" if usage is None else asn1.decode_der(asn1.BitString, usage).as_bytes()
+    if is_ca or (bits and bits[0] & _CA_USAGES):
+        raise CaRequested("the certification request asks for a CA certificate; ask without basicConstraints")
+
+
+def _challenge_password(info: _RequestInfo) -> str | None:
+    value = _single_value(info, AttributeOID.CHALLENGE_PASSWORD)
+    if value is None:
+        return None
+    codec = _STRING_CODECS.get(value.tag_bytes[0])
+    if codec is None:
+        raise BadCsr("the challengePassword is not a string (RFC 2985, 5.4.1)")
+    return bytes(value.data).decode(codec)
+
+
+def _names(general_names: bytes) -> frozenset[Identifier]:
+    listed = asn1.decode_der(_GeneralNames, encoding.sequence(general_names)).names
+    found = [_identifier(name) for name in listed]
+    if not found:
+        raise BadCsr("the subjectAltName is empty (RFC 5280, 4.2.1.6)")
+    if len(set(found)) != len(found):
+        raise BadCsr("the subjectAltName holds one name twice")
+    return frozenset(found)
+
+
+def _identifier(name: _GeneralName) -> Identifier:
+    match name.value:
+        case _OtherName(type_id=type_id, value=value) if type_id == PERMANENT_IDENTIFIER:
+            return _permanent(asn1.encode_der(value))
+        case bytes(octets):
+            # Fails for anything but 4 and 16 octets.
+            return names.ip(str(ipaddress.ip_address(octets)))
+        case asn1.IA5String() as text if name.tag == "dNSName":
+            # DNS is blind to case (RFC 4343); the normal form is lower case.
+            return names.dns(text.as_str().lower())
+        case asn1.IA5String() as text if name.tag == "rfc822Name":
+            return names.email(text.as_str())
+        case asn1.IA5String() as text:
+            return names.uri(text.as_str())
+        case _:
+            raise BadCsr("the subjectAltName holds a kind of name that is not known here")
+
+
+def _permanent(value: bytes) -> Identifier:
+    permanent = asn1.decode_der(PermanentIdentifier, value)
+    if permanent.value is None or permanent.assigner is not None:
+        raise BadCsr("a permanentIdentifier must have a value and no assigner (RFC 4043)")
+    return names.permanent(permanent.value)

@@ -1,0 +1,1 @@
+"""Reasons, entries and lists (RFC 5280, 5)."""

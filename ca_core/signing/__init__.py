@@ -1,0 +1,1 @@
+"""The CA's private keys: opened, used, never shown."""

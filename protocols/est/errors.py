@@ -1,0 +1,90 @@
+"""Refusals that exist only because of EST (RFC 7030), as leaves of the one tree.
+
+::
+
+    Unproven
+    ├── AuthenticationRequired        neither a code nor a client certificate was presented
+    ├── CertificateRequired           re-enrollment without the certificate that is to be renewed
+    └── BindingMismatch               the challengePassword is not this connection's
+    Malformed
+    ├── MethodNotAllowed              carries `allow`
+    ├── UnsupportedMediaType          not `application/pkcs10`
+    └── BindingUnavailable            a challengePassword that cannot be verified on this connection
+    Missing
+    ├── UnknownLabel                  no profile of this name behind EST
+    └── UnknownOperation              no such operation, or not such a path
+
+Status codes are `refusals.TABLE`'s; here is only what was wrong.
+"""
+
+from __future__ import annotations
+
+from ca_core.errors import Malformed, Missing, Unproven
+
+
+class AuthenticationRequired(Unproven):
+    """Nothing says who asks (RFC 7030, 3.2.3)."""
+
+    def __init__(self) -> None:
+        super().__init__("sign in with the account and enrollment code of your password sheet")
+
+
+class CertificateRequired(Unproven):
+    """Only the certificate that is to be renewed can ask for its renewal (RFC 7030, 4.2.2)."""
+
+    def __init__(self) -> None:
+        super().__init__("re-enrollment needs TLS with the client certificate that is to be renewed")
+
+
+class BindingMismatch(Unproven):
+    """The request was signed for another connection, or by somebody else's client (RFC 7030, 3.5)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the challengePassword is not the tls-unique value of this connection; sign anew or leave it out"
+        )
+
+
+class MethodNotAllowed(Malformed):
+    """The operation does not know this method (405).
+
+    Args:
+        allow: the methods that it knows, for the Allow header.
+    """
+
+    def __init__(self, *allow: str) -> None:
+        super().__init__(f"this operation answers to {', '.join(allow)} only")
+        self.allow = allow
+
+
+class UnsupportedMediaType(Malformed):
+    """The body does not say that it is a certification request (415; RFC 7030, 4.2.1)."""
+
+    def __init__(self) -> None:
+        super().__init__("send the certification request with Content-Type: application/pkcs10")
+
+
+class BindingUnavailable(Malformed):
+    """A challengePassword that nothing can be compared with (RFC 7030, 3.5; RFC 9325, 3.3)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the challengePassword cannot be verified: this connection has no tls-unique value;"
+            " leave it out, or connect with TLS 1.2 and without session resumption"
+        )
+
+
+class UnknownLabel(Missing):
+    """No profile of this name behind EST."""
+
+    def __init__(self) -> None:
+        super().__init__("there is no such EST label here; use a profile's name, or none")
+
+
+class UnknownOperation(Missing):
+    """No such operation."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "there is no such EST operation here; there are cacerts, simpleenroll and simplereenroll"
+        )

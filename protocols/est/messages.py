@@ -1,0 +1,91 @@
+"""EST's bodies: a certification request comes in, certificates go out (RFC 7030, 4.1.3, 4.2; RFC 8951, 3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+
+from ca_core.errors import Misconfigured, TooLarge
+from protocols.encoding import lenient_base64, single_line_base64, wrapped_base64
+from protocols.est.errors import UnsupportedMediaType
+from protocols.wire import Reply, Request
+
+MAX_BODY_OCTETS = 64 * 1024
+CERTIFICATION_REQUEST = "application/pkcs10"
+
+# To the letter: libest compares bytes, and older BouncyCastle decodes only what says that it is base64.
+CERTS_ONLY_HEADERS = (
+    ("Content-Type", "application/pkcs7-mime; smime-type=certs-only"),
+    ("Content-Transfer-Encoding", "base64"),
+)
+
+
+class Wire(StrEnum):
+    """How base64 is laid out for the clients of one label.
+
+    `AUTO` looks at the request; `RFC` has lines of 64 columns, which libest needs; `SINGLE_LINE` has none,
+    which strongSwan 5.9.8 needs.
+    """
+
+    AUTO = "auto"
+    RFC = "rfc"
+    SINGLE_LINE = "single-line"
+
+    def is_single_line_for(self, headers: Mapping[str, str]) -> bool:
+        """Whether an answer to a request with these headers goes out in one line."""
+        if self is Wire.AUTO:
+            # strongSwan is the one client that sends neither.
+            return "user-agent" not in headers and "accept" not in headers
+        return self is Wire.SINGLE_LINE
+
+
+def require_certification_request(request: Request) -> None:
+    """Look at the outside of a body before anybody is asked who they are.
+
+    Raises:
+        UnsupportedMediaType: it says that it is something else.
+        TooLarge: more than 64 KiB.
+    """
+    if request.media_type != CERTIFICATION_REQUEST:
+        raise UnsupportedMediaType
+    if len(request.body) > MAX_BODY_OCTETS:
+        raise TooLarge(f"a certification request has at most {MAX_BODY_OCTETS} octets")
+
+
+def certification_request(body: bytes) -> bytes:
+    """The DER in a body, whatever its Content-Transfer-Encoding says (RFC 8951, 3.1).
+
+    Raises:
+        BadRequest: not base64.
+    """
+    return lenient_base64(body)
+
+
+def issued(certificate_der: bytes) -> bytes:
+    """Exactly one certificate as certs-only CMS (RFC 7030, 4.2.3)."""
+    return _certs_only([x509.load_der_x509_certificate(certificate_der)])
+
+
+def ca_certificates(certificates: Sequence[x509.Certificate]) -> bytes:
+    """The CA's certificates as certs-only CMS (RFC 7030, 4.1.3).
+
+    Raises:
+        Misconfigured: no root among them; clients would have no anchor to trust.
+    """
+    if not any(certificate.issuer == certificate.subject for certificate in certificates):
+        raise Misconfigured("EST's CA certificates must hold the self-signed root (RFC 7030, 4.1.3)")
+    return _certs_only(certificates)
+
+
+def certs_only_reply(cms: bytes, *, single_line: bool) -> Reply:
+    """The only success that enrollment knows: strongSwan and libest take no other status than 200."""
+    body = single_line_base64(cms) if single_line else wrapped_base64(cms)
+    return Reply(200, CERTS_ONLY_HEADERS, body)
+
+
+def _certs_only(certificates: Sequence[x509.Certificate]) -> bytes:
+    """SignedData version 1 without digests, signers and CRLs (RFC 5272, 4.1)."""
+    return pkcs7.serialize_certificates(list(certificates), Encoding.DER)

@@ -1,0 +1,79 @@
+"""What an EST client is told for each refusal: a status and one short sentence (RFC 7030, 4.2.3)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from ca_core import errors as core
+from protocols.est import errors as est
+from protocols.wire import Reply, plain_text
+
+CHALLENGE = ("WWW-Authenticate", 'Basic realm="soapstone EST", charset="UTF-8"')
+
+TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
+    {
+        # 401 makes clients ask for another password and try again, so it stands only where one could help.
+        core.WrongSecret: 401,
+        est.AuthenticationRequired: 401,
+        core.CertificateNotAccepted: 403,
+        est.CertificateRequired: 403,
+        est.BindingMismatch: 403,
+        core.BadRequest: 400,
+        core.BadCsr: 400,
+        core.BadName: 400,
+        core.BadReason: 400,
+        core.TooLarge: 413,
+        est.BindingUnavailable: 400,
+        est.MethodNotAllowed: 405,
+        est.UnsupportedMediaType: 415,
+        core.NotFound: 404,
+        est.UnknownLabel: 404,
+        est.UnknownOperation: 404,
+        core.RegistrationSuspended: 403,
+        core.RegistrationClosed: 403,
+        core.RegistrationExpired: 403,
+        core.CredentialSpent: 403,
+        core.CredentialExpired: 403,
+        core.ProfileNotGranted: 403,
+        core.ProfileNotOffered: 404,
+        core.NameNotGranted: 403,
+        core.NameNotProved: 403,
+        core.SubjectMismatch: 400,
+        core.WeakKey: 400,
+        core.KeyInUse: 400,
+        core.CaRequested: 400,
+        core.TooEarly: 429,
+        core.CertificateExpired: 403,
+        core.CertificateRevoked: 403,
+        core.AlreadyRevoked: 409,
+        core.AccountTaken: 409,
+        core.WrongState: 409,
+        core.Throttled: 429,
+        core.StoreUnavailable: 503,
+        # "The same request comes again" is what 202 means in EST (RFC 7030, 4.2.3).
+        core.InProgress: 202,
+    }
+)
+
+
+def reply(refusal: core.Refusal) -> Reply:
+    """The answer for a refusal, with what its status demands in the header."""
+    status = TABLE[type(refusal)]
+    return plain_text(status, str(refusal), *_headers(refusal, status))
+
+
+def bug_reply(reference: str) -> Reply:
+    """The answer for what is no refusal but our fault: the number under which it was logged, and no more."""
+    return plain_text(500, f"internal error, reference {reference}")
+
+
+def _headers(refusal: core.Refusal, status: int) -> tuple[tuple[str, str], ...]:
+    match refusal:
+        case core.Busy() | core.TooEarly():
+            # Whole seconds: there are clients that cannot read a date here.
+            return (("Retry-After", str(refusal.retry_after_seconds)),)
+        case est.MethodNotAllowed():
+            return (("Allow", ", ".join(refusal.allow)),)
+        case _:
+            return (CHALLENGE,) if status == 401 else ()  # noqa: PLR2004  # as in the table above

@@ -1,0 +1,76 @@
+"""The repository as a dialogue: `/crl/NAME.crl`, `/ca/NAME.cer`, `/ca/NAME.pem` by plain HTTP (RFC 2585)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from ca_core.clock import Clock
+from ca_core.errors import Busy, NotFound
+from ca_core.revocation.publisher import Publisher
+from protocols.status import downloads
+from protocols.status.downloads import Download
+from protocols.wire import Reply, Request, plain_text
+
+METHODS = ("GET", "HEAD")
+
+
+class RepositoryDialogue:
+    """Answers relying parties.
+
+    Args:
+        certificates: DER of the CA certificates by name, as in `/ca/NAME.cer`.
+    """
+
+    def __init__(self, publisher: Publisher, clock: Clock, certificates: Mapping[str, bytes]) -> None:
+        self._publisher = publisher
+        self._clock = clock
+        self._certificates = {
+            f"/ca/{name}.cer": downloads.certificate(der) for name, der in certificates.items()
+        }
+        self._certificates |= {
+            f"/ca/{name}.pem": downloads.pem_certificate(der) for name, der in certificates.items()
+        }
+
+    async def answer(self, request: Request) -> Reply:
+        """Answer one request; anything that is raised is a bug."""
+        try:
+            download = await self._download(request.path)
+        except NotFound as missing:
+            return plain_text(404, str(missing))
+        except Busy as busy:
+            return plain_text(503, str(busy), ("Retry-After", str(busy.retry_after_seconds)))
+        if request.method not in METHODS:
+            allowed = ", ".join(METHODS)
+            return plain_text(405, f"the repository answers to {allowed} only", ("Allow", allowed))
+        return downloads.reply(download, if_none_match=request.headers.get("if-none-match", ""))
+
+    def bug_reply(self, reference: str) -> Reply:
+        """What the edge sends when `answer` raised: the number under which it was logged, and no more."""
+        return plain_text(500, f"internal error, reference {reference}")
+
+    async def _download(self, path: str) -> Download:
+        """Find what a path stands for.
+
+        Raises:
+            NotFound: nothing.
+            StoreUnavailable: it cannot be told now.
+        """
+        if path in self._certificates:
+            return self._certificates[path]
+        match path.split("/"):
+            case ["", "crl", file] if file.endswith(".crl"):
+                return await self._crl(file.removesuffix(".crl"))
+            case _:
+                raise NotFound(
+                    "there is nothing here; CRLs are at /crl/NAME.crl, CA certificates at /ca/NAME.cer"
+                )
+
+    async def _crl(self, name: str) -> Download:
+        publication = await self._publisher.newest(name)
+        return downloads.crl(
+            publication.der,
+            number=publication.number,
+            this_update=publication.this_update,
+            next_update=publication.next_update,
+            now=self._clock.now(),
+        )

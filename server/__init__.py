@@ -1,0 +1,1 @@
+"""The street door: sockets, TLS, pages, processes."""

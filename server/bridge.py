@@ -1,0 +1,68 @@
+"""aiohttp to `protocols.wire` and back: the only place where the two meet."""
+
+from __future__ import annotations
+
+from ssl import SSLObject
+
+from aiohttp import web
+from multidict import CIMultiDict
+
+from protocols.wire import Peer, Reply, Request
+
+MOST_BODY_OCTETS = 64 * 1024
+"""The widest limit of any protocol; each narrows it for itself."""
+
+
+async def read(request: web.BaseRequest) -> Request:
+    """Read a whole request.
+
+    At most one octet beyond the widest limit is read, however the body is framed, so that the protocol can
+    refuse what is too large in its own words without anybody having stored it.
+    """
+    body = bytearray()
+    async for chunk in request.content.iter_any():
+        body += chunk
+        if len(body) > MOST_BODY_OCTETS:
+            del body[MOST_BODY_OCTETS + 1 :]
+            break
+    headers: dict[str, str] = {}
+    for name, value in request.headers.items():
+        key = name.lower()
+        headers[key] = f"{headers[key]}, {value}" if key in headers else value
+    return Request(
+        method=request.method,
+        path=request.path,
+        query=request.query_string,
+        headers=headers,
+        body=bytes(body),
+        peer=_peer(request),
+    )
+
+
+def write(reply: Reply) -> web.Response:
+    """Turn a reply into a response; its Content-Length is known, so it is never chunked."""
+    # A short Server header in place of aiohttp's banner: strongSwan reads header blocks below 1,024 octets only.
+    headers = CIMultiDict([*reply.headers, ("Server", "soapstone")])
+    return web.Response(status=reply.status, headers=headers, body=reply.body)
+
+
+def _peer(request: web.BaseRequest) -> Peer:
+    transport = request.transport
+    if transport is None:
+        return Peer(address="unknown")
+    peername = transport.get_extra_info("peername")
+    address = peername[0] if peername else "unknown"
+    tls: SSLObject | None = transport.get_extra_info("ssl_object")
+    if tls is None:
+        return Peer(address=address)
+    return Peer(address=address, certificate=tls.getpeercert(binary_form=True), tls_unique=_tls_unique(tls))
+
+
+def _tls_unique(tls: SSLObject) -> bytes | None:
+    """The channel binding, where what Python returns is the channel binding.
+
+    Under TLS 1.3 it returns 48 octets that are not it, and a resumed session repeats another one's (WIRE).
+    """
+    if tls.version() != "TLSv1.2" or tls.session_reused:
+        return None
+    return tls.get_channel_binding("tls-unique")

@@ -1,0 +1,106 @@
+"""Commands of the operator: CRLs, the authority, migrations, a check-up."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from ca_core.clock import rfc3339
+from ca_core.store.migrate import migrate as apply_migrations
+from server import settings as settings_module
+from server.assembly import Office, migrations, strongroom
+from server.cli.shared import echo_json, in_office, json_option
+from server.home import fingerprint
+
+
+@click.group()
+def crl() -> None:
+    """Certificate revocation lists."""
+
+
+@crl.command()
+@json_option
+@click.pass_obj
+def publish(home: Path, *, as_json: bool) -> None:
+    """Sign and publish every CRL now."""
+
+    async def do(office: Office) -> list[dict[str, object]]:
+        return [
+            {"name": crl.name, "number": crl.number, "next_update": rfc3339(crl.next_update)}
+            for crl in await strongroom(office).publisher.publish_all()
+        ]
+
+    rows = in_office(home, do)
+    if as_json:
+        echo_json(rows)
+        return
+    for row in rows:
+        click.echo(f"{row['name']}: CRL number {row['number']}, next update {row['next_update']}")
+
+
+@click.group()
+def authority() -> None:
+    """The certification authority."""
+
+
+@authority.command("show")
+@json_option
+@click.pass_obj
+def show_authority(home: Path, *, as_json: bool) -> None:
+    """Show the CA certificates and where they are served."""
+
+    async def do(office: Office) -> list[dict[str, object]]:
+        opened = strongroom(office)
+        return [
+            {
+                "name": ca.certificate.name,
+                "subject": ca.certificate.certificate.subject.rfc4514_string(),
+                "not_after": rfc3339(ca.certificate.not_after),
+                "sha256": fingerprint(ca.certificate.certificate),
+                "certificate_url": ca.certificate.ca_url,
+                "crl_url": ca.certificate.crl_url,
+            }
+            for ca in (opened.root, opened.issuing)
+        ]
+
+    rows = in_office(home, do)
+    if as_json:
+        echo_json(rows)
+        return
+    for row in rows:
+        click.echo("\n".join(f"{label}: {value}" for label, value in row.items()) + "\n")
+
+
+@click.command()
+@click.pass_obj
+def migrate(home: Path) -> None:
+    """Bring the database's schema up to date (`serve` does it too)."""
+
+    async def do(office: Office) -> int:
+        # Opening the office has applied what was missing; this asks again and so proves that nothing is.
+        return len(await apply_migrations(office.database, migrations(), now=office.clock.now()))
+
+    in_office(home, do)
+    click.echo("the database is up to date")
+
+
+@click.command()
+@click.pass_obj
+def doctor(home: Path) -> None:
+    """Check settings, secrets, database, keys and chain; say what is wrong and what to do."""
+    settings = settings_module.load(home)
+    click.echo(f"settings    ok  {home / settings_module.FILE_NAME}")
+
+    async def do(office: Office) -> None:
+        click.echo(f"database    ok  {office.settings.store.url}")
+        opened = strongroom(office)
+        click.echo("keys        ok  they open and fit their certificates")
+        click.echo(f"chain       ok  until {rfc3339(opened.issuing.certificate.not_after)}")
+        for name in ("issuing", "root"):
+            published = await opened.publisher.newest(name)
+            late = published.next_update < office.clock.now()
+            click.echo(f"crl {name:7} {'OVERDUE, start the server' if late else 'ok '} {rfc3339(published.next_update)}")
+
+    in_office(home, do)
+    click.echo(f"clock       {'can be moved (development)' if settings.development else 'ok'}")

@@ -1,0 +1,229 @@
+"""Commands of the RA: registering, sheets, suspending."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import idna
+
+from ca_core import names
+from ca_core.clock import rfc3339
+from ca_core.errors import BadName
+from ca_core.registration import sheet as sheet_module
+from ca_core.registration.account import Grant, Registration
+from ca_core.registration.desk import Form
+from ca_core.registration.kind import KINDS
+from ca_core.registration.sheet import Places, Sheet
+from server.assembly import Office
+from server.cli.shared import echo_json, in_office, json_option, operator_actor
+
+
+class Uses(click.ParamType):
+    """How often a credential works: a positive number, or `unlimited`."""
+
+    name = "N|unlimited"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> str | int:
+        """Turn the word into a number; `unlimited` stays a word, so that an option not given can be told apart."""
+        if value == "unlimited":
+            return value
+        try:
+            uses = int(value)
+        except ValueError:
+            uses = 0
+        if uses < 1:
+            self.fail(f"{value} is neither a positive number nor `unlimited`", param, ctx)
+        return uses
+
+
+@click.command()
+@click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="The preset of rules.")
+@click.option("--subject", required=True, help="Distinguished name (RFC 4514), such as CN=Alice,O=Example,C=TW.")
+@click.option("--account", help="The site account on the sheet; drawn when left out.")
+@click.option("--dns", multiple=True, metavar="NAME", help="A DNS name; may be repeated, as may those below.")
+@click.option("--zone", multiple=True, metavar="ZONE", help="Every DNS name below ZONE.")
+@click.option("--ip", multiple=True, metavar="ADDRESS", help="An IP address.")
+@click.option("--email", multiple=True, metavar="MAILBOX", help="An e-mail address.")
+@click.option("--profile", "profiles", multiple=True, help="A granted profile, the default one first.")
+@click.option("--challenged", is_flag=True, help="Names are proved by challenge at each order, not vetted.")
+@click.option("--uses", type=Uses(), help="How often each machine credential works; by kind when left out.")
+@click.option("--language", default="zh-Hant", show_default=True, type=click.Choice(["zh-Hant", "en"]))
+@json_option
+@click.pass_obj
+def register(  # one option each, as the contract has them
+    home: Path,
+    kind: str,
+    subject: str,
+    account: str | None,
+    dns: tuple[str, ...],
+    zone: tuple[str, ...],
+    ip: tuple[str, ...],
+    email: tuple[str, ...],
+    profiles: tuple[str, ...],
+    uses: str | int | None,
+    language: str,
+    *,
+    challenged: bool,
+    as_json: bool,
+) -> None:
+    """Register a vetted subscriber and print the password sheet."""
+    vetted = not challenged
+    grants = [
+        *(Grant(names.dns(_ascii(name)), vetted=vetted) for name in dns),
+        *(Grant(names.dns(_ascii(name)), zone=True, vetted=vetted) for name in zone),
+        *(Grant(names.ip(address), vetted=vetted) for address in ip),
+        *(Grant(names.email(mailbox), vetted=vetted) for mailbox in email),
+    ]
+    form = Form(
+        kind=kind,
+        subject=subject,
+        uses=_uses(kind, uses),
+        account=account,
+        grants=tuple(dict.fromkeys(grants)),
+        profiles=profiles,
+        language=language,
+    )
+
+    async def do(office: Office) -> tuple[Sheet, Places]:
+        _require_grantable(office, profiles)
+        _, sheet = await office.desk.register(form, actor=operator_actor())
+        return sheet, office.places
+
+    _print_sheet(*in_office(home, do), as_json=as_json)
+
+
+@click.command()
+@click.argument("account")
+@json_option
+@click.pass_obj
+def sheet(home: Path, account: str, *, as_json: bool) -> None:
+    """Make a new sheet for ACCOUNT; it voids the one before at once."""
+
+    async def do(office: Office) -> tuple[Sheet, Places]:
+        return await office.desk.new_sheet(account, actor=operator_actor()), office.places
+
+    _print_sheet(*in_office(home, do), as_json=as_json)
+
+
+@click.command()
+@json_option
+@click.pass_obj
+def registrations(home: Path, *, as_json: bool) -> None:
+    """List all registrations."""
+
+    async def do(office: Office) -> list[dict[str, object]]:
+        now = office.clock.now()
+        return [_shown(registration, now) for registration in await office.desk.every()]
+
+    rows = in_office(home, do)
+    if as_json:
+        echo_json(rows)
+        return
+    for row in rows:
+        click.echo(f"{row['account']}  {row['kind']}  {row['status']}  {row['subject']}")
+
+
+@click.command()
+@click.argument("account")
+@json_option
+@click.pass_obj
+def show(home: Path, account: str, *, as_json: bool) -> None:
+    """Show the registration of ACCOUNT."""
+
+    async def do(office: Office) -> dict[str, object]:
+        return _shown(await office.desk.show(account), office.clock.now())
+
+    row = in_office(home, do)
+    if as_json:
+        echo_json(row)
+        return
+    for label, value in row.items():
+        click.echo(f"{label}: {', '.join(map(str, value)) if isinstance(value, list) else value}")
+
+
+@click.command()
+@click.argument("account")
+@click.pass_obj
+def suspend(home: Path, account: str) -> None:
+    """Stop ACCOUNT on every door at once."""
+    in_office(home, lambda office: office.desk.suspend(account, actor=operator_actor()))
+    click.echo(f"{account} is suspended; let it go on with: soapstone resume {account}")
+
+
+@click.command()
+@click.argument("account")
+@click.pass_obj
+def resume(home: Path, account: str) -> None:
+    """Let a suspended ACCOUNT go on."""
+    in_office(home, lambda office: office.desk.resume(account, actor=operator_actor()))
+    click.echo(f"{account} is active")
+
+
+@click.command()
+@click.argument("account")
+@click.pass_obj
+def close(home: Path, account: str) -> None:
+    """Close ACCOUNT for good; its certificates stay until revoked."""
+    in_office(home, lambda office: office.desk.close(account, actor=operator_actor()))
+    click.echo(f"{account} is closed; its certificates: soapstone certificates --account {account}")
+
+
+@click.command("renew-registration")
+@click.argument("account")
+@json_option
+@click.pass_obj
+def renew_registration(home: Path, account: str, *, as_json: bool) -> None:
+    """Renew the vetting of ACCOUNT, and print a new sheet."""
+
+    async def do(office: Office) -> tuple[Sheet, Places]:
+        return await office.desk.renew_registration(account, actor=operator_actor()), office.places
+
+    _print_sheet(*in_office(home, do), as_json=as_json)
+
+
+def _ascii(name: str) -> str:
+    """A DNS name as its A-labels in lower case; an officer may type it as the subscriber writes it."""
+    wildcard, host = ("*.", name[2:]) if name.startswith("*.") else ("", name)
+    if host.isascii():
+        return wildcard + host.lower()
+    try:
+        return wildcard + idna.encode(host, uts46=True).decode("ascii")
+    except idna.IDNAError as error:
+        raise BadName(f"{name!r} is not a DNS name: {error}") from None
+
+
+def _uses(kind: str, uses: str | int | None) -> int | None:
+    if uses is None:
+        return KINDS[kind].uses
+    return uses if isinstance(uses, int) else None
+
+
+def _require_grantable(office: Office, profiles: tuple[str, ...]) -> None:
+    grantable = [name for name, profile in office.profiles.items() if profile.is_grantable]
+    for name in profiles:
+        if name not in grantable:
+            raise click.UsageError(f"there is no profile {name!r}; choose among {', '.join(grantable)}")
+
+
+def _print_sheet(sheet: Sheet, places: Places, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(sheet_module.as_json(sheet, places).decode())
+    else:
+        click.echo(sheet_module.as_text(sheet, places))
+
+
+def _shown(registration: Registration, now: int) -> dict[str, object]:
+    return {
+        "account": registration.account,
+        "kind": registration.kind,
+        "status": registration.status_at(now).value,
+        "subject": registration.subject,
+        "names": [str(grant) for grant in registration.grants],
+        "profiles": list(registration.profiles),
+        "sheet": registration.sheet,
+        "created_at": rfc3339(registration.created_at),
+        "expires_at": rfc3339(registration.expires_at),
+    }

@@ -1,0 +1,122 @@
+"""Listeners: sockets and TLS."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import ssl
+from pathlib import Path
+
+import msgspec
+from aiohttp import web
+
+from ca_core.errors import Misconfigured
+from server.middleware import Dialogue, edge
+
+_LOG = logging.getLogger("soapstone.http")
+_NO_CHECK_TIME = 0x200000
+"""X509_V_FLAG_NO_CHECK_TIME: an expired client certificate arrives, so that its holder can be told (RULES)."""
+_KEEPALIVE_SECONDS = 75
+_MOST_LINE_OCTETS = 8_190
+
+
+class Listener(msgspec.Struct, frozen=True):
+    """One port and what answers there.
+
+    Attributes:
+        tls: None is plain HTTP.
+    """
+
+    name: str
+    port: int
+    dialogue: Dialogue
+    tls: ssl.SSLContext | None = None
+
+
+def public_context() -> ssl.SSLContext:
+    """TLS for ACME and the portal: no client certificates, or browsers would ask for one."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_alpn_protocols(["http/1.1"])
+    return context
+
+
+def est_context(trust_anchors: str) -> ssl.SSLContext:
+    """TLS for EST (WIRE): a client certificate may come, of our issuing, whatever its dates; no resumption.
+
+    Args:
+        trust_anchors: our root and issuing certificates in PEM.
+    """
+    context = public_context()
+    context.verify_mode = ssl.CERT_OPTIONAL
+    context.verify_flags |= _NO_CHECK_TIME
+    context.load_verify_locations(cadata=trust_anchors)
+    # A resumed session repeats another connection's channel binding and client certificate.
+    context.options |= ssl.OP_NO_TICKET
+    context.num_tickets = 0
+    return context
+
+
+def load_own_certificate(context: ssl.SSLContext, path: Path, passphrase: str) -> None:
+    """Load, or replace while serving, the server's certificate; connections made before keep the old one.
+
+    Raises:
+        Misconfigured: the files do not fit together or cannot be read.
+    """
+    try:
+        context.load_cert_chain(path, password=passphrase)
+    except (OSError, ssl.SSLError) as error:
+        raise Misconfigured(f"cannot load the TLS certificate and key in {path}: {error}") from None
+
+
+async def listen(address: str, listeners: list[Listener]) -> list[web.ServerRunner]:
+    """Open every listener, or none.
+
+    Raises:
+        Misconfigured: a port is in use or may not be opened; says which and what to do.
+    """
+    runners: list[web.ServerRunner] = []
+    try:
+        for listener in listeners:
+            runners.append(await _open(address, listener))
+    except OSError as error:
+        await close(runners)
+        port = listeners[len(runners)].port
+        raise Misconfigured(f"cannot listen on {address} port {port}: {_why(error)}") from None
+    return runners
+
+
+async def close(runners: list[web.ServerRunner]) -> None:
+    """Stop accepting, let requests end, close."""
+    for runner in runners:
+        await runner.cleanup()
+
+
+async def _open(address: str, listener: Listener) -> web.ServerRunner:
+    server = web.Server(
+        edge(listener.dialogue, listener=listener.name),
+        access_log=None,
+        keepalive_timeout=_KEEPALIVE_SECONDS,
+        max_line_size=_MOST_LINE_OCTETS,
+        max_field_size=_MOST_LINE_OCTETS,
+    )
+    runner = web.ServerRunner(server)
+    await runner.setup()
+    try:
+        await web.TCPSite(runner, address, listener.port, ssl_context=listener.tls).start()
+    except OSError:
+        await runner.cleanup()
+        raise
+    return runner
+
+
+def _why(error: OSError) -> str:
+    match error.errno:
+        case errno.EADDRINUSE:
+            return "the port is in use; stop what uses it, or change `port` in soapstone.toml"
+        case errno.EACCES | errno.EPERM:
+            return "not allowed; choose a port above 1023, or give the process CAP_NET_BIND_SERVICE"
+        case errno.EADDRNOTAVAIL:
+            return "no such address on this machine; change `listen` in soapstone.toml"
+        case _:
+            return error.strerror or str(error)

@@ -1,0 +1,160 @@
+"""The server's own TLS certificate: issued like any other, through the one door, and renewed while serving."""
+
+from __future__ import annotations
+
+import ipaddress
+import logging
+import os
+import ssl
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from ca_core import names
+from ca_core.applicant import Applicant, Door
+from ca_core.clock import Clock
+from ca_core.enrollment import Enrollment
+from ca_core.errors import Misconfigured, NotFound
+from ca_core.names import Identifier
+from ca_core.policy.profile import OWN_TLS
+from ca_core.policy.renewal import renewal_window
+from ca_core.policy.request import names_of, parse
+from ca_core.registration.account import Grant, Registration
+from ca_core.registration.desk import Desk, Form
+from ca_core.registration.kind import SERVER
+from ca_core.secret import Secret
+from server.listeners import load_own_certificate
+
+ACCOUNT = "soapstone"
+_ACTOR = "server:own-certificate"
+_SUBJECT = "CN=soapstone server"
+_LOG = logging.getLogger("soapstone.tls")
+
+
+class OwnCertificate:
+    """Keeps `tls/server.pem` (encrypted key, certificate, issuing certificate) good for this host.
+
+    Args:
+        path: of the PEM file.
+        issuing_pem: the issuing CA's certificate, which clients need to build the chain.
+        host: a DNS name or an address.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        host: str,
+        *,
+        enrollment: Enrollment,
+        desk: Desk,
+        clock: Clock,
+        issuing_pem: bytes,
+        passphrase: Secret,
+        window_days: int,
+    ) -> None:
+        self._path = path
+        self._names = own_names(host)
+        self._enrollment = enrollment
+        self._desk = desk
+        self._clock = clock
+        self._issuing_pem = issuing_pem
+        self._passphrase = passphrase
+        self._window_days = window_days
+        self._contexts: list[ssl.SSLContext] = []
+        self._renew_at = 0
+
+    def serve_with(self, context: ssl.SSLContext) -> None:
+        """Load the certificate into a context, now and after every renewal."""
+        load_own_certificate(context, self._path, self._passphrase.reveal())
+        self._contexts.append(context)
+
+    async def turn(self) -> None:
+        """Renew when the renewal window has opened, the host's name has changed or the file is not there."""
+        if self._clock.now() < self._renew_at:
+            return
+        current = self._current()
+        if current is None or self._opens_at(current) <= self._clock.now():
+            await self._renew()
+            current = self._current()
+        if current is None:
+            raise Misconfigured(f"{self._path} was written and cannot be read again")
+        self._renew_at = self._opens_at(current)
+
+    def _opens_at(self, certificate: x509.Certificate) -> int:
+        not_before = int(certificate.not_valid_before_utc.timestamp())
+        not_after = int(certificate.not_valid_after_utc.timestamp())
+        return renewal_window(not_before, not_after, days=self._window_days).opens_at
+
+    def _current(self) -> x509.Certificate | None:
+        """The certificate in the file, if it is for these names and from this issuer."""
+        try:
+            certificate, issuing = x509.load_pem_x509_certificates(self._path.read_bytes())
+        except (OSError, ValueError):
+            return None
+        fits = names_of(certificate) == self._names and issuing == x509.load_pem_x509_certificate(self._issuing_pem)
+        return certificate if fits else None
+
+    async def _renew(self) -> None:
+        registration = await self._registration()
+        key = ec.generate_private_key(ec.SECP256R1())
+        applicant = Applicant(registration.id, Door.SERVER, "operator", "localhost")
+        request = parse(_csr(key, self._names))
+        certificate = await self._enrollment.enroll(applicant, request, profile_name=OWN_TLS.name)
+        encryption = BestAvailableEncryption(self._passphrase.reveal().encode())
+        pem = [
+            key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption),
+            x509.load_der_x509_certificate(certificate.der).public_bytes(Encoding.PEM),
+            self._issuing_pem,
+        ]
+        _replace(self._path, b"".join(pem))
+        for context in self._contexts:
+            load_own_certificate(context, self._path, self._passphrase.reveal())
+        _LOG.info("event=own-certificate serial=%s not_after=%d", certificate.serial, certificate.not_after)
+
+    async def _registration(self) -> Registration:
+        """This server's registration, with the names of today's host."""
+        grants = tuple(Grant(name) for name in sorted(self._names))
+        try:
+            registration = await self._desk.show(ACCOUNT)
+        except NotFound:
+            form = Form(SERVER.name, _SUBJECT, uses=None, account=ACCOUNT, grants=grants, language="en")
+            registration, _ = await self._desk.register(form, actor=_ACTOR)
+        if registration.grants != grants:
+            await self._desk.regrant(ACCOUNT, grants, actor=_ACTOR)
+        return registration
+
+
+def own_names(host: str) -> frozenset[Identifier]:
+    """The names in this server's certificate; `localhost` is also reached by its addresses."""
+    if host == "localhost":
+        return frozenset({names.dns(host), names.ip("127.0.0.1"), names.ip("::1")})
+    try:
+        return frozenset({names.ip(str(ipaddress.ip_address(host)))})
+    except ValueError:
+        return frozenset({names.dns(host.lower())})
+
+
+def _csr(key: ec.EllipticCurvePrivateKey, wanted: frozenset[Identifier]) -> bytes:
+    general = [
+        x509.IPAddress(ipaddress.ip_address(name.value)) if name.kind is names.Kind.IP else x509.DNSName(name.value)
+        for name in sorted(wanted)
+    ]
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    builder = builder.add_extension(x509.SubjectAlternativeName(general), critical=True)
+    return builder.sign(key, SHA256()).public_bytes(Encoding.DER)
+
+
+def _replace(path: Path, content: bytes) -> None:
+    """Put a file in the place of another in one step, so that a crash leaves the old or the new one."""
+    path.parent.mkdir(mode=0o700, exist_ok=True)
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    fresh.replace(path)

@@ -1,0 +1,32 @@
+"""Which dialogue answers what on the public listener."""
+
+from __future__ import annotations
+
+from protocols.wire import Reply, Request, plain_text
+from server.middleware import Dialogue
+
+
+class PublicDialogue:
+    """ACME below `/acme/`, and at `/` a page that says where everything is.
+
+    Args:
+        addresses: label and URL, in the order of the page.
+    """
+
+    def __init__(self, acme: Dialogue, addresses: tuple[tuple[str, str], ...]) -> None:
+        self._acme = acme
+        self._page = "\n".join(f"{label}: {url}" for label, url in addresses)
+
+    async def answer(self, request: Request) -> Reply:
+        """Answer one request."""
+        if request.path.startswith("/acme/"):
+            return await self._acme.answer(request)
+        if request.path != "/":
+            return plain_text(404, "there is nothing here; the ACME directory is at /acme/directory")
+        if request.method not in {"GET", "HEAD"}:
+            return plain_text(405, "this page can only be read", ("Allow", "GET, HEAD"))
+        return plain_text(200, f"soapstone\n{self._page}")
+
+    def bug_reply(self, reference: str) -> Reply:
+        """Our own bug, in ACME's form: who is not an ACME client can read it too."""
+        return self._acme.bug_reply(reference)

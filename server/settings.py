@@ -1,0 +1,246 @@
+"""Settings: a TOML file, read once into frozen values; an unknown key is an error."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import tomli_w
+
+from ca_core.errors import Misconfigured
+from ca_core.policy.profile import ProfileOverride
+from ca_core.secret import Secret
+from protocols.est.messages import Wire
+
+FILE_NAME = "soapstone.toml"
+_UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
+_HIGHEST_PORT = 65_532
+"""The last port from which four consecutive ones fit."""
+
+
+class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where state is kept: `sqlite:FILE`, relative to the home."""
+
+    url: str = "sqlite:soapstone.db"
+
+
+class Authority(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The CAs' certificates and keys. Keys are URIs; the passphrase is a reference, `file:` or `env:`."""
+
+    root_certificate: str = "authority/root.pem"
+    root_key: str = "file:authority/root.key"
+    issuing_certificate: str = "authority/issuing.pem"
+    issuing_key: str = "file:authority/issuing.key"
+    passphrase: str = "file:secrets/passphrase"
+
+
+class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The key that hashes and seals sheets' secrets: a reference to 64 hex digits."""
+
+    key: str = "file:secrets/credential.key"
+
+
+class Acme(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """ACME.
+
+    Attributes:
+        resolvers: `address:port` of the DNS servers that probes ask; empty means the system's.
+        probe_networks: CIDRs that probes may reach although they are loopback, link-local or the like.
+        open_account: the account that ACME accounts without an EAB fall under; empty means that EAB is required.
+    """
+
+    http_01_port: int = 80
+    tls_alpn_01_port: int = 443
+    resolvers: tuple[str, ...] = ()
+    probe_networks: tuple[str, ...] = ()
+    open_account: str = ""
+    website: str = ""
+
+
+class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One EST label; its name is a profile's."""
+
+    wire: Wire = Wire.AUTO
+
+
+class Est(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """EST."""
+
+    labels: dict[str, Label] = {}
+
+
+class Renewal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The renewal window: how many days before its end a certificate may be replaced."""
+
+    window_days: int = 30
+
+
+class Crl(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How long CRLs are good for; each is replaced when half of that is over."""
+
+    issuing_lifetime_hours: int = 48
+    root_lifetime_hours: int = 90 * 24
+
+
+class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
+    """Everything that an operator may set.
+
+    Attributes:
+        host: the name in this server's own certificate.
+        port: of the public listener; EST, the RA desk and the repository take the next three.
+        listen: the address to bind.
+        public_url, est_url, desk_url, repository_url: how others reach the four listeners; empty means by host and port.
+        development: probes may reach loopback when `acme.probe_networks` names it, and the clock can be moved.
+    """
+
+    host: str
+    port: int
+    listen: str = "0.0.0.0"  # noqa: S104  # a server for everybody; `init` narrows it for localhost
+    public_url: str = ""
+    est_url: str = ""
+    desk_url: str = ""
+    repository_url: str = ""
+    development: bool = False
+    store: Store = Store()
+    authority: Authority = Authority()
+    credentials: Credentials = Credentials()
+    acme: Acme = Acme()
+    est: Est = msgspec.field(default_factory=Est)
+    renewal: Renewal = Renewal()
+    crl: Crl = Crl()
+    profiles: dict[str, ProfileOverride] = {}
+
+    @property
+    def public(self) -> str:
+        """The base URL of ACME and the portal."""
+        return self.public_url.rstrip("/") or f"https://{_in_url(self.host)}:{self.port}"
+
+    @property
+    def est_base(self) -> str:
+        """The base URL of EST."""
+        return self.est_url.rstrip("/") or f"https://{_in_url(self.host)}:{self.port + 1}"
+
+    @property
+    def repository(self) -> str:
+        """The base URL of CRLs and CA certificates."""
+        return self.repository_url.rstrip("/") or f"http://{_in_url(self.host)}:{self.port + 3}"
+
+
+def load(home: Path) -> Settings:
+    """Read a home's settings.
+
+    Raises:
+        Misconfigured: no such home, no TOML, an unknown key or an impossible value; says which.
+    """
+    path = home / FILE_NAME
+    try:
+        text = path.read_text("utf-8")
+    except FileNotFoundError:
+        raise Misconfigured(f"there is no home at {home}; make one with: soapstone --home {home} init") from None
+    except OSError as error:
+        raise Misconfigured(f"cannot read {path}: {error.strerror}") from None
+    try:
+        return from_builtins(tomllib.loads(text))
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{path} is not TOML: {error}") from None
+    except Misconfigured as error:
+        raise Misconfigured(f"{path}: {error}") from None
+
+
+def from_builtins(values: dict[str, Any]) -> Settings:
+    """Turn parsed TOML into settings.
+
+    Raises:
+        Misconfigured: an unknown key or an impossible value; says which.
+    """
+    try:
+        settings = msgspec.convert(values, Settings)
+    except msgspec.ValidationError as error:
+        raise Misconfigured(_explained(str(error))) from None
+    _check(settings)
+    return settings
+
+
+def with_assignments(settings: Settings, assignments: tuple[str, ...]) -> Settings:
+    """Settings with `key=value` applied: dotted keys, TOML values; what is no TOML value is taken as text.
+
+    Raises:
+        Misconfigured: no `=`, an unknown key or an impossible value.
+    """
+    values: dict[str, Any] = msgspec.to_builtins(settings)
+    for assignment in assignments:
+        key, equals, text = assignment.partition("=")
+        if not equals or not key.strip():
+            raise Misconfigured(f"--set takes key=value, not {assignment!r}")
+        *tables, name = key.strip().split(".")
+        place = values
+        for table in tables:
+            place = place.setdefault(table, {})
+            if not isinstance(place, dict):
+                raise Misconfigured(f"the setting {table} in {key} is not a table")
+        place[name] = _toml_value(text)
+    return from_builtins(values)
+
+
+def as_toml(settings: Settings) -> str:
+    """The settings file's text; what has its default is left out."""
+    return tomli_w.dumps(msgspec.to_builtins(settings))
+
+
+def read_secret(reference: str, home: Path) -> Secret:
+    """Read what `file:PATH` (relative to the home) or `env:NAME` refers to, without surrounding white space.
+
+    Raises:
+        Misconfigured: another scheme, an unreadable file or an unset variable.
+    """
+    scheme, _, name = reference.partition(":")
+    if scheme == "file":
+        try:
+            return Secret((home / name).read_text("utf-8").strip())
+        except (OSError, UnicodeDecodeError) as error:
+            why = error.strerror if isinstance(error, OSError) else "it is not text"
+            raise Misconfigured(f"cannot read the secret {home / name}: {why}; restore it from your backup") from None
+    if scheme == "env" and name in os.environ:
+        return Secret(os.environ[name].strip())
+    if scheme == "env":
+        raise Misconfigured(f"the environment variable {name} is not set; it must hold a secret of soapstone.toml")
+    raise Misconfigured("a secret is a reference, file:PATH or env:NAME, never the secret itself")
+
+
+def _check(settings: Settings) -> None:
+    if not 1 <= settings.port <= _HIGHEST_PORT:
+        raise Misconfigured(f"port must be from 1 to {_HIGHEST_PORT}")
+    if settings.renewal.window_days < 0:
+        raise Misconfigured("renewal.window_days must not be negative")
+    for network in settings.acme.probe_networks:
+        try:
+            ipaddress.ip_network(network)
+        except ValueError:
+            raise Misconfigured(f"acme.probe_networks: {network!r} is not a network such as 10.0.0.0/8") from None
+    if min(settings.crl.issuing_lifetime_hours, settings.crl.root_lifetime_hours) < 1:
+        raise Misconfigured("a CRL must live for an hour at least")
+
+
+def _explained(error: str) -> str:
+    """The library's message in the words of a TOML file."""
+    unknown = _UNKNOWN_FIELD.fullmatch(error)
+    if unknown:
+        table = f"{unknown[2]}." if unknown[2] else ""
+        return f"unknown setting {table}{unknown[1]}; remove it, or see docs/guides/operator.md for what there is"
+    return error.replace("`$.", "`").replace("Object missing required field", "missing setting")
+
+
+def _toml_value(text: str) -> Any:  # noqa: ANN401  # a TOML value may be anything, and is converted next
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def _in_url(host: str) -> str:
+    return f"[{host}]" if ":" in host else host

@@ -1,0 +1,189 @@
+"""A house with EST's door, and what its clients send: real keys, real requests, a real database."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib.resources import files
+from pathlib import Path
+
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
+from cryptography.x509.oid import AttributeOID
+
+from ca_core.enrollment import Enrollment
+from ca_core.issuance.ceremony import Authority, make_authority
+from ca_core.issuance.chain import issuer_certificate
+from ca_core.issuance.issuer import Issuer, IssuingCa
+from ca_core.names import Identifier, Kind
+from ca_core.policy.profile import BUILT_IN
+from ca_core.registration.account import Grant
+from ca_core.registration.credential import SecretKeeper
+from ca_core.registration.desk import Desk, Form
+from ca_core.registration.sheet import Sheet
+from ca_core.registration.sign_in import SignIn
+from ca_core.revocation.desk import RevocationDesk
+from ca_core.revocation.publisher import CrlIssuer, Publisher
+from ca_core.signing.key import open_key
+from ca_core.store.database import Database, open_database
+from ca_core.store.migrate import found_in, migrate
+from protocols.est.dialogue import EstDialogue, EstServices
+from protocols.est.messages import Wire
+from protocols.wire import Peer, Reply, Request
+
+NOW = 1_900_000_000
+DAY = 86_400
+PASSPHRASE = b"correct horse"
+CLIENT = Peer("192.0.2.7")
+LABELS = {"device": Wire.AUTO, "tls-server": Wire.RFC, "signing": Wire.SINGLE_LINE}
+
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
+
+
+@dataclass
+class SettableClock:
+    """A clock that stands still until it is told."""
+
+    time: int = NOW
+
+    def now(self) -> int:
+        return self.time
+
+
+@dataclass(frozen=True)
+class House:
+    """The core over a SQLite file, with EST in front of it."""
+
+    clock: SettableClock
+    database: Database
+    authority: Authority
+    desk: Desk
+    revocations: RevocationDesk
+    publisher: Publisher
+    est: EstDialogue
+
+    async def device(self, *names: str, uses: int | None = 1) -> Sheet:
+        """Register a device that may have these DNS names, and no other."""
+        grants = tuple(Grant(Identifier(Kind.DNS, name)) for name in names)
+        form = Form("device", "CN=meter-7,O=Example,C=TW", uses=uses, grants=grants)
+        return (await self.desk.register(form, actor="test"))[1]
+
+    async def count(self) -> int:
+        """How many certificates there are."""
+        return len(await self.revocations.every(None))
+
+
+@asynccontextmanager
+async def house(folder: Path) -> AsyncIterator[House]:
+    clock = SettableClock()
+    authority = make_authority(
+        folder / "authority",
+        key_kind="ec-p256",
+        passphrase=PASSPHRASE,
+        now=NOW,
+        root_crl_url="http://ca.example/crl/root.crl",
+        root_ca_url="http://ca.example/ca/root.cer",
+    )
+    certificate = issuer_certificate(
+        "issuing",
+        authority.issuing,
+        crl_url="http://ca.example/crl/issuing.crl",
+        ca_url="http://ca.example/ca/issuing.cer",
+    )
+    ca = IssuingCa(certificate, open_key("file:authority/issuing.key", PASSPHRASE, folder))
+    database = await open_database("sqlite:soapstone.db", folder)
+    try:
+        await migrate(database, found_in("core", files("ca_core.store") / "migrations"), now=NOW)
+        keeper = SecretKeeper(bytes(32))
+        enrollment = Enrollment(database, clock, Issuer(database, clock, ca), BUILT_IN, window_days=30)
+        chain = (authority.issuing, authority.root)
+        yield House(
+            clock=clock,
+            database=database,
+            authority=authority,
+            desk=Desk(database, clock, keeper),
+            revocations=RevocationDesk(database, clock),
+            publisher=Publisher(database, clock, [CrlIssuer(ca, DAY)]),
+            est=EstDialogue(EstServices(SignIn(database, clock, keeper), enrollment, chain, LABELS)),
+        )
+    finally:
+        await database.close()
+
+
+def new_key() -> ec.EllipticCurvePrivateKey:
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+@dataclass(frozen=True)
+class Csr:
+    """A certification request in the making."""
+
+    key: PrivateKey = field(default_factory=new_key)
+    subject: x509.Name = x509.Name.from_rfc4514_string("CN=whatever")  # noqa: RUF009  # a value, and frozen
+    names: Sequence[str] = ()
+    challenge: bytes | None = None
+    is_ca: bool = False
+
+    def der(self) -> bytes:
+        builder = x509.CertificateSigningRequestBuilder(self.subject)
+        if self.names:
+            san = x509.SubjectAlternativeName([x509.DNSName(name) for name in self.names])
+            builder = builder.add_extension(san, critical=False)
+        if self.is_ca:
+            builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        if self.challenge is not None:
+            builder = builder.add_attribute(AttributeOID.CHALLENGE_PASSWORD, self.challenge)
+        return builder.sign(self.key, SHA256()).public_bytes(Encoding.DER)
+
+    def body(self) -> bytes:
+        return base64.encodebytes(self.der())
+
+
+def basic(account: str, code: str) -> str:
+    return "Basic " + base64.b64encode(f"{account}:{code}".encode()).decode()
+
+
+def sheet_basic(sheet: Sheet) -> str:
+    assert sheet.enrollment_code is not None
+    return basic(sheet.account, sheet.enrollment_code.reveal())
+
+
+def post(
+    operation: str,
+    body: bytes,
+    *,
+    authorization: str | None = None,
+    peer: Peer = CLIENT,
+    media_type: str = "application/pkcs10",
+) -> Request:
+    """A POST to `/.well-known/est/OPERATION`; an operation may start with a label."""
+    headers = {"content-type": media_type, "user-agent": "test", "accept": "*/*"}
+    if authorization is not None:
+        headers["authorization"] = authorization
+    return Request("POST", f"/.well-known/est/{operation}", headers, body, peer)
+
+
+def showing(certificate: x509.Certificate) -> Peer:
+    """A peer whose TLS handshake proved the key of a certificate."""
+    return Peer(CLIENT.address, certificate=certificate.public_bytes(Encoding.DER))
+
+
+def certificates_in(reply: Reply) -> list[x509.Certificate]:
+    assert reply.status == 200, reply
+    return pkcs7.load_der_pkcs7_certificates(base64.b64decode(reply.body))
+
+
+def certificate_in(reply: Reply) -> x509.Certificate:
+    (certificate,) = certificates_in(reply)
+    return certificate
+
+
+def header(reply: Reply, name: str) -> str | None:
+    """The one value of a header, or None; twice is a fault."""
+    values = [value for key, value in reply.headers if key == name]
+    assert len(values) <= 1
+    return values[0] if values else None
