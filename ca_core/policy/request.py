@@ -141,7 +141,7 @@ def parse(der: bytes) -> CertificationRequest:
         return _parsed(der)
     except UnsupportedAlgorithm:
         raise BadCsr("the certification request uses an algorithm or curve that is not known here") from None
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, x509.InvalidVersion):
         raise BadCsr(_UNREADABLE) from None
 
 

@@ -11,13 +11,14 @@ from typing import Annotated
 from cryptography import x509
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
-from cryptography.hazmat.primitives.hashes import SHA256, HashAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AttributeOID, ObjectIdentifier
 
 from ca_core import der
 
 Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+Digest = SHA256 | SHA384 | SHA512
 
 SUBJECT = "CN=A123456789-63-YIRU,OU=RD,OU=RD2,OU=TWCA,O=TWCA,C=TW"
 EXTENSION_REQUEST = ObjectIdentifier("1.2.840.113549.1.9.14")
@@ -66,7 +67,7 @@ def csr(
     san: Iterable[x509.GeneralName] = (),
     extensions: Iterable[x509.ExtensionType] = (),
     challenge_password: str | None = None,
-    digest: HashAlgorithm | None = None,
+    digest: Digest | None = None,
     pss: bool = False,
 ) -> bytes:
     """A request as an ordinary client makes it, in DER."""
@@ -113,7 +114,7 @@ def extension_request(
 
 
 def raw_san(*general_names: bytes) -> x509.UnrecognizedExtension:
-    """A subjectAltName of general names in DER, which may be of any kind and more than cryptography builds."""
+    """A subjectAltName of general names in DER, also of those that cryptography does not build."""
     return x509.UnrecognizedExtension(x509.SubjectAlternativeName.oid, der.sequence(*general_names))
 
 

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 
 from ca_core import der
 from ca_core.errors import Misconfigured
-from tests.builders.csr import csr, ec_key, ed25519_key, rsa_key, spki
+from tests.builders.csr import Key, csr, ec_key, ed25519_key, rsa_key, spki
 
 END_OF_2049 = 2_524_607_999
 
@@ -41,7 +41,7 @@ def test_the_algorithms_are_those_that_cryptography_writes() -> None:
 
 
 def test_each_ca_key_has_its_algorithm() -> None:
-    keys = [ec_key(), ec_key("secp384r1"), rsa_key()]
+    keys: list[Key] = [ec_key(), ec_key("secp384r1"), rsa_key()]
 
     algorithms = [der.signature_algorithm(key.public_key()) for key in keys]
 
@@ -57,5 +57,5 @@ def test_other_keys_cannot_be_ca_keys() -> None:
 
 def test_an_element_must_be_one_and_der() -> None:
     for broken in (b"", b"\x30\x01", b"\x30\x00\x00", b"\x30\x81\x00", spki(ec_key()) + b"\0"):
-        with pytest.raises(ValueError, match="ASN.1|asn1"):
+        with pytest.raises(ValueError, match="asn1"):
             der.tlv(broken)

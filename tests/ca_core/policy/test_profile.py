@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import msgspec
 import pytest
 
@@ -64,7 +62,7 @@ def test_a_tls_server_certificate_is_no_client_certificate() -> None:
         ("ec_usage", frozenset({Usage.KEY_ENCIPHERMENT})),
     ],
 )
-def test_nonsense_is_named_by_profile_and_field(field: str, value: Any) -> None:
+def test_nonsense_is_named_by_profile_and_field(field: str, value: object) -> None:
     profile = msgspec.structs.replace(profiles.TLS_SERVER, **{field: value})
 
     with pytest.raises(Misconfigured, match=rf"profiles\.tls-server\.{field} "):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512, HashAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.x509.oid import AttributeOID, NameOID
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -21,6 +21,7 @@ from tests.builders.csr import (
     MICROSOFT_EXTENSION_REQUEST,
     PERMANENT_IDENTIFIER,
     SUBJECT,
+    Digest,
     Key,
     attribute,
     csr,
@@ -62,7 +63,7 @@ def key_usage(*, cert_sign: bool = False, crl_sign: bool = False) -> x509.KeyUsa
     )
 
 
-# -- What is read ---------------------------------------------------------------------------------------------
+# -- What is read ----------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("subject", [SUBJECT, CHINESE, ""])
@@ -178,12 +179,12 @@ def test_a_request_of_openssl_is_read(tmp_path: Path) -> None:
     assert (request.common_names, request.challenge_password) == (("device-7",), "tls-unique-proof")
 
 
-# -- Proof of possession --------------------------------------------------------------------------------------
+# -- Proof of possession ---------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("digest", [SHA256(), SHA384(), SHA512()])
 @pytest.mark.parametrize("key", [ec_key(), rsa_key()])
-def test_the_listed_hashes_are_taken(key: Key, digest: HashAlgorithm) -> None:
+def test_the_listed_hashes_are_taken(key: Key, digest: Digest) -> None:
     parse(csr(key, digest=digest))
 
 
@@ -221,7 +222,7 @@ def test_a_key_of_another_kind_than_the_signature_is_refused() -> None:
             parse(raw_csr(spki_der=spki(other)))
 
 
-# -- What is refused ------------------------------------------------------------------------------------------
+# -- What is refused -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -365,7 +366,7 @@ def test_signed_rubbish_is_read_or_refused_by_one_of_ours(san: bytes, usage: byt
         return
 
 
-# -- Names compared -------------------------------------------------------------------------------------------
+# -- Names compared --------------------------------------------------------------------------------------
 
 
 def name(tag: int, value: bytes, *, rdns: int = 1) -> bytes:

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ca_core.errors import BadName
-from ca_core.policy.subject import comparable, common_names, subject_der
+from ca_core.policy.subject import common_names, comparable, subject_der
 from tests.builders.csr import SUBJECT
 
 REGISTERED = bytes.fromhex(
