@@ -12,7 +12,7 @@ import msgspec
 from cryptography import x509
 
 from ca_core import names as names_module
-from ca_core.applicant import Applicant
+from ca_core.applicant import Applicant, Door
 from ca_core.clock import Clock
 from ca_core.errors import (
     CertificateExpired,
@@ -62,7 +62,13 @@ class Enrollment:
     """
 
     def __init__(
-        self, database: Database, clock: Clock, issuer: Issuer, profiles: Mapping[str, Profile], *, window_days: int
+        self,
+        database: Database,
+        clock: Clock,
+        issuer: Issuer,
+        profiles: Mapping[str, Profile],
+        *,
+        window_days: int,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -80,6 +86,17 @@ class Enrollment:
             return self._profiles[name]
         except KeyError:
             raise ProfileNotOffered(f"there is no profile {name[:64]!r} here") from None
+
+    def default_profile(self, registration: Registration, door: Door) -> str:
+        """The first granted profile that a door offers.
+
+        Raises:
+            ProfileNotGranted: there is none.
+        """
+        for name in registration.profiles:
+            if door in self.profile(name).doors:
+                return name
+        raise ProfileNotGranted(f"this registration holds no profile that {door.upper()} offers")
 
     async def enroll(
         self,
@@ -102,7 +119,7 @@ class Enrollment:
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)
-            profile = self.profile(profile_name or self._default_profile(registration, applicant))
+            profile = self.profile(profile_name or self.default_profile(registration, applicant.door))
             names = order.names if order else decision.names_for(profile, registration, request)
             wish = Wish(profile, names, applicant.proved)
             outcome = await self._intend(tx, applicant, registration, wish, request, order, now=now)
@@ -134,7 +151,13 @@ class Enrollment:
         return await self._finish(outcome, applicant, profile, registration, request)
 
     async def foresee(
-        self, tx: Transaction, registration: Registration, profile: Profile, names: frozenset[Identifier], *, now: int
+        self,
+        tx: Transaction,
+        registration: Registration,
+        profile: Profile,
+        names: frozenset[Identifier],
+        *,
+        now: int,
     ) -> None:
         """Refuse early, at the time of an order, what `enroll()` would refuse whatever the challenges bring.
 
@@ -145,14 +168,9 @@ class Enrollment:
         decision.require_names(registration, profile, names)
         wish = Wish(profile, names)
         held = await self._holdings(tx, registration, wish, now=now)
-        decision.require_window(kind_named(registration.kind), wish, held, window_days=self._window_days, now=now)
-
-    def _default_profile(self, registration: Registration, applicant: Applicant) -> str:
-        """The first granted profile that this door offers."""
-        for name in registration.profiles:
-            if applicant.door in self.profile(name).doors:
-                return name
-        raise ProfileNotGranted(f"this registration holds no profile that {applicant.door.upper()} offers")
+        decision.require_window(
+            kind_named(registration.kind), wish, held, window_days=self._window_days, now=now
+        )
 
     async def _intend(
         self,
@@ -167,9 +185,13 @@ class Enrollment:
     ) -> Intention | Certificate:
         """Decide, and store the intention in the same transaction; or find what was issued before."""
         if applicant.door not in wish.profile.doors:
-            raise ProfileNotOffered(f"the profile {wish.profile.name} is not offered through {applicant.door.upper()}")
+            raise ProfileNotOffered(
+                f"the profile {wish.profile.name} is not offered through {applicant.door.upper()}"
+            )
         if not wish.profile.usages_for(key_type(request.public_key)):
-            raise WeakKey(f"the profile {wish.profile.name} has no use for a key of this kind; use RSA or ECDSA")
+            raise WeakKey(
+                f"the profile {wish.profile.name} has no use for a key of this kind; use RSA or ECDSA"
+            )
         decision.require_grants(registration, wish)
         held = await self._holdings(tx, registration, wish, now=now)
         if order is None:
@@ -178,14 +200,23 @@ class Enrollment:
             if again is not None:
                 return again
         await self._require_credential(tx, applicant, now=now)
-        decision.require_window(kind_named(registration.kind), wish, held, window_days=self._window_days, now=now)
+        decision.require_window(
+            kind_named(registration.kind), wish, held, window_days=self._window_days, now=now
+        )
         await self._claim_key(tx, registration, wish.profile, request)
         if order is not None:
             await order.claim(tx)
-        if applicant.credential_id is not None and not await credentials.spend(tx, applicant.credential_id, now=now):
+        if applicant.credential_id is not None and not await credentials.spend(
+            tx, applicant.credential_id, now=now
+        ):
             raise WrongSecret
         intention = self._issuer.plan(
-            registration, wish, request, door=applicant.door, request_key=order.request_key if order else None, now=now
+            registration,
+            wish,
+            request,
+            door=applicant.door,
+            request_key=order.request_key if order else None,
+            now=now,
         )
         if not await certificates.intend(tx, intention, now=now):
             raise KeyInUse("this order has a certificate already; fetch it")
@@ -234,7 +265,9 @@ def _check_renewal(
     old: Certificate, profile: Profile, request: CertificationRequest, profile_name: str | None, *, now: int
 ) -> None:
     if old.revoked_at is not None:
-        raise CertificateRevoked("the certificate is revoked and renews nothing; enroll with a new sheet's code")
+        raise CertificateRevoked(
+            "the certificate is revoked and renews nothing; enroll with a new sheet's code"
+        )
     if now > old.not_after:
         raise CertificateExpired(
             "the certificate has expired and renews nothing; ask your registration authority for a new sheet"
@@ -242,9 +275,13 @@ def _check_renewal(
     if profile_name is not None and profile_name != old.profile:
         raise ProfileNotGranted(f"the certificate is of the profile {old.profile}; renew it there")
     if request.names != names_module.from_canonical(old.names):
-        raise SubjectMismatch("the request's subjectAltName differs from the certificate's; copy it (RFC 7030, 4.2.2)")
+        raise SubjectMismatch(
+            "the request's subjectAltName differs from the certificate's; copy it (RFC 7030, 4.2.2)"
+        )
     subject_der = x509.load_der_x509_certificate(old.der).subject.public_bytes()
     if not same_subject(request.subject_der, subject_der):
-        raise SubjectMismatch("the request's subject differs from the certificate's; copy it (RFC 7030, 4.2.2)")
+        raise SubjectMismatch(
+            "the request's subject differs from the certificate's; copy it (RFC 7030, 4.2.2)"
+        )
     if request.spki_sha256 == old.spki_sha256 and not profile.same_key_renewal:
         raise KeyInUse(f"the profile {profile.name} renews with a new key only; make one")

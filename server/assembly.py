@@ -197,7 +197,9 @@ def read_certificate(path: Path) -> x509.Certificate:
     try:
         return x509.load_pem_x509_certificate(path.read_bytes())
     except OSError as error:
-        raise Misconfigured(f"cannot read the CA certificate {path}: {error.strerror}; restore it from your backup") from None
+        raise Misconfigured(
+            f"cannot read the CA certificate {path}: {error.strerror}; restore it from your backup"
+        ) from None
     except ValueError:
         raise Misconfigured(f"{path} is not a certificate in PEM; restore it from your backup") from None
 
@@ -206,4 +208,6 @@ def _octets(reference: str, home: Path) -> bytes:
     try:
         return bytes.fromhex(read_secret(reference, home).reveal())
     except ValueError:
-        raise Misconfigured("credentials.key must refer to 64 hex digits; restore it from your backup") from None
+        raise Misconfigured(
+            "credentials.key must refer to 64 hex digits; restore it from your backup"
+        ) from None

@@ -26,7 +26,9 @@ def refuse_existing(home: Path) -> None:
         Misconfigured: there is.
     """
     if (home / FILE_NAME).exists():
-        raise Misconfigured(f"{home} is a home already; choose another folder, or serve it: soapstone --home {home} serve")
+        raise Misconfigured(
+            f"{home} is a home already; choose another folder, or serve it: soapstone --home {home} serve"
+        )
 
 
 def lay_out(home: Path) -> None:

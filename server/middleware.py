@@ -58,5 +58,7 @@ async def _reply(incoming: web.BaseRequest, dialogue: Dialogue) -> Reply:
         return await dialogue.answer(request)
     except Exception:  # the edge: anything that is no refusal is our bug
         reference = secrets.token_hex(_REFERENCE_OCTETS)
-        _LOG.exception("event=bug reference=%s method=%s path=%s", reference, incoming.method, incoming.rel_url.raw_path)
+        _LOG.exception(
+            "event=bug reference=%s method=%s path=%s", reference, incoming.method, incoming.rel_url.raw_path
+        )
         return dialogue.bug_reply(reference)

@@ -94,7 +94,9 @@ class OwnCertificate:
             certificate, issuing = x509.load_pem_x509_certificates(self._path.read_bytes())
         except (OSError, ValueError):
             return None
-        fits = names_of(certificate) == self._names and issuing == x509.load_pem_x509_certificate(self._issuing_pem)
+        fits = names_of(certificate) == self._names and issuing == x509.load_pem_x509_certificate(
+            self._issuing_pem
+        )
         return certificate if fits else None
 
     async def _renew(self) -> None:
@@ -139,7 +141,9 @@ def own_names(host: str) -> frozenset[Identifier]:
 
 def _csr(key: ec.EllipticCurvePrivateKey, wanted: frozenset[Identifier]) -> bytes:
     general = [
-        x509.IPAddress(ipaddress.ip_address(name.value)) if name.kind is names.Kind.IP else x509.DNSName(name.value)
+        x509.IPAddress(ipaddress.ip_address(name.value))
+        if name.kind is names.Kind.IP
+        else x509.DNSName(name.value)
         for name in sorted(wanted)
     ]
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))

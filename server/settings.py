@@ -141,7 +141,9 @@ def load(home: Path) -> Settings:
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
-        raise Misconfigured(f"there is no home at {home}; make one with: soapstone --home {home} init") from None
+        raise Misconfigured(
+            f"there is no home at {home}; make one with: soapstone --home {home} init"
+        ) from None
     except OSError as error:
         raise Misconfigured(f"cannot read {path}: {error.strerror}") from None
     try:
@@ -204,11 +206,15 @@ def read_secret(reference: str, home: Path) -> Secret:
             return Secret((home / name).read_text("utf-8").strip())
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise Misconfigured(f"cannot read the secret {home / name}: {why}; restore it from your backup") from None
+            raise Misconfigured(
+                f"cannot read the secret {home / name}: {why}; restore it from your backup"
+            ) from None
     if scheme == "env" and name in os.environ:
         return Secret(os.environ[name].strip())
     if scheme == "env":
-        raise Misconfigured(f"the environment variable {name} is not set; it must hold a secret of soapstone.toml")
+        raise Misconfigured(
+            f"the environment variable {name} is not set; it must hold a secret of soapstone.toml"
+        )
     raise Misconfigured("a secret is a reference, file:PATH or env:NAME, never the secret itself")
 
 
@@ -221,7 +227,9 @@ def _check(settings: Settings) -> None:
         try:
             ipaddress.ip_network(network)
         except ValueError:
-            raise Misconfigured(f"acme.probe_networks: {network!r} is not a network such as 10.0.0.0/8") from None
+            raise Misconfigured(
+                f"acme.probe_networks: {network!r} is not a network such as 10.0.0.0/8"
+            ) from None
     if min(settings.crl.issuing_lifetime_hours, settings.crl.root_lifetime_hours) < 1:
         raise Misconfigured("a CRL must live for an hour at least")
 

@@ -1,11 +1,11 @@
 """The issuance cycle, numbered as in docs/issuance-cycle.md.
 
-    1  plan       serial and every to-be-signed byte
-    2  intend     stored with the decision, in one transaction (`ca_core.enrollment`)
-    3  lint       the stored bytes, before the key moves
-    4  sign       exactly the linted bytes
-    5  check      the result against the CA's certificate and the plan
-    6  store      certificate and journal row, in one transaction
+1  plan       serial and every to-be-signed byte
+2  intend     stored with the decision, in one transaction (`ca_core.enrollment`)
+3  lint       the stored bytes, before the key moves
+4  sign       exactly the linted bytes
+5  check      the result against the CA's certificate and the plan
+6  store      certificate and journal row, in one transaction
 """
 
 from __future__ import annotations
@@ -219,7 +219,9 @@ class Issuer:
         async with self._database.write() as tx:
             if not await certificates.abandon(tx, intention.serial):
                 return
-            await revocations.insert(tx, intention.serial, intention.issuer, reason=reason, entry=entry, now=now)
+            await revocations.insert(
+                tx, intention.serial, intention.issuer, reason=reason, entry=entry, now=now
+            )
             await work.add(tx, PUBLISH_CRL, intention.issuer, now=now)
             await journal.record(
                 tx,

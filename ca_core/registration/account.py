@@ -124,7 +124,9 @@ class Registration(msgspec.Struct, frozen=True):
         """
         covering = [grant for grant in self.grants if grant.covers(name)]
         if not covering:
-            raise NameNotGranted(f"{name} is not registered for this account; ask your registration authority")
+            raise NameNotGranted(
+                f"{name} is not registered for this account; ask your registration authority"
+            )
         return max(covering, key=lambda grant: grant.vetted)
 
     def require_name(self, name: Identifier, proved: frozenset[Identifier]) -> None:
@@ -145,5 +147,7 @@ def checked_account(text: str) -> str:
         BadName: other characters than letters, digits, `.`, `_` and `-`, or not 2 to 64 of them.
     """
     if not _ACCOUNT.fullmatch(text):
-        raise BadName("an account is 2 to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit")
+        raise BadName(
+            "an account is 2 to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit"
+        )
     return text

@@ -64,7 +64,9 @@ class Credential(msgspec.Struct, frozen=True):
             CredentialExpired, CredentialSpent: it has not.
         """
         if now > self.expires_at:
-            raise CredentialExpired(f"this {self.label} has expired; ask your registration authority for a new sheet")
+            raise CredentialExpired(
+                f"this {self.label} has expired; ask your registration authority for a new sheet"
+            )
         if self.uses_left == 0:
             raise CredentialSpent(
                 f"this {self.label} has no uses left; renew with the certificate that it brought, or ask your"
@@ -89,7 +91,9 @@ class SecretKeeper:
 
     def __init__(self, master_key: bytes) -> None:
         if len(master_key) != MASTER_KEY_OCTETS:
-            raise Misconfigured(f"the credential key must be {MASTER_KEY_OCTETS} octets; restore it from your backup")
+            raise Misconfigured(
+                f"the credential key must be {MASTER_KEY_OCTETS} octets; restore it from your backup"
+            )
         self._hash_key = _derived(master_key, b"soapstone credential hash")
         self._sealing = AESGCM(_derived(master_key, b"soapstone credential seal"))
 
@@ -123,7 +127,9 @@ class SecretKeeper:
         try:
             return self._sealing.decrypt(stored[:_NONCE_OCTETS], stored[_NONCE_OCTETS:], kid.encode())
         except InvalidTag:
-            raise Misconfigured("an EAB key does not open: the credential key is not the one it was sealed with") from None
+            raise Misconfigured(
+                "an EAB key does not open: the credential key is not the one it was sealed with"
+            ) from None
 
 
 def new_password() -> Secret:

@@ -34,4 +34,7 @@ class Throttle:
         if len(self._levels) > _MOST_SOURCES:
             self._levels.popitem(last=False)
         if not allowed:
-            raise Throttled("too many wrong secrets from this address; wait and try again", retry_after_seconds=_SECONDS_A_TOKEN)
+            raise Throttled(
+                "too many wrong secrets from this address; wait and try again",
+                retry_after_seconds=_SECONDS_A_TOKEN,
+            )

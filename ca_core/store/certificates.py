@@ -152,7 +152,9 @@ async def intentions(tx: Transaction, *, before: int) -> list[Intention]:
     return [_intention(row) for row in rows]
 
 
-async def holdings(tx: Transaction, registration_id: str, profile: str, names: str, *, now: int) -> list[Holding]:
+async def holdings(
+    tx: Transaction, registration_id: str, profile: str, names: str, *, now: int
+) -> list[Holding]:
     """What a registration holds of one profile and set of names: unexpired, not revoked, issued or intended."""
     rows = await tx.all(
         "SELECT c.serial, c.spki_sha256, c.not_before, c.not_after, c.intended_at, c.state"
@@ -205,6 +207,7 @@ async def claim_key(tx: Transaction, spki_sha256: bytes, *, purpose: str, regist
         registration_id=registration_id,
     )
     row = await tx.one(
-        "SELECT purpose, registration_id FROM key_owners WHERE spki_sha256 = :spki_sha256", spki_sha256=spki_sha256
+        "SELECT purpose, registration_id FROM key_owners WHERE spki_sha256 = :spki_sha256",
+        spki_sha256=spki_sha256,
     )
     return row == (purpose, registration_id)

@@ -18,7 +18,21 @@ _PROFILES = msgspec.json.Decoder(tuple[str, ...])
 
 
 def _from_row(row: Row) -> Registration:
-    (id_, account, kind, status, subject, subject_der, grants, profiles, language, uses, sheet, created_at, expires_at) = row
+    (
+        id_,
+        account,
+        kind,
+        status,
+        subject,
+        subject_der,
+        grants,
+        profiles,
+        language,
+        uses,
+        sheet,
+        created_at,
+        expires_at,
+    ) = row
     return Registration(
         id=id_,
         account=account,
@@ -98,7 +112,9 @@ async def move(tx: Transaction, registration_id: str, *, was: Status, to: Status
 async def extend(tx: Transaction, registration_id: str, *, expires_at: int) -> None:
     """Set when the vetting ends."""
     await tx.execute(
-        "UPDATE registrations SET expires_at = :expires_at WHERE id = :id", id=registration_id, expires_at=expires_at
+        "UPDATE registrations SET expires_at = :expires_at WHERE id = :id",
+        id=registration_id,
+        expires_at=expires_at,
     )
 
 

@@ -36,7 +36,9 @@ async def lease(tx: Transaction, kind: str, *, now: int, until: int, most: int) 
 async def is_due(tx: Transaction, kind: str, *, now: int) -> bool:
     """Whether there is anything to lease; a read, so that an idle server does not write."""
     row = await tx.one(
-        "SELECT 1 FROM work WHERE kind = :kind AND due_at <= :now AND leased_until <= :now LIMIT 1", kind=kind, now=now
+        "SELECT 1 FROM work WHERE kind = :kind AND due_at <= :now AND leased_until <= :now LIMIT 1",
+        kind=kind,
+        now=now,
     )
     return row is not None
 
@@ -48,7 +50,9 @@ async def finish(tx: Transaction, item_id: str) -> None:
 
 async def postpone(tx: Transaction, item_id: str, *, due_at: int) -> None:
     """Give an item back, to be tried again at a time."""
-    await tx.execute("UPDATE work SET due_at = :due_at, leased_until = 0 WHERE id = :id", id=item_id, due_at=due_at)
+    await tx.execute(
+        "UPDATE work SET due_at = :due_at, leased_until = 0 WHERE id = :id", id=item_id, due_at=due_at
+    )
 
 
 async def release_all(tx: Transaction) -> None:

@@ -100,7 +100,9 @@ def doctor(home: Path) -> None:
         for name in ("issuing", "root"):
             published = await opened.publisher.newest(name)
             late = published.next_update < office.clock.now()
-            click.echo(f"crl {name:7} {'OVERDUE, start the server' if late else 'ok '} {rfc3339(published.next_update)}")
+            click.echo(
+                f"crl {name:7} {'OVERDUE, start the server' if late else 'ok '} {rfc3339(published.next_update)}"
+            )
 
     in_office(home, do)
     click.echo(f"clock       {'can be moved (development)' if settings.development else 'ok'}")

@@ -41,7 +41,9 @@ class Uses(click.ParamType):
 
 @click.command()
 @click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="The preset of rules.")
-@click.option("--subject", required=True, help="Distinguished name (RFC 4514), such as CN=Alice,O=Example,C=TW.")
+@click.option(
+    "--subject", required=True, help="Distinguished name (RFC 4514), such as CN=Alice,O=Example,C=TW."
+)
 @click.option("--account", help="The site account on the sheet; drawn when left out.")
 @click.option("--dns", multiple=True, metavar="NAME", help="A DNS name; may be repeated, as may those below.")
 @click.option("--zone", multiple=True, metavar="ZONE", help="Every DNS name below ZONE.")

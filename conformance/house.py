@@ -1,0 +1,157 @@
+"""The server under test: the installed `soapstone` command, in a home made for the test, on free loopback ports."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+SOAPSTONE = Path(sys.executable).with_name("soapstone")
+CLIENTS = Path(__file__).parents[1] / ".clients"
+_READY_SECONDS = 30
+_STOP_SECONDS = 20
+_PORTS_OF_A_SERVER = 4
+_OFFSET_VARIABLE = "SOAPSTONE_CLOCK_OFFSET_FILE"
+
+
+def free_ports() -> int:
+    """The first of four consecutive loopback ports that nobody uses."""
+    for first in range(20_000 + os.getpid() % 8_000, 60_000, _PORTS_OF_A_SERVER):
+        try:
+            for port in range(first, first + _PORTS_OF_A_SERVER):
+                with socket.socket() as probe:
+                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    probe.bind(("127.0.0.1", port))
+        except OSError:
+            continue
+        return first
+    raise AssertionError("there are no four free ports in a row")
+
+
+def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end; what it prints is in the result."""
+    options = {"timeout": 90, **options}
+    return subprocess.run([str(part) for part in command], capture_output=True, text=True, check=False, **options)
+
+
+def must(*command: str | Path, **options: Any) -> str:
+    """Run a program that has to succeed; return its standard output."""
+    done = run(*command, **options)
+    assert done.returncode == 0, f"{command}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+class House:
+    """One home and its server."""
+
+    def __init__(self, folder: Path, *settings: str, options: tuple[str, ...] = ("--development",)) -> None:
+        self.home = folder / "home"
+        self.port = free_ports()
+        self.http_01_port = free_ports()
+        self._offset = folder / "clock"
+        self._log = folder / "server.log"
+        self._process: subprocess.Popen[str] | None = None
+        wanted = (f"acme.http_01_port={self.http_01_port}", *settings)
+        sets = [part for setting in wanted for part in ("--set", setting)]
+        self.command("init", "--port", str(self.port), *options, *sets)
+
+    @property
+    def directory(self) -> str:
+        return f"https://localhost:{self.port}/acme/directory"
+
+    @property
+    def est(self) -> str:
+        return f"https://localhost:{self.port + 1}/.well-known/est"
+
+    @property
+    def repository(self) -> str:
+        return f"http://localhost:{self.port + 3}"
+
+    @property
+    def trust(self) -> Path:
+        return self.home / "trust.pem"
+
+    @property
+    def log(self) -> str:
+        """What the server has logged so far."""
+        return self._log.read_text() if self._log.exists() else ""
+
+    def attempt(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ours, whatever comes of it."""
+        return run(SOAPSTONE, "--home", self.home, *arguments, env=self._environment())
+
+    def command(self, *arguments: str) -> str:
+        """Run a command of ours that has to succeed."""
+        return must(SOAPSTONE, "--home", self.home, *arguments, env=self._environment())
+
+    def register(self, *arguments: str) -> dict[str, Any]:
+        """Register a subscriber; return the sheet."""
+        sheet: dict[str, Any] = json.loads(self.command("register", "--json", *arguments))
+        return sheet
+
+    def certificates(self, account: str) -> list[dict[str, Any]]:
+        """What an account holds."""
+        listed: list[dict[str, Any]] = json.loads(self.command("certificates", "--account", account, "--json"))
+        return listed
+
+    def move_clock(self, *, days: float) -> None:
+        """Move the server's clock from now on, while it runs."""
+        self._offset.write_text(str(int(days * 86_400)))
+
+    def start(self) -> None:
+        """Start the server and wait until it is ready."""
+        with self._log.open("a") as log:
+            self._process = subprocess.Popen(
+                [SOAPSTONE, "--home", self.home, "serve"],
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env=self._environment(),
+            )
+        assert self._process.stdout is not None
+        deadline = time.monotonic() + _READY_SECONDS
+        while time.monotonic() < deadline:
+            line = self._process.stdout.readline()
+            if line.strip() == "ready":
+                return
+            assert line, f"the server ended:\n{self.log[-4000:]}"
+        raise AssertionError(f"the server was not ready in {_READY_SECONDS} s:\n{self.log[-4000:]}")
+
+    def stop(self) -> None:
+        """Stop the server as an operator does; it has to end cleanly."""
+        assert self._end(signal.SIGTERM) == 0, self.log[-4000:]
+
+    def kill(self) -> None:
+        """Stop it as a power cut does."""
+        self._end(signal.SIGKILL)
+
+    def close(self) -> None:
+        """Leave nothing running."""
+        if self._process is not None:
+            self.kill()
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        process, self._process = self._process, None
+        process.send_signal(number)
+        status = process.wait(_STOP_SECONDS)
+        assert process.stdout is not None
+        process.stdout.close()
+        return status
+
+    def _environment(self) -> dict[str, str]:
+        return {**os.environ, _OFFSET_VARIABLE: str(self._offset)}
+
+
+def client(name: str) -> Path:
+    """A client's program; one that is missing fails the test and is never skipped."""
+    found = shutil.which(name) or shutil.which(name, path=str(CLIENTS / name / "bin"))
+    assert found, f"{name} is missing; run conformance/install"
+    return Path(found)

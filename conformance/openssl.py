@@ -1,0 +1,33 @@
+"""openssl as relying party."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from conformance.house import House, must, run
+
+_AS_REGISTERED = "-nameopt=RFC2253,utf8,-esc_msb"
+
+
+def verifies(house: House, certificate: Path, *, untrusted: Path, crl: Path | None = None, at: int | None = None) -> bool:
+    """Whether `openssl verify` accepts a certificate under the printed trust anchor."""
+    options: list[str | Path] = ["-CAfile", house.trust, "-untrusted", untrusted]
+    if crl is not None:
+        options += ["-crl_check", "-CRLfile", crl]
+    if at is not None:
+        options += ["-attime", str(at)]
+    return run("openssl", "verify", *options, certificate).returncode == 0
+
+
+def fetch_crl(house: House) -> Path:
+    """The issuing CA's CRL as the repository serves it, in PEM."""
+    der, pem = house.home.parent / "crl.der", house.home.parent / "crl.pem"
+    must("curl", "--silent", "--show-error", "--fail", "-o", der, f"{house.repository}/crl/issuing.crl")
+    must("openssl", "crl", "-inform", "DER", "-in", der, "-out", pem)
+    return pem
+
+
+def subject_of(certificate: Path) -> str:
+    """The subject as RFC 4514 writes it."""
+    printed = must("openssl", "x509", "-in", certificate, "-noout", "-subject", _AS_REGISTERED)
+    return printed.strip().removeprefix("subject=")

@@ -1,0 +1,152 @@
+"""What an operator does, and how it ends when something is not in order."""
+
+from __future__ import annotations
+
+import json
+import socket
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+
+from conformance.house import House, must
+
+_RENEWAL_SECONDS = 30
+
+
+@pytest.fixture
+def stopped(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def edited(house: House, was: str, now: str) -> None:
+    settings = house.home / "soapstone.toml"
+    text = settings.read_text()
+    assert was in text
+    settings.write_text(text.replace(was, now))
+
+
+def test_an_unknown_setting_ends_serve_with_one_sentence(stopped: House) -> None:
+    edited(stopped, "[acme]", "[acme]\nopen_acount = 'x'")
+
+    done = stopped.attempt("serve")
+
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert len(done.stderr.splitlines()) == 1
+    assert "unknown setting acme.open_acount" in done.stderr
+
+
+def test_an_unreadable_key_file_ends_serve_with_one_sentence(stopped: House) -> None:
+    (stopped.home / "authority" / "issuing.key").unlink()
+
+    done = stopped.attempt("serve")
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "issuing.key" in done.stderr
+
+
+def test_a_port_in_use_ends_serve_with_one_sentence(stopped: House) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", stopped.port + 1))
+        taken.listen()
+
+        done = stopped.attempt("serve")
+
+    assert done.returncode == 1
+    assert str(stopped.port + 1) in done.stderr
+    assert "in use" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_init_does_not_overwrite_a_home(stopped: House) -> None:
+    before = (stopped.home / "soapstone.toml").read_text()
+
+    done = stopped.attempt("init")
+
+    assert done.returncode == 1
+    assert (stopped.home / "soapstone.toml").read_text() == before
+
+
+@pytest.mark.parametrize("key", ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072"])
+def test_each_kind_of_ca_key_makes_a_chain_that_openssl_accepts(tmp_path: Path, key: str) -> None:
+    house = House(tmp_path, options=("--development", "--key", key))
+
+    verified = must("openssl", "verify", "-CAfile", house.trust, house.home / "authority" / "issuing.pem")
+
+    assert verified.strip().endswith("OK")
+
+
+def test_no_secret_of_a_sheet_is_found_in_the_home_or_the_log(house: House) -> None:
+    sheet = house.register("--kind", "organization", "--subject", "CN=Shop,C=TW", "--dns", "shop.example")
+    house.stop()
+
+    stored = b"".join(path.read_bytes() for path in house.home.rglob("*") if path.is_file()) + house.log.encode()
+
+    for secret in (sheet["initial_password"], sheet["enrollment_code"], sheet["eab"]["hmac_key"]):
+        assert secret.encode() not in stored
+
+
+def test_the_servers_own_certificate_is_renewed_while_it_serves(house: House) -> None:
+    before = served_certificate(house.port)
+    house.move_clock(days=380)
+
+    deadline = time.monotonic() + _RENEWAL_SECONDS
+    while served_certificate(house.port) == before:
+        assert time.monotonic() < deadline, "the certificate was not renewed"
+        time.sleep(0.5)
+
+    assert served_certificate(house.port + 1) == served_certificate(house.port)
+
+
+def test_crls_are_published_on_a_schedule(house: House) -> None:
+    def number() -> int:
+        der = house.home.parent / "scheduled.crl"
+        must("curl", "-s", "--fail", "-o", der, f"{house.repository}/crl/issuing.crl")
+        crl = x509.load_der_x509_crl(der.read_bytes())
+        return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+
+    before = number()
+    house.move_clock(days=2)
+
+    deadline = time.monotonic() + _RENEWAL_SECONDS
+    while number() == before:
+        assert time.monotonic() < deadline, "no CRL followed"
+        time.sleep(0.5)
+
+
+def test_commands_print_one_json_value(house: House) -> None:
+    sheet = house.register("--kind", "organization", "--subject", "CN=Shop,C=TW", "--dns", "shop.example")
+
+    listed = json.loads(house.command("registrations", "--json"))
+    shown = json.loads(house.command("show", sheet["account"], "--json"))
+    held = json.loads(house.command("certificates", "--json"))
+
+    assert listed == [shown]
+    assert held == []
+
+
+def test_the_clock_of_a_production_server_cannot_be_moved(tmp_path: Path) -> None:
+    house = House(tmp_path, options=())
+    house.move_clock(days=1000)
+
+    sheet = house.register("--kind", "device", "--subject", "CN=sensor,C=TW")
+
+    assert json.loads(house.command("show", sheet["account"], "--json"))["created_at"] < "2029"
+
+
+def served_certificate(port: int) -> bytes:
+    """What a listener shows now, whatever its dates."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname = False
+    context.verify_mode = ssl.CERT_NONE
+    with (
+        socket.create_connection(("127.0.0.1", port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as tls,
+    ):
+        shown = tls.getpeercert(binary_form=True)
+    assert shown is not None
+    return shown

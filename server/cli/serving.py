@@ -1,0 +1,139 @@
+"""Commands that make a home and serve it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+from pathlib import Path
+
+import click
+
+from ca_core.audit import journal
+from ca_core.audit.event import AuthorityMade
+from ca_core.clock import SystemClock
+from ca_core.errors import Misconfigured
+from ca_core.issuance.ceremony import make_authority
+from ca_core.policy.keys import spki_der, spki_sha256
+from ca_core.store import certificates
+from server import example, home as home_module, serving
+from server import settings as settings_module
+from server.assembly import ISSUING, ROOT, Office, ca_url, crl_url, office, places, strongroom
+from server.cli.shared import operator_actor
+from server.settings import Acme, Settings, read_secret
+
+KEY_KINDS = ("ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096")
+_LOOPBACK = ("127.0.0.0/8", "::1/128")
+_DEVELOPMENT_ONLY = "rsa-2048"
+_DEFAULT_PORT = 8443
+
+
+@click.command()
+@click.option("--host", default="localhost", show_default=True, help="The name under which others reach it.")
+@click.option("--port", default=_DEFAULT_PORT, show_default=True, help="The first of four consecutive ports.")
+@click.option(
+    "--key", type=click.Choice(KEY_KINDS), default=KEY_KINDS[0], show_default=True, help="The CA keys."
+)
+@click.option("--development", is_flag=True, help="Probes may reach loopback, the clock can be moved.")
+@click.option(
+    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting; dotted key, TOML value."
+)
+@click.pass_obj
+def init(
+    home: Path, host: str, port: int, key: str, assignments: tuple[str, ...], *, development: bool
+) -> None:
+    """Make a home: settings, CA, TLS certificate, database."""
+    asyncio.run(_make_home(home, _first_settings(host, port, development=development), key, assignments))
+    click.echo(f"{home} is made; register a subscriber and serve it: soapstone --home {home} serve")
+
+
+@click.command()
+@click.option(
+    "--workers", "count", default=1, show_default=True, help="Processes; more than one need PostgreSQL."
+)
+@click.pass_obj
+def serve(home: Path, count: int) -> None:
+    """Serve in the foreground until SIGTERM."""
+    if count != 1:
+        raise Misconfigured("an SQLite store has one writing process; serve it with --workers 1")
+    _log_to_stderr()
+
+    async def ready(opened: Office) -> None:
+        _print_addresses(opened)
+
+    asyncio.run(serving.serve(home, ready))
+
+
+@click.command()
+@click.option("--host", default="localhost", show_default=True, help="As for init.")
+@click.option("--port", default=_DEFAULT_PORT, show_default=True, help="As for init.")
+@click.pass_obj
+def up(home: Path, host: str, port: int) -> None:
+    """Make a home if there is none, serve it, and show a first certificate."""
+    if not (home / settings_module.FILE_NAME).exists():
+        settings = _first_settings(host, port, development=True)
+        assignments = (f"acme.http_01_port={example.HTTP_01_PORT}",)
+        asyncio.run(_make_home(home, settings, KEY_KINDS[0], assignments))
+    _log_to_stderr()
+
+    async def ready(opened: Office) -> None:
+        if not await opened.desk.every():
+            click.echo(await example.register_and_explain(opened, actor=operator_actor()))
+        _print_addresses(opened)
+
+    asyncio.run(serving.serve(home, ready))
+
+
+def _first_settings(host: str, port: int, *, development: bool) -> Settings:
+    return Settings(
+        host=host,
+        port=port,
+        listen="127.0.0.1" if host == "localhost" else "0.0.0.0",  # noqa: S104  # a server for everybody
+        development=development,
+        acme=Acme(probe_networks=_LOOPBACK if development else ()),
+    )
+
+
+async def _make_home(home: Path, first: Settings, key: str, assignments: tuple[str, ...]) -> None:
+    home_module.refuse_existing(home)
+    settings = settings_module.with_assignments(first, assignments)
+    if key == _DEVELOPMENT_ONLY and not settings.development:
+        raise Misconfigured("rsa-2048 is for --development only; choose ec-p256, or rsa-3072 and longer")
+    now = SystemClock(development=settings.development).now()
+    home_module.lay_out(home)
+    made = make_authority(
+        home / "authority",
+        key_kind=key,
+        passphrase=read_secret(settings.authority.passphrase, home).reveal().encode(),
+        now=now,
+        root_crl_url=crl_url(settings, ROOT),
+        root_ca_url=ca_url(settings, ROOT),
+    )
+    home_module.write_trust_anchor(home, made.root)
+    home_module.write_settings(home, settings)
+    async with office(home) as opened:
+        room = strongroom(opened)
+        event = AuthorityMade(home_module.fingerprint(made.root), home_module.fingerprint(made.issuing))
+        async with opened.database.write() as tx:
+            for certificate in (made.root, made.issuing):
+                digest = spki_sha256(spki_der(certificate.public_key()))
+                await certificates.claim_key(tx, digest, purpose="authority", registration_id="")
+            await journal.record(tx, event, now=now, actor=operator_actor())
+        await room.own_certificate.turn()
+        await room.publisher.publish_all()
+
+
+def _print_addresses(opened: Office) -> None:
+    shown = places(opened.home, opened.settings)
+    click.echo(f"ACME directory  {shown.acme_directory}")
+    click.echo(f"EST             {shown.est_url}")
+    click.echo(f"repository      {opened.settings.repository}")
+    click.echo(f"trust anchor    {shown.ca_bundle}")
+    click.echo("ready")
+    sys.stdout.flush()
+
+
+def _log_to_stderr() -> None:
+    logging.basicConfig(
+        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )

@@ -1,0 +1,81 @@
+"""The first registration of `soapstone up`, and the commands that bring its first certificates."""
+
+from __future__ import annotations
+
+import shlex
+
+from ca_core import names
+from ca_core.registration import sheet as sheet_module
+from ca_core.registration.account import Grant
+from ca_core.registration.desk import Form
+from ca_core.registration.sheet import Places, Sheet
+from server.assembly import Office
+
+HTTP_01_PORT = 5002
+VETTED = "www.example.localhost"
+CHALLENGED = "challenged.example.localhost"
+_SUBJECT = "CN=Example,O=Example Organization,C=TW"
+
+
+async def register_and_explain(office: Office, *, actor: str) -> str:
+    """Register the example and return its sheet with commands to paste."""
+    form = Form(
+        kind="organization",
+        subject=_SUBJECT,
+        uses=None,
+        account="example",
+        grants=(Grant(names.dns(VETTED)), Grant(names.dns(CHALLENGED), vetted=False)),
+        profiles=("tls-server", "device"),
+    )
+    _, sheet = await office.desk.register(form, actor=actor)
+    text = sheet_module.as_text(sheet, office.places)
+    return f"{text}\n\n{commands(sheet, office.places)}\n"
+
+
+def commands(sheet: Sheet, places: Places) -> str:
+    """Lines for a shell in a folder that may be written; each block works when pasted after the ones above it."""
+    if sheet.eab is None or sheet.enrollment_code is None:
+        raise ValueError("the example's kind has both secrets")
+    anchor = shlex.quote(places.ca_bundle)
+    certbot = (
+        f"REQUESTS_CA_BUNDLE={anchor} certbot certonly --server {places.acme_directory} --non-interactive"
+        f" --agree-tos -m you@example.com --eab-kid {sheet.eab.kid} --eab-hmac-key {sheet.eab.mac_key.reveal()}"
+        f" --standalone --preferred-challenges http --http-01-port {HTTP_01_PORT} --http-01-address 127.0.0.1"
+        " --config-dir try/certbot --work-dir try/certbot --logs-dir try/certbot"
+    )
+    curl = f"curl --silent --show-error --fail-with-body --cacert {anchor}"
+    post = f"{curl} -H 'Content-Type: application/pkcs10' --data-binary @try/device.b64"
+    request = (
+        f"openssl req -new -key try/device.key -subj '/C=TW/O=Example Organization/CN=Example' -outform DER"
+    )
+    opened = "base64 -d | openssl pkcs7 -inform DER -print_certs"
+    return "\n".join(
+        [
+            "# Commands to paste into another terminal. certbot first, unless you have it:",
+            "mkdir -p try",
+            "command -v certbot >/dev/null || { python3 -m venv try/venv && try/venv/bin/pip install --quiet certbot; }",
+            'export PATH="$PWD/try/venv/bin:$PATH"',
+            "",
+            "# ACME: a certificate for a name that the registration authority has vetted, so nothing is challenged",
+            f"{certbot} -d {VETTED}",
+            f"openssl verify -CAfile {anchor} -untrusted try/certbot/live/{VETTED}/chain.pem"
+            f" try/certbot/live/{VETTED}/cert.pem",
+            "",
+            "# ACME: a name whose control is proved by http-01",
+            f"{certbot} -d {CHALLENGED}",
+            f"openssl verify -CAfile {anchor} -untrusted try/certbot/live/{CHALLENGED}/chain.pem"
+            f" try/certbot/live/{CHALLENGED}/cert.pem",
+            "",
+            "# EST: a device enrolls with curl, openssl and the enrollment code",
+            "openssl ecparam -name prime256v1 -genkey -noout -out try/device.key",
+            f"{request} | base64 > try/device.b64",
+            f"{curl} {places.est_url}/cacerts | {opened} -out try/cas.pem",
+            f"{post} -u {sheet.account}:{sheet.enrollment_code.reveal()} {places.est_url}/device/simpleenroll"
+            f" | {opened} -out try/device.pem",
+            f"openssl verify -CAfile {anchor} -untrusted try/cas.pem try/device.pem",
+            "",
+            "# EST: in the last 30 days of its life the certificate renews itself; before, the answer says when",
+            f"# {post} --cert try/device.pem --key try/device.key {places.est_url}/device/simplereenroll"
+            f" | {opened} -out try/device.pem",
+        ]
+    )
