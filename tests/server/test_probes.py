@@ -24,7 +24,16 @@ from yarl import URL
 
 from ca_core import names
 from protocols.acme.challenges import Probes, Seen
-from server.probes import Address, Network, NetworkProbes, ProbePolicy, _Unseen, objection, redirect_target
+from server.probes import (
+    Address,
+    Network,
+    NetworkProbes,
+    ProbePolicy,
+    _from_system,
+    _Unseen,
+    objection,
+    redirect_target,
+)
 from tests.builders.dns import name_server
 
 TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
@@ -398,6 +407,10 @@ class TestNames:
 
         assert not seen.proved
         assert seen.problem in {"dns", "connection"}
+
+    async def test_the_systems_answer_is_read_as_addresses(self) -> None:
+        # A literal needs no network, yet walks the same way through getaddrinfo.
+        assert await _from_system("127.0.0.1") == (ip_address("127.0.0.1"),)
 
 
 class TestOwnListeners:
