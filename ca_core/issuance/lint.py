@@ -42,6 +42,16 @@ _EXTENDED_USAGES = {
     ExtendedKeyUsageOID.CLIENT_AUTH: ExtendedUsage.CLIENT_AUTH,
     ExtendedKeyUsageOID.EMAIL_PROTECTION: ExtendedUsage.EMAIL_PROTECTION,
 }
+# What cryptography and our own readers raise on bytes that are not what they should be.
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    Refusal,
+    x509.InvalidVersion,
+    x509.ExtensionNotFound,
+    x509.DuplicateExtension,
+    x509.UnsupportedGeneralNameType,
+)
 
 
 class LintFailed(Exception):
@@ -87,9 +97,10 @@ def lint(
     """
     try:
         outline = asn1.decode_der(_Outline, tbs)
+        # First of all: of a serial that is not positive cryptography makes a warning, and reads on.
+        _check_members(outline, issuer, algorithm, subject_der, spki)
         # cryptography reads whole certificates only; nobody looks at this signature.
         certificate = x509.load_der_x509_certificate(der.assemble(tbs, algorithm, b"\0"))
-        _check_members(outline, issuer, algorithm, subject_der, spki)
         _check_validity(certificate, issuer, profile, now)
         _check_names(certificate, profile, names)
         _check_extensions(
@@ -97,13 +108,7 @@ def lint(
         )
         _check_usages(certificate.extensions, profile, spki)
         _check_pointers(certificate.extensions, issuer)
-    except (
-        ValueError,
-        UnsupportedAlgorithm,
-        Refusal,
-        x509.ExtensionNotFound,
-        x509.DuplicateExtension,
-    ) as error:
+    except _UNREADABLE as error:
         raise LintFailed(f"cannot be read: {error}") from error
 
 

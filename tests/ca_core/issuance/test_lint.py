@@ -1,0 +1,247 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypedDict, cast
+
+import msgspec
+import pytest
+from cryptography import x509
+from cryptography.hazmat import asn1
+from cryptography.x509.oid import ExtendedKeyUsageOID
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ca_core import der, names
+from ca_core.issuance import plan
+from ca_core.issuance.chain import IssuerCertificate
+from ca_core.issuance.lint import LintFailed, lint
+from ca_core.names import Identifier
+from ca_core.policy import profile as profiles
+from ca_core.policy.profile import Profile, Usage
+from ca_core.policy.subject import subject_der
+from tests.builders.authority import NOW, house
+from tests.builders.csr import SUBJECT, Key, ec_key, ed25519_key, rsa_key, spki
+
+WWW = frozenset({names.dns("www.example.com")})
+DEVICE = WWW | {names.ip("192.0.2.7"), names.uri("urn:x:y"), names.permanent("SN-0042")}
+MAIL = frozenset({names.email("yiru@example.com")})
+
+
+class Granted(TypedDict):
+    issuer: IssuerCertificate
+    algorithm: bytes
+    profile: Profile
+    subject_der: bytes
+    names: frozenset[Identifier]
+    spki: bytes
+    now: int
+
+
+def granted(
+    profile: Profile = profiles.TLS_SERVER, grant: frozenset[Identifier] = WWW, *, key: Key | None = None
+) -> Granted:
+    return Granted(
+        issuer=house().issuer,
+        algorithm=house().key.algorithm,
+        profile=profile,
+        subject_der=subject_der(SUBJECT),
+        names=grant,
+        spki=spki(key or ec_key()),
+        now=NOW,
+    )
+
+
+def tbs(grant: Granted, *, serial: int = 1 << 158) -> bytes:
+    return plan.tbs_certificate(**grant, serial=serial).tbs
+
+
+def altered(change: Callable[[plan._TbsCertificate], None]) -> bytes:
+    """A TBSCertificate that is planned well and then changed in one place."""
+    planned = asn1.decode_der(plan._TbsCertificate, tbs(granted()))
+    change(planned)
+    return asn1.encode_der(planned)
+
+
+def replaced(value: x509.ExtensionType, *, critical: bool = False) -> bytes:
+    def change(planned: plan._TbsCertificate) -> None:
+        others = [extension for extension in planned.extensions if extension.extn_id != value.oid]
+        planned.extensions = [*others, der.extension(value, critical=critical)]
+
+    return altered(change)
+
+
+def without(oid: x509.ObjectIdentifier) -> bytes:
+    def change(planned: plan._TbsCertificate) -> None:
+        planned.extensions = [extension for extension in planned.extensions if extension.extn_id != oid]
+
+    return altered(change)
+
+
+@pytest.mark.parametrize("key", [ec_key(), rsa_key(), ed25519_key()])
+@pytest.mark.parametrize(
+    ("profile", "grant"),
+    [
+        (profiles.TLS_SERVER, WWW),
+        (profiles.DEVICE, DEVICE),
+        (profiles.DEVICE, frozenset()),
+        (profiles.SIGNING, MAIL),
+        (profiles.OWN_TLS, WWW),
+    ],
+)
+def test_what_is_planned_passes(profile: Profile, grant: frozenset[Identifier], key: Key) -> None:
+    wish = granted(profile, grant, key=key)
+
+    lint(tbs(wish), **wish)
+
+
+def test_an_encryption_certificate_passes_for_keys_that_can() -> None:
+    for key in (ec_key(), rsa_key()):
+        wish = granted(profiles.ENCRYPTION, MAIL, key=key)
+        lint(tbs(wish), **wish)
+
+
+def test_an_encryption_certificate_for_a_signing_key_does_not_pass() -> None:
+    wish = granted(profiles.ENCRYPTION, MAIL, key=ed25519_key())
+
+    with pytest.raises(LintFailed, match="key usages"):
+        lint(tbs(wish), **wish)
+
+
+def test_a_certificate_finished_late_passes_while_it_is_valid() -> None:
+    planned = tbs(granted())
+
+    lint(planned, **changed("now", NOW + 80 * 86_400))
+    with pytest.raises(LintFailed, match="not valid now"):
+        lint(planned, **changed("now", NOW + 91 * 86_400))
+
+
+def changed(name: str, value: object) -> Granted:
+    return cast("Granted", {**granted(), name: value})
+
+
+@pytest.mark.parametrize(
+    ("grant", "finding"),
+    [
+        (changed("algorithm", der.ECDSA_SHA384), "signature algorithm"),
+        (
+            changed("issuer", msgspec.structs.replace(house().issuer, subject_der=subject_der("CN=x"))),
+            "issuer",
+        ),
+        (changed("issuer", msgspec.structs.replace(house().issuer, not_after=NOW + 60)), "outlives"),
+        (changed("issuer", msgspec.structs.replace(house().issuer, key_identifier=b"x")), "authorityKey"),
+        (changed("issuer", msgspec.structs.replace(house().issuer, crl_url="http://x/")), "CRL"),
+        (changed("issuer", msgspec.structs.replace(house().issuer, ca_url="http://x/")), "InformationAccess"),
+        (changed("subject_der", subject_der("CN=x")), "subject"),
+        (changed("subject_der", der.EMPTY_SEQUENCE), "subject"),
+        (changed("spki", spki(rsa_key())), "another key"),
+        (changed("names", frozenset({names.dns("other.example.com")})), "names"),
+        (changed("names", WWW | {names.dns("other.example.com")}), "names"),
+        (changed("names", frozenset()), "names"),
+        (changed("profile", msgspec.structs.replace(profiles.TLS_SERVER, validity_seconds=60)), "longer"),
+        (
+            changed("profile", msgspec.structs.replace(profiles.TLS_SERVER, name_kinds=frozenset())),
+            "kind of name",
+        ),
+        (
+            changed("profile", msgspec.structs.replace(profiles.TLS_SERVER, ec_usage=frozenset(Usage))),
+            "key usages",
+        ),
+        (changed("profile", profiles.DEVICE), "extended key usages"),
+        (changed("now", NOW - 301), "not valid now"),
+    ],
+)
+def test_a_certificate_for_another_grant_does_not_pass(grant: Granted, finding: str) -> None:
+    with pytest.raises(LintFailed, match=finding):
+        lint(tbs(granted()), **grant)
+
+
+@pytest.mark.parametrize("serial", [0, 1, -1, -(1 << 158), 1 << 150, 1 << 159, 1 << 160])
+def test_a_serial_is_positive_in_20_octets(serial: int) -> None:
+    wish = granted()
+
+    with pytest.raises(LintFailed, match="serial"):
+        lint(tbs(wish, serial=serial), **wish)
+
+
+def test_a_name_is_needed_where_the_profile_demands_one() -> None:
+    wish = granted(grant=frozenset())
+
+    with pytest.raises(LintFailed, match="demands one"):
+        lint(tbs(wish), **wish)
+
+
+def test_something_must_name_the_subject() -> None:
+    wish: Granted = {**granted(profiles.DEVICE, frozenset()), "subject_der": der.EMPTY_SEQUENCE}
+
+    with pytest.raises(LintFailed, match="neither a subject nor a name"):
+        lint(tbs(wish), **wish)
+
+
+SAN = x509.SubjectAlternativeName([x509.DNSName("www.example.com")])
+
+
+USAGES = [
+    *("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement"),
+    *("key_cert_sign", "crl_sign", "encipher_only", "decipher_only"),
+]
+
+
+def usage(*bits: str) -> x509.KeyUsage:
+    return x509.KeyUsage(**{bit: bit in bits for bit in USAGES})
+
+
+@pytest.mark.parametrize(
+    "planned",
+    [
+        replaced(x509.BasicConstraints(ca=True, path_length=None), critical=True),
+        replaced(x509.BasicConstraints(ca=False, path_length=None)),
+        replaced(SAN, critical=True),
+        replaced(
+            x509.SubjectAlternativeName([x509.DNSName("WWW.example.com"), x509.DNSName("www.example.com")])
+        ),
+        replaced(x509.SubjectAlternativeName([x509.RegisteredID(x509.ObjectIdentifier("1.2.3"))])),
+        replaced(x509.OCSPNoCheck()),
+        replaced(usage("digital_signature")),
+        replaced(usage("digital_signature", "key_cert_sign"), critical=True),
+        replaced(usage("digital_signature", "crl_sign"), critical=True),
+        replaced(usage("digital_signature", "data_encipherment"), critical=True),
+        replaced(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE])),
+        replaced(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH] * 2)),
+        *[
+            without(extension.extn_id)
+            for extension in asn1.decode_der(plan._TbsCertificate, tbs(granted())).extensions
+        ],
+        altered(lambda planned: planned.extensions.append(planned.extensions[0])),
+        altered(lambda planned: setattr(planned, "version", 1)),
+    ],
+)
+def test_one_change_is_found(planned: bytes) -> None:
+    with pytest.raises(LintFailed):
+        lint(planned, **granted())
+
+
+def fixed(planned: bytes) -> list[bytes]:
+    """What the grant fixes: not the serial, the dates within their bounds, nor the key identifier."""
+    read = asn1.decode_der(plan._TbsCertificate, planned)
+    members = [read.signature, read.issuer, read.subject, read.subject_public_key_info]
+    others = [e for e in read.extensions if e.extn_id != x509.SubjectKeyIdentifier.oid]
+    return [asn1.encode_der(member) for member in (*members, *others)]
+
+
+@given(st.integers(0, 2000), st.integers(0, 255))
+def test_any_changed_octet_is_found_or_belongs_to_what_may_vary(position: int, value: int) -> None:
+    data = bytearray(tbs(granted()))
+    data[position % len(data)] = value
+
+    try:
+        lint(bytes(data), **granted())
+    except LintFailed:
+        return
+
+    assert fixed(bytes(data)) == fixed(tbs(granted()))
+
+
+def test_rubbish_is_a_finding() -> None:
+    for rubbish in (b"", b"\x30\x00", b"rubbish", tbs(granted()) + b"\0"):
+        with pytest.raises(LintFailed, match="cannot be read"):
+            lint(rubbish, **granted())
