@@ -32,11 +32,11 @@ class SigningKey(Protocol):
 
 
 def open_key(uri: str, passphrase: bytes, home: Path) -> SigningKey:
-    """Open a key such as `file:authority/issuing.key`, relative to `home`: encrypted PKCS #8, PEM or DER.
+    """Open an encrypted PKCS #8 key, PEM or DER, such as `file:authority/issuing.key` below `home`.
 
     Raises:
-        Misconfigured: another scheme, no such file, a wrong passphrase, a key that is not encrypted, or one
-            that is neither RSA nor P-256 nor P-384.
+        Misconfigured: another scheme, no such file, a wrong or empty passphrase, a key that is not encrypted,
+            or one that is neither RSA nor P-256 nor P-384.
     """
     parts = urlsplit(uri)
     if parts.scheme != "file" or parts.netloc or not parts.path:
@@ -48,6 +48,8 @@ def open_key(uri: str, passphrase: bytes, home: Path) -> SigningKey:
         raise Misconfigured(
             f"the key file {path} cannot be read ({error.strerror}); check it and its owner"
         ) from None
+    if not passphrase:
+        raise Misconfigured(f"the passphrase of the key file {path} is empty; set the one it has")
     load = load_pem_private_key if content.startswith(_PEM) else load_der_private_key
     try:
         private_key = load(content, passphrase)
