@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-import datetime
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from asn1crypto import cms
@@ -18,7 +18,7 @@ from protocols.est.messages import Wire
 from tests.builders.est import new_key, post
 
 CURL = {"user-agent": "curl/8.5.0", "accept": "*/*"}
-START = datetime.datetime(2030, 1, 1, tzinfo=datetime.UTC)
+START = datetime(2030, 1, 1, tzinfo=UTC)
 
 
 def certificate(subject: str, issuer: str) -> x509.Certificate:
@@ -30,7 +30,7 @@ def certificate(subject: str, issuer: str) -> x509.Certificate:
         .public_key(key.public_key())
         .serial_number(1)
         .not_valid_before(START)
-        .not_valid_after(START + datetime.timedelta(days=1))
+        .not_valid_after(START + timedelta(days=1))
         .sign(key, SHA256())
     )
 
