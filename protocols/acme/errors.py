@@ -4,7 +4,8 @@
 
     Unproven
     ├── AccountDoesNotExist           no account has this key or this URL
-    └── BadExternalAccountBinding     the binding proves nothing
+    ├── BadExternalAccountBinding     the binding proves nothing
+    └── RevocationNotYours            neither the account nor the key may revoke the certificate
     Malformed
     ├── BadNonce                      forged, stale, spent or missing
     ├── BadSignature                  the JWS does not verify
@@ -47,12 +48,20 @@ class BadExternalAccountBinding(Unproven):
         super().__init__(text)
 
 
+class RevocationNotYours(Unproven):
+    """Who asks is not one of those who may revoke the certificate (`unauthorized`, RFC 8555, 7.6)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "sign the revocation with the account that the certificate was issued to, with one that holds"
+            " authorizations for all of its names, or with the certificate's own key"
+        )
+
+
 class BadNonce(Malformed):
     """The nonce was not issued here, is too old or was used (`badNonce`, RFC 8555, 6.5)."""
 
-    def __init__(
-        self, text: str = "the nonce is stale or spent; try again with the one in this answer"
-    ) -> None:
+    def __init__(self, text: str = "the nonce is stale or spent; try again with the one in this answer") -> None:
         super().__init__(text)
 
 

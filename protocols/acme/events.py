@@ -1,0 +1,26 @@
+"""Journal events that exist only because of ACME."""
+
+from __future__ import annotations
+
+from ca_core.audit.event import Event
+
+
+class ContactsChanged(Event, frozen=True, tag="acme-contacts-changed"):
+    """An account has other contacts now. They are not named here: the journal forgets nothing."""
+
+    account: str
+
+
+class AuthorizationDeactivated(Event, frozen=True, tag="acme-authorization-deactivated"):
+    """The holder of an account gave an authorization up."""
+
+    authorization: str
+    name: str
+
+
+class ChallengeFailed(Event, frozen=True, tag="challenge-failed"):
+    """A challenge was not met. The problem is an ACME error type without its URN prefix."""
+
+    name: str
+    challenge: str
+    problem: str

@@ -1,0 +1,150 @@
+"""Payloads of ACME requests (RFC 8555, 7). Members that are not declared here are ignored."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from ca_core import names
+from ca_core.errors import BadName, BadRequest
+from ca_core.names import Identifier, Kind
+from protocols.acme.errors import InvalidContact, UnsupportedContact, UnsupportedIdentifier
+from protocols.acme.jws import members
+
+MAX_CONTACTS = 10
+MAX_IDENTIFIERS = 100
+DEACTIVATED = "deactivated"
+
+_MAILTO = "mailto:"
+_IDENTIFIER_TYPES = frozenset({Kind.DNS.value, Kind.IP.value})
+
+
+class NewAccount(msgspec.Struct, frozen=True, rename="camel"):
+    """RFC 8555, 7.3. A null stands for an absent member: certbot's library writes some."""
+
+    contact: tuple[str, ...] | None = None
+    only_return_existing: bool | None = None
+    external_account_binding: Any = None
+
+
+class AccountUpdate(msgspec.Struct, frozen=True):
+    """RFC 8555, 7.3.2 and 7.3.6; `contact` is None where nothing was said about it."""
+
+    contact: tuple[str, ...] | None = None
+    status: str | None = None
+
+
+class OrderedIdentifier(msgspec.Struct, frozen=True):
+    """An identifier as it was sent, in any form."""
+
+    type: str
+    value: str
+
+
+class NewOrder(msgspec.Struct, frozen=True, rename="camel"):
+    """RFC 8555, 7.4, and `profile` of draft-ietf-acme-profiles."""
+
+    identifiers: tuple[OrderedIdentifier, ...]
+    not_before: Any = None
+    not_after: Any = None
+    profile: str | None = None
+
+
+class Finalize(msgspec.Struct, frozen=True):
+    """RFC 8555, 7.4: the request in DER, as base64url."""
+
+    csr: str
+
+
+class AuthorizationUpdate(msgspec.Struct, frozen=True):
+    """RFC 8555, 7.5.2."""
+
+    status: str | None = None
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """RFC 8555, 7.5.1: an object that says by being there that the challenge can be looked at."""
+
+
+class Revocation(msgspec.Struct, frozen=True):
+    """RFC 8555, 7.6: the certificate in DER, as base64url."""
+
+    certificate: str
+    reason: int | None = None
+
+
+def new_account(payload: bytes) -> NewAccount:
+    """Read newAccount's payload.
+
+    Raises:
+        BadRequest: not such an object.
+        InvalidContact, UnsupportedContact: as they say.
+    """
+    message = members(payload, NewAccount)
+    _check_contacts(message.contact)
+    return message
+
+
+def account_update(payload: bytes) -> AccountUpdate:
+    """Read what is posted to an account.
+
+    Raises:
+        BadRequest: not such an object.
+        InvalidContact, UnsupportedContact: as they say.
+    """
+    message = members(payload, AccountUpdate)
+    _check_contacts(message.contact)
+    return message
+
+
+def new_order(payload: bytes) -> NewOrder:
+    """Read newOrder's payload; duplicate identifiers are still in it.
+
+    Raises:
+        BadRequest: not such an object, no identifier or more than 100, or dates of the client's own.
+    """
+    message = members(payload, NewOrder)
+    if not 1 <= len(message.identifiers) <= MAX_IDENTIFIERS:
+        raise BadRequest(f"an order has 1 to {MAX_IDENTIFIERS} identifiers, and not {len(message.identifiers)}")
+    if message.not_before is not None or message.not_after is not None:
+        raise BadRequest("notBefore and notAfter cannot be chosen here; the profile says how long a certificate lives")
+    return message
+
+
+def identifiers(message: NewOrder) -> tuple[Identifier, ...]:
+    """What an order names, in normal form and without duplicates (RFC 8555, 7.1.3; RFC 8738, 3).
+
+    Raises:
+        UnsupportedIdentifier: a type beside `dns` and `ip`.
+        BadName: upper case, a trailing dot, an address as a DNS name, or whatever else is no normal form.
+    """
+    return tuple(dict.fromkeys(_identifier(one) for one in message.identifiers))
+
+
+def _identifier(ordered: OrderedIdentifier) -> Identifier:
+    if ordered.type not in _IDENTIFIER_TYPES:
+        raise UnsupportedIdentifier(f"identifiers of type {ordered.type[:40]!r} are not issued; use dns or ip")
+    return names.parse(ordered.type, ordered.value)
+
+
+def _check_contacts(contacts: tuple[str, ...] | None) -> None:
+    if contacts is None:
+        return
+    if len(contacts) > MAX_CONTACTS:
+        raise InvalidContact(f"an account has at most {MAX_CONTACTS} contacts")
+    for contact in contacts:
+        _check_contact(contact)
+
+
+def _check_contact(contact: str) -> None:
+    if not contact.lower().startswith(_MAILTO):
+        raise UnsupportedContact(f"{contact[:80]!r} is not supported; contacts are mailto: URLs")
+    address = contact[len(_MAILTO) :]
+    # RFC 8555, 7.3: neither header fields nor more than one address.
+    if "?" in address or "," in address:
+        raise InvalidContact(f"{contact[:80]!r} must be one address without header fields")
+    try:
+        names.email(address)
+    except BadName as refusal:
+        raise InvalidContact(str(refusal)) from None

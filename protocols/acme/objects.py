@@ -1,0 +1,128 @@
+"""ACME's objects as they are stored (RFC 8555, 7.1); `render` shows them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import msgspec
+
+from ca_core.names import Identifier
+from protocols.acme import jwk, states
+from protocols.acme.jwk import AccountKey
+from protocols.acme.states import AccountStatus, AuthorizationStatus, ChallengeStatus, OrderStatus
+
+_REMEMBERED_KEYS = 4096
+
+
+class Account(msgspec.Struct, frozen=True):
+    """One account (RFC 8555, 7.1.2).
+
+    Attributes:
+        credential_id: the EAB key that bound it; None for an open account, whose names are always challenged.
+        thumbprint: of its key, unique.
+        key_text: the key as `AccountKey.jwk` spells it.
+        contacts: `mailto:` URLs.
+        eab: the verified binding as JSON, None where there was none.
+    """
+
+    id: str
+    registration_id: str
+    credential_id: str | None
+    thumbprint: str
+    key_text: str
+    contacts: tuple[str, ...]
+    status: AccountStatus
+    eab: str | None
+    created_at: int
+
+    @property
+    def key(self) -> AccountKey:
+        """What verifies its requests."""
+        return _key(self.key_text)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether nobody vouched for it."""
+        return self.credential_id is None
+
+
+class Order(msgspec.Struct, frozen=True):
+    """One order (RFC 8555, 7.1.3).
+
+    Attributes:
+        status: as stored, where `valid` is never found; ask `status_at`.
+        identifiers: without duplicates, in the order in which they came.
+        expires_at: while it is pending or ready.
+        error: a problem as JSON.
+        csr_digest: SHA-256 of the request that finalized it.
+    """
+
+    id: str
+    account_id: str
+    status: OrderStatus
+    identifiers: tuple[Identifier, ...]
+    profile: str
+    expires_at: int
+    error: str | None
+    csr_digest: bytes | None
+    created_at: int
+
+    def status_at(self, now: int) -> OrderStatus:
+        """The status at a time, as far as the order alone tells it."""
+        return states.at(states.ORDER, self.status, expires_at=self.expires_at, now=now)
+
+    @property
+    def request_key(self) -> str:
+        """What the core finds its certificate by."""
+        return request_key(self.id)
+
+
+class Authorization(msgspec.Struct, frozen=True):
+    """One authorization (RFC 8555, 7.1.4).
+
+    Attributes:
+        identifier: with the `*.` of a wildcard.
+        status: as stored; ask `status_at`.
+        vetted: whether the RA's word made it valid, and no challenge did.
+    """
+
+    id: str
+    account_id: str
+    identifier: Identifier
+    status: AuthorizationStatus
+    vetted: bool
+    expires_at: int
+    created_at: int
+
+    def status_at(self, now: int) -> AuthorizationStatus:
+        """The status at a time."""
+        return states.at(states.AUTHORIZATION, self.status, expires_at=self.expires_at, now=now)
+
+
+class Challenge(msgspec.Struct, frozen=True):
+    """One challenge (RFC 8555, 8).
+
+    Attributes:
+        token: 43 characters of base64url, 256 random bits.
+        error: a problem as JSON.
+        validated_at: UTC seconds; None until it is valid.
+    """
+
+    id: str
+    authorization_id: str
+    type: str
+    token: str
+    status: ChallengeStatus
+    error: str | None
+    validated_at: int | None
+
+
+def request_key(order_id: str) -> str:
+    """What the core finds the certificate of an order by."""
+    return f"acme-order:{order_id}"
+
+
+@lru_cache(maxsize=_REMEMBERED_KEYS)
+def _key(text: str) -> AccountKey:
+    # A pure function of its text, and most of what reading an account costs.
+    return jwk.read(msgspec.json.decode(text))

@@ -1,0 +1,181 @@
+"""What an ACME client is told for each refusal: a problem document (RFC 8555, 6.7; RFC 9457)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import NamedTuple
+
+import msgspec
+
+from ca_core import errors as core
+from ca_core.names import Identifier
+from protocols.acme import errors as acme
+from protocols.wire import Reply
+
+MEDIA_TYPE = "application/problem+json"
+
+_URN = "urn:ietf:params:acme:error:"
+_SERVER_ERRORS = 500
+
+
+class Answer(NamedTuple):
+    """A status and an error type without its URN prefix."""
+
+    status: int
+    type: str
+
+
+_MALFORMED = Answer(400, "malformed")
+_BAD_CSR = Answer(400, "badCSR")
+_UNAUTHORIZED = Answer(403, "unauthorized")
+_REJECTED = Answer(403, "rejectedIdentifier")
+_RATE_LIMITED = Answer(429, "rateLimited")
+
+TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
+    {
+        # 403 and not 401: RFC 9110, 15.5.2 ties that to WWW-Authenticate, which ACME does not use.
+        core.WrongSecret: _UNAUTHORIZED,
+        core.CertificateNotAccepted: _UNAUTHORIZED,
+        # RFC 8555, 7.3.1: status 400.
+        acme.AccountDoesNotExist: Answer(400, "accountDoesNotExist"),
+        acme.BadExternalAccountBinding: _UNAUTHORIZED,
+        acme.RevocationNotYours: _UNAUTHORIZED,
+        core.BadRequest: _MALFORMED,
+        core.BadCsr: _BAD_CSR,
+        core.BadName: _MALFORMED,
+        core.TooLarge: Answer(413, "malformed"),
+        core.BadReason: Answer(400, "badRevocationReason"),
+        acme.BadNonce: Answer(400, "badNonce"),
+        acme.BadSignature: _MALFORMED,
+        acme.BadSignatureAlgorithm: Answer(400, "badSignatureAlgorithm"),
+        acme.UnsupportedMediaType: Answer(415, "malformed"),
+        acme.MethodNotAllowed: Answer(405, "malformed"),
+        acme.UnsupportedIdentifier: Answer(400, "unsupportedIdentifier"),
+        acme.InvalidContact: Answer(400, "invalidContact"),
+        acme.UnsupportedContact: Answer(400, "unsupportedContact"),
+        core.NotFound: Answer(404, "malformed"),
+        core.RegistrationSuspended: _UNAUTHORIZED,
+        core.RegistrationClosed: _UNAUTHORIZED,
+        core.RegistrationExpired: _UNAUTHORIZED,
+        core.CredentialSpent: _UNAUTHORIZED,
+        core.CredentialExpired: _UNAUTHORIZED,
+        # draft-ietf-acme-profiles, 5.
+        core.ProfileNotGranted: Answer(403, "invalidProfile"),
+        core.ProfileNotOffered: Answer(400, "invalidProfile"),
+        core.NameNotGranted: _REJECTED,
+        core.NameNotProved: _UNAUTHORIZED,
+        core.SubjectMismatch: _BAD_CSR,
+        core.WeakKey: _BAD_CSR,
+        core.KeyInUse: _BAD_CSR,
+        core.CaRequested: _BAD_CSR,
+        core.TooEarly: _RATE_LIMITED,
+        core.CertificateExpired: _UNAUTHORIZED,
+        core.CertificateRevoked: _UNAUTHORIZED,
+        core.AlreadyRevoked: Answer(400, "alreadyRevoked"),
+        core.AccountTaken: Answer(409, "malformed"),
+        core.WrongState: Answer(409, "malformed"),
+        acme.BadPublicKey: Answer(400, "badPublicKey"),
+        acme.AccountNotValid: _UNAUTHORIZED,
+        acme.AccountKeyInUse: Answer(409, "malformed"),
+        acme.WrongUrl: _UNAUTHORIZED,
+        acme.OrderNotReady: Answer(403, "orderNotReady"),
+        acme.AlreadyReplaced: Answer(409, "alreadyReplaced"),
+        acme.ExternalAccountRequired: Answer(403, "externalAccountRequired"),
+        acme.RejectedIdentifiers: _REJECTED,
+        acme.UserActionRequired: Answer(403, "userActionRequired"),
+        core.Throttled: _RATE_LIMITED,
+        core.StoreUnavailable: Answer(503, "serverInternal"),
+        core.InProgress: Answer(503, "serverInternal"),
+    }
+)
+
+
+class IdentifierJson(msgspec.Struct, frozen=True):
+    """An identifier as ACME writes it (RFC 8555, 7.1.3)."""
+
+    type: str
+    value: str
+
+
+class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
+    """A problem document.
+
+    Attributes:
+        identifier: of a subproblem only (RFC 8555, 6.7.1).
+        algorithms: with badSignatureAlgorithm (RFC 8555, 6.2).
+        instance: with userActionRequired, where the action is (RFC 8555, 7.3.3).
+    """
+
+    type: str
+    detail: str
+    status: int | None = None
+    identifier: IdentifierJson | None = None
+    subproblems: tuple[Problem, ...] = ()
+    algorithms: tuple[str, ...] = ()
+    instance: str | None = None
+
+
+def problem(refusal: core.Refusal) -> Problem:
+    """The document for a refusal."""
+    status, kind = TABLE[type(refusal)]
+    return Problem(
+        type=_URN + kind,
+        detail=str(refusal),
+        status=status,
+        subproblems=_subproblems(refusal),
+        algorithms=refusal.algorithms if isinstance(refusal, acme.BadSignatureAlgorithm) else (),
+        instance=refusal.instance if isinstance(refusal, acme.UserActionRequired) else None,
+    )
+
+
+def reply(refusal: core.Refusal) -> Reply:
+    """The answer for a refusal, with the header fields that belong to it."""
+    document = problem(refusal)
+    return _reply(document, TABLE[type(refusal)].status, *_headers(refusal))
+
+
+def bug_reply(reference: str) -> Reply:
+    """The answer for what is no refusal but our fault: the number under which it was logged, and no more."""
+    detail = f"internal error, reference {reference}"
+    return _reply(Problem(type=f"{_URN}serverInternal", detail=detail, status=_SERVER_ERRORS), _SERVER_ERRORS)
+
+
+def stored(kind: str, detail: str) -> str:
+    """A problem inside an object, such as a challenge's `error`, as JSON.
+
+    Args:
+        kind: the error type without its URN prefix.
+        detail: one sentence.
+    """
+    return msgspec.json.encode(Problem(type=_URN + kind, detail=detail)).decode()
+
+
+def _reply(document: Problem, status: int, *headers: tuple[str, str]) -> Reply:
+    return Reply(status, (("Content-Type", MEDIA_TYPE), *headers), msgspec.json.encode(document))
+
+
+def _subproblems(refusal: core.Refusal) -> tuple[Problem, ...]:
+    if not isinstance(refusal, acme.RejectedIdentifiers):
+        return ()
+    return tuple(_subproblem(identifier, why) for identifier, why in refusal.subproblems)
+
+
+def _subproblem(identifier: Identifier, why: core.Refusal) -> Problem:
+    shown = IdentifierJson(identifier.kind.value, identifier.value)
+    return Problem(type=_URN + TABLE[type(why)].type, detail=str(why), identifier=shown)
+
+
+def _headers(refusal: core.Refusal) -> tuple[tuple[str, str], ...]:
+    match refusal:
+        case core.Busy() | core.TooEarly():
+            # Whole seconds: Caddy 2.6 breaks on a date here.
+            return (("Retry-After", str(refusal.retry_after_seconds)),)
+        case acme.MethodNotAllowed():
+            return (("Allow", ", ".join(refusal.allow)),)
+        case acme.AccountKeyInUse():
+            return (("Location", refusal.account_url),)
+        case acme.UserActionRequired():
+            return (("Link", f'<{refusal.instance}>;rel="terms-of-service"'),)
+        case _:
+            return ()

@@ -1,0 +1,196 @@
+"""ACME's objects as JSON (RFC 8555, 7.1)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import msgspec
+
+from ca_core.clock import rfc3339
+from ca_core.names import Identifier, Kind
+from protocols.acme.links import Links, Resource
+from protocols.acme.objects import Account, Authorization, Challenge, Order
+from protocols.acme.problems import IdentifierJson
+from protocols.acme.states import ChallengeStatus, OrderStatus
+from protocols.encoding import wrapped_base64
+from protocols.wire import Reply
+
+CHAIN_MEDIA_TYPE = "application/pem-certificate-chain"
+WAIT_SECONDS = 1
+"""How long a client should wait before it looks again: most probes and signatures are done by then."""
+
+_JSON = ("Content-Type", "application/json")
+_RETRY = ("Retry-After", str(WAIT_SECONDS))
+_WILDCARD = "*."
+
+
+class _Meta(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    external_account_required: bool
+    website: str | None = None
+    profiles: Mapping[str, str] = {}
+
+
+class _Directory(msgspec.Struct, frozen=True, rename="camel"):
+    new_nonce: str
+    new_account: str
+    new_order: str
+    revoke_cert: str
+    meta: _Meta
+
+
+class _Account(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    status: str
+    orders: str
+    contact: tuple[str, ...]
+    external_account_binding: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Orders(msgspec.Struct, frozen=True):
+    orders: tuple[str, ...]
+
+
+class _Order(msgspec.Struct, frozen=True, omit_defaults=True):
+    status: str
+    identifiers: tuple[IdentifierJson, ...]
+    authorizations: tuple[str, ...]
+    finalize: str
+    profile: str
+    expires: str
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    certificate: str | None = None
+
+
+class _Challenge(msgspec.Struct, frozen=True, omit_defaults=True):
+    type: str
+    url: str
+    status: str
+    token: str
+    validated: str | None = None
+    error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Authorization(msgspec.Struct, frozen=True, omit_defaults=True):
+    identifier: IdentifierJson
+    status: str
+    expires: str
+    challenges: tuple[_Challenge, ...]
+    wildcard: bool = False
+
+
+def directory(links: Links, *, account_required: bool, website: str | None, profiles: Mapping[str, str]) -> Reply:
+    """The directory, with such URLs only as work (RFC 8555, 7.1.1).
+
+    Args:
+        account_required: whether a new account needs an external account binding.
+        profiles: name to one sentence (draft-ietf-acme-profiles, 3).
+    """
+    return _reply(
+        200,
+        _Directory(
+            new_nonce=links.to(Resource.NEW_NONCE),
+            new_account=links.to(Resource.NEW_ACCOUNT),
+            new_order=links.to(Resource.NEW_ORDER),
+            revoke_cert=links.to(Resource.REVOKE_CERT),
+            meta=_Meta(external_account_required=account_required, website=website, profiles=profiles),
+        ),
+    )
+
+
+def account(links: Links, shown: Account, *, status: int = 200) -> Reply:
+    """An account, with its Location (RFC 8555, 7.1.2 and 7.3)."""
+    url = links.to(Resource.ACCOUNT, shown.id)
+    body = _Account(
+        status=shown.status.value,
+        orders=links.to(Resource.ORDERS, shown.id),
+        contact=shown.contacts,
+        external_account_binding=_raw(shown.eab),
+    )
+    return _reply(status, body, ("Location", url))
+
+
+def orders(links: Links, account_id: str, ids: Sequence[str], *, has_more: bool) -> Reply:
+    """One page of an account's orders (RFC 8555, 7.1.2.1)."""
+    body = _Orders(tuple(links.to(Resource.ORDER, id_) for id_ in ids))
+    if not has_more:
+        return _reply(200, body)
+    return _reply(200, body, ("Link", f'<{links.more_orders(account_id, ids[-1])}>;rel="next"'))
+
+
+def order(
+    links: Links,
+    shown: Order,
+    order_status: OrderStatus,
+    authorization_ids: Sequence[str],
+    serial: str | None,
+    *,
+    status: int = 200,
+) -> Reply:
+    """An order, with its Location (RFC 8555, 7.1.3 and 7.4).
+
+    Args:
+        order_status: what holds now.
+        serial: of its certificate; None until there is one.
+    """
+    url = links.to(Resource.ORDER, shown.id)
+    body = _Order(
+        status=order_status.value,
+        identifiers=tuple(IdentifierJson(one.kind.value, one.value) for one in shown.identifiers),
+        authorizations=tuple(links.to(Resource.AUTHORIZATION, id_) for id_ in authorization_ids),
+        finalize=links.to(Resource.FINALIZE, shown.id),
+        profile=shown.profile,
+        expires=rfc3339(shown.expires_at),
+        error=_raw(shown.error),
+        certificate=links.to(Resource.CERTIFICATE, serial) if serial else None,
+    )
+    wait = (_RETRY,) if order_status is OrderStatus.PROCESSING else ()
+    return _reply(status, body, ("Location", url), *wait)
+
+
+def authorization(links: Links, shown: Authorization, challenges: Sequence[Challenge], *, now: int) -> Reply:
+    """An authorization with its challenges (RFC 8555, 7.1.4); of a wildcard the name without `*.`."""
+    body = _Authorization(
+        identifier=_base_name(shown.identifier),
+        status=shown.status_at(now).value,
+        expires=rfc3339(shown.expires_at),
+        challenges=tuple(_challenge(links, one) for one in challenges),
+        wildcard=shown.identifier.is_wildcard,
+    )
+    waits = any(one.status is ChallengeStatus.PROCESSING for one in challenges)
+    return _reply(200, body, *((_RETRY,) if waits else ()))
+
+
+def challenge(links: Links, shown: Challenge) -> Reply:
+    """A challenge, with its link up to the authorization (RFC 8555, 7.1.5 and 7.5.1)."""
+    up = ("Link", f'<{links.to(Resource.AUTHORIZATION, shown.authorization_id)}>;rel="up"')
+    wait = (_RETRY,) if shown.status is ChallengeStatus.PROCESSING else ()
+    return _reply(200, _challenge(links, shown), up, *wait)
+
+
+def chain(leaf_der: bytes, issuers_pem: bytes) -> Reply:
+    """A certificate and those above it, without the root (RFC 8555, 7.4.2)."""
+    leaf = b"-----BEGIN CERTIFICATE-----\n" + wrapped_base64(leaf_der) + b"-----END CERTIFICATE-----\n"
+    return Reply(200, (("Content-Type", CHAIN_MEDIA_TYPE),), leaf + issuers_pem)
+
+
+def _challenge(links: Links, shown: Challenge) -> _Challenge:
+    return _Challenge(
+        type=shown.type,
+        url=links.to(Resource.CHALLENGE, shown.id),
+        status=shown.status.value,
+        token=shown.token,
+        validated=None if shown.validated_at is None else rfc3339(shown.validated_at),
+        error=_raw(shown.error),
+    )
+
+
+def _base_name(identifier: Identifier) -> IdentifierJson:
+    value = identifier.value.removeprefix(_WILDCARD) if identifier.kind is Kind.DNS else identifier.value
+    return IdentifierJson(identifier.kind.value, value)
+
+
+def _raw(json: str | None) -> msgspec.Raw | msgspec.UnsetType:
+    return msgspec.UNSET if json is None else msgspec.Raw(json.encode())
+
+
+def _reply(status: int, body: msgspec.Struct, *headers: tuple[str, str]) -> Reply:
+    return Reply(status, (_JSON, *headers), msgspec.json.encode(body))
