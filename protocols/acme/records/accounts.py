@@ -1,0 +1,89 @@
+"""Accounts."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ca_core.store.database import Row, Transaction
+from protocols.acme import states
+from protocols.acme.objects import Account
+from protocols.acme.states import AccountStatus, Event
+
+_SELECT = (
+    "SELECT id, registration_id, credential_id, thumbprint, jwk, contacts, status, eab, created_at"
+    " FROM acme_accounts WHERE "
+)
+_CONTACTS = msgspec.json.Decoder(tuple[str, ...])
+
+
+def _from_row(row: Row | None) -> Account | None:
+    if row is None:
+        return None
+    id_, registration_id, credential_id, thumbprint, jwk, contacts, status, eab, created_at = row
+    return Account(
+        id=id_,
+        registration_id=registration_id,
+        credential_id=credential_id,
+        thumbprint=thumbprint,
+        key_text=jwk,
+        contacts=_CONTACTS.decode(contacts),
+        status=AccountStatus(status),
+        eab=eab,
+        created_at=created_at,
+    )
+
+
+async def insert(tx: Transaction, account: Account) -> bool:
+    """Store a new account; False when its key has one already."""
+    inserted = await tx.execute(
+        "INSERT INTO acme_accounts"
+        " (id, registration_id, credential_id, thumbprint, jwk, contacts, status, eab, created_at)"
+        " VALUES (:id, :registration_id, :credential_id, :thumbprint, :jwk, :contacts, :status, :eab,"
+        " :created_at) ON CONFLICT (thumbprint) DO NOTHING",
+        id=account.id,
+        registration_id=account.registration_id,
+        credential_id=account.credential_id,
+        thumbprint=account.thumbprint,
+        jwk=account.key_text,
+        contacts=_text(account.contacts),
+        status=account.status.value,
+        eab=account.eab,
+        created_at=account.created_at,
+    )
+    return inserted == 1
+
+
+async def by_id(tx: Transaction, account_id: str) -> Account | None:
+    """Find by identity, whatever its status."""
+    return _from_row(await tx.one(_SELECT + "id = :id", id=account_id))
+
+
+async def by_thumbprint(tx: Transaction, thumbprint: str) -> Account | None:
+    """Find by key, whatever its status."""
+    return _from_row(await tx.one(_SELECT + "thumbprint = :thumbprint", thumbprint=thumbprint))
+
+
+async def change_contacts(tx: Transaction, account_id: str, contacts: tuple[str, ...]) -> bool:
+    """Replace the contacts of a valid account; False when it is none any more."""
+    changed = await tx.execute(
+        "UPDATE acme_accounts SET contacts = :contacts WHERE id = :id AND status = :valid",
+        id=account_id,
+        contacts=_text(contacts),
+        valid=AccountStatus.VALID.value,
+    )
+    return changed == 1
+
+
+async def deactivate(tx: Transaction, account_id: str) -> bool:
+    """Deactivate by compare-and-set; False when the account is not valid any more."""
+    changed = await tx.execute(
+        "UPDATE acme_accounts SET status = :to WHERE id = :id AND status = :was",
+        id=account_id,
+        was=AccountStatus.VALID.value,
+        to=states.after(states.ACCOUNT, AccountStatus.VALID, Event.DEACTIVATED).value,
+    )
+    return changed == 1
+
+
+def _text(contacts: tuple[str, ...]) -> str:
+    return msgspec.json.encode(contacts).decode()

@@ -1,0 +1,186 @@
+"""Authorizations and their challenges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ca_core.names import Identifier, Kind
+from ca_core.store.database import Row, Transaction
+from protocols.acme import states
+from protocols.acme.objects import Authorization, Challenge
+from protocols.acme.states import AuthorizationStatus, ChallengeStatus, Event
+
+_AUTHORIZATION = (
+    "SELECT a.id, a.account_id, a.kind, a.value, a.status, a.vetted, a.expires_at, a.created_at"
+    " FROM acme_authorizations a "
+)
+_CHALLENGE = "SELECT id, authorization_id, type, token, status, error, validated_at FROM acme_challenges WHERE "
+
+
+def _authorization(row: Row) -> Authorization:
+    id_, account_id, kind, value, status, vetted, expires_at, created_at = row
+    return Authorization(
+        id=id_,
+        account_id=account_id,
+        identifier=Identifier(Kind(kind), value),
+        status=AuthorizationStatus(status),
+        vetted=bool(vetted),
+        expires_at=expires_at,
+        created_at=created_at,
+    )
+
+
+def _challenge(row: Row) -> Challenge:
+    id_, authorization_id, type_, token, status, error, validated_at = row
+    return Challenge(id_, authorization_id, type_, token, ChallengeStatus(status), error, validated_at)
+
+
+async def insert(tx: Transaction, authorizations: Sequence[Authorization], challenges: Sequence[Challenge]) -> None:
+    """Store new authorizations, and then their challenges."""
+    await tx.execute_each(
+        "INSERT INTO acme_authorizations"
+        " (id, account_id, kind, value, status, vetted, expires_at, created_at)"
+        " VALUES (:id, :account_id, :kind, :value, :status, :vetted, :expires_at, :created_at)",
+        [
+            {
+                "id": one.id,
+                "account_id": one.account_id,
+                "kind": one.identifier.kind.value,
+                "value": one.identifier.value,
+                "status": one.status.value,
+                "vetted": int(one.vetted),
+                "expires_at": one.expires_at,
+                "created_at": one.created_at,
+            }
+            for one in authorizations
+        ],
+    )
+    await tx.execute_each(
+        "INSERT INTO acme_challenges (id, authorization_id, type, token, status, error, validated_at)"
+        " VALUES (:id, :authorization_id, :type, :token, :status, NULL, :validated_at)",
+        [
+            {
+                "id": one.id,
+                "authorization_id": one.authorization_id,
+                "type": one.type,
+                "token": one.token,
+                "status": one.status.value,
+                "validated_at": one.validated_at,
+            }
+            for one in challenges
+        ],
+    )
+
+
+async def of_account(tx: Transaction, authorization_id: str, account_id: str) -> Authorization | None:
+    """Find an authorization of one account."""
+    row = await tx.one(
+        _AUTHORIZATION + "WHERE a.id = :id AND a.account_id = :account_id",
+        id=authorization_id,
+        account_id=account_id,
+    )
+    return _authorization(row) if row else None
+
+
+async def by_id(tx: Transaction, authorization_id: str) -> Authorization | None:
+    """Find by identity, whoever owns it."""
+    row = await tx.one(_AUTHORIZATION + "WHERE a.id = :id", id=authorization_id)
+    return _authorization(row) if row else None
+
+
+async def of_order(tx: Transaction, order_id: str) -> list[Authorization]:
+    """The authorizations that an order needs, in a steady order."""
+    rows = await tx.all(
+        _AUTHORIZATION + "JOIN acme_order_authorizations l ON l.authorization_id = a.id WHERE l.order_id = :order_id"
+        " ORDER BY a.kind, a.value",
+        order_id=order_id,
+    )
+    return [_authorization(row) for row in rows]
+
+
+async def proved(tx: Transaction, account_id: str, identifier: Identifier, *, good_until: int) -> Authorization | None:
+    """A valid authorization of an account for exactly this identifier that a challenge brought.
+
+    Args:
+        good_until: it must not expire before this time.
+    """
+    row = await tx.one(
+        _AUTHORIZATION
+        + "WHERE a.account_id = :account_id AND a.kind = :kind AND a.value = :value AND a.status = :valid"
+        " AND a.vetted = 0 AND a.expires_at >= :good_until ORDER BY a.expires_at DESC LIMIT 1",
+        account_id=account_id,
+        kind=identifier.kind.value,
+        value=identifier.value,
+        valid=AuthorizationStatus.VALID.value,
+        good_until=good_until,
+    )
+    return _authorization(row) if row else None
+
+
+async def held(tx: Transaction, account_id: str, identifier: Identifier, *, now: int) -> bool:
+    """Whether an account holds a valid authorization for exactly this identifier, vetted or proved."""
+    row = await tx.one(
+        "SELECT 1 FROM acme_authorizations WHERE account_id = :account_id AND kind = :kind AND value = :value"
+        " AND status = :valid AND expires_at >= :now LIMIT 1",
+        account_id=account_id,
+        kind=identifier.kind.value,
+        value=identifier.value,
+        valid=AuthorizationStatus.VALID.value,
+        now=now,
+    )
+    return row is not None
+
+
+async def move(tx: Transaction, authorization: Authorization, event: Event, *, expires_at: int | None = None) -> bool:
+    """Change the status by compare-and-set, and perhaps the date; False when it was another one.
+
+    Raises:
+        WrongState: the event cannot happen in its status.
+    """
+    changed = await tx.execute(
+        "UPDATE acme_authorizations SET status = :to, expires_at = :expires_at WHERE id = :id AND status = :was",
+        id=authorization.id,
+        was=authorization.status.value,
+        to=states.after(states.AUTHORIZATION, authorization.status, event).value,
+        expires_at=authorization.expires_at if expires_at is None else expires_at,
+    )
+    return changed == 1
+
+
+async def challenge(tx: Transaction, challenge_id: str) -> Challenge | None:
+    """Find a challenge, whoever owns it."""
+    row = await tx.one(_CHALLENGE + "id = :id", id=challenge_id)
+    return _challenge(row) if row else None
+
+
+async def challenges(tx: Transaction, authorization_id: str) -> list[Challenge]:
+    """The challenges of an authorization."""
+    rows = await tx.all(
+        _CHALLENGE + "authorization_id = :authorization_id ORDER BY type", authorization_id=authorization_id
+    )
+    return [_challenge(row) for row in rows]
+
+
+async def move_challenge(
+    tx: Transaction,
+    challenge: Challenge,
+    event: Event,
+    *,
+    error: str | None = None,
+    validated_at: int | None = None,
+) -> bool:
+    """Change a challenge's status by compare-and-set; False when it was another one.
+
+    Raises:
+        WrongState: the event cannot happen in its status.
+    """
+    changed = await tx.execute(
+        "UPDATE acme_challenges SET status = :to, error = :error, validated_at = :validated_at"
+        " WHERE id = :id AND status = :was",
+        id=challenge.id,
+        was=challenge.status.value,
+        to=states.after(states.CHALLENGE, challenge.status, event).value,
+        error=error,
+        validated_at=validated_at,
+    )
+    return changed == 1

@@ -1,0 +1,164 @@
+"""Orders, and what the core made of them."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ca_core.names import Identifier
+from ca_core.store.database import Row, Transaction
+from protocols.acme import states
+from protocols.acme.objects import Order, request_key
+from protocols.acme.states import AccountStatus, AuthorizationStatus, Event, OrderStatus
+
+_SELECT = (
+    "SELECT id, account_id, status, identifiers, profile, expires_at, error, csr_digest, created_at"
+    " FROM acme_orders WHERE "
+)
+_IDENTIFIERS = msgspec.json.Decoder(tuple[Identifier, ...])
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What became of a finalized order.
+
+    Attributes:
+        status: processing, valid or invalid.
+        serial: of the certificate; None unless valid.
+    """
+
+    status: OrderStatus
+    serial: str | None = None
+
+
+def _from_row(row: Row) -> Order:
+    id_, account_id, status, identifiers, profile, expires_at, error, csr_digest, created_at = row
+    return Order(
+        id=id_,
+        account_id=account_id,
+        status=OrderStatus(status),
+        identifiers=_IDENTIFIERS.decode(identifiers),
+        profile=profile,
+        expires_at=expires_at,
+        error=error,
+        csr_digest=csr_digest,
+        created_at=created_at,
+    )
+
+
+async def insert(tx: Transaction, order: Order, authorization_ids: list[str]) -> None:
+    """Store a new order over authorizations that are stored already."""
+    await tx.execute(
+        "INSERT INTO acme_orders"
+        " (id, account_id, status, identifiers, profile, expires_at, error, csr_digest, created_at)"
+        " VALUES (:id, :account_id, :status, :identifiers, :profile, :expires_at, NULL, NULL, :created_at)",
+        id=order.id,
+        account_id=order.account_id,
+        status=order.status.value,
+        identifiers=msgspec.json.encode(order.identifiers).decode(),
+        profile=order.profile,
+        expires_at=order.expires_at,
+        created_at=order.created_at,
+    )
+    await tx.execute_each(
+        "INSERT INTO acme_order_authorizations (order_id, authorization_id) VALUES (:order_id, :authorization_id)",
+        [{"order_id": order.id, "authorization_id": id_} for id_ in authorization_ids],
+    )
+
+
+async def of_account(tx: Transaction, order_id: str, account_id: str) -> Order | None:
+    """Find an order of one account; another's is as little there as one that does not exist."""
+    row = await tx.one(_SELECT + "id = :id AND account_id = :account_id", id=order_id, account_id=account_id)
+    return _from_row(row) if row else None
+
+
+async def listed(tx: Transaction, account_id: str, *, before: str, now: int, most: int) -> list[str]:
+    """The ids of an account's orders that are not invalid, newest first, from below an id."""
+    rows = await tx.all(
+        "SELECT id FROM acme_orders WHERE account_id = :account_id AND id < :before AND status <> :invalid"
+        " AND (status = :processing OR expires_at >= :now) ORDER BY id DESC LIMIT :most",
+        account_id=account_id,
+        before=before,
+        invalid=OrderStatus.INVALID.value,
+        processing=OrderStatus.PROCESSING.value,
+        now=now,
+        most=most,
+    )
+    return [id_ for (id_,) in rows]
+
+
+async def finalize(tx: Transaction, order_id: str, csr_digest: bytes, *, now: int) -> bool:
+    """Claim a ready order for one request by compare-and-set.
+
+    False when it is not ready any more, or its account was deactivated since it was asked.
+    """
+    changed = await tx.execute(
+        "UPDATE acme_orders SET status = :to, csr_digest = :csr_digest"
+        " WHERE id = :id AND status = :was AND expires_at >= :now"
+        " AND account_id IN (SELECT id FROM acme_accounts WHERE status = :account_valid)",
+        id=order_id,
+        csr_digest=csr_digest,
+        was=OrderStatus.READY.value,
+        to=states.after(states.ORDER, OrderStatus.READY, Event.FINALIZED).value,
+        account_valid=AccountStatus.VALID.value,
+        now=now,
+    )
+    return changed == 1
+
+
+async def make_ready(tx: Transaction, authorization_id: str) -> None:
+    """Make those pending orders over an authorization ready that wait for no other one."""
+    await tx.execute(
+        "UPDATE acme_orders SET status = :to WHERE status = :was"
+        " AND id IN (SELECT order_id FROM acme_order_authorizations WHERE authorization_id = :needed)"
+        " AND NOT EXISTS (SELECT 1 FROM acme_order_authorizations l"
+        " JOIN acme_authorizations a ON a.id = l.authorization_id"
+        " WHERE l.order_id = acme_orders.id AND a.status <> :valid)",
+        needed=authorization_id,
+        was=OrderStatus.PENDING.value,
+        to=states.after(states.ORDER, OrderStatus.PENDING, Event.PROVED).value,
+        valid=AuthorizationStatus.VALID.value,
+    )
+
+
+async def fail(tx: Transaction, authorization_id: str, error: str) -> None:
+    """Make the pending and ready orders over an authorization invalid.
+
+    Args:
+        error: a problem as JSON.
+    """
+    for was in (OrderStatus.PENDING, OrderStatus.READY):
+        await tx.execute(
+            "UPDATE acme_orders SET status = :to, error = :error WHERE status = :was"
+            " AND id IN (SELECT order_id FROM acme_order_authorizations WHERE authorization_id = :needed)",
+            needed=authorization_id,
+            error=error,
+            was=was.value,
+            to=states.after(states.ORDER, was, Event.FAILED).value,
+        )
+
+
+async def outcome(tx: Transaction, order_id: str) -> Outcome:
+    """What the core's table of certificates says about an order that was finalized.
+
+    The claim commits with the intention and the certificate alone says that the order is valid, so nothing is
+    lost by a crash between them. No row means that the intention was given up.
+    """
+    row = await tx.one(
+        "SELECT state, serial FROM certificates WHERE request_key = :request_key",
+        request_key=request_key(order_id),
+    )
+    if row is None:
+        return Outcome(states.after(states.ORDER, OrderStatus.PROCESSING, Event.ABANDONED))
+    state, serial = row
+    if state == "issued":
+        return Outcome(states.after(states.ORDER, OrderStatus.PROCESSING, Event.ISSUED), serial)
+    return Outcome(OrderStatus.PROCESSING)
+
+
+async def owner_of(tx: Transaction, serial: str) -> str | None:
+    """The account whose order brought a certificate; None when none did."""
+    row = await tx.one("SELECT request_key FROM certificates WHERE serial = :serial", serial=serial)
+    prefix = request_key("")
+    if row is None or row[0] is None or not row[0].startswith(prefix):
+        return None
+    owner = await tx.one("SELECT account_id FROM acme_orders WHERE id = :id", id=row[0].removeprefix(prefix))
+    return owner[0] if owner else None
