@@ -1,0 +1,129 @@
+"""ACME (RFC 8555) as a dialogue: one request in, one reply out."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from ca_core.errors import BadRequest, NotFound, Refusal
+from protocols.acme import links, nonces, problems
+from protocols.acme.errors import MethodNotAllowed
+from protocols.acme.links import Place, Resource
+from protocols.acme.resources.accounts import Accounts
+from protocols.acme.resources.authorizations import Authorizations
+from protocols.acme.resources.certificates import Certificates
+from protocols.acme.resources.challenges import Challenges
+from protocols.acme.resources.directory import Directory
+from protocols.acme.resources.orders import Orders
+from protocols.acme.resources.revocation import Revocation
+from protocols.acme.services import AcmeOptions, AcmeServices
+from protocols.acme.sign_in import AcmeSignIn, ByAccount, ByKey
+from protocols.wire import Reply, Request
+
+__all__ = ["AcmeDialogue", "AcmeOptions", "AcmeServices"]
+
+_FIRST_ERROR_STATUS = 400
+_ALWAYS = (
+    ("Cache-Control", "no-store"),
+    # Clients that run in a browser; what is asked for is signed, and no cookie opens anything here.
+    ("Access-Control-Allow-Origin", "*"),
+    ("Access-Control-Expose-Headers", "Link, Location, Replay-Nonce, Retry-After"),
+)
+_PREFLIGHT = (("Access-Control-Allow-Headers", "Content-Type"), ("Access-Control-Max-Age", "86400"))
+
+
+@dataclass(frozen=True)
+class _Route:
+    """What a resource answers: to GET and HEAD, to a POST by an account, to a POST by a key of its own."""
+
+    get: Callable[[str], Reply] | None = None
+    by_account: Callable[[ByAccount, str], Awaitable[Reply]] | None = None
+    by_key: Callable[[ByKey, str], Awaitable[Reply]] | None = None
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        reads = ("GET", "HEAD") if self.get else ()
+        return (*reads, "POST", "OPTIONS")
+
+
+class AcmeDialogue:
+    """Answers ACME requests."""
+
+    def __init__(self, services: AcmeServices) -> None:
+        self._services = services
+        self._sign_in = AcmeSignIn(services)
+        self._routes = _routes(services)
+
+    async def answer(self, request: Request) -> Reply:
+        """Answer one request; every refusal becomes a reply, and anything else that is raised is a bug."""
+        place = links.place(request.path)
+        try:
+            reply = await self._answer(request, place)
+        except Refusal as refusal:
+            reply = problems.reply(refusal)
+        return self._dressed(reply, request.method, place.resource if place else None)
+
+    def bug_reply(self, reference: str) -> Reply:
+        """What the edge sends when `answer` raised."""
+        return self._dressed(problems.bug_reply(reference), "POST", None)
+
+    async def _answer(self, request: Request, place: Place | None) -> Reply:
+        if place is None:
+            raise NotFound("there is nothing here; start at the directory")
+        route = self._routes[place.resource]
+        match request.method:
+            case "POST":
+                return await self._post(request, route, place.id)
+            case "GET" | "HEAD" if route.get:
+                return route.get(request.method)
+            case "OPTIONS":
+                allowed = ", ".join(route.methods)
+                return Reply(204, (("Allow", allowed), ("Access-Control-Allow-Methods", allowed), *_PREFLIGHT))
+            case _:
+                raise MethodNotAllowed(*route.methods)
+
+    async def _post(self, request: Request, route: _Route, id_: str) -> Reply:
+        envelope = self._sign_in.unpack(request)
+        if envelope.key is not None and route.by_key:
+            return await route.by_key(self._sign_in.by_key(request, envelope, envelope.key), id_)
+        if envelope.kid is not None and route.by_account:
+            return await route.by_account(await self._sign_in.by_account(request, envelope, envelope.kid), id_)
+        wanted = "jwk" if route.by_key else "kid, the URL of your account"
+        raise BadRequest(f"sign this request with {wanted} (RFC 8555, 6.2)")
+
+    def _dressed(self, reply: Reply, method: str, resource: Resource | None) -> Reply:
+        """Add what every reply carries, and a nonce where one can be used (RFC 8555, 6.5 and 7.1)."""
+        headers = [*reply.headers, *_ALWAYS]
+        if resource is not Resource.DIRECTORY or reply.status >= _FIRST_ERROR_STATUS:
+            headers.append(("Link", f'<{self._services.links.to(Resource.DIRECTORY)}>;rel="index"'))
+        is_error = reply.status >= _FIRST_ERROR_STATUS
+        if method == "POST" or is_error or (resource is Resource.NEW_NONCE and method != "OPTIONS"):
+            headers.append(("Replay-Nonce", self._nonce()))
+        return Reply(reply.status, tuple(headers), reply.body)
+
+    def _nonce(self) -> str:
+        random = secrets.token_bytes(nonces.RANDOM_OCTETS)
+        return self._services.nonces.issue(self._services.clock.now(), random)
+
+
+def _routes(services: AcmeServices) -> Mapping[Resource, _Route]:
+    directory, accounts, orders = Directory(services), Accounts(services), Orders(services)
+    revocation = Revocation(services)
+    return MappingProxyType(
+        {
+            Resource.DIRECTORY: _Route(get=directory.get, by_account=directory.read),
+            Resource.NEW_NONCE: _Route(get=directory.nonce, by_account=directory.read_nonce),
+            Resource.NEW_ACCOUNT: _Route(by_key=accounts.create),
+            Resource.NEW_ORDER: _Route(by_account=orders.create),
+            Resource.REVOKE_CERT: _Route(by_account=revocation.by_account, by_key=revocation.by_key),
+            Resource.ACCOUNT: _Route(by_account=accounts.read_or_update),
+            Resource.ORDERS: _Route(by_account=accounts.list_orders),
+            Resource.ORDER: _Route(by_account=orders.read),
+            Resource.FINALIZE: _Route(by_account=orders.finalize),
+            Resource.AUTHORIZATION: _Route(by_account=Authorizations(services).read_or_deactivate),
+            Resource.CHALLENGE: _Route(by_account=Challenges(services).read_or_answer),
+            Resource.CERTIFICATE: _Route(by_account=Certificates(services).read),
+        }
+    )

@@ -1,0 +1,247 @@
+"""newAccount, accounts and their lists of orders (RFC 8555, 7.1.2, 7.3)."""
+
+from __future__ import annotations
+
+import secrets
+
+import msgspec
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
+from ca_core.applicant import Door
+from ca_core.audit import journal
+from ca_core.audit.event import AccountBound, AccountDeactivated
+from ca_core.errors import CredentialSpent, Misconfigured, NotFound, WeakKey
+from ca_core.identity import new_id
+from ca_core.policy.keys import check_key
+from ca_core.store import certificates, credentials, registrations
+from ca_core.store.database import Transaction
+from protocols.acme import eab, jwk, links, messages, render
+from protocols.acme.errors import (
+    AccountDoesNotExist,
+    AccountNotValid,
+    BadExternalAccountBinding,
+    BadPublicKey,
+    ExternalAccountRequired,
+)
+from protocols.acme.events import ContactsChanged
+from protocols.acme.jwk import AccountKey
+from protocols.acme.objects import Account
+from protocols.acme.records import accounts, orders
+from protocols.acme.services import AcmeServices
+from protocols.acme.sign_in import ByAccount, ByKey
+from protocols.acme.states import AccountStatus
+from protocols.wire import Reply
+
+KEY_PURPOSE = "acme-account"
+"""What an account key is for: a key that signs requests is never certified (DESIGN, invariant 9)."""
+
+ORDERS_A_PAGE = 100
+_MAC_KEY_OCTETS = 32
+_ABOVE_EVERY_ID = "g"
+
+
+class _Bond(msgspec.Struct, frozen=True):
+    """What ties a new account to a registration; without `credential_id` and `kid` for an open account."""
+
+    registration_id: str
+    credential_id: str | None = None
+    kid: str | None = None
+    eab: str | None = None
+
+
+class Accounts:
+    """Accounts come, change and go."""
+
+    def __init__(self, services: AcmeServices) -> None:
+        self._services = services
+        self._database = services.database
+        self._clock = services.clock
+
+    async def create(self, asked: ByKey, _: str) -> Reply:
+        """Make an account for a key, or find the one that it has (RFC 8555, 7.3, 7.3.1, 7.3.4).
+
+        An existing account is never bound anew, so a binding is not even looked at: cert-manager, mod_md and
+        nginx send theirs each time.
+
+        Raises:
+            AccountDoesNotExist: there is none, and only an existing one was wanted.
+            BadPublicKey: the key is too weak, or certified already.
+            ExternalAccountRequired, BadExternalAccountBinding: it needs a binding, or another one.
+            Throttled: too many of those from this address.
+            CredentialSpent, CredentialExpired: the binding was right.
+            AccountNotValid, RegistrationSuspended, RegistrationExpired, RegistrationClosed: as they say.
+        """
+        message = messages.new_account(asked.payload)
+        async with self._database.read() as tx:
+            known = await accounts.by_thumbprint(tx, asked.key.thumbprint)
+        if known is None and message.only_return_existing:
+            raise AccountDoesNotExist
+        if known is None:
+            _check_key(asked.key)
+            bond = await self._bond(message, asked)
+            made = self._account(asked.key, bond, message.contact or ())
+            known = await self._store(made, bond, asked)
+            if known is None:
+                return render.account(self._services.links, made, status=201)
+        return await self._found(known)
+
+    async def read_or_update(self, asked: ByAccount, id_: str) -> Reply:
+        """Show an account, change its contacts, or deactivate it (RFC 8555, 7.3.2 and 7.3.6).
+
+        Raises:
+            NotFound: it is another one than the one that asks.
+            BadRequest, InvalidContact, UnsupportedContact: as they say.
+            AccountNotValid: it was deactivated meanwhile.
+        """
+        _require_own(asked, id_)
+        if asked.is_post_as_get:
+            return render.account(self._services.links, asked.account)
+        update = messages.account_update(asked.payload)
+        changed = asked.account
+        async with self._database.write() as tx:
+            if update.contact is not None and update.contact != changed.contacts:
+                changed = await self._change_contacts(tx, asked, update.contact)
+            # RFC 8555, 7.3.2: any other status is ignored.
+            if update.status == messages.DEACTIVATED:
+                changed = await self._deactivate(tx, asked, changed)
+        return render.account(self._services.links, changed)
+
+    async def list_orders(self, asked: ByAccount, id_: str) -> Reply:
+        """Show a page of an account's orders that are not invalid, newest first (RFC 8555, 7.1.2.1).
+
+        Raises:
+            NotFound: it is another account than the one that asks.
+            BadRequest: there is a payload.
+        """
+        _require_own(asked, id_)
+        asked.require_post_as_get()
+        before = links.cursor(asked.query) or _ABOVE_EVERY_ID
+        async with self._database.read() as tx:
+            ids = await orders.listed(tx, id_, before=before, now=self._clock.now(), most=ORDERS_A_PAGE + 1)
+        return render.orders(self._services.links, id_, ids[:ORDERS_A_PAGE], has_more=len(ids) > ORDERS_A_PAGE)
+
+    async def _bond(self, message: messages.NewAccount, asked: ByKey) -> _Bond:
+        if message.external_account_binding is not None:
+            return await self._bound(message.external_account_binding, asked)
+        account = self._services.options.open_account
+        if account is None:
+            raise ExternalAccountRequired
+        async with self._database.read() as tx:
+            registration = await registrations.by_account(tx, account)
+        if registration is None:
+            raise Misconfigured(f"acme.open_account names {account!r}, and nobody is registered so")
+        return _Bond(registration.id)
+
+    async def _bound(self, value: object, asked: ByKey) -> _Bond:
+        binding = eab.read(value)
+        found = await self._services.sign_in.eab_key(binding.kid)
+        # An unknown kid takes the same path and gets the same answer as a wrong MAC.
+        mac_key = found[2] if found else secrets.token_bytes(_MAC_KEY_OCTETS)
+        try:
+            eab.check(binding, mac_key, outer_url=asked.url, outer_key=asked.key)
+            if found is None:
+                raise BadExternalAccountBinding
+        except BadExternalAccountBinding:
+            await self._services.sign_in.refuse(binding.kid, source=asked.source, door=Door.ACME)
+            raise
+        registration, credential, _ = found
+        return _Bond(registration.id, credential.id, binding.kid, msgspec.json.encode(value).decode())
+
+    def _account(self, key: AccountKey, bond: _Bond, contacts: tuple[str, ...]) -> Account:
+        now = self._clock.now()
+        return Account(
+            id=new_id(now),
+            registration_id=bond.registration_id,
+            credential_id=bond.credential_id,
+            thumbprint=key.thumbprint,
+            key_text=key.jwk,
+            contacts=contacts,
+            status=AccountStatus.VALID,
+            eab=bond.eab,
+            created_at=now,
+        )
+
+    async def _store(self, made: Account, bond: _Bond, asked: ByKey) -> Account | None:
+        """Store all that makes an account, or nothing; return the account that was there first, if any."""
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            registration = await registrations.by_id(tx, bond.registration_id)
+            registration.require_active(now)
+            if not await accounts.insert(tx, made):
+                return await accounts.by_thumbprint(tx, made.thumbprint)
+            if bond.credential_id is not None:
+                await _spend(tx, bond.credential_id, now=now)
+            await _claim(tx, made)
+            proof = "open-account" if bond.kid is None else "eab-key"
+            await journal.record(
+                tx,
+                AccountBound(account=made.id, kid=bond.kid),
+                now=now,
+                actor=asked.applicant(made.registration_id, proof).actor,
+                registration_id=made.registration_id,
+            )
+        return None
+
+    async def _found(self, known: Account) -> Reply:
+        if known.status is not AccountStatus.VALID:
+            raise AccountNotValid
+        async with self._database.read() as tx:
+            registration = await registrations.by_id(tx, known.registration_id)
+        registration.require_active(self._clock.now())
+        return render.account(self._services.links, known)
+
+    async def _change_contacts(self, tx: Transaction, asked: ByAccount, contacts: tuple[str, ...]) -> Account:
+        if not await accounts.change_contacts(tx, asked.account.id, contacts):
+            raise AccountNotValid
+        await self._record(tx, ContactsChanged(account=asked.account.id), asked)
+        return msgspec.structs.replace(asked.account, contacts=contacts)
+
+    async def _deactivate(self, tx: Transaction, asked: ByAccount, account: Account) -> Account:
+        if not await accounts.deactivate(tx, account.id):
+            raise AccountNotValid
+        await self._record(tx, AccountDeactivated(account=account.id), asked)
+        return msgspec.structs.replace(account, status=AccountStatus.DEACTIVATED)
+
+    async def _record(self, tx: Transaction, event: ContactsChanged | AccountDeactivated, asked: ByAccount) -> None:
+        await journal.record(
+            tx,
+            event,
+            now=self._clock.now(),
+            actor=asked.applicant().actor,
+            registration_id=asked.registration.id,
+        )
+
+
+def _require_own(asked: ByAccount, account_id: str) -> None:
+    if asked.account.id != account_id:
+        raise NotFound("there is no such account, or it is not yours")
+
+
+def _check_key(key: AccountKey) -> None:
+    # ML-DSA keys have one strength each and come checked; they sign requests and are not certified.
+    if not isinstance(key.public_key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
+        return
+    try:
+        check_key(key.public_key)
+    except WeakKey as refusal:
+        raise BadPublicKey(str(refusal)) from None
+
+
+async def _spend(tx: Transaction, credential_id: str, *, now: int) -> None:
+    credential = await credentials.by_id(tx, credential_id)
+    # A newer sheet may have voided it since the MAC was checked.
+    if credential is None or credential.voided_at is not None:
+        raise BadExternalAccountBinding
+    credential.require_usable(now)
+    if not await credentials.spend(tx, credential_id, now=now):
+        raise CredentialSpent(
+            f"this {credential.label} has no uses left; ask your registration authority for a new sheet"
+        )
+
+
+async def _claim(tx: Transaction, made: Account) -> None:
+    free = await certificates.claim_key(
+        tx, jwk.spki_sha256(made.key), purpose=KEY_PURPOSE, registration_id=made.registration_id
+    )
+    if not free:
+        raise BadPublicKey("this key serves a certificate or another registration already; make a new one")

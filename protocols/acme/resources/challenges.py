@@ -1,0 +1,65 @@
+"""Challenges (RFC 8555, 7.1.5, 7.5.1)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ca_core.errors import NotFound, WrongState
+from ca_core.store import work
+from ca_core.store.database import Transaction
+from protocols.acme import messages, render, states
+from protocols.acme.jws import members
+from protocols.acme.objects import Authorization, Challenge
+from protocols.acme.records import authorizations
+from protocols.acme.services import AcmeServices
+from protocols.acme.sign_in import ByAccount
+from protocols.acme.states import AuthorizationStatus, ChallengeStatus, Event
+from protocols.acme.validation import VALIDATE_CHALLENGE
+from protocols.wire import Reply
+
+
+class Challenges:
+    """Challenges are read, and answered once."""
+
+    def __init__(self, services: AcmeServices) -> None:
+        self._services = services
+        self._database = services.database
+        self._clock = services.clock
+
+    async def read_or_answer(self, asked: ByAccount, id_: str) -> Reply:
+        """Show a challenge, or have it looked at.
+
+        A challenge that is on its way or finished is shown: @root/acme posts such ones again.
+
+        Raises:
+            NotFound: there is none, or it is another account's.
+            WrongState: its authorization has expired or ended otherwise.
+            BadRequest: a payload that is no object.
+        """
+        async with self._database.read() as tx:
+            found, authorization = await self._own(tx, asked, id_)
+        if not asked.is_post_as_get:
+            members(asked.payload, messages.Answer)
+            if found.status is ChallengeStatus.PENDING:
+                found = await self._answer(found, authorization)
+        return render.challenge(self._services.links, found)
+
+    async def _answer(self, found: Challenge, authorization: Authorization) -> Challenge:
+        now = self._clock.now()
+        status = authorization.status_at(now)
+        if status is not AuthorizationStatus.PENDING:
+            raise WrongState(f"the authorization is {status}; place a new order")
+        async with self._database.write() as tx:
+            # Of two answers at once one moves it; both are told the same.
+            if await authorizations.move_challenge(tx, found, Event.ANSWERED):
+                await work.add(tx, VALIDATE_CHALLENGE, found.id, now=now)
+        self._services.wake()
+        to = states.after(states.CHALLENGE, found.status, Event.ANSWERED)
+        return msgspec.structs.replace(found, status=to)
+
+    async def _own(self, tx: Transaction, asked: ByAccount, id_: str) -> tuple[Challenge, Authorization]:
+        found = await authorizations.challenge(tx, id_)
+        owner = await authorizations.of_account(tx, found.authorization_id, asked.account.id) if found else None
+        if found is None or owner is None:
+            raise NotFound("there is no such challenge, or it is not yours")
+        return found, owner

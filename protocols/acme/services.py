@@ -1,0 +1,51 @@
+"""What ACME needs of the house, in one place, for the composition root to fill in."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ca_core.clock import Clock
+from ca_core.enrollment import Enrollment
+from ca_core.registration.sign_in import SignIn
+from ca_core.revocation.desk import RevocationDesk
+from ca_core.store.database import Database
+from protocols.acme.links import Links
+from protocols.acme.nonces import Nonces
+
+
+@dataclass(frozen=True)
+class AcmeOptions:
+    """What an operator may choose.
+
+    Attributes:
+        open_account: the site account of the registration that accounts without a binding fall under; None
+            demands a binding.
+        website: shown in the directory.
+        profiles: what the directory says may be ordered by name, each with a sentence about it.
+    """
+
+    open_account: str | None = None
+    website: str | None = None
+    profiles: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class AcmeServices:
+    """The core's services and what belongs to this process.
+
+    Attributes:
+        issuers_pem: the issuing CA's certificate and those above it, without the root, in PEM.
+        wake: called when a challenge waits for the validator.
+    """
+
+    database: Database
+    clock: Clock
+    sign_in: SignIn
+    enrollment: Enrollment
+    revocations: RevocationDesk
+    nonces: Nonces
+    links: Links
+    options: AcmeOptions
+    issuers_pem: bytes
+    wake: Callable[[], None]

@@ -1,0 +1,137 @@
+"""Who signed this request? The envelope's rules, in this order (RFC 8555, 6.2 to 6.5).
+
+1  media type and size
+2  a flattened JWS, strictly read; an `alg` that is accepted; `jwk` or `kid`, as the resource wants
+3  the account behind a `kid` is valid, and its registration active
+4  the signature
+5  the nonce: after the signature, so that nobody burns another's
+6  the signed `url` is the configured one of this path
+"""
+
+from __future__ import annotations
+
+import msgspec
+
+from ca_core.applicant import Applicant, Door
+from ca_core.errors import BadRequest
+from ca_core.names import Identifier
+from ca_core.registration.account import Registration
+from ca_core.store import registrations
+from protocols.acme import jws
+from protocols.acme.errors import AccountDoesNotExist, AccountNotValid, UnsupportedMediaType, WrongUrl
+from protocols.acme.jwk import AccountKey
+from protocols.acme.jws import Envelope
+from protocols.acme.objects import Account
+from protocols.acme.records import accounts
+from protocols.acme.services import AcmeServices
+from protocols.acme.states import AccountStatus
+from protocols.wire import Request
+
+
+class ByKey(msgspec.Struct, frozen=True):
+    """A request proved by a key that came with it.
+
+    Attributes:
+        url: of the request.
+        source: textual IP address.
+    """
+
+    key: AccountKey
+    url: str
+    payload: bytes
+    source: str
+
+    def applicant(self, registration_id: str, proof: str) -> Applicant:
+        """As the journal names who asked."""
+        return Applicant(registration_id, Door.ACME, proof, self.source)
+
+
+class ByAccount(msgspec.Struct, frozen=True):
+    """A request proved by an account that is valid and whose registration is active.
+
+    Attributes:
+        query: raw, and signed as a part of the URL.
+        source: textual IP address.
+    """
+
+    account: Account
+    registration: Registration
+    payload: bytes
+    query: str
+    source: str
+
+    @property
+    def is_post_as_get(self) -> bool:
+        """Whether the request only reads (RFC 8555, 6.3)."""
+        return not self.payload
+
+    def require_post_as_get(self) -> None:
+        """Let only a reading request pass.
+
+        Raises:
+            BadRequest: there is a payload.
+        """
+        if self.payload:
+            raise BadRequest("this resource can only be read: POST an empty payload (RFC 8555, 6.3)")
+
+    def applicant(self, proved: frozenset[Identifier] = frozenset()) -> Applicant:
+        """As the core knows who asks; `proved` are the names whose control challenges have proved."""
+        return Applicant(self.account.registration_id, Door.ACME, "acme-account", self.source, proved=proved)
+
+
+class AcmeSignIn:
+    """Proves requests."""
+
+    def __init__(self, services: AcmeServices) -> None:
+        self._services = services
+
+    def unpack(self, request: Request) -> Envelope:
+        """Rules 1 and 2; nothing is proved by them.
+
+        Raises:
+            UnsupportedMediaType, TooLarge, BadRequest, BadSignatureAlgorithm, BadPublicKey: as they say.
+        """
+        if request.headers.get("content-type", "").strip().lower() != jws.MEDIA_TYPE:
+            raise UnsupportedMediaType
+        return jws.unpack(request.body)
+
+    def by_key(self, request: Request, envelope: Envelope, key: AccountKey) -> ByKey:
+        """Prove a request by the key that is embedded in it.
+
+        Raises:
+            BadSignature, BadSignatureAlgorithm, BadNonce, WrongUrl: as they say.
+        """
+        self._check(request, envelope, key)
+        return ByKey(key, envelope.url, envelope.payload, request.peer.address)
+
+    async def by_account(self, request: Request, envelope: Envelope, kid: str) -> ByAccount:
+        """Prove a request by the account that its `kid` names.
+
+        Raises:
+            AccountDoesNotExist, AccountNotValid: as they say.
+            RegistrationSuspended, RegistrationExpired, RegistrationClosed: its holder may not.
+            BadSignature, BadSignatureAlgorithm, BadNonce, WrongUrl: as they say.
+        """
+        account, registration = await self._account(kid)
+        self._check(request, envelope, account.key)
+        return ByAccount(account, registration, envelope.payload, request.query, request.peer.address)
+
+    async def _account(self, kid: str) -> tuple[Account, Registration]:
+        account_id = self._services.links.account_id(kid)
+        if account_id is None:
+            raise AccountDoesNotExist
+        async with self._services.database.read() as tx:
+            account = await accounts.by_id(tx, account_id)
+            if account is None:
+                raise AccountDoesNotExist
+            registration = await registrations.by_id(tx, account.registration_id)
+        if account.status is not AccountStatus.VALID:
+            raise AccountNotValid
+        registration.require_active(self._services.clock.now())
+        return account, registration
+
+    def _check(self, request: Request, envelope: Envelope, key: AccountKey) -> None:
+        jws.verify(envelope, key)
+        self._services.nonces.spend(envelope.nonce, self._services.clock.now())
+        if envelope.url != self._services.links.signed(request.path, request.query):
+            raise WrongUrl

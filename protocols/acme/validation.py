@@ -1,0 +1,141 @@
+"""Looking at challenges, after the answer to the client and apart from it (RFC 8555, 8.2)."""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from ca_core.audit import journal
+from ca_core.audit.event import NameProved
+from ca_core.clock import Clock
+from ca_core.store import work
+from ca_core.store.database import Database, Transaction
+from ca_core.work.item import Item
+from protocols.acme import challenges, problems
+from protocols.acme.challenges import Probes, Seen
+from protocols.acme.events import ChallengeFailed
+from protocols.acme.objects import Account, Authorization, Challenge
+from protocols.acme.records import accounts, authorizations, orders
+from protocols.acme.states import AuthorizationStatus, ChallengeStatus, Event
+
+VALIDATE_CHALLENGE = "validate-challenge"
+"""Subject: the challenge's id."""
+
+AUTHORIZED_SECONDS = 30 * 86_400
+"""How long a proof of control holds."""
+
+MOST_PROBES = 64
+MOST_ATTEMPTS = 3
+RETRY_SECONDS = 3
+ACTOR = "server:validator"
+
+_LEASE_SECONDS = 120
+_LOOK_AGAIN_SECONDS = 0.5
+# What may pass; a wrong answer is one, and is not asked for again.
+_PASSING = frozenset({"connection", "dns", "tls"})
+
+
+class _Task(msgspec.Struct, frozen=True):
+    """One challenge with what is needed to look at it."""
+
+    challenge: Challenge
+    authorization: Authorization
+    account: Account
+
+
+class Validator:
+    """Probes what clients say is ready, many at once, and stores what was seen."""
+
+    def __init__(self, database: Database, clock: Clock, probes: Probes) -> None:
+        self._database = database
+        self._clock = clock
+        self._probes = probes
+
+    async def turn(self) -> None:
+        """One turn of the worker: until nothing is due and nothing is being probed.
+
+        What comes meanwhile is taken up within half a second, so that nobody waits for another's dead host.
+        After a bug nothing more is begun; what is under way is finished, and then the bug flies. Its item
+        comes again when the lease has run out.
+        """
+        probing: set[asyncio.Task[None]] = set()
+        bugs: list[BaseException] = []
+        try:
+            while True:
+                if not bugs:
+                    items = await self._lease(MOST_PROBES - len(probing))
+                    probing |= {asyncio.create_task(self._look(item)) for item in items}
+                if not probing:
+                    break
+                done, probing = await asyncio.wait(
+                    probing, timeout=_LOOK_AGAIN_SECONDS, return_when=asyncio.FIRST_COMPLETED
+                )
+                bugs += [bug for task in done if (bug := task.exception()) is not None]
+        finally:
+            for task in probing:
+                task.cancel()
+        if bugs:
+            raise bugs[0]
+
+    async def _lease(self, most: int) -> list[Item]:
+        now = self._clock.now()
+        async with self._database.read() as tx:
+            if most < 1 or not await work.is_due(tx, VALIDATE_CHALLENGE, now=now):
+                return []
+        async with self._database.write() as tx:
+            return await work.lease(tx, VALIDATE_CHALLENGE, now=now, until=now + _LEASE_SECONDS, most=most)
+
+    async def _look(self, item: Item) -> None:
+        async with self._database.read() as tx:
+            task = await _task(tx, item.subject)
+        # Outside of any transaction: a probe may take ten seconds.
+        seen = await self._seen(task) if task else None
+        async with self._database.write() as tx:
+            if seen and not seen.proved and seen.problem in _PASSING and item.attempts < MOST_ATTEMPTS:
+                await work.postpone(tx, item.id, due_at=self._clock.now() + RETRY_SECONDS)
+                return
+            if task and seen:
+                await self._settle(tx, task, seen)
+            await work.finish(tx, item.id)
+
+    async def _seen(self, task: _Task) -> Seen:
+        expected = challenges.key_authorization(task.challenge.token, task.account.thumbprint)
+        return await self._probes.http_01(task.authorization.identifier, task.challenge.token, expected)
+
+    async def _settle(self, tx: Transaction, task: _Task, seen: Seen) -> None:
+        """Move the challenge, then its authorization, then the orders that waited for it."""
+        now = self._clock.now()
+        event, error = (
+            (Event.PROVED, None) if seen.proved else (Event.FAILED, problems.stored(seen.problem, seen.detail))
+        )
+        validated_at, expires_at = (now, now + AUTHORIZED_SECONDS) if seen.proved else (None, None)
+        if not await authorizations.move_challenge(tx, task.challenge, event, error=error, validated_at=validated_at):
+            return
+        # Unless its holder has given it up while we looked.
+        if not await authorizations.move(tx, task.authorization, event, expires_at=expires_at):
+            return
+        if error is None:
+            await orders.make_ready(tx, task.authorization.id)
+        else:
+            await orders.fail(tx, task.authorization.id, error)
+        await journal.record(tx, _event(task, seen), now=now, actor=ACTOR, registration_id=task.account.registration_id)
+
+
+def _event(task: _Task, seen: Seen) -> NameProved | ChallengeFailed:
+    name, challenge = str(task.authorization.identifier), task.challenge.type
+    if seen.proved:
+        return NameProved(name=name, challenge=challenge)
+    return ChallengeFailed(name=name, challenge=challenge, problem=seen.problem)
+
+
+async def _task(tx: Transaction, challenge_id: str) -> _Task | None:
+    """What there is to look at; None when it was settled already, or given up."""
+    challenge = await authorizations.challenge(tx, challenge_id)
+    if challenge is None or challenge.status is not ChallengeStatus.PROCESSING:
+        return None
+    authorization = await authorizations.by_id(tx, challenge.authorization_id)
+    if authorization is None or authorization.status is not AuthorizationStatus.PENDING:
+        return None
+    account = await accounts.by_id(tx, authorization.account_id)
+    return _Task(challenge, authorization, account) if account else None
