@@ -58,9 +58,7 @@ class _WithNull:
 # RFC 5758, 3.2: ECDSA's parameters are absent. RFC 4055, 5: those of RSA are NULL.
 ECDSA_SHA256 = asn1.encode_der(_WithoutParameters(algorithm=SignatureAlgorithmOID.ECDSA_WITH_SHA256))
 ECDSA_SHA384 = asn1.encode_der(_WithoutParameters(algorithm=SignatureAlgorithmOID.ECDSA_WITH_SHA384))
-RSA_SHA256 = asn1.encode_der(
-    _WithNull(algorithm=SignatureAlgorithmOID.RSA_WITH_SHA256, parameters=asn1.Null())
-)
+RSA_SHA256 = asn1.encode_der(_WithNull(algorithm=SignatureAlgorithmOID.RSA_WITH_SHA256, parameters=asn1.Null()))
 
 
 def signature_algorithm(public_key: object) -> bytes:

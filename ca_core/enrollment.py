@@ -168,9 +168,7 @@ class Enrollment:
         decision.require_names(registration, profile, names)
         wish = Wish(profile, names)
         held = await self._holdings(tx, registration, wish, now=now)
-        decision.require_window(
-            kind_named(registration.kind), wish, held, window_days=self._window_days, now=now
-        )
+        decision.require_window(kind_named(registration.kind), wish, held, window_days=self._window_days, now=now)
 
     async def _intend(
         self,
@@ -185,13 +183,9 @@ class Enrollment:
     ) -> Intention | Certificate:
         """Decide, and store the intention in the same transaction; or find what was issued before."""
         if applicant.door not in wish.profile.doors:
-            raise ProfileNotOffered(
-                f"the profile {wish.profile.name} is not offered through {applicant.door.upper()}"
-            )
+            raise ProfileNotOffered(f"the profile {wish.profile.name} is not offered through {applicant.door.upper()}")
         if not wish.profile.usages_for(key_type(request.public_key)):
-            raise WeakKey(
-                f"the profile {wish.profile.name} has no use for a key of this kind; use RSA or ECDSA"
-            )
+            raise WeakKey(f"the profile {wish.profile.name} has no use for a key of this kind; use RSA or ECDSA")
         decision.require_grants(registration, wish)
         held = await self._holdings(tx, registration, wish, now=now)
         if order is None:
@@ -200,15 +194,11 @@ class Enrollment:
             if again is not None:
                 return again
         await self._require_credential(tx, applicant, now=now)
-        decision.require_window(
-            kind_named(registration.kind), wish, held, window_days=self._window_days, now=now
-        )
+        decision.require_window(kind_named(registration.kind), wish, held, window_days=self._window_days, now=now)
         await self._claim_key(tx, registration, wish.profile, request)
         if order is not None:
             await order.claim(tx)
-        if applicant.credential_id is not None and not await credentials.spend(
-            tx, applicant.credential_id, now=now
-        ):
+        if applicant.credential_id is not None and not await credentials.spend(tx, applicant.credential_id, now=now):
             raise WrongSecret
         intention = self._issuer.plan(
             registration,
@@ -265,9 +255,7 @@ def _check_renewal(
     old: Certificate, profile: Profile, request: CertificationRequest, profile_name: str | None, *, now: int
 ) -> None:
     if old.revoked_at is not None:
-        raise CertificateRevoked(
-            "the certificate is revoked and renews nothing; enroll with a new sheet's code"
-        )
+        raise CertificateRevoked("the certificate is revoked and renews nothing; enroll with a new sheet's code")
     if now > old.not_after:
         raise CertificateExpired(
             "the certificate has expired and renews nothing; ask your registration authority for a new sheet"
@@ -275,13 +263,9 @@ def _check_renewal(
     if profile_name is not None and profile_name != old.profile:
         raise ProfileNotGranted(f"the certificate is of the profile {old.profile}; renew it there")
     if request.names != names_module.from_canonical(old.names):
-        raise SubjectMismatch(
-            "the request's subjectAltName differs from the certificate's; copy it (RFC 7030, 4.2.2)"
-        )
+        raise SubjectMismatch("the request's subjectAltName differs from the certificate's; copy it (RFC 7030, 4.2.2)")
     subject_der = x509.load_der_x509_certificate(old.der).subject.public_bytes()
     if not same_subject(request.subject_der, subject_der):
-        raise SubjectMismatch(
-            "the request's subject differs from the certificate's; copy it (RFC 7030, 4.2.2)"
-        )
+        raise SubjectMismatch("the request's subject differs from the certificate's; copy it (RFC 7030, 4.2.2)")
     if request.spki_sha256 == old.spki_sha256 and not profile.same_key_renewal:
         raise KeyInUse(f"the profile {profile.name} renews with a new key only; make one")

@@ -9,7 +9,9 @@ from conformance.house import House, must, run
 _AS_REGISTERED = "-nameopt=RFC2253,utf8,-esc_msb"
 
 
-def verifies(house: House, certificate: Path, *, untrusted: Path, crl: Path | None = None, at: int | None = None) -> bool:
+def verifies(
+    house: House, certificate: Path, *, untrusted: Path, crl: Path | None = None, at: int | None = None
+) -> bool:
     """Whether `openssl verify` accepts a certificate under the printed trust anchor."""
     options: list[str | Path] = ["-CAfile", house.trust, "-untrusted", untrusted]
     if crl is not None:

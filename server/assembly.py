@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -137,9 +136,7 @@ def strongroom(office: Office) -> Strongroom:
     root = ca(ROOT, root_certificate, authority.root_key)
     issuing = ca(ISSUING, issuing_certificate, authority.issuing_key)
     issuer = Issuer(office.database, clock, issuing)
-    enrollment = Enrollment(
-        office.database, clock, issuer, office.profiles, window_days=settings.renewal.window_days
-    )
+    enrollment = Enrollment(office.database, clock, issuer, office.profiles, window_days=settings.renewal.window_days)
     return Strongroom(
         office=office,
         root=root,
@@ -208,6 +205,4 @@ def _octets(reference: str, home: Path) -> bytes:
     try:
         return bytes.fromhex(read_secret(reference, home).reveal())
     except ValueError:
-        raise Misconfigured(
-            "credentials.key must refer to 64 hex digits; restore it from your backup"
-        ) from None
+        raise Misconfigured("credentials.key must refer to 64 hex digits; restore it from your backup") from None

@@ -41,41 +41,34 @@ def commands(sheet: Sheet, places: Places) -> str:
         f"REQUESTS_CA_BUNDLE={anchor} certbot certonly --server {places.acme_directory} --non-interactive"
         f" --agree-tos -m you@example.com --eab-kid {sheet.eab.kid} --eab-hmac-key {sheet.eab.mac_key.reveal()}"
         f" --standalone --preferred-challenges http --http-01-port {HTTP_01_PORT} --http-01-address 127.0.0.1"
-        " --config-dir try/certbot --work-dir try/certbot --logs-dir try/certbot"
+        " --config-dir try/certbot --work-dir try/certbot --logs-dir try/certbot -d"
     )
+    verify = f"openssl verify -CAfile {anchor} -untrusted"
     curl = f"curl --silent --show-error --fail-with-body --cacert {anchor}"
     post = f"{curl} -H 'Content-Type: application/pkcs10' --data-binary @try/device.b64"
-    request = (
-        f"openssl req -new -key try/device.key -subj '/C=TW/O=Example Organization/CN=Example' -outform DER"
-    )
-    opened = "base64 -d | openssl pkcs7 -inform DER -print_certs"
-    return "\n".join(
-        [
-            "# Commands to paste into another terminal. certbot first, unless you have it:",
-            "mkdir -p try",
-            "command -v certbot >/dev/null || { python3 -m venv try/venv && try/venv/bin/pip install --quiet certbot; }",
-            'export PATH="$PWD/try/venv/bin:$PATH"',
-            "",
-            "# ACME: a certificate for a name that the registration authority has vetted, so nothing is challenged",
-            f"{certbot} -d {VETTED}",
-            f"openssl verify -CAfile {anchor} -untrusted try/certbot/live/{VETTED}/chain.pem"
-            f" try/certbot/live/{VETTED}/cert.pem",
-            "",
-            "# ACME: a name whose control is proved by http-01",
-            f"{certbot} -d {CHALLENGED}",
-            f"openssl verify -CAfile {anchor} -untrusted try/certbot/live/{CHALLENGED}/chain.pem"
-            f" try/certbot/live/{CHALLENGED}/cert.pem",
-            "",
-            "# EST: a device enrolls with curl, openssl and the enrollment code",
-            "openssl ecparam -name prime256v1 -genkey -noout -out try/device.key",
-            f"{request} | base64 > try/device.b64",
-            f"{curl} {places.est_url}/cacerts | {opened} -out try/cas.pem",
-            f"{post} -u {sheet.account}:{sheet.enrollment_code.reveal()} {places.est_url}/device/simpleenroll"
-            f" | {opened} -out try/device.pem",
-            f"openssl verify -CAfile {anchor} -untrusted try/cas.pem try/device.pem",
-            "",
-            "# EST: in the last 30 days of its life the certificate renews itself; before, the answer says when",
-            f"# {post} --cert try/device.pem --key try/device.key {places.est_url}/device/simplereenroll"
-            f" | {opened} -out try/device.pem",
-        ]
-    )
+    unpack = "base64 -d | openssl pkcs7 -inform DER -print_certs -out"
+    user = f"{sheet.account}:{sheet.enrollment_code.reveal()}"
+    return f"""\
+# Commands to paste into another terminal. certbot first, unless you have it:
+mkdir -p try
+command -v certbot >/dev/null || {{ python3 -m venv try/venv && try/venv/bin/pip install --quiet certbot; }}
+export PATH="$PWD/try/venv/bin:$PATH"
+
+# ACME: a certificate for a name that the registration authority has vetted, so nothing is challenged
+{certbot} {VETTED}
+{verify} try/certbot/live/{VETTED}/chain.pem try/certbot/live/{VETTED}/cert.pem
+
+# ACME: a name whose control is proved by http-01
+{certbot} {CHALLENGED}
+{verify} try/certbot/live/{CHALLENGED}/chain.pem try/certbot/live/{CHALLENGED}/cert.pem
+
+# EST: a device enrolls with curl, openssl and the enrollment code
+openssl ecparam -name prime256v1 -genkey -noout -out try/device.key
+openssl req -new -key try/device.key -subj '/C=TW/O=Example Organization/CN=Example' -outform DER | base64 > try/device.b64
+{curl} {places.est_url}/cacerts | {unpack} try/cas.pem
+{post} -u {user} {places.est_url}/device/simpleenroll | {unpack} try/device.pem
+{verify} try/cas.pem try/device.pem
+
+# EST: in the last 30 days of its life the certificate renews itself; before, the answer says when. To see it:
+# {post} --cert try/device.pem --key try/device.key {places.est_url}/device/simplereenroll
+"""

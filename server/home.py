@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.errors import Misconfigured
+from ca_core.files import replace, write_new
 from ca_core.registration.credential import MASTER_KEY_OCTETS
 from server import settings as settings_module
 from server.settings import FILE_NAME, Settings
@@ -48,13 +49,13 @@ def lay_out(home: Path) -> None:
 
 def write_settings(home: Path, settings: Settings) -> None:
     """Write the settings file, whose presence makes a folder a home."""
-    (home / FILE_NAME).write_text(settings_module.as_toml(settings), "utf-8")
+    write_new(home / FILE_NAME, settings_module.as_toml(settings).encode(), mode=0o600)
 
 
 def write_trust_anchor(home: Path, root: x509.Certificate) -> Path:
     """Write the root's certificate where every sheet points to, and return that path, absolute."""
     path = (home / TRUST_ANCHOR).resolve()
-    path.write_bytes(root.public_bytes(Encoding.PEM))
+    replace(path, root.public_bytes(Encoding.PEM), mode=0o644)
     return path
 
 
@@ -64,5 +65,4 @@ def fingerprint(certificate: x509.Certificate) -> str:
 
 
 def _write_secret(path: Path, text: str) -> None:
-    path.touch(mode=0o600, exist_ok=False)
-    path.write_text(text + "\n", "ascii")
+    write_new(path, f"{text}\n".encode(), mode=0o600)

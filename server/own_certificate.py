@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ipaddress
 import logging
-import os
 import ssl
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from ca_core.applicant import Applicant, Door
 from ca_core.clock import Clock
 from ca_core.enrollment import Enrollment
 from ca_core.errors import Misconfigured, NotFound
+from ca_core.files import replace
 from ca_core.names import Identifier
 from ca_core.policy.profile import OWN_TLS
 from ca_core.policy.renewal import renewal_window
@@ -94,9 +94,7 @@ class OwnCertificate:
             certificate, issuing = x509.load_pem_x509_certificates(self._path.read_bytes())
         except (OSError, ValueError):
             return None
-        fits = names_of(certificate) == self._names and issuing == x509.load_pem_x509_certificate(
-            self._issuing_pem
-        )
+        fits = names_of(certificate) == self._names and issuing == x509.load_pem_x509_certificate(self._issuing_pem)
         return certificate if fits else None
 
     async def _renew(self) -> None:
@@ -111,7 +109,7 @@ class OwnCertificate:
             x509.load_der_x509_certificate(certificate.der).public_bytes(Encoding.PEM),
             self._issuing_pem,
         ]
-        _replace(self._path, b"".join(pem))
+        replace(self._path, b"".join(pem), mode=0o600)
         for context in self._contexts:
             load_own_certificate(context, self._path, self._passphrase.reveal())
         _LOG.info("event=own-certificate serial=%s not_after=%d", certificate.serial, certificate.not_after)
@@ -141,24 +139,9 @@ def own_names(host: str) -> frozenset[Identifier]:
 
 def _csr(key: ec.EllipticCurvePrivateKey, wanted: frozenset[Identifier]) -> bytes:
     general = [
-        x509.IPAddress(ipaddress.ip_address(name.value))
-        if name.kind is names.Kind.IP
-        else x509.DNSName(name.value)
+        x509.IPAddress(ipaddress.ip_address(name.value)) if name.kind is names.Kind.IP else x509.DNSName(name.value)
         for name in sorted(wanted)
     ]
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
     builder = builder.add_extension(x509.SubjectAlternativeName(general), critical=True)
     return builder.sign(key, SHA256()).public_bytes(Encoding.DER)
-
-
-def _replace(path: Path, content: bytes) -> None:
-    """Put a file in the place of another in one step, so that a crash leaves the old or the new one."""
-    path.parent.mkdir(mode=0o700, exist_ok=True)
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    fresh.replace(path)

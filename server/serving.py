@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import logging
 import secrets
 import signal
@@ -12,8 +13,10 @@ from pathlib import Path
 
 from ca_core.applicant import Door
 from ca_core.store import work
-from protocols.acme.dialogue import AcmeDialogue, AcmeOptions, AcmeServices
+from protocols.acme.dialogue import AcmeDialogue
+from protocols.acme.links import Links
 from protocols.acme.nonces import Nonces
+from protocols.acme.services import AcmeOptions, AcmeServices
 from protocols.acme.validation import Validator
 from protocols.est.dialogue import EstDialogue, EstServices
 from protocols.est.messages import Wire
@@ -43,9 +46,9 @@ async def open_doors(home: Path) -> AsyncIterator[Office]:
         room = strongroom(opened)
         await _recover(opened, room)
         await room.own_certificate.turn()
-        validator = _validator(opened, room)
-        running = await listeners.listen(opened.settings.listen, _listeners(opened, room, validator))
-        tasks = workers.start(_workers(opened, room, validator))
+        validate = Worker("validation", _validator(opened).turn, every_seconds=2)
+        running = await listeners.listen(opened.settings.listen, _listeners(opened, room, validate.wake))
+        tasks = workers.start(_workers(opened, room, validate))
         try:
             yield opened
         finally:
@@ -74,5 +77,75 @@ async def _recover(opened: Office, room: Strongroom) -> None:
         _LOG.warning("event=recovered intentions=%d", finished)
 
 
-def _validator(opened: Office, room: Strongroom) -> Validator:
-    raise NotImplementedError
+def _validator(opened: Office) -> Validator:
+    acme, address = opened.settings.acme, ipaddress.ip_address(opened.settings.listen)
+    policy = ProbePolicy(
+        http_01_port=acme.http_01_port,
+        resolvers=acme.resolvers,
+        allowed=tuple(ipaddress.ip_network(network) for network in acme.probe_networks),
+        own_listeners=frozenset((address, port) for port in opened.settings.ports),
+    )
+    return Validator(opened.database, opened.clock, NetworkProbes(policy))
+
+
+def _acme(opened: Office, room: Strongroom, wake: Callable[[], None]) -> AcmeDialogue:
+    acme = opened.settings.acme
+    options = AcmeOptions(open_account=acme.open_account or None, website=acme.website or None)
+    return AcmeDialogue(
+        AcmeServices(
+            database=opened.database,
+            clock=opened.clock,
+            sign_in=room.sign_in,
+            enrollment=room.enrollment,
+            revocations=opened.revocations,
+            nonces=Nonces(secrets.token_bytes(_NONCE_KEY_OCTETS)),
+            links=Links(opened.settings.public),
+            options=options,
+            issuers_pem=room.issuing_pem,
+            wake=wake,
+        )
+    )
+
+
+def _est(opened: Office, room: Strongroom) -> EstDialogue:
+    offered = [name for name, profile in opened.profiles.items() if Door.EST in profile.doors]
+    set_labels = opened.settings.est.labels
+    labels = {name: set_labels[name].wire if name in set_labels else Wire.AUTO for name in offered}
+    certificates = tuple(ca.certificate.certificate for ca in (room.issuing, room.root))
+    return EstDialogue(EstServices(room.sign_in, room.enrollment, certificates, labels))
+
+
+def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
+    certificates = {ca.certificate.name: ca.certificate.der for ca in (room.root, room.issuing)}
+    return RepositoryDialogue(room.publisher, opened.clock, certificates)
+
+
+def _listeners(opened: Office, room: Strongroom, wake: Callable[[], None]) -> list[Listener]:
+    settings = opened.settings
+    public_tls, est_tls = listeners.public_context(), listeners.est_context(room.trust_anchors)
+    for context in (public_tls, est_tls):
+        room.own_certificate.serve_with(context)
+    addresses = (
+        ("ACME directory", opened.places.acme_directory),
+        ("EST", opened.places.est_url),
+        ("CA certificates and CRLs", settings.repository),
+    )
+    public = PublicDialogue(_acme(opened, room, wake), addresses)
+    return [
+        Listener("public", settings.port, public, public_tls),
+        Listener("est", settings.port + 1, _est(opened, room), est_tls),
+        Listener("repository", settings.port + 3, _repository(opened, room)),
+    ]
+
+
+def _workers(opened: Office, room: Strongroom, validate: Worker) -> list[Worker]:
+    async def finish_stale_intentions() -> None:
+        before = opened.clock.now() - _STALE_INTENTION_SECONDS
+        await room.issuer.recover(opened.profiles, before=before)
+
+    return [
+        validate,
+        Worker("publisher", room.publisher.turn, every_seconds=2),
+        Worker("own-certificate", room.own_certificate.turn, every_seconds=5),
+        Worker("recovery", finish_stale_intentions, every_seconds=60),
+    ]

@@ -94,7 +94,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         host: the name in this server's own certificate.
         port: of the public listener; EST, the RA desk and the repository take the next three.
         listen: the address to bind.
-        public_url, est_url, desk_url, repository_url: how others reach the four listeners; empty means by host and port.
+        public_url, est_url, desk_url, repository_url: how others reach the listeners; empty: by host and port.
         development: probes may reach loopback when `acme.probe_networks` names it, and the clock can be moved.
     """
 
@@ -114,6 +114,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     renewal: Renewal = Renewal()
     crl: Crl = Crl()
     profiles: dict[str, ProfileOverride] = {}
+
+    @property
+    def ports(self) -> range:
+        """The four listeners' ports."""
+        return range(self.port, self.port + 4)
 
     @property
     def public(self) -> str:
@@ -141,9 +146,7 @@ def load(home: Path) -> Settings:
     try:
         text = path.read_text("utf-8")
     except FileNotFoundError:
-        raise Misconfigured(
-            f"there is no home at {home}; make one with: soapstone --home {home} init"
-        ) from None
+        raise Misconfigured(f"there is no home at {home}; make one with: soapstone --home {home} init") from None
     except OSError as error:
         raise Misconfigured(f"cannot read {path}: {error.strerror}") from None
     try:
@@ -206,30 +209,28 @@ def read_secret(reference: str, home: Path) -> Secret:
             return Secret((home / name).read_text("utf-8").strip())
         except (OSError, UnicodeDecodeError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not text"
-            raise Misconfigured(
-                f"cannot read the secret {home / name}: {why}; restore it from your backup"
-            ) from None
+            raise Misconfigured(f"cannot read the secret {home / name}: {why}; restore it from your backup") from None
     if scheme == "env" and name in os.environ:
         return Secret(os.environ[name].strip())
     if scheme == "env":
-        raise Misconfigured(
-            f"the environment variable {name} is not set; it must hold a secret of soapstone.toml"
-        )
+        raise Misconfigured(f"the environment variable {name} is not set; it must hold a secret of soapstone.toml")
     raise Misconfigured("a secret is a reference, file:PATH or env:NAME, never the secret itself")
 
 
 def _check(settings: Settings) -> None:
     if not 1 <= settings.port <= _HIGHEST_PORT:
         raise Misconfigured(f"port must be from 1 to {_HIGHEST_PORT}")
+    try:
+        ipaddress.ip_address(settings.listen)
+    except ValueError:
+        raise Misconfigured(f"listen: {settings.listen!r} is not an address such as 0.0.0.0") from None
     if settings.renewal.window_days < 0:
         raise Misconfigured("renewal.window_days must not be negative")
     for network in settings.acme.probe_networks:
         try:
             ipaddress.ip_network(network)
         except ValueError:
-            raise Misconfigured(
-                f"acme.probe_networks: {network!r} is not a network such as 10.0.0.0/8"
-            ) from None
+            raise Misconfigured(f"acme.probe_networks: {network!r} is not a network such as 10.0.0.0/8") from None
     if min(settings.crl.issuing_lifetime_hours, settings.crl.root_lifetime_hours) < 1:
         raise Misconfigured("a CRL must live for an hour at least")
 

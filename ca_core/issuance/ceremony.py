@@ -14,10 +14,14 @@ from cryptography.x509.oid import AuthorityInformationAccessOID, NameOID
 
 from ca_core.clock import as_datetime
 from ca_core.errors import Misconfigured
+from ca_core.files import write_new
 from ca_core.identity import new_serial
 from ca_core.issuance.plan import key_identifier
 from ca_core.policy.keys import spki_der
-from ca_core.signing.software import KeyKind, PrivateKey, PublicKey, generate, write_key, write_new
+from ca_core.signing import software
+from ca_core.signing.software import PrivateKey, PublicKey, generate, write_key
+
+KeyKind = software.KeyKind
 
 ROOT_KEY, ROOT_CERTIFICATE = "root.key", "root.pem"
 ISSUING_KEY, ISSUING_CERTIFICATE = "issuing.key", "issuing.pem"

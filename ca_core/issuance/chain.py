@@ -37,9 +37,7 @@ class IssuerCertificate(msgspec.Struct, frozen=True):
     ca_url: str
 
 
-def issuer_certificate(
-    name: str, certificate: x509.Certificate, *, crl_url: str, ca_url: str
-) -> IssuerCertificate:
+def issuer_certificate(name: str, certificate: x509.Certificate, *, crl_url: str, ca_url: str) -> IssuerCertificate:
     """Take from a CA certificate what issuing needs.
 
     Raises:
@@ -80,9 +78,7 @@ def prove_key(issuer: IssuerCertificate, public_key: PublicKeyTypes) -> None:
         Misconfigured: it is another.
     """
     if keys.spki_der(issuer.certificate.public_key()) != keys.spki_der(public_key):
-        raise Misconfigured(
-            f"the key of the CA {issuer.name} is not that of its certificate; restore the pair"
-        )
+        raise Misconfigured(f"the key of the CA {issuer.name} is not that of its certificate; restore the pair")
 
 
 def _prove_ca(certificate: x509.Certificate, name: str, *, now: int, levels_below: int) -> None:
@@ -91,9 +87,7 @@ def _prove_ca(certificate: x509.Certificate, name: str, *, now: int, levels_belo
     if not (constraints.ca and usage.key_cert_sign and usage.crl_sign):
         raise Misconfigured(f"the certificate of the CA {name} is not that of a CA for certificates and CRLs")
     if constraints.path_length is not None and constraints.path_length < levels_below:
-        raise Misconfigured(
-            f"the certificate of the CA {name} allows too few CAs below it (pathLenConstraint)"
-        )
+        raise Misconfigured(f"the certificate of the CA {name} allows too few CAs below it (pathLenConstraint)")
     if now < certificate.not_valid_before_utc.timestamp():
         raise Misconfigured(f"the certificate of the CA {name} is not valid yet; check the clock")
     if now > certificate.not_valid_after_utc.timestamp():

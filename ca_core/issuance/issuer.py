@@ -148,9 +148,7 @@ class Issuer:
         if parsed.tbs_certificate_bytes != intention.tbs:
             raise CheckFailed("the signed bytes are not the linted ones")
 
-    async def _store(
-        self, intention: Intention, certificate: bytes, *, actor: str, recovered: bool
-    ) -> Certificate:
+    async def _store(self, intention: Intention, certificate: bytes, *, actor: str, recovered: bool) -> Certificate:
         now = self._clock.now()
         async with self._database.write() as tx:
             # The recovery may have finished the same intention meanwhile, with another signature: the first one stays.
@@ -219,9 +217,7 @@ class Issuer:
         async with self._database.write() as tx:
             if not await certificates.abandon(tx, intention.serial):
                 return
-            await revocations.insert(
-                tx, intention.serial, intention.issuer, reason=reason, entry=entry, now=now
-            )
+            await revocations.insert(tx, intention.serial, intention.issuer, reason=reason, entry=entry, now=now)
             await work.add(tx, PUBLISH_CRL, intention.issuer, now=now)
             await journal.record(
                 tx,

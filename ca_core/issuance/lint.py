@@ -103,9 +103,7 @@ def lint(
         certificate = x509.load_der_x509_certificate(der.assemble(tbs, algorithm, b"\0"))
         _check_validity(certificate, issuer, profile, now)
         _check_names(certificate, profile, names)
-        _check_extensions(
-            certificate.extensions, has_names=bool(names), has_subject=subject_der != der.EMPTY_SEQUENCE
-        )
+        _check_extensions(certificate.extensions, has_names=bool(names), has_subject=subject_der != der.EMPTY_SEQUENCE)
         _check_usages(certificate.extensions, profile, spki)
         _check_pointers(certificate.extensions, issuer)
     except _UNREADABLE as error:
@@ -122,18 +120,14 @@ def _check_members(
 ) -> None:
     serial = bytes(outline.serial.data)
     _require(outline.version == x509.Version.v3.value, "not version 3")
-    _require(
-        len(serial) == SERIAL_OCTETS and not serial[0] & _SIGN_BIT, "the serial is not positive in 20 octets"
-    )
+    _require(len(serial) == SERIAL_OCTETS and not serial[0] & _SIGN_BIT, "the serial is not positive in 20 octets")
     _require(asn1.encode_der(outline.signature) == algorithm, "another signature algorithm than the key's")
     _require(asn1.encode_der(outline.issuer) == issuer.subject_der, "another issuer than the CA's subject")
     _require(asn1.encode_der(outline.subject) == subject_der, "another subject than the registered one")
     _require(asn1.encode_der(outline.spki) == spki, "another key than the request's")
 
 
-def _check_validity(
-    certificate: x509.Certificate, issuer: IssuerCertificate, profile: Profile, now: int
-) -> None:
+def _check_validity(certificate: x509.Certificate, issuer: IssuerCertificate, profile: Profile, now: int) -> None:
     not_before = int(certificate.not_valid_before_utc.timestamp())
     not_after = int(certificate.not_valid_after_utc.timestamp())
     _require(not_before <= now <= not_after, "not valid now")
@@ -143,9 +137,7 @@ def _check_validity(
 
 def _check_names(certificate: x509.Certificate, profile: Profile, names: frozenset[Identifier]) -> None:
     _require(names_of(certificate) == names, "other names than those granted")
-    _require(
-        all(name.kind in profile.name_kinds for name in names), "a kind of name that the profile has not"
-    )
+    _require(all(name.kind in profile.name_kinds for name in names), "a kind of name that the profile has not")
     _require(bool(names) or not profile.names_required, "no name, and the profile demands one")
 
 
@@ -167,9 +159,7 @@ def _check_usages(extensions: x509.Extensions, profile: Profile, spki: bytes) ->
     # encipherOnly and decipherOnly mean something beside keyAgreement only (RFC 5280, 4.2.1.3).
     narrowed = usage.key_agreement and (usage.encipher_only or usage.decipher_only)
     _require(bool(granted) and found == granted, "other key usages than the profile's")
-    _require(
-        not narrowed and not any(getattr(usage, bit) for bit in _NEVER), "a key usage that no profile has"
-    )
+    _require(not narrowed and not any(getattr(usage, bit) for bit in _NEVER), "a key usage that no profile has")
     extended = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     _require(
         len(extended) == len(profile.extended_key_usage)
@@ -183,11 +173,7 @@ def _check_pointers(extensions: x509.Extensions, issuer: IssuerCertificate) -> N
     points = extensions.get_extension_for_class(x509.CRLDistributionPoints).value
     access = extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
     crl = x509.DistributionPoint([x509.UniformResourceIdentifier(issuer.crl_url)], None, None, None)
-    ca = x509.AccessDescription(
-        AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(issuer.ca_url)
-    )
-    _require(
-        authority.key_identifier == issuer.key_identifier, "another authorityKeyIdentifier than the CA's key"
-    )
+    ca = x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(issuer.ca_url))
+    _require(authority.key_identifier == issuer.key_identifier, "another authorityKeyIdentifier than the CA's key")
     _require(list(points) == [crl], "another CRL than the issuer's")
     _require(list(access) == [ca], "another authorityInformationAccess than the issuer's")

@@ -132,9 +132,7 @@ def _fixed(
 ) -> tuple[der.Extension, ...]:
     """What is alike in all certificates of a profile, built once: building takes longer than the rest."""
     usages = [_EXTENDED_USAGES[usage] for usage in sorted(profile.extended_key_usage)]
-    issuers = x509.AccessDescription(
-        AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(ca_url)
-    )
+    issuers = x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(ca_url))
     crl = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
     return (
         der.extension(x509.BasicConstraints(ca=False, path_length=None), critical=True),

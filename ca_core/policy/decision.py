@@ -125,9 +125,7 @@ def repeated(
     return None
 
 
-def _is_repetition(
-    holding: Holding, wish: Wish, request: CertificationRequest, *, window_days: int, now: int
-) -> bool:
+def _is_repetition(holding: Holding, wish: Wish, request: CertificationRequest, *, window_days: int, now: int) -> bool:
     """Whether a request asks again for what was issued for it.
 
     Until its own window opens a certificate for the same key and names can only be a repetition. A short-lived

@@ -40,9 +40,7 @@ _KEYWORDS = {
 }
 # RFC 4514, 2.3: keywords are known in any case.
 _ANY_CASE = {
-    spelling: oid
-    for keyword, oid in _KEYWORDS.items()
-    for spelling in (keyword, keyword.upper(), keyword.lower())
+    spelling: oid for keyword, oid in _KEYWORDS.items() for spelling in (keyword, keyword.upper(), keyword.lower())
 }
 # Upper bounds in characters (RFC 5280, appendix A.1); 64 for attributes that are not here.
 _UPPER_BOUNDS = {
@@ -123,9 +121,7 @@ def comparable(name_der: bytes) -> tuple[tuple[str, ...], ...]:
     Raises:
         ValueError: no Name.
     """
-    return tuple(
-        tuple(sorted(f"{a.type.dotted_string}={_folded(a)}" for a in rdn)) for rdn in _rdns(name_der)
-    )
+    return tuple(tuple(sorted(f"{a.type.dotted_string}={_folded(a)}" for a in rdn)) for rdn in _rdns(name_der))
 
 
 def _rdns(name_der: bytes) -> list[list[_Attribute]]:

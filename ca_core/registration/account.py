@@ -124,9 +124,7 @@ class Registration(msgspec.Struct, frozen=True):
         """
         covering = [grant for grant in self.grants if grant.covers(name)]
         if not covering:
-            raise NameNotGranted(
-                f"{name} is not registered for this account; ask your registration authority"
-            )
+            raise NameNotGranted(f"{name} is not registered for this account; ask your registration authority")
         return max(covering, key=lambda grant: grant.vetted)
 
     def require_name(self, name: Identifier, proved: frozenset[Identifier]) -> None:

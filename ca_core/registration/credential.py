@@ -31,7 +31,7 @@ MASTER_KEY_OCTETS = 32
 class CredentialKind(StrEnum):
     """What a credential opens."""
 
-    PASSWORD = "initial-password"  # noqa: S105  # a kind's name, not a secret
+    PASSWORD = "initial-password"  # a kind's name, not a secret
     ENROLLMENT_CODE = "enrollment-code"
     EAB_KEY = "eab-key"
 
@@ -64,9 +64,7 @@ class Credential(msgspec.Struct, frozen=True):
             CredentialExpired, CredentialSpent: it has not.
         """
         if now > self.expires_at:
-            raise CredentialExpired(
-                f"this {self.label} has expired; ask your registration authority for a new sheet"
-            )
+            raise CredentialExpired(f"this {self.label} has expired; ask your registration authority for a new sheet")
         if self.uses_left == 0:
             raise CredentialSpent(
                 f"this {self.label} has no uses left; renew with the certificate that it brought, or ask your"
@@ -91,9 +89,7 @@ class SecretKeeper:
 
     def __init__(self, master_key: bytes) -> None:
         if len(master_key) != MASTER_KEY_OCTETS:
-            raise Misconfigured(
-                f"the credential key must be {MASTER_KEY_OCTETS} octets; restore it from your backup"
-            )
+            raise Misconfigured(f"the credential key must be {MASTER_KEY_OCTETS} octets; restore it from your backup")
         self._hash_key = _derived(master_key, b"soapstone credential hash")
         self._sealing = AESGCM(_derived(master_key, b"soapstone credential seal"))
 

@@ -84,9 +84,7 @@ class Desk:
         async with self._database.write() as tx:
             if not await registrations.insert(tx, registration):
                 raise AccountTaken(f"the account {registration.account} exists already; choose another")
-            await journal.record(
-                tx, _registered(registration), now=now, actor=actor, registration_id=registration.id
-            )
+            await journal.record(tx, _registered(registration), now=now, actor=actor, registration_id=registration.id)
             sheet = await self._make_sheet(tx, registration, kind, actor=actor, now=now)
         return registration, sheet
 
@@ -174,19 +172,13 @@ class Desk:
             registration = await _found(tx, account)
             moved = [await registrations.move(tx, registration.id, was=status, to=to) for status in was]
             if not any(moved):
-                raise WrongState(
-                    f"the registration {account} is {registration.status}; it cannot become {to}"
-                )
+                raise WrongState(f"the registration {account} is {registration.status}; it cannot become {to}")
             event: Event = StatusChanged(status=to.value)
             await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
 
-    async def _replace_sheet(
-        self, tx: Transaction, registration: Registration, *, actor: str, now: int
-    ) -> Sheet:
+    async def _replace_sheet(self, tx: Transaction, registration: Registration, *, actor: str, now: int) -> Sheet:
         if registration.status is Status.CLOSED:
-            raise WrongState(
-                f"the registration {registration.account} is closed; register the subscriber anew"
-            )
+            raise WrongState(f"the registration {registration.account} is closed; register the subscriber anew")
         await credentials.void_all(tx, registration.id, now=now)
         return await self._make_sheet(tx, registration, kind_named(registration.kind), actor=actor, now=now)
 

@@ -80,9 +80,7 @@ KINDS: Mapping[str, Kind] = MappingProxyType(
                 uses=None,
             ),
             # A device re-enrolls with the certificate it holds, so its code is needed once.
-            Kind(
-                "device", ("device",), has_password=False, has_enrollment_code=True, has_eab_key=True, uses=1
-            ),
+            Kind("device", ("device",), has_password=False, has_enrollment_code=True, has_eab_key=True, uses=1),
             Kind(
                 "partner",
                 ("tls-server",),

@@ -41,9 +41,7 @@ class SignIn:
         async with self._database.read() as tx:
             registration = await registrations.by_account(tx, account)
             credential = (
-                await credentials.current(tx, registration.id, CredentialKind.ENROLLMENT_CODE)
-                if registration
-                else None
+                await credentials.current(tx, registration.id, CredentialKind.ENROLLMENT_CODE) if registration else None
             )
         # Both paths hash and compare once, so that neither bytes nor time say whether the account exists.
         owner = registration.id if registration else ""
@@ -72,9 +70,7 @@ class SignIn:
         async with self._database.read() as tx:
             known = await certificates.by_serial(tx, serial_text(serial))
             if known is None or known.der != der:
-                raise CertificateNotAccepted(
-                    "the client certificate was not issued to a subscriber of this server"
-                )
+                raise CertificateNotAccepted("the client certificate was not issued to a subscriber of this server")
             registration = await registrations.by_id(tx, known.registration_id)
         if known.revoked_at is not None:
             raise CertificateRevoked("the client certificate is revoked; enroll with the code of a new sheet")

@@ -39,9 +39,7 @@ class RevocationDesk:
             if certificate is None:
                 raise NotFound("there is no such certificate")
             entry = crl.entry(int(serial, 16), now, reason)
-            if not await revocations.insert(
-                tx, serial, certificate.issuer, reason=reason, entry=entry, now=now
-            ):
+            if not await revocations.insert(tx, serial, certificate.issuer, reason=reason, entry=entry, now=now):
                 raise AlreadyRevoked("the certificate is revoked already")
             await work.add(tx, PUBLISH_CRL, certificate.issuer, now=now)
             await journal.record(

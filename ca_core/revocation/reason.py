@@ -65,7 +65,5 @@ def parse(value: str | int, *, allowed: AbstractSet[Reason] = ALL_REASONS) -> Re
     reason = _BY_TEXT.get(str(value).lower())
     if reason is None or reason not in allowed:
         choices = ", ".join(f"{choice.text} ({choice.value})" for choice in sorted(allowed))
-        raise BadReason(
-            f"{str(value)[:40]!r} is no revocation reason that can be given here; use one of {choices}"
-        )
+        raise BadReason(f"{str(value)[:40]!r} is no revocation reason that can be given here; use one of {choices}")
     return reason

@@ -45,22 +45,16 @@ def open_key(uri: str, passphrase: bytes, home: Path) -> SigningKey:
     try:
         content = path.read_bytes()
     except OSError as error:
-        raise Misconfigured(
-            f"the key file {path} cannot be read ({error.strerror}); check it and its owner"
-        ) from None
+        raise Misconfigured(f"the key file {path} cannot be read ({error.strerror}); check it and its owner") from None
     if not passphrase:
         raise Misconfigured(f"the passphrase of the key file {path} is empty; set the one it has")
     load = load_pem_private_key if content.startswith(_PEM) else load_der_private_key
     try:
         private_key = load(content, passphrase)
     except TypeError:
-        raise Misconfigured(
-            f"the key file {path} is not encrypted; encrypt it with openssl pkcs8 -topk8"
-        ) from None
+        raise Misconfigured(f"the key file {path} is not encrypted; encrypt it with openssl pkcs8 -topk8") from None
     except (ValueError, UnsupportedAlgorithm):
-        raise Misconfigured(
-            f"the key file {path} does not open; check the passphrase, or restore the file"
-        ) from None
+        raise Misconfigured(f"the key file {path} does not open; check the passphrase, or restore the file") from None
     if not isinstance(private_key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
         raise Misconfigured(f"the key in {path} must be RSA, EC P-256 or EC P-384")
     return SoftwareKey(private_key)

@@ -83,9 +83,7 @@ def _certificate(row: Row | None) -> Certificate | None:
 
 def _intention(row: Row) -> Intention:
     serial, issuer, request_key, registration_id, profile, names, *rest = row
-    return Intention(
-        serial, issuer, request_key, registration_id, profile, names_module.from_canonical(names), *rest
-    )
+    return Intention(serial, issuer, request_key, registration_id, profile, names_module.from_canonical(names), *rest)
 
 
 def names_digest(names: str) -> bytes:
@@ -134,8 +132,7 @@ async def issue(tx: Transaction, serial: str, der: bytes, *, now: int) -> bool:
 async def abandon(tx: Transaction, serial: str) -> bool:
     """Give an intention up by compare-and-set; its request key is free again. False when it is none any more."""
     changed = await tx.execute(
-        "UPDATE certificates SET state = 'abandoned', request_key = NULL"
-        " WHERE serial = :serial AND state = 'intended'",
+        "UPDATE certificates SET state = 'abandoned', request_key = NULL WHERE serial = :serial AND state = 'intended'",
         serial=serial,
     )
     return changed == 1
@@ -152,9 +149,7 @@ async def intentions(tx: Transaction, *, before: int) -> list[Intention]:
     return [_intention(row) for row in rows]
 
 
-async def holdings(
-    tx: Transaction, registration_id: str, profile: str, names: str, *, now: int
-) -> list[Holding]:
+async def holdings(tx: Transaction, registration_id: str, profile: str, names: str, *, now: int) -> list[Holding]:
     """What a registration holds of one profile and set of names: unexpired, not revoked, issued or intended."""
     rows = await tx.all(
         "SELECT c.serial, c.spki_sha256, c.not_before, c.not_after, c.intended_at, c.state"

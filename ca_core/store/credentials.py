@@ -8,9 +8,7 @@ from ca_core.store.database import Row, Transaction
 
 def _from_row(row: Row) -> Credential:
     id_, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at = row
-    return Credential(
-        id_, registration_id, sheet, CredentialKind(kind), kid, secret, uses_left, expires_at, voided_at
-    )
+    return Credential(id_, registration_id, sheet, CredentialKind(kind), kid, secret, uses_left, expires_at, voided_at)
 
 
 async def insert(tx: Transaction, credential: Credential, *, now: int) -> None:

@@ -179,9 +179,7 @@ async def open_database(url: str, home: Path) -> Database:
 
 
 async def _connect(path: Path, *, read_only: bool = False) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(
-        path, isolation_level=None, timeout=_BUSY_SECONDS, cached_statements=256
-    )
+    connection = await aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, cached_statements=256)
     # The journal mode is stored in the file; setting it again is free, and a reader may be the first to open it.
     await connection.execute("PRAGMA journal_mode = WAL")
     await connection.execute("PRAGMA synchronous = FULL")

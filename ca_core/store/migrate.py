@@ -74,9 +74,7 @@ async def _applied(database: Database, known: Iterable[Migration]) -> set[tuple[
     """What the database has already; each must be one of ours, unedited."""
     ours = {(step.component, step.number): step.digest for step in known}
     async with database.read() as tx:
-        rows = await tx.all(
-            "SELECT component, number, name, digest FROM migrations ORDER BY component, number"
-        )
+        rows = await tx.all("SELECT component, number, name, digest FROM migrations ORDER BY component, number")
     for component, number, name, digest in rows:
         if (component, number) not in ours:
             raise Misconfigured(

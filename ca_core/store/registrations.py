@@ -120,16 +120,12 @@ async def extend(tx: Transaction, registration_id: str, *, expires_at: int) -> N
 
 async def regrant(tx: Transaction, registration_id: str, grants: tuple[Grant, ...]) -> None:
     """Replace the registered names."""
-    await tx.execute(
-        "UPDATE registrations SET names = :names WHERE id = :id", id=registration_id, names=_text(grants)
-    )
+    await tx.execute("UPDATE registrations SET names = :names WHERE id = :id", id=registration_id, names=_text(grants))
 
 
 async def next_sheet(tx: Transaction, registration_id: str) -> int:
     """Take the next sheet number."""
-    row = await tx.one(
-        "UPDATE registrations SET sheet = sheet + 1 WHERE id = :id RETURNING sheet", id=registration_id
-    )
+    row = await tx.one("UPDATE registrations SET sheet = sheet + 1 WHERE id = :id RETURNING sheet", id=registration_id)
     if row is None:
         raise NotFound("there is no such registration")
     return int(row[0])

@@ -50,9 +50,7 @@ async def finish(tx: Transaction, item_id: str) -> None:
 
 async def postpone(tx: Transaction, item_id: str, *, due_at: int) -> None:
     """Give an item back, to be tried again at a time."""
-    await tx.execute(
-        "UPDATE work SET due_at = :due_at, leased_until = 0 WHERE id = :id", id=item_id, due_at=due_at
-    )
+    await tx.execute("UPDATE work SET due_at = :due_at, leased_until = 0 WHERE id = :id", id=item_id, due_at=due_at)
 
 
 async def release_all(tx: Transaction) -> None:

@@ -14,9 +14,7 @@ LEASE_SECONDS = 120
 _BATCH = 64
 
 
-async def work_through(
-    database: Database, clock: Clock, kind: str, do: Callable[[list[Item]], Awaitable[None]]
-) -> int:
+async def work_through(database: Database, clock: Clock, kind: str, do: Callable[[list[Item]], Awaitable[None]]) -> int:
     """Lease what is due, do it as one batch, and take it away; return how many items there were.
 
     What is busy is given back with a growing delay. Any other error leaves the lease to run out, and flies.

@@ -93,7 +93,9 @@ def test_a_revoked_certificate_is_refused_by_crl_check(house: House, certbot: Ce
 
 
 def test_a_suspended_registration_gets_nothing(house: House, certbot: Certbot) -> None:
-    sheet = house.register("--kind", "organization", "--subject", "CN=Shop,C=TW", "--dns", "a.example", "--dns", "b.example")
+    sheet = house.register(
+        "--kind", "organization", "--subject", "CN=Shop,C=TW", "--dns", "a.example", "--dns", "b.example"
+    )
     certbot.certonly("a.example", sheet)
     house.command("suspend", sheet["account"])
 
@@ -121,4 +123,7 @@ def test_openssl_reads_every_certificate_that_certbot_got(house: House, certbot:
     assert "TLS Web Server Authentication" in text
     assert "CA:FALSE" in text
     assert f"{house.repository}/crl/" in text
-    assert run("openssl", "x509", "-in", certbot.live("shop.example"), "-noout", "-checkhost", "shop.example").returncode == 0
+    assert (
+        run("openssl", "x509", "-in", certbot.live("shop.example"), "-noout", "-checkhost", "shop.example").returncode
+        == 0
+    )

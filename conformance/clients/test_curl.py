@@ -32,9 +32,7 @@ def test_a_device_enrolls_with_its_code(house: House, device: Device, tmp_path: 
 
 @pytest.mark.parametrize("subject", [REGISTERED, CHINESE])
 @pytest.mark.parametrize("asked", ["/CN=somebody else/O=Evil", "/"], ids=["another subject", "no subject"])
-def test_the_registered_subject_comes_out_as_registered(
-    house: House, device: Device, subject: str, asked: str
-) -> None:
+def test_the_registered_subject_comes_out_as_registered(house: House, device: Device, subject: str, asked: str) -> None:
     sheet = house.register("--kind", "person", "--subject", subject)
     device.ask(asked)
 

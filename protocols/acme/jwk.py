@@ -34,12 +34,7 @@ MAX_MEMBER_CHARACTERS = 4096
 """The longest that can be good is an ML-DSA-87 key, 3456 characters."""
 
 PublicKey: TypeAlias = (
-    RSAPublicKey
-    | EllipticCurvePublicKey
-    | Ed25519PublicKey
-    | MLDSA44PublicKey
-    | MLDSA65PublicKey
-    | MLDSA87PublicKey
+    RSAPublicKey | EllipticCurvePublicKey | Ed25519PublicKey | MLDSA44PublicKey | MLDSA65PublicKey | MLDSA87PublicKey
 )
 
 _REQUIRED: Final = {"RSA": ("e", "n"), "EC": ("crv", "x", "y"), "OKP": ("crv", "x"), "AKP": ("alg", "pub")}

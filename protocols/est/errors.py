@@ -85,6 +85,4 @@ class UnknownOperation(Missing):
     """No such operation."""
 
     def __init__(self) -> None:
-        super().__init__(
-            "there is no such EST operation here; there are cacerts, simpleenroll and simplereenroll"
-        )
+        super().__init__("there is no such EST operation here; there are cacerts, simpleenroll and simplereenroll")

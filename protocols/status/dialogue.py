@@ -24,12 +24,8 @@ class RepositoryDialogue:
     def __init__(self, publisher: Publisher, clock: Clock, certificates: Mapping[str, bytes]) -> None:
         self._publisher = publisher
         self._clock = clock
-        self._certificates = {
-            f"/ca/{name}.cer": downloads.certificate(der) for name, der in certificates.items()
-        }
-        self._certificates |= {
-            f"/ca/{name}.pem": downloads.pem_certificate(der) for name, der in certificates.items()
-        }
+        self._certificates = {f"/ca/{name}.cer": downloads.certificate(der) for name, der in certificates.items()}
+        self._certificates |= {f"/ca/{name}.pem": downloads.pem_certificate(der) for name, der in certificates.items()}
 
     async def answer(self, request: Request) -> Reply:
         """Answer one request; anything that is raised is a bug."""
@@ -61,9 +57,7 @@ class RepositoryDialogue:
             case ["", "crl", file] if file.endswith(".crl"):
                 return await self._crl(file.removesuffix(".crl"))
             case _:
-                raise NotFound(
-                    "there is nothing here; CRLs are at /crl/NAME.crl, CA certificates at /ca/NAME.cer"
-                )
+                raise NotFound("there is nothing here; CRLs are at /crl/NAME.crl, CA certificates at /ca/NAME.cer")
 
     async def _crl(self, name: str) -> Download:
         publication = await self._publisher.newest(name)

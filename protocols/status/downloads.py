@@ -10,7 +10,9 @@ import msgspec
 from protocols.encoding import wrapped_base64
 from protocols.wire import Reply
 
-MAX_AGE_SECONDS = 3600
+CERTIFICATE_MAX_AGE_SECONDS = 3600
+CRL_MAX_AGE_SECONDS = 30
+"""A cache that kept a CRL for longer would hide a revocation beyond the 60 s that are promised (RULES, S11)."""
 
 
 class Download(msgspec.Struct, frozen=True):
@@ -25,7 +27,7 @@ class Download(msgspec.Struct, frozen=True):
     media_type: str
     body: bytes
     etag: str
-    max_age_seconds: int = MAX_AGE_SECONDS
+    max_age_seconds: int = CERTIFICATE_MAX_AGE_SECONDS
     last_modified: int | None = None
 
 
@@ -41,7 +43,7 @@ def crl(der: bytes, *, number: int, this_update: int, next_update: int, now: int
         der,
         # Not a digest: a CRL may have megabytes. A number may come again after a restore, at another time.
         etag=f'"{number}-{this_update}"',
-        max_age_seconds=max(0, min(MAX_AGE_SECONDS, next_update - now)),
+        max_age_seconds=max(0, min(CRL_MAX_AGE_SECONDS, next_update - now)),
         last_modified=this_update,
     )
 

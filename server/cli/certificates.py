@@ -11,8 +11,8 @@ from ca_core.clock import rfc3339
 from ca_core.errors import NotFound
 from ca_core.identity import serial_text
 from ca_core.policy.status import certificate_status
-from ca_core.revocation.reason import Reason
 from ca_core.revocation import reason as reason_module
+from ca_core.revocation.reason import Reason
 from ca_core.store.certificates import Certificate
 from server.assembly import Office
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
@@ -29,25 +29,19 @@ def certificates(home: Path, account: str | None, *, as_json: bool) -> None:
         registration_id = (await office.desk.show(account)).id if account else None
         accounts = {registration.id: registration.account for registration in await office.desk.every()}
         found = await office.revocations.every(registration_id)
-        return [
-            _shown(certificate, accounts.get(certificate.registration_id), office) for certificate in found
-        ]
+        return [_shown(certificate, accounts.get(certificate.registration_id), office) for certificate in found]
 
     rows = in_office(home, do)
     if as_json:
         echo_json(rows)
         return
     for row in rows:
-        click.echo(
-            f"{row['serial']}  {row['account']}  {row['profile']}  {row['status']}  until {row['not_after']}"
-        )
+        click.echo(f"{row['serial']}  {row['account']}  {row['profile']}  {row['status']}  until {row['not_after']}")
 
 
 @click.command()
 @click.argument("serial")
-@click.option(
-    "--reason", default="unspecified", show_default=True, help="As in RFC 5280, such as keyCompromise."
-)
+@click.option("--reason", default="unspecified", show_default=True, help="As in RFC 5280, such as keyCompromise.")
 @click.pass_obj
 def revoke(home: Path, serial: str, reason: str) -> None:
     """Revoke the certificate with this SERIAL (hex); the CRL follows within a minute."""

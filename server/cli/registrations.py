@@ -19,14 +19,12 @@ from server.assembly import Office
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 
 
-class Uses(click.ParamType):
+class Uses(click.ParamType[str | int]):
     """How often a credential works: a positive number, or `unlimited`."""
 
     name = "N|unlimited"
 
-    def convert(
-        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
-    ) -> str | int:
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> str | int:
         """Turn the word into a number; `unlimited` stays a word, so that an option not given can be told apart."""
         if value == "unlimited":
             return value
@@ -41,9 +39,7 @@ class Uses(click.ParamType):
 
 @click.command()
 @click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="The preset of rules.")
-@click.option(
-    "--subject", required=True, help="Distinguished name (RFC 4514), such as CN=Alice,O=Example,C=TW."
-)
+@click.option("--subject", required=True, help="Distinguished name (RFC 4514), such as CN=Alice,O=Example,C=TW.")
 @click.option("--account", help="The site account on the sheet; drawn when left out.")
 @click.option("--dns", multiple=True, metavar="NAME", help="A DNS name; may be repeated, as may those below.")
 @click.option("--zone", multiple=True, metavar="ZONE", help="Every DNS name below ZONE.")

@@ -6,6 +6,7 @@ import asyncio
 import logging
 import sys
 from pathlib import Path
+from typing import get_args
 
 import click
 
@@ -13,16 +14,17 @@ from ca_core.audit import journal
 from ca_core.audit.event import AuthorityMade
 from ca_core.clock import SystemClock
 from ca_core.errors import Misconfigured
-from ca_core.issuance.ceremony import make_authority
+from ca_core.issuance.ceremony import KeyKind, make_authority
 from ca_core.policy.keys import spki_der, spki_sha256
 from ca_core.store import certificates
-from server import example, home as home_module, serving
+from server import example, serving
+from server import home as home_module
 from server import settings as settings_module
-from server.assembly import ISSUING, ROOT, Office, ca_url, crl_url, office, places, strongroom
+from server.assembly import ROOT, Office, ca_url, crl_url, office, places, strongroom
 from server.cli.shared import operator_actor
 from server.settings import Acme, Settings, read_secret
 
-KEY_KINDS = ("ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096")
+KEY_KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 _DEVELOPMENT_ONLY = "rsa-2048"
 _DEFAULT_PORT = 8443
@@ -31,26 +33,18 @@ _DEFAULT_PORT = 8443
 @click.command()
 @click.option("--host", default="localhost", show_default=True, help="The name under which others reach it.")
 @click.option("--port", default=_DEFAULT_PORT, show_default=True, help="The first of four consecutive ports.")
-@click.option(
-    "--key", type=click.Choice(KEY_KINDS), default=KEY_KINDS[0], show_default=True, help="The CA keys."
-)
+@click.option("--key", type=click.Choice(KEY_KINDS), default=KEY_KINDS[0], show_default=True, help="The CA keys.")
 @click.option("--development", is_flag=True, help="Probes may reach loopback, the clock can be moved.")
-@click.option(
-    "--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting; dotted key, TOML value."
-)
+@click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting; dotted key, TOML value.")
 @click.pass_obj
-def init(
-    home: Path, host: str, port: int, key: str, assignments: tuple[str, ...], *, development: bool
-) -> None:
+def init(home: Path, host: str, port: int, key: KeyKind, assignments: tuple[str, ...], *, development: bool) -> None:
     """Make a home: settings, CA, TLS certificate, database."""
     asyncio.run(_make_home(home, _first_settings(host, port, development=development), key, assignments))
     click.echo(f"{home} is made; register a subscriber and serve it: soapstone --home {home} serve")
 
 
 @click.command()
-@click.option(
-    "--workers", "count", default=1, show_default=True, help="Processes; more than one need PostgreSQL."
-)
+@click.option("--workers", "count", default=1, show_default=True, help="Processes; more than one need PostgreSQL.")
 @click.pass_obj
 def serve(home: Path, count: int) -> None:
     """Serve in the foreground until SIGTERM."""
@@ -94,7 +88,7 @@ def _first_settings(host: str, port: int, *, development: bool) -> Settings:
     )
 
 
-async def _make_home(home: Path, first: Settings, key: str, assignments: tuple[str, ...]) -> None:
+async def _make_home(home: Path, first: Settings, key: KeyKind, assignments: tuple[str, ...]) -> None:
     home_module.refuse_existing(home)
     settings = settings_module.with_assignments(first, assignments)
     if key == _DEVELOPMENT_ONLY and not settings.development:
@@ -134,6 +128,4 @@ def _print_addresses(opened: Office) -> None:
 
 
 def _log_to_stderr() -> None:
-    logging.basicConfig(
-        level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")

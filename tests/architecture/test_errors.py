@@ -54,11 +54,7 @@ def leaves(package: str) -> set[type[Refusal]]:
     """
     import_everything_in(package)
     own = {refusal for refusal in descendants(Refusal) if belongs_to(refusal, package)}
-    return {
-        refusal
-        for refusal in own
-        if not any(other is not refusal and issubclass(other, refusal) for other in own)
-    }
+    return {refusal for refusal in own if not any(other is not refusal and issubclass(other, refusal) for other in own)}
 
 
 def belongs_to(refusal: type[Refusal], package: str) -> bool:

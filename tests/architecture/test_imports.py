@@ -68,9 +68,7 @@ def test_every_contract_is_broken_once() -> None:
 
 
 def test_conformance_knows_the_house_only_over_the_wire() -> None:
-    known = {
-        f"{path}: {name}" for path, tree in syntax_trees(ROOT, "conformance") for name in rooms_known_to(tree)
-    }
+    known = {f"{path}: {name}" for path, tree in syntax_trees(ROOT, "conformance") for name in rooms_known_to(tree)}
 
     assert known == set()
 

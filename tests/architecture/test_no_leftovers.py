@@ -35,20 +35,14 @@ def test_two_places_catch_everything_and_no_other() -> None:
 
 
 def test_only_the_clock_reads_the_wall_clock() -> None:
-    readers = [
-        path
-        for path, tree in syntax_trees(ROOT, *ROOMS, "conformance", "tests")
-        if reads_the_wall_clock(tree)
-    ]
+    readers = [path for path, tree in syntax_trees(ROOT, *ROOMS, "conformance", "tests") if reads_the_wall_clock(tree)]
 
     assert [path for path in readers if path != "ca_core/clock.py"] == []
 
 
 def test_nothing_is_left_to_predictable_chance() -> None:
     gamblers = [
-        path
-        for path, tree in syntax_trees(ROOT, *ROOMS, "conformance", "tests")
-        if "random" in imported_names(tree)
+        path for path, tree in syntax_trees(ROOT, *ROOMS, "conformance", "tests") if "random" in imported_names(tree)
     ]
 
     assert gamblers == []
@@ -56,9 +50,7 @@ def test_nothing_is_left_to_predictable_chance() -> None:
 
 def test_nothing_is_mocked() -> None:
     mockers = [
-        path
-        for path, tree in syntax_trees(ROOT, *ROOMS, "conformance", "tests")
-        if MOCK in imported_names(tree)
+        path for path, tree in syntax_trees(ROOT, *ROOMS, "conformance", "tests") if MOCK in imported_names(tree)
     ]
 
     assert mockers == []
@@ -104,9 +96,7 @@ def test_every_way_to_read_the_wall_clock_is_seen() -> None:
     ]
     others = ["time.monotonic()", "clock.now()", "datetime.fromtimestamp(0, UTC)"]
 
-    assert [reads_the_wall_clock(ast.parse(way)) for way in ways + others] == [True] * len(ways) + [
-        False
-    ] * len(others)
+    assert [reads_the_wall_clock(ast.parse(way)) for way in ways + others] == [True] * len(ways) + [False] * len(others)
 
 
 def notes(root: Path) -> Iterator[str]:

@@ -87,9 +87,7 @@ def wide_classes(root: Path) -> Iterator[str]:
 
 
 def public_methods(node: ast.ClassDef) -> int:
-    return len(
-        {part.name for part in node.body if isinstance(part, Function) and not part.name.startswith("_")}
-    )
+    return len({part.name for part in node.body if isinstance(part, Function) and not part.name.startswith("_")})
 
 
 def write(root: Path, text: str) -> None:

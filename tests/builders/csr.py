@@ -107,9 +107,7 @@ def attribute(oid: ObjectIdentifier, *values: bytes) -> Attribute:
     return Attribute(type=oid, values=asn1.SetOf([der.tlv(value) for value in values]))
 
 
-def extension_request(
-    *extensions: x509.ExtensionType, oid: ObjectIdentifier = EXTENSION_REQUEST
-) -> Attribute:
+def extension_request(*extensions: x509.ExtensionType, oid: ObjectIdentifier = EXTENSION_REQUEST) -> Attribute:
     return attribute(oid, der.sequence(*(asn1.encode_der(der.extension(value)) for value in extensions)))
 
 

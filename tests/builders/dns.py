@@ -57,9 +57,7 @@ class NameServer(asyncio.DatagramProtocol):
 @asynccontextmanager
 async def name_server(zone: Mapping[str, Sequence[Sequence[str]]]) -> AsyncIterator[NameServer]:
     loop = asyncio.get_running_loop()
-    transport, server = await loop.create_datagram_endpoint(
-        lambda: NameServer(zone), local_addr=("127.0.0.1", 0)
-    )
+    transport, server = await loop.create_datagram_endpoint(lambda: NameServer(zone), local_addr=("127.0.0.1", 0))
     try:
         yield server
     finally:

@@ -37,7 +37,7 @@ from protocols.wire import Peer, Reply, Request
 
 NOW = 1_900_000_000
 DAY = 86_400
-PASSPHRASE = b"correct horse"
+PASSPHRASE = b"correct horse battery staple"
 CLIENT = Peer("192.0.2.7")
 LABELS = {"device": Wire.AUTO, "tls-server": Wire.RFC, "signing": Wire.SINGLE_LINE}
 

@@ -78,14 +78,10 @@ def _made(alg: str, which: int) -> Signer:
         curve, _, octets, name = CURVES[alg]
         key = ec.generate_private_key(curve)
         point = key.public_key().public_numbers()
-        return Signer(
-            alg, key, {"kty": "EC", "crv": name, "x": number(point.x, octets), "y": number(point.y, octets)}
-        )
+        return Signer(alg, key, {"kty": "EC", "crv": name, "x": number(point.x, octets), "y": number(point.y, octets)})
     if alg == "EdDSA":
         okp = ed25519.Ed25519PrivateKey.generate()
-        return Signer(
-            alg, okp, {"kty": "OKP", "crv": "Ed25519", "x": b64(okp.public_key().public_bytes_raw())}
-        )
+        return Signer(alg, okp, {"kty": "OKP", "crv": "Ed25519", "x": b64(okp.public_key().public_bytes_raw())})
     akp = ML_DSA[alg].generate()
     return Signer(alg, akp, {"kty": "AKP", "alg": alg, "pub": b64(akp.public_key().public_bytes_raw())})
 

@@ -265,9 +265,7 @@ class TestRedirects:
             ("", "other than http"),
         ],
     )
-    async def test_a_redirect_out_of_bounds_is_not_followed_nor_repeated(
-        self, target: str, words: str
-    ) -> None:
+    async def test_a_redirect_out_of_bounds_is_not_followed_nor_repeated(self, target: str, words: str) -> None:
         async with site(leading(target)) as port:
             seen = await probe(port)
 
@@ -307,9 +305,7 @@ class TestRedirects:
         assert_unproved(seen, "connection", "redirect 1 is not dialled")
         assert asked == 1
 
-    async def test_a_redirect_to_https_is_followed_without_judging_the_certificate(
-        self, tmp_path: Path
-    ) -> None:
+    async def test_a_redirect_to_https_is_followed_without_judging_the_certificate(self, tmp_path: Path) -> None:
         async with (
             site(leading("https://127.0.0.2:{port}/")) as port,
             site(holding(KEY_AUTHORIZATION), host="127.0.0.2", port=port, tls=self_signed(tmp_path)),

@@ -31,9 +31,7 @@ def test_the_folder_holds_two_keys_and_two_certificates(tmp_path: Path) -> None:
     files = sorted((tmp_path / "authority").iterdir())
     assert [file.name for file in files] == FILES
     assert [oct(file.stat().st_mode & 0o777) for file in files] == ["0o600", "0o644"] * 2
-    assert (
-        x509.load_pem_x509_certificate((tmp_path / "authority" / "root.pem").read_bytes()) == authority.root
-    )
+    assert x509.load_pem_x509_certificate((tmp_path / "authority" / "root.pem").read_bytes()) == authority.root
 
 
 @pytest.mark.parametrize("name", FILES)

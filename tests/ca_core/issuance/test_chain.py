@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_der_private_key
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from ca_core.errors import Misconfigured
 from ca_core.issuance.chain import issuer_certificate, prove_chain, prove_key
@@ -52,7 +52,7 @@ def test_two_roots_do_not_make_a_chain() -> None:
 
 def test_a_certificate_that_names_another_key_of_its_issuer_is_no_chain() -> None:
     issuing = house().authority.issuing
-    root_key = load_der_private_key((house().folder / "root.key").read_bytes(), PASSPHRASE)
+    root_key = load_pem_private_key((house().folder / "root.key").read_bytes(), PASSPHRASE)
     assert isinstance(root_key, ec.EllipticCurvePrivateKey)
     builder = x509.CertificateBuilder(
         issuer_name=issuing.issuer,

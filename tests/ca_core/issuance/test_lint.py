@@ -196,9 +196,7 @@ def usage(*bits: str) -> x509.KeyUsage:
         replaced(x509.BasicConstraints(ca=True, path_length=None), critical=True),
         replaced(x509.BasicConstraints(ca=False, path_length=None)),
         replaced(SAN, critical=True),
-        replaced(
-            x509.SubjectAlternativeName([x509.DNSName("WWW.example.com"), x509.DNSName("www.example.com")])
-        ),
+        replaced(x509.SubjectAlternativeName([x509.DNSName("WWW.example.com"), x509.DNSName("www.example.com")])),
         replaced(x509.SubjectAlternativeName([x509.RegisteredID(x509.ObjectIdentifier("1.2.3"))])),
         replaced(x509.OCSPNoCheck()),
         replaced(usage("digital_signature")),
@@ -207,10 +205,7 @@ def usage(*bits: str) -> x509.KeyUsage:
         replaced(usage("digital_signature", "data_encipherment"), critical=True),
         replaced(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE])),
         replaced(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH] * 2)),
-        *[
-            without(extension.extn_id)
-            for extension in asn1.decode_der(plan._TbsCertificate, tbs(granted())).extensions
-        ],
+        *[without(extension.extn_id) for extension in asn1.decode_der(plan._TbsCertificate, tbs(granted())).extensions],
         altered(lambda planned: planned.extensions.append(planned.extensions[0])),
         altered(lambda planned: setattr(planned, "version", 1)),
     ],

@@ -21,16 +21,12 @@ from tests.builders.csr import SUBJECT, Key, csr, ec_key, ed25519_key, rsa_key, 
 
 CHINESE = "CN=陳怡如,O=臺灣網路認證股份有限公司,C=TW"
 WWW = frozenset({names.dns("www.example.com"), names.dns("*.example.com"), names.ip("2001:db8::7")})
-DEVICE = frozenset(
-    {names.dns("d7.example.com"), names.uri("urn:dev:ow:10e2073a"), names.permanent("SN-0042")}
-)
+DEVICE = frozenset({names.dns("d7.example.com"), names.uri("urn:dev:ow:10e2073a"), names.permanent("SN-0042")})
 MAIL = frozenset({names.email("yiru@example.com")})
 
 
 def openssl(*arguments: str, stdin: bytes) -> str:
-    return subprocess.run(
-        ["openssl", *arguments], input=stdin, check=True, capture_output=True
-    ).stdout.decode()
+    return subprocess.run(["openssl", *arguments], input=stdin, check=True, capture_output=True).stdout.decode()
 
 
 @pytest.mark.parametrize("subject", [SUBJECT, CHINESE])
@@ -66,9 +62,7 @@ async def test_what_is_planned_is_what_cryptography_reads() -> None:
         (profiles.OWN_TLS, WWW),
     ],
 )
-async def test_names_come_out_as_they_were_granted(
-    profile: Profile, granted: frozenset[names.Identifier]
-) -> None:
+async def test_names_come_out_as_they_were_granted(profile: Profile, granted: frozenset[names.Identifier]) -> None:
     plan = house().plan(profile, granted)
 
     assert names_of(x509.load_der_x509_certificate(await house().signed(plan.tbs))) == granted

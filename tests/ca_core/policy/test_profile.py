@@ -80,9 +80,7 @@ def test_signing_and_encryption_are_not_mixed(purpose: KeyPurpose) -> None:
 def test_settings_change_what_they_name_and_nothing_else() -> None:
     changed = profiles_from({"device": ProfileOverride(validity_seconds=3600, same_key_renewal=False)})
 
-    assert changed["device"] == msgspec.structs.replace(
-        profiles.DEVICE, validity_seconds=3600, same_key_renewal=False
-    )
+    assert changed["device"] == msgspec.structs.replace(profiles.DEVICE, validity_seconds=3600, same_key_renewal=False)
     assert {**changed, "device": profiles.DEVICE} == profiles.BUILT_IN
 
 

@@ -336,9 +336,7 @@ def test_arbitrary_bytes_are_read_or_refused_by_one_of_ours(data: bytes) -> None
     st.sampled_from(WHOLE),
     st.lists(st.tuples(st.integers(0, 2000), st.integers(0, 255)), min_size=1, max_size=3),
 )
-def test_mutated_requests_are_read_or_refused_by_one_of_ours(
-    whole: bytes, edits: list[tuple[int, int]]
-) -> None:
+def test_mutated_requests_are_read_or_refused_by_one_of_ours(whole: bytes, edits: list[tuple[int, int]]) -> None:
     data = bytearray(whole)
     for position, value in edits:
         data[position % len(data)] = value
@@ -415,9 +413,7 @@ def test_the_order_of_rdns_counts() -> None:
 def certificate(*general_names: x509.GeneralName) -> x509.Certificate:
     key = Ed25519PrivateKey.generate()
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a")])
-    builder = (
-        x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
-    )
+    builder = x509.CertificateBuilder().subject_name(subject).issuer_name(subject).public_key(key.public_key())
     builder = builder.serial_number(1).not_valid_before(as_datetime(0)).not_valid_after(as_datetime(9))
     if general_names:
         builder = builder.add_extension(x509.SubjectAlternativeName(general_names), critical=False)

@@ -25,9 +25,7 @@ def openssl(*arguments: str | Path, stdin: bytes = b"") -> str:
     return (run.stdout + run.stderr).decode()
 
 
-async def signed(
-    made: House, entries: list[bytes], *, number: int = 1, next_update: int = NOW + DAY
-) -> bytes:
+async def signed(made: House, entries: list[bytes], *, number: int = 1, next_update: int = NOW + DAY) -> bytes:
     tbs = crl.tbs_crl(
         issuer_subject_der=made.issuer.subject_der,
         key_identifier=made.issuer.key_identifier,

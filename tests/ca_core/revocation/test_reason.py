@@ -28,7 +28,5 @@ def test_a_subscriber_gives_five_reasons_and_the_refusal_lists_them() -> None:
 
     assert allowed == [0, 1, 3, 4, 5]
     for code in (2, 6, 8, 9, 10):
-        with pytest.raises(
-            BadReason, match=r"unspecified \(0\), keyCompromise \(1\), affiliationChanged \(3\)"
-        ):
+        with pytest.raises(BadReason, match=r"unspecified \(0\), keyCompromise \(1\), affiliationChanged \(3\)"):
             parse(code, allowed=SUBSCRIBER_REASONS)

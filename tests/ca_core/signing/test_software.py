@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import os
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -23,7 +22,7 @@ from ca_core.signing.key import open_key
 from ca_core.signing.software import KeyKind, SoftwareKey, generate, write_key
 from tests.builders.csr import ec_key, ed25519_key, rsa_key
 
-PASSPHRASE = b"correct horse"
+PASSPHRASE = b"correct horse battery staple"
 
 
 @pytest.mark.parametrize("key", [ec_key(), ec_key("secp384r1"), rsa_key()])
@@ -70,12 +69,10 @@ def test_openssl_opens_what_was_written(tmp_path: Path) -> None:
     command = [
         "openssl",
         "pkey",
-        "-inform",
-        "DER",
         "-in",
         str(tmp_path / "a.key"),
         "-passin",
-        "pass:correct horse",
+        "pass:correct horse battery staple",
     ]
 
     public = subprocess.run([*command, "-pubout", "-outform", "DER"], check=True, capture_output=True).stdout
@@ -115,15 +112,6 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
         write_key(tmp_path / "nowhere" / "a.key", ec_key(), PASSPHRASE)
 
 
-def test_guessing_a_passphrase_costs_and_opening_does_not_hurt(tmp_path: Path) -> None:
-    write_key(tmp_path / "a.key", ec_key(), PASSPHRASE)
-    started = time.process_time()
-
-    open_key("file:a.key", PASSPHRASE, tmp_path)
-
-    assert 0.005 < time.process_time() - started < 0.5
-
-
 # -- Opening ---------------------------------------------------------------------------------------------
 
 
@@ -142,9 +130,7 @@ def test_a_key_in_pem_opens_too(tmp_path: Path) -> None:
     assert open_key("file:a.pem", PASSPHRASE, tmp_path).public_key == ec_key().public_key()
 
 
-@pytest.mark.parametrize(
-    "uri", ["", "a.key", "file:", "file://host/a.key", "pkcs11:token=ca", "https://x/a.key"]
-)
+@pytest.mark.parametrize("uri", ["", "a.key", "file:", "file://host/a.key", "pkcs11:token=ca", "https://x/a.key"])
 def test_another_scheme_is_refused(uri: str, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="does not name a key"):
         open_key(uri, PASSPHRASE, tmp_path)

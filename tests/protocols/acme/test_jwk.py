@@ -57,9 +57,7 @@ def test_the_thumbprint_of_an_ed25519_key_is_the_one_printed_in_rfc_8037() -> No
     assert jwk.read(RFC_8037_KEY).thumbprint == "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k"
 
 
-@pytest.mark.parametrize(
-    ("alg", "kind"), [("ES256", JWKEC), ("ES384", JWKEC), ("ES512", JWKEC), ("RS256", JWKRSA)]
-)
+@pytest.mark.parametrize(("alg", "kind"), [("ES256", JWKEC), ("ES384", JWKEC), ("ES512", JWKEC), ("RS256", JWKRSA)])
 def test_the_thumbprint_is_josepys(alg: str, kind: type[JWKEC | JWKRSA]) -> None:
     made = signer(alg)
 

@@ -323,9 +323,7 @@ class TestSignatures:
             pytest.param(lambda s: b"\xff" * len(s), id="all ones"),
         ],
     )
-    def test_a_signature_of_another_length_or_value_is_refused(
-        self, alg: str, spoil: Callable[[bytes], bytes]
-    ) -> None:
+    def test_a_signature_of_another_length_or_value_is_refused(self, alg: str, spoil: Callable[[bytes], bytes]) -> None:
         by = signer(alg)
         body = flattened(header_of(by), b"{}", lambda data: spoil(by.sign(data)))
         envelope = jws.unpack(json.dumps(body).encode())
@@ -351,8 +349,7 @@ HEADERS = st.fixed_dictionaries(
 )
 BODIES = st.fixed_dictionaries(
     {
-        "protected": HEADERS.map(lambda header: b64(json.dumps(header).encode()))
-        | st.binary(max_size=60).map(b64),
+        "protected": HEADERS.map(lambda header: b64(json.dumps(header).encode())) | st.binary(max_size=60).map(b64),
         "payload": st.binary(max_size=40).map(b64),
         "signature": st.binary(max_size=70).map(b64),
     },

@@ -123,15 +123,11 @@ async def test_every_path_enrolls(house: House, path: str) -> None:
     assert len(certificates_in(await house.est.answer(moved))) == 1
 
 
-@pytest.mark.parametrize(
-    "written", [base64.b64encode, base64.encodebytes, lambda der: base64.b64encode(der) + b"\r\n"]
-)
+@pytest.mark.parametrize("written", [base64.b64encode, base64.encodebytes, lambda der: base64.b64encode(der) + b"\r\n"])
 async def test_every_layout_of_a_body_is_read(house: House, written: Callable[[bytes], bytes]) -> None:
     sheet = await house.device()
 
-    reply = await house.est.answer(
-        post("simpleenroll", written(Csr().der()), authorization=sheet_basic(sheet))
-    )
+    reply = await house.est.answer(post("simpleenroll", written(Csr().der()), authorization=sheet_basic(sheet)))
 
     assert reply.status == 200
 

@@ -80,9 +80,7 @@ def test_an_issued_certificate_comes_alone() -> None:
 
 
 def test_certs_only_is_signed_data_that_signs_nothing() -> None:
-    content = cms.ContentInfo.load(messages.issued(ISSUING.public_bytes(Encoding.DER)), strict=True)[
-        "content"
-    ]
+    content = cms.ContentInfo.load(messages.issued(ISSUING.public_bytes(Encoding.DER)), strict=True)["content"]
 
     assert content["version"].native == "v1"
     assert len(content["digest_algorithms"]) == 0

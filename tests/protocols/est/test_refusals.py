@@ -40,9 +40,7 @@ def test_401_stands_only_where_another_password_could_help() -> None:
         (est.UnsupportedMediaType(), 415),
     ],
 )
-def test_a_refusal_is_one_sentence_of_text_and_asks_for_no_password(
-    refusal: core.Refusal, status: int
-) -> None:
+def test_a_refusal_is_one_sentence_of_text_and_asks_for_no_password(refusal: core.Refusal, status: int) -> None:
     answer = reply(refusal)
 
     assert answer.status == status

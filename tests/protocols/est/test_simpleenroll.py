@@ -193,9 +193,7 @@ async def test_a_certificate_of_the_ca_itself_is_nobodys(house: House) -> None:
 
 
 @pytest.mark.parametrize("stop", ["suspend", "close"])
-async def test_a_stopped_registration_is_403_with_the_reason_and_asks_for_no_password(
-    house: House, stop: str
-) -> None:
+async def test_a_stopped_registration_is_403_with_the_reason_and_asks_for_no_password(house: House, stop: str) -> None:
     sheet = await house.device()
     await getattr(house.desk, stop)(sheet.account, actor="test")
 
@@ -303,9 +301,7 @@ async def test_a_bad_request_gets_its_reason_and_changes_nothing(
         (base64.b64encode(bytes(12)), 403),
     ],
 )
-async def test_a_challenge_password_must_be_this_connections(
-    house: House, challenge: bytes, status: int
-) -> None:
+async def test_a_challenge_password_must_be_this_connections(house: House, challenge: bytes, status: int) -> None:
     sheet = await house.device()
 
     reply = await house.est.answer(enroll(sheet, Csr(challenge=challenge).body(), peer=BOUND))

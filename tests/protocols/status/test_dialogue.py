@@ -42,16 +42,14 @@ async def test_the_crl_shows_what_is_revoked(house: House, repository: Repositor
     sheet = await house.device()
     request = post("simpleenroll", Csr().body(), authorization=sheet_basic(sheet))
     certificate = certificate_in(await house.est.answer(request))
-    await house.revocations.revoke(
-        serial_text(certificate.serial_number), Reason.KEY_COMPROMISE, actor="test"
-    )
+    await house.revocations.revoke(serial_text(certificate.serial_number), Reason.KEY_COMPROMISE, actor="test")
     await house.publisher.turn()
 
     reply = await fetch(repository, "/crl/issuing.crl")
 
     assert reply.status == 200
     assert header(reply, "Content-Type") == "application/pkix-crl"
-    assert header(reply, "Cache-Control") == "public, max-age=3600"
+    assert header(reply, "Cache-Control") == "public, max-age=30"
     crl = x509.load_der_x509_crl(reply.body)
     assert crl.get_revoked_certificate_by_serial_number(certificate.serial_number) is not None
 
@@ -70,11 +68,11 @@ async def test_a_crl_that_is_held_is_not_sent_again(house: House, repository: Re
 
 async def test_caches_let_go_of_a_crl_before_it_is_over(house: House, repository: RepositoryDialogue) -> None:
     await house.publisher.turn()
-    house.clock.time += DAY - 60
+    house.clock.time += DAY - 20
 
     reply = await fetch(repository, "/crl/issuing.crl")
 
-    assert header(reply, "Cache-Control") == "public, max-age=60"
+    assert header(reply, "Cache-Control") == "public, max-age=20"
 
 
 async def test_ca_certificates_come_as_der_and_as_pem(house: House, repository: RepositoryDialogue) -> None:

@@ -1,0 +1,227 @@
+"""A house with ACME's door, and a client that signs what it says, or something else."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from cryptography import x509
+
+from ca_core import names
+from ca_core.names import Identifier
+from ca_core.registration.sheet import Sheet
+from protocols.acme.challenges import Seen
+from protocols.acme.dialogue import AcmeDialogue, AcmeOptions, AcmeServices
+from protocols.acme.links import Links, Resource
+from protocols.acme.nonces import Nonces
+from protocols.acme.validation import Validator
+from protocols.encoding import base64url, from_base64url
+from protocols.wire import Peer, Reply, Request
+from tests.builders import csr, jws
+from tests.builders.core import Core, core, granted
+from tests.builders.jws import Signer
+
+BASE = "https://ca.example:8443"
+LINKS = Links(BASE)
+SOURCE = "192.0.2.7"
+JOSE = "application/jose+json"
+
+
+@dataclass
+class StagedProbes:
+    """A network in which every name shows the right answer, but for those that are staged otherwise."""
+
+    staged: dict[str, Seen] = field(default_factory=dict)
+    asked: list[tuple[Identifier, str, str]] = field(default_factory=list)
+    hold: asyncio.Event | None = None
+
+    async def http_01(self, identifier: Identifier, token: str, key_authorization: str) -> Seen:
+        self.asked.append((identifier, token, key_authorization))
+        if self.hold is not None:
+            await self.hold.wait()
+        return self.staged.get(identifier.value, Seen(proved=True))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A reply as a client reads it."""
+
+    status: int
+    headers: dict[str, list[str]]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def problem(self) -> str:
+        """The error type without its URN prefix."""
+        assert self.header("Content-Type") == "application/problem+json"
+        return str(self.json["type"]).removeprefix("urn:ietf:params:acme:error:")
+
+    @property
+    def refusal(self) -> tuple[int, str]:
+        return self.status, self.problem
+
+    def header(self, name: str) -> str:
+        (value,) = self.headers[name]
+        return value
+
+
+def read(reply: Reply) -> Answer:
+    headers: dict[str, list[str]] = {}
+    for name, value in reply.headers:
+        headers.setdefault(name, []).append(value)
+    return Answer(reply.status, headers, reply.body)
+
+
+@dataclass(frozen=True)
+class AcmeHouse:
+    """A core with ACME in front of it and a staged network behind."""
+
+    core: Core
+    probes: StagedProbes
+    services: AcmeServices
+    dialogue: AcmeDialogue
+    validator: Validator
+    woken: list[None]
+
+    async def send(
+        self, method: str, url: str, body: bytes = b"", *, media_type: str = JOSE, source: str = SOURCE
+    ) -> Answer:
+        """Send anything; the URL is where it goes, whatever is signed."""
+        path, _, query = url.removeprefix(BASE).partition("?")
+        headers = {"content-type": media_type} if body else {}
+        request = Request(method, path, headers, body, Peer(source), query)
+        return read(await self.dialogue.answer(request))
+
+    async def nonce(self) -> str:
+        return (await self.send("HEAD", LINKS.to(Resource.NEW_NONCE))).header("Replay-Nonce")
+
+    def client(self, which: int = 0, *, alg: str = "ES256") -> Client:
+        """Somebody with a key of one's own; another `which` is somebody else."""
+        return Client(self, jws.signer(alg, which))
+
+    async def subscriber(
+        self, account: str, *names_: str, which: int = 0, vetted: bool = True, **registration: Any
+    ) -> Client:
+        """A registered subscriber with an ACME account and these DNS names."""
+        grants = granted(*map(names.dns, names_), vetted=vetted)
+        sheet = await self.core.register(account, *grants, **registration)
+        client = self.client(which)
+        assert (await client.new_account(sheet)).status == 201
+        return client
+
+
+@dataclass
+class Client:
+    """A key, and the account that it has or has not."""
+
+    house: AcmeHouse
+    signer: Signer
+    kid: str | None = None
+
+    async def post(self, url: str, payload: object = b"", *, signed_url: str | None = None, **header: Any) -> Answer:
+        """POST as the account, or as the key while there is none; an empty payload reads."""
+        kid = header.pop("kid", self.kid)
+        nonce = header.pop("nonce", None) or await self.house.nonce()
+        body = jws.request(self.signer, payload, url=signed_url or url, kid=kid, nonce=nonce, **header)
+        return await self.house.send("POST", url, body)
+
+    async def new_account(self, sheet: Sheet | None, **members: Any) -> Answer:
+        """Make an account by the sheet's EAB key, and remember it."""
+        if sheet is not None:
+            members["externalAccountBinding"] = self.binding(sheet)
+        answer = await self.post(LINKS.to(Resource.NEW_ACCOUNT), members, kid=None)
+        if answer.status in {200, 201}:
+            self.kid = answer.header("Location")
+        return answer
+
+    def binding(self, sheet: Sheet, **changed: Any) -> dict[str, Any]:
+        assert sheet.eab is not None
+        mac_key = from_base64url(sheet.eab.mac_key.reveal())
+        url = LINKS.to(Resource.NEW_ACCOUNT)
+        return jws.binding(
+            **{"kid": sheet.eab.kid, "mac_key": mac_key, "account_jwk": self.signer.jwk, "url": url} | changed
+        )
+
+    async def order(self, *values: str, **members: Any) -> Answer:
+        identifiers = [{"type": kind_of(value), "value": value} for value in values]
+        return await self.post(LINKS.to(Resource.NEW_ORDER), {"identifiers": identifiers} | members)
+
+    async def authorize(self, order: Answer) -> None:
+        """Answer every pending challenge of an order, and have them looked at."""
+        for url in order.json["authorizations"]:
+            authorization = (await self.post(url)).json
+            for challenge in authorization["challenges"]:
+                if challenge["status"] == "pending":
+                    await self.post(challenge["url"], {})
+        await self.house.validator.turn()
+
+    async def finalize(self, order: Answer, request: bytes | None = None) -> Answer:
+        der = request or csr_for(*(one["value"] for one in order.json["identifiers"]))
+        return await self.post(order.json["finalize"], {"csr": base64url(der)})
+
+    async def certificate(self, *values: str, key: csr.Key | None = None) -> x509.Certificate:
+        """Order, finalize and fetch; the names must be vetted."""
+        order = await self.order(*values)
+        answer = await self.finalize(order, csr_for(*values, key=key))
+        assert answer.status == 200, answer
+        chain = await self.post(answer.json["certificate"])
+        return x509.load_pem_x509_certificates(chain.body)[0]
+
+    async def revoke(self, der: bytes, *, reason: int | None = None, by_key: bool = False) -> Answer:
+        payload: dict[str, Any] = {"certificate": base64url(der)}
+        if reason is not None:
+            payload["reason"] = reason
+        return await self.post(LINKS.to(Resource.REVOKE_CERT), payload, kid=None if by_key else self.kid)
+
+
+def kind_of(value: str) -> str:
+    return "ip" if ":" in value or value.replace(".", "").isdigit() else "dns"
+
+
+def csr_for(*values: str, key: csr.Key | None = None, common_name: str | None = None, **more: Any) -> bytes:
+    """A request for DNS names, as certbot sends it: with an empty subject."""
+    san = [x509.DNSName(value) for value in values]
+    return csr.csr(key, subject=f"CN={common_name}" if common_name else "", san=san, **more)
+
+
+@asynccontextmanager
+async def acme_house(folder: Path, options: AcmeOptions | None = None) -> AsyncIterator[AcmeHouse]:
+    async with core(folder) as strongroom:
+        probes, woken = StagedProbes(), list[None]()
+        services = AcmeServices(
+            database=strongroom.database,
+            clock=strongroom.clock,
+            sign_in=strongroom.sign_in,
+            enrollment=strongroom.enrollment,
+            revocations=strongroom.revocations,
+            nonces=Nonces(bytes(32)),
+            links=LINKS,
+            options=options or AcmeOptions(),
+            issuers_pem=strongroom.issuing_pem,
+            wake=lambda: woken.append(None),
+        )
+        yield AcmeHouse(
+            core=strongroom,
+            probes=probes,
+            services=services,
+            dialogue=AcmeDialogue(services),
+            validator=Validator(strongroom.database, strongroom.clock, probes),
+            woken=woken,
+        )
+
+
+def in_parallel(*calls: Any) -> Any:
+    return asyncio.gather(*calls)
+
+
+def statuses(answers: Sequence[Answer]) -> list[int]:
+    return sorted(answer.status for answer in answers)

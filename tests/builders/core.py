@@ -1,0 +1,134 @@
+"""The whole strongroom over a real SQLite file, as the composition root builds it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ca_core.enrollment import Enrollment
+from ca_core.issuance.ceremony import Authority, make_authority
+from ca_core.issuance.chain import issuer_certificate
+from ca_core.issuance.issuer import Issuer, IssuingCa
+from ca_core.names import Identifier
+from ca_core.policy.profile import BUILT_IN
+from ca_core.registration.account import Grant
+from ca_core.registration.credential import SecretKeeper
+from ca_core.registration.desk import Desk, Form
+from ca_core.registration.sheet import Sheet
+from ca_core.registration.sign_in import SignIn
+from ca_core.revocation.desk import RevocationDesk
+from ca_core.signing.key import open_key
+from ca_core.store.certificates import Certificate
+from ca_core.store.database import Database, open_database
+from ca_core.store.migrate import found_in, migrate
+from tests.builders.clock import SettableClock
+
+PASSPHRASE = b"correct horse battery staple"
+MIGRATIONS = [
+    *found_in("core", files("ca_core.store") / "migrations"),
+    *found_in("acme", files("protocols.acme.records") / "migrations"),
+]
+
+
+class Entry(msgspec.Struct, frozen=True):
+    """One row of the journal."""
+
+    event: str
+    actor: str
+    registration_id: str | None
+    serial: str | None
+    detail: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Core:
+    """Everything that a protocol is handed."""
+
+    clock: SettableClock
+    database: Database
+    authority: Authority
+    issuer: Issuer
+    enrollment: Enrollment
+    desk: Desk
+    sign_in: SignIn
+    revocations: RevocationDesk
+
+    @property
+    def issuing_pem(self) -> bytes:
+        return self.authority.issuing.public_bytes(Encoding.PEM)
+
+    async def register(
+        self,
+        account: str,
+        *grants: Grant,
+        kind: str = "organization",
+        uses: int | None = None,
+        profiles: tuple[str, ...] = (),
+    ) -> Sheet:
+        """Register a subscriber; returns the sheet."""
+        form = Form(kind, f"CN={account},O=Example,C=TW", uses, account, grants, profiles)
+        return (await self.desk.register(form, actor="test"))[1]
+
+    async def certificates(self) -> list[Certificate]:
+        return await self.revocations.every(None)
+
+    async def journal(self, *events: str) -> list[Entry]:
+        """What the journal holds of some events, oldest first."""
+        async with self.database.read() as tx:
+            rows = await tx.all("SELECT event, actor, registration_id, serial, detail FROM journal ORDER BY at, id")
+        entries = [Entry(*row[:4], msgspec.json.decode(row[4])) for row in rows]
+        return [entry for entry in entries if entry.event in events]
+
+    async def count(self, table: str) -> int:
+        async with self.database.read() as tx:
+            rows = await tx.all(f"SELECT 1 FROM {table}")  # noqa: S608  # a table's name, from a test
+        return len(rows)
+
+
+def granted(*names: Identifier, vetted: bool = True) -> tuple[Grant, ...]:
+    return tuple(Grant(name, vetted=vetted) for name in names)
+
+
+@asynccontextmanager
+async def core(folder: Path) -> AsyncIterator[Core]:
+    """A core in a folder, with every component's tables."""
+    clock = SettableClock()
+    authority = make_authority(
+        folder / "authority",
+        key_kind="ec-p256",
+        passphrase=PASSPHRASE,
+        now=clock.now(),
+        root_crl_url="http://ca.example/crl/root.crl",
+        root_ca_url="http://ca.example/ca/root.cer",
+    )
+    certificate = issuer_certificate(
+        "issuing",
+        authority.issuing,
+        crl_url="http://ca.example/crl/issuing.crl",
+        ca_url="http://ca.example/ca/issuing.cer",
+    )
+    ca = IssuingCa(certificate, open_key("file:authority/issuing.key", PASSPHRASE, folder))
+    database = await open_database("sqlite:soapstone.db", folder)
+    try:
+        await migrate(database, MIGRATIONS, now=clock.now())
+        keeper = SecretKeeper(bytes(32))
+        issuer = Issuer(database, clock, ca)
+        yield Core(
+            clock=clock,
+            database=database,
+            authority=authority,
+            issuer=issuer,
+            enrollment=Enrollment(database, clock, issuer, BUILT_IN, window_days=30),
+            desk=Desk(database, clock, keeper),
+            sign_in=SignIn(database, clock, keeper),
+            revocations=RevocationDesk(database, clock),
+        )
+    finally:
+        await database.close()

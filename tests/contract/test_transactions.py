@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ca_core.errors import Misconfigured, StoreUnavailable
+from ca_core.store import certificates, work
+from ca_core.store.database import Database, Transaction
+from ca_core.store.migrate import Migration, migrate
+from server.assembly import migrations
+
+OWNER = {"purpose": "authentication", "registration_id": "r"}
+
+
+async def keys(database: Database) -> int:
+    async with database.read() as tx:
+        row = await tx.one("SELECT count(*) FROM key_owners")
+    assert row is not None
+    return int(row[0])
+
+
+async def test_a_block_that_ends_well_is_stored(database: Database) -> None:
+    async with database.write() as tx:
+        await certificates.claim_key(tx, b"key", **OWNER)
+
+    assert await keys(database) == 1
+
+
+async def test_a_block_that_raises_leaves_no_trace(database: Database) -> None:
+    with pytest.raises(ValueError, match="no"):
+        async with database.write() as tx:
+            await certificates.claim_key(tx, b"key", **OWNER)
+            raise ValueError("no")
+
+    assert await keys(database) == 0
+
+
+async def test_a_cancelled_block_leaves_no_trace_and_no_lock(database: Database) -> None:
+    inside = asyncio.Event()
+
+    async def write_and_wait() -> None:
+        async with database.write() as tx:
+            await certificates.claim_key(tx, b"key", **OWNER)
+            inside.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(write_and_wait())
+    await inside.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert await keys(database) == 0
+    async with database.write() as tx:
+        assert await certificates.claim_key(tx, b"key", **OWNER)
+
+
+async def test_reading_does_not_wait_for_a_writer(database: Database) -> None:
+    async with database.write() as tx:
+        await certificates.claim_key(tx, b"key", **OWNER)
+
+        assert await keys(database) == 0
+
+
+async def test_a_reader_cannot_write(database: Database) -> None:
+    with pytest.raises(StoreUnavailable):
+        async with database.read() as tx:
+            await certificates.claim_key(tx, b"key", **OWNER)
+
+
+async def test_fifty_claims_of_one_key_have_one_winner(database: Database) -> None:
+    async def claim(owner: int) -> bool:
+        async with database.write() as tx:
+            return await certificates.claim_key(tx, b"key", purpose="authentication", registration_id=f"r{owner}")
+
+    won = await asyncio.gather(*(claim(owner) for owner in range(50)))
+
+    assert won.count(True) == 1
+
+
+async def test_a_key_may_be_claimed_again_by_its_owner_only(database: Database) -> None:
+    async def claim(purpose: str, registration_id: str) -> bool:
+        async with database.write() as tx:
+            return await certificates.claim_key(tx, b"key", purpose=purpose, registration_id=registration_id)
+
+    assert await claim("signing", "r") is True
+    assert await claim("signing", "r") is True
+    assert await claim("encryption", "r") is False
+    assert await claim("signing", "another") is False
+
+
+async def test_all_migrations_applied_again_change_nothing(database: Database) -> None:
+    assert await migrate(database, migrations(), now=1) == []
+
+
+async def test_two_servers_that_start_at_once_apply_each_migration_once(database: Database) -> None:
+    extra = [*migrations(), Migration("extra", 1, "one", "CREATE TABLE extra (a BIGINT NOT NULL);", "d")]
+
+    applied = await asyncio.gather(*(migrate(database, extra, now=1) for _ in range(5)))
+
+    assert sum(map(len, applied)) == 1
+
+
+async def test_an_edited_migration_is_refused(database: Database) -> None:
+    first, *rest = migrations()
+    edited = Migration(first.component, first.number, first.name, first.sql + "-- edited", "other digest")
+
+    with pytest.raises(Misconfigured, match="was edited"):
+        await migrate(database, [edited, *rest], now=1)
+
+
+async def test_a_newer_database_is_refused(database: Database) -> None:
+    with pytest.raises(Misconfigured, match="newer than this program"):
+        await migrate(database, migrations()[:1], now=1)
+
+
+async def test_a_migration_that_fails_is_not_half_applied(database: Database) -> None:
+    broken = Migration("extra", 1, "one", "CREATE TABLE half (a BIGINT NOT NULL);\nSELECT nonsense;", "d")
+
+    with pytest.raises(Exception, match="nonsense"):
+        await migrate(database, [*migrations(), broken], now=1)
+
+    async with database.write() as tx:
+        await tx.execute("CREATE TABLE half (a BIGINT NOT NULL)")
+
+
+async def lease(database: Database, *, now: int) -> list[str]:
+    async with database.write() as tx:
+        return [item.subject for item in await work.lease(tx, "k", now=now, until=now + 60, most=10)]
+
+
+async def add(database: Database, *subjects: str) -> None:
+    async with database.write() as tx:
+        for subject in subjects:
+            await work.add(tx, "k", subject, now=100)
+
+
+async def test_leased_work_is_nobody_elses_until_the_lease_ends(database: Database) -> None:
+    await add(database, "a")
+
+    assert await lease(database, now=100) == ["a"]
+    assert await lease(database, now=159) == []
+    assert await lease(database, now=160) == ["a"]
+
+
+async def test_work_of_another_kind_is_left_alone(database: Database) -> None:
+    async with database.write() as tx:
+        await work.add(tx, "other", "a", now=100)
+
+    assert await lease(database, now=100) == []
+
+
+async def test_postponed_work_comes_back_when_it_is_due(database: Database) -> None:
+    await add(database, "a")
+    async with database.write() as tx:
+        (item,) = await work.lease(tx, "k", now=100, until=160, most=1)
+        await work.postpone(tx, item.id, due_at=130)
+
+    assert await lease(database, now=129) == []
+    assert await lease(database, now=130) == ["a"]
+
+
+async def test_finished_work_is_gone(database: Database) -> None:
+    await add(database, "a")
+    async with database.write() as tx:
+        (item,) = await work.lease(tx, "k", now=100, until=160, most=1)
+        await work.finish(tx, item.id)
+
+    assert await lease(database, now=1000) == []
+
+
+async def test_a_hundred_writers_are_all_served(database: Database) -> None:
+    async def write(number: int) -> None:
+        async with database.write() as tx:
+            await insert(tx, number)
+
+    async def insert(tx: Transaction, number: int) -> None:
+        await certificates.claim_key(tx, b"%d" % number, **OWNER)
+
+    await asyncio.gather(*(write(number) for number in range(100)))
+
+    assert await keys(database) == 100
