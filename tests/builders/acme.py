@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -56,7 +57,7 @@ class Answer:
     body: bytes
 
     @property
-    def json(self) -> Any:
+    def json(self) -> Any:  # noqa: ANN401  # of any shape; a wrong guess fails the test
         return json.loads(self.body)
 
     @property
@@ -109,11 +110,11 @@ class AcmeHouse:
         return Client(self, jws.signer(alg, which))
 
     async def subscriber(
-        self, account: str, *names_: str, which: int = 0, vetted: bool = True, **registration: Any
+        self, account: str, *names_: str, which: int = 0, vetted: bool = True, uses: int | None = None
     ) -> Client:
         """A registered subscriber with an ACME account and these DNS names."""
         grants = granted(*map(names.dns, names_), vetted=vetted)
-        sheet = await self.core.register(account, *grants, **registration)
+        sheet = await self.core.register(account, *grants, uses=uses)
         client = self.client(which)
         assert (await client.new_account(sheet)).status == 201
         return client
@@ -129,29 +130,39 @@ class Client:
 
     async def post(self, url: str, payload: object = b"", *, signed_url: str | None = None, **header: Any) -> Answer:
         """POST as the account, or as the key while there is none; an empty payload reads."""
-        kid = header.pop("kid", self.kid)
-        nonce = header.pop("nonce", None) or await self.house.nonce()
+        kid = None if by_key else self.kid
+        nonce = nonce or await self.house.nonce()
         body = jws.request(self.signer, payload, url=signed_url or url, kid=kid, nonce=nonce, **header)
         return await self.house.send("POST", url, body)
 
-    async def new_account(self, sheet: Sheet | None, **members: Any) -> Answer:
+    async def new_account(self, sheet: Sheet | None, **members: object) -> Answer:
         """Make an account by the sheet's EAB key, and remember it."""
         if sheet is not None:
             members["externalAccountBinding"] = self.binding(sheet)
-        answer = await self.post(LINKS.to(Resource.NEW_ACCOUNT), members, kid=None)
+        answer = await self.post(LINKS.to(Resource.NEW_ACCOUNT), members, by_key=True)
         if answer.status in {200, 201}:
             self.kid = answer.header("Location")
         return answer
 
-    def binding(self, sheet: Sheet, **changed: Any) -> dict[str, Any]:
+    def binding(
+        self,
+        sheet: Sheet,
+        *,
+        kid: str | None = None,
+        mac_key: bytes | None = None,
+        jwk: object = None,
+        url: str = LINKS.to(Resource.NEW_ACCOUNT),
+    ) -> dict[str, Any]:
+        """The binding that the sheet makes, or one that differs in some of it."""
         assert sheet.eab is not None
-        mac_key = from_base64url(sheet.eab.mac_key.reveal())
-        url = LINKS.to(Resource.NEW_ACCOUNT)
         return jws.binding(
-            **{"kid": sheet.eab.kid, "mac_key": mac_key, "account_jwk": self.signer.jwk, "url": url} | changed
+            kid or sheet.eab.kid,
+            mac_key or from_base64url(sheet.eab.mac_key.reveal()),
+            jwk or self.signer.jwk,
+            url=url,
         )
 
-    async def order(self, *values: str, **members: Any) -> Answer:
+    async def order(self, *values: str, **members: object) -> Answer:
         identifiers = [{"type": kind_of(value), "value": value} for value in values]
         return await self.post(LINKS.to(Resource.NEW_ORDER), {"identifiers": identifiers} | members)
 
@@ -180,17 +191,20 @@ class Client:
         payload: dict[str, Any] = {"certificate": base64url(der)}
         if reason is not None:
             payload["reason"] = reason
-        return await self.post(LINKS.to(Resource.REVOKE_CERT), payload, kid=None if by_key else self.kid)
+        return await self.post(LINKS.to(Resource.REVOKE_CERT), payload, by_key=by_key)
 
 
 def kind_of(value: str) -> str:
     return "ip" if ":" in value or value.replace(".", "").isdigit() else "dns"
 
 
-def csr_for(*values: str, key: csr.Key | None = None, common_name: str | None = None, **more: Any) -> bytes:
-    """A request for DNS names, as certbot sends it: with an empty subject."""
-    san = [x509.DNSName(value) for value in values]
-    return csr.csr(key, subject=f"CN={common_name}" if common_name else "", san=san, **more)
+def csr_for(*values: str, key: csr.Key | None = None, common_name: str | None = None) -> bytes:
+    """A request for these names, as certbot sends it: with an empty subject."""
+    san = [
+        x509.IPAddress(ipaddress.ip_address(value)) if kind_of(value) == "ip" else x509.DNSName(value)
+        for value in values
+    ]
+    return csr.csr(key, subject=f"CN={common_name}" if common_name else "", san=san)
 
 
 @asynccontextmanager
@@ -217,10 +231,6 @@ async def acme_house(folder: Path, options: AcmeOptions | None = None) -> AsyncI
             validator=Validator(strongroom.database, strongroom.clock, probes),
             woken=woken,
         )
-
-
-def in_parallel(*calls: Any) -> Any:
-    return asyncio.gather(*calls)
 
 
 def statuses(answers: Sequence[Answer]) -> list[int]:

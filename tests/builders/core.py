@@ -83,7 +83,10 @@ class Core:
         """What the journal holds of some events, oldest first."""
         async with self.database.read() as tx:
             rows = await tx.all("SELECT event, actor, registration_id, serial, detail FROM journal ORDER BY at, id")
-        entries = [Entry(*row[:4], msgspec.json.decode(row[4])) for row in rows]
+        entries = [
+            Entry(event, actor, registration_id, serial, msgspec.json.decode(detail))
+            for event, actor, registration_id, serial, detail in rows
+        ]
         return [entry for entry in entries if entry.event in events]
 
     async def count(self, table: str) -> int:

@@ -28,10 +28,13 @@ async def test_a_block_that_ends_well_is_stored(database: Database) -> None:
 
 
 async def test_a_block_that_raises_leaves_no_trace(database: Database) -> None:
-    with pytest.raises(ValueError, match="no"):
+    async def write_and_fail() -> None:
         async with database.write() as tx:
             await certificates.claim_key(tx, b"key", **OWNER)
             raise ValueError("no")
+
+    with pytest.raises(ValueError, match="no"):
+        await write_and_fail()
 
     assert await keys(database) == 0
 
