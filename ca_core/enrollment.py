@@ -28,7 +28,7 @@ from ca_core.errors import (
 from ca_core.issuance.issuer import Issuer
 from ca_core.names import Identifier
 from ca_core.policy import decision
-from ca_core.policy.decision import Wish
+from ca_core.policy.decision import Holding, Wish
 from ca_core.policy.keys import check_key, key_type
 from ca_core.policy.profile import Profile
 from ca_core.policy.request import CertificationRequest, same_subject
@@ -121,9 +121,10 @@ class Enrollment:
             registration.require_active(now)
             profile = self.profile(profile_name or self.default_profile(registration, applicant.door))
             names = order.names if order else decision.names_for(profile, registration, request)
-            wish = Wish(profile, names, applicant.proved)
-            outcome = await self._intend(tx, applicant, registration, wish, request, order, now=now)
-        return await self._finish(outcome, applicant, profile, registration, request)
+            subject_der = decision.subject_for(registration, names, applicant.door)
+            wish = Wish(profile, subject_der, names, applicant.proved)
+            outcome = await self._intend(tx, applicant, registration, wish, request, order=order, now=now)
+        return await self._finish(outcome, applicant, wish, request)
 
     async def renew(
         self, applicant: Applicant, request: CertificationRequest, *, profile_name: str | None = None
@@ -146,9 +147,10 @@ class Enrollment:
                 raise NotFound("the certificate to be renewed is not known here")
             profile = self.profile(old.profile)
             _check_renewal(old, profile, request, profile_name, now=now)
-            wish = Wish(profile, names_module.from_canonical(old.names), replaces=old.serial)
-            outcome = await self._intend(tx, applicant, registration, wish, request, None, now=now)
-        return await self._finish(outcome, applicant, profile, registration, request)
+            names = names_module.from_canonical(old.names)
+            wish = Wish(profile, registration.subject_der, names, replaces=old.serial)
+            outcome = await self._intend(tx, applicant, registration, wish, request, now=now)
+        return await self._finish(outcome, applicant, wish, request)
 
     async def foresee(
         self,
@@ -166,9 +168,8 @@ class Enrollment:
         """
         registration.require_profile(profile.name)
         decision.require_names(registration, profile, names)
-        wish = Wish(profile, names)
-        held = await self._holdings(tx, registration, wish, now=now)
-        decision.require_window(kind_named(registration.kind), wish, held, window_days=self._window_days, now=now)
+        held = await _held(tx, registration, profile, names, now=now)
+        decision.require_window(kind_named(registration.kind), profile, held, window_days=self._window_days, now=now)
 
     async def _intend(
         self,
@@ -177,78 +178,73 @@ class Enrollment:
         registration: Registration,
         wish: Wish,
         request: CertificationRequest,
-        order: OrderClaim | None,
         *,
+        order: OrderClaim | None = None,
         now: int,
     ) -> Intention | Certificate:
         """Decide, and store the intention in the same transaction; or find what was issued before."""
-        if applicant.door not in wish.profile.doors:
-            raise ProfileNotOffered(f"the profile {wish.profile.name} is not offered through {applicant.door.upper()}")
-        if not wish.profile.usages_for(key_type(request.public_key)):
-            raise WeakKey(f"the profile {wish.profile.name} has no use for a key of this kind; use RSA or ECDSA")
+        profile, days = wish.profile, self._window_days
+        _require_fit(profile, applicant, request)
         decision.require_grants(registration, wish)
-        held = await self._holdings(tx, registration, wish, now=now)
+        held = await _held(tx, registration, profile, wish.names, now=now)
         if order is None:
-            serial = decision.repeated(wish, request, held, window_days=self._window_days, now=now)
+            serial = decision.repeated(request, wish.replaces, held, window_days=days, now=now)
             again = await certificates.by_serial(tx, serial) if serial else None
             if again is not None:
                 return again
-        await self._require_credential(tx, applicant, now=now)
-        decision.require_window(kind_named(registration.kind), wish, held, window_days=self._window_days, now=now)
-        await self._claim_key(tx, registration, wish.profile, request)
+        await _spend_credential(tx, applicant, now=now)
+        decision.require_window(kind_named(registration.kind), profile, held, window_days=days, now=now)
+        await _claim_key(tx, registration, profile, request)
         if order is not None:
             await order.claim(tx)
-        if applicant.credential_id is not None and not await credentials.spend(tx, applicant.credential_id, now=now):
-            raise WrongSecret
+        request_key = order.request_key if order else None
         intention = self._issuer.plan(
-            registration,
-            wish,
-            request,
-            door=applicant.door,
-            request_key=order.request_key if order else None,
-            now=now,
+            registration, wish, request, door=applicant.door, request_key=request_key, now=now
         )
         if not await certificates.intend(tx, intention, now=now):
             raise KeyInUse("this order has a certificate already; fetch it")
         return intention
 
     async def _finish(
-        self,
-        outcome: Intention | Certificate,
-        applicant: Applicant,
-        profile: Profile,
-        registration: Registration,
-        request: CertificationRequest,
+        self, outcome: Intention | Certificate, applicant: Applicant, wish: Wish, request: CertificationRequest
     ) -> Certificate:
         if isinstance(outcome, Certificate):
             return outcome
         return await self._issuer.complete(
-            outcome, profile, subject_der=registration.subject_der, spki=request.spki, actor=applicant.actor
+            outcome, wish.profile, subject_der=wish.subject_der, spki=request.spki, actor=applicant.actor
         )
 
-    async def _holdings(
-        self, tx: Transaction, registration: Registration, wish: Wish, *, now: int
-    ) -> list[decision.Holding]:
-        names = names_module.canonical(wish.names)
-        return await certificates.holdings(tx, registration.id, wish.profile.name, names, now=now)
 
-    async def _require_credential(self, tx: Transaction, applicant: Applicant, *, now: int) -> None:
-        if applicant.credential_id is None:
-            return
-        credential = await credentials.by_id(tx, applicant.credential_id)
-        # A newer sheet may have voided it since it was checked.
-        if credential is None or credential.voided_at is not None:
-            raise WrongSecret
+async def _held(
+    tx: Transaction, registration: Registration, profile: Profile, names: frozenset[Identifier], *, now: int
+) -> list[Holding]:
+    return await certificates.holdings(tx, registration.id, profile.name, names_module.canonical(names), now=now)
+
+
+def _require_fit(profile: Profile, applicant: Applicant, request: CertificationRequest) -> None:
+    if applicant.door not in profile.doors:
+        raise ProfileNotOffered(f"the profile {profile.name} is not offered through {applicant.door.upper()}")
+    if not profile.usages_for(key_type(request.public_key)):
+        raise WeakKey(f"the profile {profile.name} has no use for a key of this kind; use RSA or ECDSA")
+
+
+async def _spend_credential(tx: Transaction, applicant: Applicant, *, now: int) -> None:
+    """Spend the credential that proved the applicant, if one did; what cannot be spent is explained."""
+    if applicant.credential_id is None or await credentials.spend(tx, applicant.credential_id, now=now):
+        return
+    credential = await credentials.by_id(tx, applicant.credential_id)
+    # A newer sheet may have voided it since it was checked.
+    if credential is not None and credential.voided_at is None:
         credential.require_usable(now)
+    raise WrongSecret
 
-    async def _claim_key(
-        self, tx: Transaction, registration: Registration, profile: Profile, request: CertificationRequest
-    ) -> None:
-        free = await certificates.claim_key(
-            tx, request.spki_sha256, purpose=profile.key_purpose, registration_id=registration.id
-        )
-        if not free:
-            raise KeyInUse("this key serves another purpose or another subscriber already; make a new one")
+
+async def _claim_key(
+    tx: Transaction, registration: Registration, profile: Profile, request: CertificationRequest
+) -> None:
+    purpose, digest = profile.key_purpose, request.spki_sha256
+    if not await certificates.claim_key(tx, digest, purpose=purpose, registration_id=registration.id):
+        raise KeyInUse("this key serves another purpose or another subscriber already; make a new one")
 
 
 def _check_renewal(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -18,12 +19,16 @@ CLIENTS = Path(__file__).parents[1] / ".clients"
 _READY_SECONDS = 30
 _STOP_SECONDS = 20
 _PORTS_OF_A_SERVER = 4
+_HIGHEST_PORT = 32_000  # above, the kernel lends ports to outgoing connections
 _OFFSET_VARIABLE = "SOAPSTONE_CLOCK_OFFSET_FILE"
 
 
+_candidates = itertools.count(20_000 + os.getpid() % 8_000, _PORTS_OF_A_SERVER)
+
+
 def free_ports() -> int:
-    """The first of four consecutive loopback ports that nobody uses."""
-    for first in range(20_000 + os.getpid() % 8_000, 60_000, _PORTS_OF_A_SERVER):
+    """The first of four consecutive loopback ports that nobody uses, and that were not given out before."""
+    for first in itertools.takewhile(lambda port: port < _HIGHEST_PORT, _candidates):
         try:
             for port in range(first, first + _PORTS_OF_A_SERVER):
                 with socket.socket() as probe:

@@ -25,7 +25,7 @@ from ca_core.identity import new_serial, serial_text
 from ca_core.issuance.chain import IssuerCertificate
 from ca_core.issuance.lint import LintFailed, lint
 from ca_core.issuance.plan import tbs_certificate
-from ca_core.policy.decision import Wish
+from ca_core.policy.decision import Wish, subject_for
 from ca_core.policy.profile import Profile
 from ca_core.policy.request import CertificationRequest
 from ca_core.registration.account import Registration
@@ -76,7 +76,7 @@ class Issuer:
             issuer=self._ca.certificate,
             algorithm=self._ca.key.algorithm,
             profile=wish.profile,
-            subject_der=registration.subject_der,
+            subject_der=wish.subject_der,
             names=wish.names,
             spki=request.spki,
             serial=serial,
@@ -200,7 +200,7 @@ class Issuer:
             await self.complete(
                 intention,
                 profile,
-                subject_der=registration.subject_der,
+                subject_der=subject_for(registration, intention.names, intention.door),
                 spki=spki,
                 actor=RECOVERY,
                 recovered=True,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
+from ca_core.applicant import Door
 from ca_core.clock import rfc3339
 from ca_core.errors import InProgress, NameNotGranted, TooEarly
 from ca_core.names import Identifier
 from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import Window, renewal_window
 from ca_core.policy.request import CertificationRequest
+from ca_core.policy.subject import without_foreign_common_name
 from ca_core.registration.account import Registration
 from ca_core.registration.kind import Kind
 
@@ -37,15 +39,28 @@ class Wish(msgspec.Struct, frozen=True):
     """What is asked for, after the registered data was consulted.
 
     Attributes:
+        subject_der: the certificate's subject.
         names: the certificate's, all of them.
         proved: names whose control was proved by challenge.
         replaces: serial of the certificate to be renewed.
     """
 
     profile: Profile
+    subject_der: bytes
     names: frozenset[Identifier]
     proved: frozenset[Identifier] = frozenset()
     replaces: str | None = None
+
+
+def subject_for(registration: Registration, names: frozenset[Identifier], door: str) -> bytes:
+    """The subject of a certificate: the registered one, byte for byte.
+
+    Through ACME a common name that is none of the certificate's names is left out: certbot takes it for a name
+    and would order it at the next renewal.
+    """
+    if door != Door.ACME:
+        return registration.subject_der
+    return without_foreign_common_name(registration.subject_der, {name.value for name in names})
 
 
 def names_for(profile: Profile, registration: Registration, request: CertificationRequest) -> frozenset[Identifier]:
@@ -88,11 +103,11 @@ def require_names(registration: Registration, profile: Profile, names: frozenset
         registration.grant_for(name)
 
 
-def require_window(kind: Kind, wish: Wish, holdings: list[Holding], *, window_days: int, now: int) -> None:
+def require_window(kind: Kind, profile: Profile, holdings: list[Holding], *, window_days: int, now: int) -> None:
     """The one renewal rule (RULES, S9).
 
     Args:
-        holdings: live ones of this profile and these names, the first to expire first.
+        holdings: live ones of this profile and of the names asked for, the first to expire first.
 
     Raises:
         TooEarly: as many are held as the kind tolerates, and the oldest's window is not open.
@@ -102,7 +117,7 @@ def require_window(kind: Kind, wish: Wish, holdings: list[Holding], *, window_da
     window = _window(holdings[0], window_days)
     if not window.is_open(now):
         raise TooEarly(
-            f"a live {wish.profile.name} certificate for these names exists (serial {holdings[0].serial});"
+            f"a live {profile.name} certificate for these names exists (serial {holdings[0].serial});"
             f" the renewal window opens on {rfc3339(window.opens_at)}: try again then, or revoke it first",
             opens_at=window.opens_at,
             now=now,
@@ -110,31 +125,25 @@ def require_window(kind: Kind, wish: Wish, holdings: list[Holding], *, window_da
 
 
 def repeated(
-    wish: Wish, request: CertificationRequest, holdings: list[Holding], *, window_days: int, now: int
+    request: CertificationRequest, replaces: str | None, holdings: list[Holding], *, window_days: int, now: int
 ) -> str | None:
     """The serial that was issued for this very request before, to be delivered again (DESIGN, invariant 6).
+
+    Until its own window opens a certificate for the same key and names can only be a repetition. A short-lived
+    one is always inside its window, so there a repetition is what comes within the hour and its first half life.
 
     Raises:
         InProgress: it is being signed at this moment.
     """
     for holding in holdings:
-        if _is_repetition(holding, wish, request, window_days=window_days, now=now):
+        if holding.spki_sha256 != request.spki_sha256 or holding.serial == replaces:
+            continue
+        soon = holding.intended_at + min(_REPEAT_SECONDS, (holding.not_after - holding.not_before) // 2)
+        if now < max(soon, _window(holding, window_days).opens_at):
             if not holding.is_issued:
                 raise InProgress("this request is being signed", retry_after_seconds=_IN_PROGRESS_SECONDS)
             return holding.serial
     return None
-
-
-def _is_repetition(holding: Holding, wish: Wish, request: CertificationRequest, *, window_days: int, now: int) -> bool:
-    """Whether a request asks again for what was issued for it.
-
-    Until its own window opens a certificate for the same key and names can only be a repetition. A short-lived
-    one is always inside its window, so there a repetition is what comes within the hour and its first half life.
-    """
-    if holding.spki_sha256 != request.spki_sha256 or holding.serial == wish.replaces:
-        return False
-    soon = holding.intended_at + min(_REPEAT_SECONDS, (holding.not_after - holding.not_before) // 2)
-    return now < max(soon, _window(holding, window_days).opens_at)
 
 
 def _window(holding: Holding, window_days: int) -> Window:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Collection
 
 from cryptography import x509
 from cryptography.hazmat import asn1
@@ -111,6 +112,17 @@ def common_names(name_der: bytes) -> tuple[str, ...]:
     if None in found:
         raise ValueError("a common name is not a string")
     return tuple(text for text in found if text is not None)
+
+
+def without_foreign_common_name(name_der: bytes, names: Collection[str]) -> bytes:
+    """A Name without those common names that are none of `names`; all else stays as it is, byte for byte.
+
+    Raises:
+        ValueError: no Name.
+    """
+    kept = [[a for a in rdn if a.type != NameOID.COMMON_NAME or _text(a) in names] for rdn in _rdns(name_der)]
+    rdns = _Names(rdns=[asn1.SetOf(rdn) for rdn in kept if rdn])
+    return bytes(asn1.decode_der(asn1.TLV, asn1.encode_der(rdns)).data)
 
 
 def comparable(name_der: bytes) -> tuple[tuple[str, ...], ...]:

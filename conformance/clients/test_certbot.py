@@ -26,7 +26,26 @@ def test_a_vetted_name_needs_no_challenge(house: House, certbot: Certbot) -> Non
 
     assert done.returncode == 0, done.stderr
     assert verifies(house, certbot.live("shop.example"), untrusted=certbot.live("shop.example", "chain.pem"))
-    assert subject_of(certbot.live("shop.example")) == "CN=Shop,O=Example,C=TW"
+
+
+@pytest.mark.parametrize(
+    ("registered", "expected"),
+    [
+        ("CN=shop.example,O=商店股份有限公司,C=TW", "CN=shop.example,O=商店股份有限公司,C=TW"),
+        # certbot takes a common name for a name, and would order it when it renews.
+        ("CN=Shop,O=商店股份有限公司,C=TW", "O=商店股份有限公司,C=TW"),
+        ("CN=Shop", ""),
+    ],
+)
+def test_the_subject_is_the_registered_one_less_a_common_name_that_is_no_name(
+    house: House, certbot: Certbot, registered: str, expected: str
+) -> None:
+    sheet = house.register("--kind", "organization", "--subject", registered, "--dns", "shop.example")
+
+    certbot.certonly("shop.example", sheet)
+
+    assert subject_of(certbot.live("shop.example")) == expected
+    assert verifies(house, certbot.live("shop.example"), untrusted=certbot.live("shop.example", "chain.pem"))
 
 
 def test_a_challenged_name_is_proved_over_http_01(house: House, certbot: Certbot) -> None:
