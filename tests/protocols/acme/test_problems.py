@@ -1,0 +1,146 @@
+"""RFC 8555, 6.7."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ca_core import errors as core
+from ca_core.names import dns, ip
+from protocols.acme import errors as acme
+from protocols.acme import problems
+from protocols.wire import Reply
+
+# RFC 8555, 6.7; RFC 9773, 7.4; draft-ietf-acme-profiles, 7.
+REGISTERED = frozenset(
+    {
+        "accountDoesNotExist",
+        "alreadyReplaced",
+        "alreadyRevoked",
+        "badCSR",
+        "badNonce",
+        "badPublicKey",
+        "badRevocationReason",
+        "badSignatureAlgorithm",
+        "caa",
+        "compound",
+        "connection",
+        "dns",
+        "externalAccountRequired",
+        "incorrectResponse",
+        "invalidContact",
+        "invalidProfile",
+        "malformed",
+        "orderNotReady",
+        "rateLimited",
+        "rejectedIdentifier",
+        "serverInternal",
+        "tls",
+        "unauthorized",
+        "unsupportedContact",
+        "unsupportedIdentifier",
+        "userActionRequired",
+    }
+)
+
+
+def document(reply: Reply) -> dict[str, object]:
+    assert ("Content-Type", "application/problem+json") in reply.headers
+    read: dict[str, object] = json.loads(reply.body)
+    return read
+
+
+def test_every_type_is_registered() -> None:
+    assert {answer.type for answer in problems.TABLE.values()} - REGISTERED == set()
+
+
+def test_a_refusal_becomes_type_detail_and_status() -> None:
+    reply = problems.reply(core.BadCsr("it is no request"))
+
+    assert reply.status == 400
+    assert document(reply) == {
+        "type": "urn:ietf:params:acme:error:badCSR",
+        "detail": "it is no request",
+        "status": 400,
+    }
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        core.TooEarly("wait", opens_at=1060, now=1000),
+        core.Throttled("wait", retry_after_seconds=60),
+        core.StoreUnavailable("wait", retry_after_seconds=60),
+        core.InProgress("wait", retry_after_seconds=60),
+    ],
+)
+def test_what_may_come_again_says_when_in_whole_seconds(refusal: core.Refusal) -> None:
+    assert ("Retry-After", "60") in problems.reply(refusal).headers
+
+
+def test_a_bad_algorithm_is_told_the_good_ones() -> None:
+    reply = problems.reply(acme.BadSignatureAlgorithm("no", algorithms=("ES256", "EdDSA")))
+
+    assert document(reply)["algorithms"] == ["ES256", "EdDSA"]
+
+
+def test_a_method_that_is_not_known_is_told_the_others() -> None:
+    reply = problems.reply(acme.MethodNotAllowed("POST", "OPTIONS"))
+
+    assert reply.status == 405
+    assert ("Allow", "POST, OPTIONS") in reply.headers
+
+
+def test_each_rejected_name_has_a_subproblem_and_the_whole_has_no_identifier() -> None:
+    refusal = acme.RejectedIdentifiers(
+        ((dns("a.example"), core.NameNotGranted("not a")), (ip("192.0.2.1"), core.NameNotProved("not b")))
+    )
+
+    read = document(problems.reply(refusal))
+
+    assert "identifier" not in read
+    assert read["subproblems"] == [
+        {
+            "type": "urn:ietf:params:acme:error:rejectedIdentifier",
+            "detail": "not a",
+            "identifier": {"type": "dns", "value": "a.example"},
+        },
+        {
+            "type": "urn:ietf:params:acme:error:unauthorized",
+            "detail": "not b",
+            "identifier": {"type": "ip", "value": "192.0.2.1"},
+        },
+    ]
+
+
+def test_an_action_says_where_it_is_done() -> None:
+    reply = problems.reply(acme.UserActionRequired("agree", instance="https://ca.example/terms"))
+
+    assert document(reply)["instance"] == "https://ca.example/terms"
+    assert ("Link", '<https://ca.example/terms>;rel="terms-of-service"') in reply.headers
+
+
+def test_a_key_in_use_says_by_which_account() -> None:
+    reply = problems.reply(acme.AccountKeyInUse(account_url="https://ca.example/acme/account/1"))
+
+    assert reply.status == 409
+    assert ("Location", "https://ca.example/acme/account/1") in reply.headers
+
+
+def test_a_bug_shows_its_number_only() -> None:
+    reply = problems.bug_reply("4f1c")
+
+    assert reply.status == 500
+    assert document(reply) == {
+        "type": "urn:ietf:params:acme:error:serverInternal",
+        "detail": "internal error, reference 4f1c",
+        "status": 500,
+    }
+
+
+def test_a_stored_problem_has_type_and_detail() -> None:
+    assert json.loads(problems.stored("connection", "nobody answered")) == {
+        "type": "urn:ietf:params:acme:error:connection",
+        "detail": "nobody answered",
+    }
