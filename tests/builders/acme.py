@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
+import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ca_core import names
 from ca_core.names import Identifier
@@ -40,9 +43,11 @@ class StagedProbes:
     staged: dict[str, Seen] = field(default_factory=dict)
     asked: list[tuple[Identifier, str, str]] = field(default_factory=list)
     hold: asyncio.Event | None = None
+    begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def http_01(self, identifier: Identifier, token: str, key_authorization: str) -> Seen:
         self.asked.append((identifier, token, key_authorization))
+        self.begun.set()
         if self.hold is not None:
             await self.hold.wait()
         return self.staged.get(identifier.value, Seen(proved=True))
@@ -128,11 +133,19 @@ class Client:
     signer: Signer
     kid: str | None = None
 
-    async def post(self, url: str, payload: object = b"", *, signed_url: str | None = None, **header: Any) -> Answer:
-        """POST as the account, or as the key while there is none; an empty payload reads."""
+    async def post(
+        self,
+        url: str,
+        payload: object = b"",
+        *,
+        signed_url: str | None = None,
+        nonce: str | None = None,
+        by_key: bool = False,
+    ) -> Answer:
+        """POST as the account, or as the key; an empty payload reads."""
         kid = None if by_key else self.kid
         nonce = nonce or await self.house.nonce()
-        body = jws.request(self.signer, payload, url=signed_url or url, kid=kid, nonce=nonce, **header)
+        body = jws.request(self.signer, payload, url=signed_url or url, kid=kid, nonce=nonce)
         return await self.house.send("POST", url, body)
 
     async def new_account(self, sheet: Sheet | None, **members: object) -> Answer:
@@ -231,6 +244,17 @@ async def acme_house(folder: Path, options: AcmeOptions | None = None) -> AsyncI
             validator=Validator(strongroom.database, strongroom.clock, probes),
             woken=woken,
         )
+
+
+def close_primes_signer() -> Signer:
+    """A 2048-bit key that anybody can factor, and that signs all the same."""
+    n = csr.close_primes_key().public_numbers().n
+    p = next(a - b for a in count(math.isqrt(n) + 1) if (b := math.isqrt(a * a - n)) ** 2 == a * a - n)
+    q, e = n // p, 65537
+    d = rsa.rsa_recover_private_exponent(e, p, q)
+    crt = (rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q))
+    private = rsa.RSAPrivateNumbers(p, q, d, *crt, rsa.RSAPublicNumbers(e, n)).private_key()
+    return Signer("RS256", private, {"kty": "RSA", "n": jws.number(n), "e": jws.number(e)})
 
 
 def statuses(answers: Sequence[Answer]) -> list[int]:

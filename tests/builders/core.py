@@ -76,6 +76,10 @@ class Core:
         form = Form(kind, f"CN={account},O=Example,C=TW", uses, account, grants, profiles)
         return (await self.desk.register(form, actor="test"))[1]
 
+    async def recover(self) -> int:
+        """What the start-up after a crash does."""
+        return await self.issuer.recover(BUILT_IN, before=self.clock.now())
+
     async def certificates(self) -> list[Certificate]:
         return await self.revocations.every(None)
 
