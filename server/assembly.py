@@ -23,6 +23,7 @@ from ca_core.registration.sheet import Places
 from ca_core.registration.sign_in import SignIn
 from ca_core.revocation.desk import RevocationDesk
 from ca_core.revocation.publisher import CrlIssuer, Publisher
+from ca_core.secret import Secret
 from ca_core.signing.key import open_key
 from ca_core.store.database import Database, open_database
 from ca_core.store.migrate import Migration, found_in, migrate
@@ -118,14 +119,42 @@ def strongroom(office: Office) -> Strongroom:
     Raises:
         Misconfigured: they do not, or cannot be read; says which.
     """
-    settings, home, clock = office.settings, office.home, office.clock
-    authority = settings.authority
-    passphrase = read_secret(authority.passphrase, home)
-    root_certificate = read_certificate(home / authority.root_certificate)
-    issuing_certificate = read_certificate(home / authority.issuing_certificate)
-    prove_chain(issuing_certificate, root_certificate, now=clock.now())
+    settings, clock, database = office.settings, office.clock, office.database
+    passphrase = read_secret(settings.authority.passphrase, office.home)
+    root, issuing = _open_authority(office, passphrase)
+    issuer = Issuer(database, clock, issuing)
+    window_days = settings.renewal.window_days
+    enrollment = Enrollment(database, clock, issuer, office.profiles, window_days=window_days)
+    publisher = Publisher(
+        database,
+        clock,
+        [
+            CrlIssuer(issuing, settings.crl.issuing_lifetime_hours * _HOUR_SECONDS),
+            CrlIssuer(root, settings.crl.root_lifetime_hours * _HOUR_SECONDS),
+        ],
+    )
+    own_certificate = OwnCertificate(
+        office.home / OWN_CERTIFICATE,
+        settings.host,
+        enrollment=enrollment,
+        desk=office.desk,
+        clock=clock,
+        issuing_pem=issuing.certificate.certificate.public_bytes(Encoding.PEM),
+        passphrase=passphrase,
+        window_days=window_days,
+    )
+    sign_in = SignIn(database, clock, office.keeper)
+    return Strongroom(office, root, issuing, issuer, enrollment, sign_in, publisher, own_certificate)
 
-    def ca(name: str, certificate: x509.Certificate, key_uri: str) -> IssuingCa:
+
+def _open_authority(office: Office, passphrase: Secret) -> tuple[IssuingCa, IssuingCa]:
+    """The root and the issuing CA, proven."""
+    settings, home = office.settings, office.home
+    root = read_certificate(home / settings.authority.root_certificate)
+    issuing = read_certificate(home / settings.authority.issuing_certificate)
+    prove_chain(issuing, root, now=office.clock.now())
+
+    def opened(name: str, certificate: x509.Certificate, key_uri: str) -> IssuingCa:
         described = issuer_certificate(
             name, certificate, crl_url=crl_url(settings, name), ca_url=ca_url(settings, name)
         )
@@ -133,36 +162,7 @@ def strongroom(office: Office) -> Strongroom:
         prove_key(described, key.public_key)
         return IssuingCa(described, key)
 
-    root = ca(ROOT, root_certificate, authority.root_key)
-    issuing = ca(ISSUING, issuing_certificate, authority.issuing_key)
-    issuer = Issuer(office.database, clock, issuing)
-    enrollment = Enrollment(office.database, clock, issuer, office.profiles, window_days=settings.renewal.window_days)
-    return Strongroom(
-        office=office,
-        root=root,
-        issuing=issuing,
-        issuer=issuer,
-        enrollment=enrollment,
-        sign_in=SignIn(office.database, clock, office.keeper),
-        publisher=Publisher(
-            office.database,
-            clock,
-            [
-                CrlIssuer(issuing, settings.crl.issuing_lifetime_hours * _HOUR_SECONDS),
-                CrlIssuer(root, settings.crl.root_lifetime_hours * _HOUR_SECONDS),
-            ],
-        ),
-        own_certificate=OwnCertificate(
-            home / OWN_CERTIFICATE,
-            settings.host,
-            enrollment=enrollment,
-            desk=office.desk,
-            clock=clock,
-            issuing_pem=issuing_certificate.public_bytes(Encoding.PEM),
-            passphrase=passphrase,
-            window_days=settings.renewal.window_days,
-        ),
-    )
+    return opened(ROOT, root, settings.authority.root_key), opened(ISSUING, issuing, settings.authority.issuing_key)
 
 
 def places(home: Path, settings: Settings) -> Places:

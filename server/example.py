@@ -47,6 +47,7 @@ def commands(sheet: Sheet, places: Places) -> str:
     curl = f"curl --silent --show-error --fail-with-body --cacert {anchor}"
     post = f"{curl} -H 'Content-Type: application/pkcs10' --data-binary @try/device.b64"
     unpack = "base64 -d | openssl pkcs7 -inform DER -print_certs -out"
+    subject = "/C=TW/O=Example Organization/CN=Example"
     user = f"{sheet.account}:{sheet.enrollment_code.reveal()}"
     return f"""\
 # Commands to paste into another terminal. certbot first, unless you have it:
@@ -64,7 +65,7 @@ export PATH="$PWD/try/venv/bin:$PATH"
 
 # EST: a device enrolls with curl, openssl and the enrollment code
 openssl ecparam -name prime256v1 -genkey -noout -out try/device.key
-openssl req -new -key try/device.key -subj '/C=TW/O=Example Organization/CN=Example' -outform DER | base64 > try/device.b64
+openssl req -new -key try/device.key -subj '{subject}' -outform DER | base64 > try/device.b64
 {curl} {places.est_url}/cacerts | {unpack} try/cas.pem
 {post} -u {user} {places.est_url}/device/simpleenroll | {unpack} try/device.pem
 {verify} try/cas.pem try/device.pem

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import logging
 import ssl
-from pathlib import Path
 
 import msgspec
 from aiohttp import web
@@ -57,18 +56,6 @@ def est_context(trust_anchors: str) -> ssl.SSLContext:
     return context
 
 
-def load_own_certificate(context: ssl.SSLContext, path: Path, passphrase: str) -> None:
-    """Load, or replace while serving, the server's certificate; connections made before keep the old one.
-
-    Raises:
-        Misconfigured: the files do not fit together or cannot be read.
-    """
-    try:
-        context.load_cert_chain(path, password=passphrase)
-    except (OSError, ssl.SSLError) as error:
-        raise Misconfigured(f"cannot load the TLS certificate and key in {path}: {error}") from None
-
-
 async def listen(address: str, listeners: list[Listener]) -> list[web.ServerRunner]:
     """Open every listener, or none.
 
@@ -78,7 +65,7 @@ async def listen(address: str, listeners: list[Listener]) -> list[web.ServerRunn
     runners: list[web.ServerRunner] = []
     try:
         for listener in listeners:
-            runners.append(await _open(address, listener))
+            runners.append(await _open(address, listener))  # noqa: PERF401  # those before the one that fails are closed
     except OSError as error:
         await close(runners)
         port = listeners[len(runners)].port

@@ -26,7 +26,6 @@ from ca_core.registration.account import Grant, Registration
 from ca_core.registration.desk import Desk, Form
 from ca_core.registration.kind import SERVER
 from ca_core.secret import Secret
-from server.listeners import load_own_certificate
 
 ACCOUNT = "soapstone"
 _ACTOR = "server:own-certificate"
@@ -68,7 +67,7 @@ class OwnCertificate:
 
     def serve_with(self, context: ssl.SSLContext) -> None:
         """Load the certificate into a context, now and after every renewal."""
-        load_own_certificate(context, self._path, self._passphrase.reveal())
+        self._load_into(context)
         self._contexts.append(context)
 
     async def turn(self) -> None:
@@ -111,8 +110,15 @@ class OwnCertificate:
         ]
         replace(self._path, b"".join(pem), mode=0o600)
         for context in self._contexts:
-            load_own_certificate(context, self._path, self._passphrase.reveal())
+            self._load_into(context)
         _LOG.info("event=own-certificate serial=%s not_after=%d", certificate.serial, certificate.not_after)
+
+    def _load_into(self, context: ssl.SSLContext) -> None:
+        """Connections that were made before keep the certificate that they have."""
+        try:
+            context.load_cert_chain(self._path, password=self._passphrase.reveal())
+        except OSError as error:
+            raise Misconfigured(f"cannot load the TLS certificate and key in {self._path}: {error}") from None
 
     async def _registration(self) -> Registration:
         """This server's registration, with the names of today's host."""

@@ -26,7 +26,7 @@ from yarl import URL
 from ca_core import names
 from ca_core.errors import BadName
 from ca_core.names import Identifier
-from protocols.acme.challenges import Seen
+from protocols.acme.probes import Seen
 
 Address: TypeAlias = IPv4Address | IPv6Address
 Network: TypeAlias = IPv4Network | IPv6Network
@@ -140,7 +140,7 @@ class _Answer(msgspec.Struct, frozen=True):
 
 
 class NetworkProbes:
-    """Looks over the network, by the rules of `policy`; the real `protocols.acme.challenges.Probes`."""
+    """Looks over the network, by the rules of `policy`; the real `protocols.acme.probes.Probes`."""
 
     def __init__(self, policy: ProbePolicy) -> None:
         self._policy = policy

@@ -32,7 +32,7 @@ class Worker:
             self._woken.clear()
             try:
                 await self._turn()
-            except Exception:  # around a worker's turn: the next one comes all the same
+            except Exception:  # noqa: BLE001  # around a worker's turn: the next one comes all the same
                 _LOG.exception("event=worker-failed worker=%s", self.name)
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._every_seconds):

@@ -54,7 +54,8 @@ async def insert(tx: Transaction, registration: Registration) -> bool:
     """Store a new registration; False when its account exists already."""
     inserted = await tx.execute(
         "INSERT INTO registrations"
-        " (id, account, kind, status, subject, subject_der, names, profiles, language, uses, sheet, created_at, expires_at)"
+        " (id, account, kind, status, subject, subject_der, names, profiles, language, uses, sheet, created_at,"
+        " expires_at)"
         " VALUES (:id, :account, :kind, :status, :subject, :subject_der, :names, :profiles, :language, :uses, :sheet,"
         " :created_at, :expires_at) ON CONFLICT (account) DO NOTHING",
         id=registration.id,

@@ -13,9 +13,9 @@ from ca_core.store import work
 from ca_core.store.database import Database, Transaction
 from ca_core.work.item import Item
 from protocols.acme import challenges, problems
-from protocols.acme.challenges import Probes, Seen
 from protocols.acme.events import ChallengeFailed
 from protocols.acme.objects import Account, Authorization, Challenge
+from protocols.acme.probes import Probes, Seen
 from protocols.acme.records import accounts, authorizations, orders
 from protocols.acme.states import AuthorizationStatus, ChallengeStatus, Event
 

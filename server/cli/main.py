@@ -3,15 +3,52 @@
 from __future__ import annotations
 
 import sys
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from ca_core.errors import SoapstoneError
-from server.cli import certificates, operator, registrations, serving
+
+_COMMANDS = {
+    "init": "serving",
+    "serve": "serving",
+    "up": "serving",
+    "register": "registrations",
+    "sheet": "registrations",
+    "registrations": "registrations",
+    "show": "registrations",
+    "suspend": "registrations",
+    "resume": "registrations",
+    "close": "registrations",
+    "renew-registration": "registrations",
+    "certificates": "certificates",
+    "revoke": "certificates",
+    "crl": "operator",
+    "authority": "operator",
+    "migrate": "operator",
+    "doctor": "operator",
+}
+"""Each command and the module that it lives in."""
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class Commands(click.Group):
+    """Loads a command's module when it is called: registering needs no web server."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
+        """Name all commands, those of one group together."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  # as above
+        """Load one command."""
+        if cmd_name not in _COMMANDS:
+            return None
+        module = import_module(f"server.cli.{_COMMANDS[cmd_name]}")
+        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        return command
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
@@ -25,28 +62,6 @@ from server.cli import certificates, operator, registrations, serving
 def cli(context: click.Context, home: Path) -> None:
     """An enrollment server: one vetted registration, ACME and EST, one issuing core."""
     context.obj = home
-
-
-for command in (
-    serving.init,
-    serving.serve,
-    serving.up,
-    registrations.register,
-    registrations.sheet,
-    registrations.registrations,
-    registrations.show,
-    registrations.suspend,
-    registrations.resume,
-    registrations.close,
-    registrations.renew_registration,
-    certificates.certificates,
-    certificates.revoke,
-    operator.crl,
-    operator.authority,
-    operator.migrate,
-    operator.doctor,
-):
-    cli.add_command(command)
 
 
 def main() -> None:

@@ -51,7 +51,7 @@ class Uses(click.ParamType[str | int]):
 @click.option("--language", default="zh-Hant", show_default=True, type=click.Choice(["zh-Hant", "en"]))
 @json_option
 @click.pass_obj
-def register(  # one option each, as the contract has them
+def register(  # noqa: PLR0917  # click hands options over by name; one each, as the contract has them
     home: Path,
     kind: str,
     subject: str,

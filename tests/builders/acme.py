@@ -19,10 +19,10 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from ca_core import names
 from ca_core.names import Identifier
 from ca_core.registration.sheet import Sheet
-from protocols.acme.challenges import Seen
 from protocols.acme.dialogue import AcmeDialogue, AcmeOptions, AcmeServices
 from protocols.acme.links import Links, Resource
 from protocols.acme.nonces import Nonces
+from protocols.acme.probes import Seen
 from protocols.acme.validation import Validator
 from protocols.encoding import base64url, from_base64url
 from protocols.wire import Peer, Reply, Request

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from ca_core import names
-from protocols.acme.challenges import Probes, Seen
+from protocols.acme.probes import Probes, Seen
 from server.probes import (
     Address,
     Network,

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from ca_core.names import dns
-from protocols.acme.challenges import Seen
+from protocols.acme.probes import Seen
 from tests.builders.acme import AcmeHouse, Answer, Client
 from tests.builders.core import granted
 
