@@ -22,7 +22,7 @@ NOW = 1_900_000_000
 ERROR = problems.stored("connection", "nobody answered")
 
 
-def body(reply: Reply) -> Any:  # noqa: ANN401  # JSON of any shape
+def body(reply: Reply) -> Any:  # JSON of any shape
     assert ("Content-Type", "application/json") in reply.headers
     return json.loads(reply.body)
 
