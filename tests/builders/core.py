@@ -24,12 +24,14 @@ from ca_core.registration.desk import Desk, Form
 from ca_core.registration.sheet import Sheet
 from ca_core.registration.sign_in import SignIn
 from ca_core.revocation.desk import RevocationDesk
+from ca_core.revocation.publisher import CrlIssuer, Publisher
 from ca_core.signing.key import open_key
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database, open_database
 from ca_core.store.migrate import found_in, migrate
 from tests.builders.clock import SettableClock
 
+CRL_SECONDS = 86_400
 PASSPHRASE = b"correct horse battery staple"
 MIGRATIONS = [
     *found_in("core", files("ca_core.store") / "migrations"),
@@ -59,6 +61,7 @@ class Core:
     desk: Desk
     sign_in: SignIn
     revocations: RevocationDesk
+    publisher: Publisher
 
     @property
     def issuing_pem(self) -> bytes:
@@ -136,6 +139,7 @@ async def core(folder: Path) -> AsyncIterator[Core]:
             desk=Desk(database, clock, keeper),
             sign_in=SignIn(database, clock, keeper),
             revocations=RevocationDesk(database, clock),
+            publisher=Publisher(database, clock, [CrlIssuer(ca, CRL_SECONDS)]),
         )
     finally:
         await database.close()

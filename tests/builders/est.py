@@ -6,7 +6,6 @@ import base64
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 
 from cryptography import x509
@@ -15,56 +14,47 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from cryptography.x509.oid import AttributeOID
 
-from ca_core.enrollment import Enrollment
-from ca_core.issuance.ceremony import Authority, make_authority
-from ca_core.issuance.chain import issuer_certificate
-from ca_core.issuance.issuer import Issuer, IssuingCa
+from ca_core.issuance.ceremony import Authority
 from ca_core.names import Identifier, Kind
-from ca_core.policy.profile import BUILT_IN
 from ca_core.registration.account import Grant
-from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk, Form
 from ca_core.registration.sheet import Sheet
-from ca_core.registration.sign_in import SignIn
 from ca_core.revocation.desk import RevocationDesk
-from ca_core.revocation.publisher import CrlIssuer, Publisher
-from ca_core.signing.key import open_key
-from ca_core.store.database import Database, open_database
-from ca_core.store.migrate import found_in, migrate
 from protocols.est.dialogue import EstDialogue, EstServices
 from protocols.est.messages import Wire
 from protocols.wire import Peer, Reply, Request
+from tests.builders.clock import SettableClock
+from tests.builders.core import Core, core
 
-NOW = 1_900_000_000
 DAY = 86_400
-PASSPHRASE = b"correct horse battery staple"
 CLIENT = Peer("192.0.2.7")
 LABELS = {"device": Wire.AUTO, "tls-server": Wire.RFC, "signing": Wire.SINGLE_LINE}
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
 
-@dataclass
-class SettableClock:
-    """A clock that stands still until it is told."""
-
-    time: int = NOW
-
-    def now(self) -> int:
-        return self.time
-
-
 @dataclass(frozen=True)
 class House:
-    """The core over a SQLite file, with EST in front of it."""
+    """The core with EST in front of it."""
 
-    clock: SettableClock
-    database: Database
-    authority: Authority
-    desk: Desk
-    revocations: RevocationDesk
-    publisher: Publisher
+    core: Core
     est: EstDialogue
+
+    @property
+    def clock(self) -> SettableClock:
+        return self.core.clock
+
+    @property
+    def authority(self) -> Authority:
+        return self.core.authority
+
+    @property
+    def desk(self) -> Desk:
+        return self.core.desk
+
+    @property
+    def revocations(self) -> RevocationDesk:
+        return self.core.revocations
 
     async def device(self, *names: str, uses: int | None = 1) -> Sheet:
         """Register a device that may have these DNS names, and no other."""
@@ -74,44 +64,14 @@ class House:
 
     async def count(self) -> int:
         """How many certificates there are."""
-        return len(await self.revocations.every(None))
+        return len(await self.core.certificates())
 
 
 @asynccontextmanager
 async def house(folder: Path) -> AsyncIterator[House]:
-    clock = SettableClock()
-    authority = make_authority(
-        folder / "authority",
-        key_kind="ec-p256",
-        passphrase=PASSPHRASE,
-        now=NOW,
-        root_crl_url="http://ca.example/crl/root.crl",
-        root_ca_url="http://ca.example/ca/root.cer",
-    )
-    certificate = issuer_certificate(
-        "issuing",
-        authority.issuing,
-        crl_url="http://ca.example/crl/issuing.crl",
-        ca_url="http://ca.example/ca/issuing.cer",
-    )
-    ca = IssuingCa(certificate, open_key("file:authority/issuing.key", PASSPHRASE, folder))
-    database = await open_database("sqlite:soapstone.db", folder)
-    try:
-        await migrate(database, found_in("core", files("ca_core.store") / "migrations"), now=NOW)
-        keeper = SecretKeeper(bytes(32))
-        enrollment = Enrollment(database, clock, Issuer(database, clock, ca), BUILT_IN, window_days=30)
-        chain = (authority.issuing, authority.root)
-        yield House(
-            clock=clock,
-            database=database,
-            authority=authority,
-            desk=Desk(database, clock, keeper),
-            revocations=RevocationDesk(database, clock),
-            publisher=Publisher(database, clock, [CrlIssuer(ca, DAY)]),
-            est=EstDialogue(EstServices(SignIn(database, clock, keeper), enrollment, chain, LABELS)),
-        )
-    finally:
-        await database.close()
+    async with core(folder) as opened:
+        chain = (opened.authority.issuing, opened.authority.root)
+        yield House(opened, EstDialogue(EstServices(opened.sign_in, opened.enrollment, chain, LABELS)))
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:

@@ -107,7 +107,7 @@ async def test_a_spent_code_enrolls_no_other_key(house: House) -> None:
 
 async def test_an_expired_code_is_told_so(house: House) -> None:
     sheet = await house.device()
-    house.clock.time += 366 * DAY
+    house.clock.move(366 * DAY)
 
     reply = await house.est.answer(enroll(sheet, Csr().body()))
 
@@ -145,7 +145,7 @@ async def test_a_client_certificate_is_enough(house: House) -> None:
 async def test_an_expired_client_certificate_never_authenticates(house: House) -> None:
     sheet = await house.device()
     held = certificate_in(await house.est.answer(enroll(sheet, Csr().body())))
-    house.clock.time += 91 * DAY
+    house.clock.move(91 * DAY)
 
     reply = await house.est.answer(post("simpleenroll", Csr().body(), peer=showing(held)))
 
@@ -157,7 +157,7 @@ async def test_an_expired_client_certificate_never_authenticates(house: House) -
 async def test_a_new_code_counts_though_the_client_shows_its_expired_certificate(house: House) -> None:
     sheet = await house.device()
     held = certificate_in(await house.est.answer(enroll(sheet, Csr().body())))
-    house.clock.time += 91 * DAY
+    house.clock.move(91 * DAY)
     sheet = await house.desk.new_sheet(sheet.account, actor="test")
 
     reply = await house.est.answer(enroll(sheet, Csr().body(), peer=showing(held)))

@@ -46,7 +46,7 @@ async def renew(house: House, held: x509.Certificate, csr: Csr, *, label: str = 
 async def test_inside_the_window_a_new_key_gets_a_new_certificate(house: House, label: str) -> None:
     held, _ = await enrolled(house)
     csr = successor(held)
-    house.clock.time += INSIDE_THE_WINDOW
+    house.clock.move(INSIDE_THE_WINDOW)
 
     renewed = certificate_in(await renew(house, held, csr, label=label))
 
@@ -58,7 +58,7 @@ async def test_inside_the_window_a_new_key_gets_a_new_certificate(house: House, 
 
 async def test_inside_the_window_the_same_key_may_go_on(house: House) -> None:
     held, same_key = await enrolled(house)
-    house.clock.time += INSIDE_THE_WINDOW
+    house.clock.move(INSIDE_THE_WINDOW)
 
     renewed = certificate_in(await renew(house, held, same_key))
 
@@ -69,7 +69,7 @@ async def test_inside_the_window_the_same_key_may_go_on(house: House) -> None:
 async def test_the_identical_renewal_again_brings_the_identical_certificate(house: House) -> None:
     held, _ = await enrolled(house)
     csr = successor(held)
-    house.clock.time += INSIDE_THE_WINDOW
+    house.clock.move(INSIDE_THE_WINDOW)
     first = await renew(house, held, csr)
 
     again = await renew(house, held, csr)
@@ -80,7 +80,7 @@ async def test_the_identical_renewal_again_brings_the_identical_certificate(hous
 
 async def test_before_the_window_it_is_429_with_the_opening_date(house: House) -> None:
     held, _ = await enrolled(house)
-    house.clock.time += BEFORE_THE_WINDOW
+    house.clock.move(BEFORE_THE_WINDOW)
 
     reply = await renew(house, held, successor(held))
 
@@ -101,7 +101,7 @@ async def test_without_a_client_certificate_no_password_helps(house: House) -> N
 
 async def test_what_strongswan_sends_as_basic_does_not_matter(house: House) -> None:
     held, _ = await enrolled(house)
-    house.clock.time += INSIDE_THE_WINDOW
+    house.clock.move(INSIDE_THE_WINDOW)
 
     reply = await house.est.answer(
         post("simplereenroll", successor(held).body(), authorization="Basic !", peer=showing(held))
@@ -112,7 +112,7 @@ async def test_what_strongswan_sends_as_basic_does_not_matter(house: House) -> N
 
 async def test_an_expired_certificate_renews_nothing(house: House) -> None:
     held, _ = await enrolled(house)
-    house.clock.time += AFTER_EXPIRY
+    house.clock.move(AFTER_EXPIRY)
 
     reply = await renew(house, held, successor(held))
 
@@ -124,7 +124,7 @@ async def test_an_expired_certificate_renews_nothing(house: House) -> None:
 async def test_a_revoked_certificate_renews_nothing(house: House) -> None:
     held, _ = await enrolled(house)
     await house.revocations.revoke(serial_text(held.serial_number), Reason.KEY_COMPROMISE, actor="test")
-    house.clock.time += INSIDE_THE_WINDOW
+    house.clock.move(INSIDE_THE_WINDOW)
 
     reply = await renew(house, held, successor(held))
 
@@ -136,7 +136,7 @@ async def test_a_suspended_registration_renews_nothing(house: House) -> None:
     held, _ = await enrolled(house)
     for registration in await house.desk.every():
         await house.desk.suspend(registration.account, actor="test")
-    house.clock.time += INSIDE_THE_WINDOW
+    house.clock.move(INSIDE_THE_WINDOW)
 
     reply = await renew(house, held, successor(held))
 
@@ -156,7 +156,7 @@ async def test_a_suspended_registration_renews_nothing(house: House) -> None:
 )
 async def test_another_subject_or_name_is_no_renewal(house: House, different: dict[str, object]) -> None:
     held, _ = await enrolled(house)
-    house.clock.time += INSIDE_THE_WINDOW
+    house.clock.move(INSIDE_THE_WINDOW)
     csr = Csr(**({"subject": held.subject, "names": [NAME]} | different))  # type: ignore[arg-type]  # fields by name
 
     reply = await renew(house, held, csr)
@@ -168,7 +168,7 @@ async def test_another_subject_or_name_is_no_renewal(house: House, different: di
 
 async def test_the_subject_is_compared_as_a_name_and_not_as_bytes(house: House) -> None:
     held, _ = await enrolled(house)
-    house.clock.time += INSIDE_THE_WINDOW
+    house.clock.move(INSIDE_THE_WINDOW)
     shouted = x509.Name.from_rfc4514_string("CN=METER-7,O=Example,C=TW")
 
     reply = await renew(house, held, Csr(subject=shouted, names=[NAME]))
@@ -178,7 +178,7 @@ async def test_the_subject_is_compared_as_a_name_and_not_as_bytes(house: House) 
 
 async def test_a_certificate_is_renewed_for_its_own_profile_only(house: House) -> None:
     held, _ = await enrolled(house)
-    house.clock.time += INSIDE_THE_WINDOW
+    house.clock.move(INSIDE_THE_WINDOW)
 
     reply = await renew(house, held, successor(held), label="tls-server/")
 

@@ -30,7 +30,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 def repository(house: House) -> RepositoryDialogue:
     certificates = {"issuing": house.authority.issuing, "root": house.authority.root}
     ders = {name: certificate.public_bytes(Encoding.DER) for name, certificate in certificates.items()}
-    return RepositoryDialogue(house.publisher, house.clock, ders)
+    return RepositoryDialogue(house.core.publisher, house.clock, ders)
 
 
 async def fetch(repository: RepositoryDialogue, path: str, *, method: str = "GET", **headers: str) -> Reply:
@@ -43,7 +43,7 @@ async def test_the_crl_shows_what_is_revoked(house: House, repository: Repositor
     request = post("simpleenroll", Csr().body(), authorization=sheet_basic(sheet))
     certificate = certificate_in(await house.est.answer(request))
     await house.revocations.revoke(serial_text(certificate.serial_number), Reason.KEY_COMPROMISE, actor="test")
-    await house.publisher.turn()
+    await house.core.publisher.turn()
 
     reply = await fetch(repository, "/crl/issuing.crl")
 
@@ -55,11 +55,11 @@ async def test_the_crl_shows_what_is_revoked(house: House, repository: Repositor
 
 
 async def test_a_crl_that_is_held_is_not_sent_again(house: House, repository: RepositoryDialogue) -> None:
-    await house.publisher.turn()
+    await house.core.publisher.turn()
     etag = header(await fetch(repository, "/crl/issuing.crl"), "ETag") or ""
 
     held = await fetch(repository, "/crl/issuing.crl", if_none_match=etag)
-    await house.publisher.publish_all()
+    await house.core.publisher.publish_all()
     newer = await fetch(repository, "/crl/issuing.crl", if_none_match=etag)
 
     assert (held.status, held.body) == (304, b"")
@@ -67,8 +67,8 @@ async def test_a_crl_that_is_held_is_not_sent_again(house: House, repository: Re
 
 
 async def test_caches_let_go_of_a_crl_before_it_is_over(house: House, repository: RepositoryDialogue) -> None:
-    await house.publisher.turn()
-    house.clock.time += DAY - 20
+    await house.core.publisher.turn()
+    house.clock.move(DAY - 20)
 
     reply = await fetch(repository, "/crl/issuing.crl")
 
@@ -120,7 +120,7 @@ async def test_what_is_not_there_is_404(repository: RepositoryDialogue, path: st
 async def test_the_repository_can_only_be_read(
     house: House, repository: RepositoryDialogue, path: str, method: str
 ) -> None:
-    await house.publisher.turn()
+    await house.core.publisher.turn()
 
     reply = await fetch(repository, path, method=method)
 
@@ -133,7 +133,7 @@ async def test_a_store_that_cannot_be_read_is_503_and_says_when_to_come_again(ho
         async def newest(self, name: str) -> Publication:
             raise StoreUnavailable(f"{name} cannot be read", retry_after_seconds=2)
 
-    repository = RepositoryDialogue(Unreadable(house.database, house.clock, []), house.clock, {})
+    repository = RepositoryDialogue(Unreadable(house.core.database, house.clock, []), house.clock, {})
 
     reply = await fetch(repository, "/crl/issuing.crl")
 

@@ -1,0 +1,168 @@
+from __future__ import annotations
+
+import pytest
+from cryptography import x509
+
+from ca_core.applicant import Door
+from ca_core.errors import Busy
+from ca_core.issuance.issuer import CheckFailed, Issuer, IssuingCa
+from ca_core.issuance.lint import LintFailed
+from ca_core.policy.decision import Wish
+from ca_core.policy.profile import BUILT_IN, DEVICE
+from ca_core.policy.request import CertificationRequest, parse
+from ca_core.signing.key import SigningKey
+from ca_core.store import certificates
+from ca_core.store.certificates import Intention
+from tests.builders import csr
+from tests.builders.core import Core
+from tests.builders.est import Csr
+
+
+class Key:
+    """The CA's key, but each signature goes through a hand first: a token that fails, or lies."""
+
+    def __init__(self, real: SigningKey) -> None:
+        self._real = real
+        self.public_key, self.algorithm = real.public_key, real.algorithm
+        self.busy, self.lies = False, False
+
+    async def sign(self, tbs: bytes) -> bytes:
+        if self.busy:
+            raise Busy("the token is away", retry_after_seconds=1)
+        return await self._real.sign(tbs + b"x" if self.lies else tbs)
+
+
+def with_key(core: Core) -> tuple[Issuer, Key]:
+    ca = core.issuer._ca
+    key = Key(ca.key)
+    return Issuer(core.database, core.clock, IssuingCa(ca.certificate, key)), key
+
+
+async def intended(core: Core) -> tuple[Intention, CertificationRequest, bytes]:
+    await core.register("acc", kind="device")
+    registration = await core.desk.show("acc")
+    request = parse(Csr().der())
+    wish = Wish(DEVICE, registration.subject_der, frozenset())
+    intention = core.issuer.plan(registration, wish, request, door=Door.EST, request_key="k", now=core.clock.now())
+    async with core.database.write() as tx:
+        await certificates.intend(tx, intention, now=core.clock.now())
+    return intention, request, registration.subject_der
+
+
+async def complete(issuer: Issuer, intention: Intention, request: CertificationRequest, subject_der: bytes) -> None:
+    await issuer.complete(intention, DEVICE, subject_der=subject_der, spki=request.spki, actor="test")
+
+
+async def test_an_intention_left_by_a_crash_is_finished_with_its_serial_and_bytes(core: Core) -> None:
+    intention, *_ = await intended(core)
+
+    finished = await core.recover()
+
+    (certificate,) = await core.certificates()
+    assert finished == 1
+    assert certificate.serial == intention.serial
+    assert x509.load_der_x509_certificate(certificate.der).tbs_certificate_bytes == intention.tbs
+    (entry,) = await core.journal("certificate-issued")
+    assert entry.detail["recovered"] is True
+
+
+async def test_recovering_again_finds_nothing(core: Core) -> None:
+    await intended(core)
+    await core.recover()
+
+    assert await core.recover() == 0
+    assert len(await core.journal("certificate-issued")) == 1
+
+
+async def test_an_intention_of_a_suspended_registration_is_given_up_and_its_serial_revoked(core: Core) -> None:
+    intention, *_ = await intended(core)
+    await core.desk.suspend("acc", actor="test")
+
+    await core.recover()
+
+    assert await core.certificates() == []
+    await core.publisher.turn()
+    crl = x509.load_der_x509_crl((await core.publisher.newest("issuing")).der)
+    assert crl.get_revoked_certificate_by_serial_number(int(intention.serial, 16)) is not None
+    (entry,) = await core.journal("intention-abandoned")
+    assert "suspended" in entry.detail["why"]
+
+
+async def test_an_intention_of_a_profile_that_is_gone_is_given_up(core: Core) -> None:
+    await intended(core)
+
+    await core.issuer.recover({}, before=core.clock.now())
+
+    (entry,) = await core.journal("intention-abandoned")
+    assert entry.detail["why"] == "the profile is gone"
+
+
+async def test_an_intention_that_the_registration_has_outgrown_is_given_up_by_the_lint(core: Core) -> None:
+    await intended(core)
+    shorter = {**BUILT_IN, "device": BUILT_IN["signing"]}
+
+    await core.issuer.recover(shorter, before=core.clock.now())
+
+    assert await core.certificates() == []
+    assert len(await core.journal("intention-abandoned")) == 1
+
+
+async def test_a_request_that_finishes_after_the_recovery_gets_what_the_recovery_stored(core: Core) -> None:
+    intention, request, subject_der = await intended(core)
+    await core.recover()
+
+    await complete(core.issuer, intention, request, subject_der)
+
+    assert len(await core.journal("certificate-issued")) == 1
+
+
+async def test_a_request_that_finishes_after_its_intention_was_given_up_gets_nothing(core: Core) -> None:
+    intention, request, subject_der = await intended(core)
+    await core.issuer.recover({}, before=core.clock.now())
+
+    with pytest.raises(CheckFailed, match="given up"):
+        await complete(core.issuer, intention, request, subject_der)
+
+    assert await core.certificates() == []
+
+
+async def test_bytes_that_do_not_pass_the_lint_are_never_signed(core: Core) -> None:
+    intention, request, _ = await intended(core)
+    issuer, key = with_key(core)
+    key.busy = True
+
+    with pytest.raises(LintFailed, match="subject"):
+        await complete(issuer, intention, request, csr.SUBJECT.encode())
+
+    assert len(await core.journal("intention-abandoned")) == 1
+
+
+async def test_a_signature_that_does_not_verify_is_never_stored(core: Core) -> None:
+    intention, request, subject_der = await intended(core)
+    issuer, key = with_key(core)
+    key.lies = True
+
+    with pytest.raises(CheckFailed):
+        await complete(issuer, intention, request, subject_der)
+
+    assert await core.certificates() == []
+    assert len(await core.journal("intention-abandoned")) == 1
+
+
+async def test_a_key_that_is_away_leaves_the_intention_for_later(core: Core) -> None:
+    intention, request, subject_der = await intended(core)
+    issuer, key = with_key(core)
+    key.busy = True
+    with pytest.raises(Busy):
+        await complete(issuer, intention, request, subject_der)
+
+    key.busy = False
+    await issuer.recover(BUILT_IN, before=core.clock.now())
+
+    assert [certificate.serial for certificate in await core.certificates()] == [intention.serial]
+
+
+async def test_only_intentions_that_are_old_enough_are_recovered(core: Core) -> None:
+    await intended(core)
+
+    assert await core.issuer.recover(BUILT_IN, before=core.clock.now() - 1) == 0
