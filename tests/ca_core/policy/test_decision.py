@@ -1,0 +1,88 @@
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from ca_core import names
+from ca_core.errors import InProgress, NameNotGranted, TooEarly
+from ca_core.policy import decision
+from ca_core.policy.decision import Holding
+from ca_core.policy.profile import DEVICE, TLS_SERVER
+from ca_core.policy.request import parse
+from ca_core.registration.account import Grant, Registration, Status
+from ca_core.registration.kind import KINDS
+from tests.builders.est import Csr
+
+DAY = 86_400
+REQUEST = parse(Csr().der())
+HELD = Holding("s", REQUEST.spki_sha256, 0, 90 * DAY, intended_at=300, is_issued=True)
+SHORT_LIVED = msgspec.structs.replace(HELD, not_after=DAY)
+
+
+def registration(*grants: Grant) -> Registration:
+    return Registration(
+        "r", "acc", "device", Status.ACTIVE, "CN=x", b"", grants, ("device",), "en", None, 1, created_at=0, expires_at=1
+    )
+
+
+def repeated(holding: Holding, *, now: int, replaces: str | None = None) -> str | None:
+    return decision.repeated(REQUEST, replaces, [holding], window_days=30, now=now)
+
+
+def test_until_its_window_opens_the_same_key_is_a_repetition() -> None:
+    assert repeated(HELD, now=60 * DAY - 1) == "s"
+    assert repeated(HELD, now=60 * DAY) is None
+
+
+def test_what_is_being_renewed_is_no_repetition_of_itself() -> None:
+    assert repeated(HELD, now=1000, replaces="s") is None
+
+
+def test_another_key_is_no_repetition() -> None:
+    assert repeated(msgspec.structs.replace(HELD, spki_sha256=b"other"), now=1000) is None
+
+
+def test_a_short_lived_certificate_is_repeated_within_the_hour() -> None:
+    assert repeated(SHORT_LIVED, now=300 + 3599) == "s"
+    assert repeated(SHORT_LIVED, now=300 + 3600) is None
+
+
+def test_a_very_short_lived_one_within_its_first_half() -> None:
+    assert repeated(msgspec.structs.replace(HELD, not_after=600), now=599) == "s"
+    assert repeated(msgspec.structs.replace(HELD, not_after=600), now=600) is None
+
+
+def test_what_is_being_signed_is_to_be_asked_for_again() -> None:
+    with pytest.raises(InProgress):
+        repeated(msgspec.structs.replace(HELD, is_issued=False), now=1000)
+
+
+def test_a_short_lived_certificate_never_holds_the_window_shut() -> None:
+    decision.require_window(KINDS["device"], DEVICE, [SHORT_LIVED], window_days=30, now=1)
+
+
+def test_a_kind_may_tolerate_more_live_certificates() -> None:
+    kind = msgspec.structs.replace(KINDS["device"], live_certificates=2)
+
+    decision.require_window(kind, DEVICE, [HELD], window_days=30, now=1)
+    with pytest.raises(TooEarly, match="opens on 1970-03-02T00:00:00Z"):
+        decision.require_window(kind, DEVICE, [HELD, HELD], window_days=30, now=1)
+
+
+def test_a_name_of_a_kind_that_the_profile_has_not_is_refused() -> None:
+    mailbox = names.email("a@a.example")
+
+    with pytest.raises(NameNotGranted, match="no names of type email"):
+        decision.require_names(registration(Grant(mailbox)), DEVICE, frozenset({mailbox}))
+
+
+def test_names_that_were_not_asked_for_are_taken_from_vetted_exact_grants_only() -> None:
+    held = registration(
+        Grant(names.dns("a.example")),
+        Grant(names.dns("z.example"), zone=True),
+        Grant(names.dns("c.example"), vetted=False),
+        Grant(names.email("a@a.example")),
+    )
+
+    assert decision.names_for(TLS_SERVER, held, REQUEST) == {names.dns("a.example")}
+    assert decision.names_for(DEVICE, held, REQUEST) == frozenset()
