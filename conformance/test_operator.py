@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
+from conformance.clients.device import Device
 from conformance.house import House, must
 
 _RENEWAL_SECONDS = 30
@@ -136,6 +137,35 @@ def test_the_clock_of_a_production_server_cannot_be_moved(tmp_path: Path) -> Non
     sheet = house.register("--kind", "device", "--subject", "CN=sensor,C=TW")
 
     assert json.loads(house.command("show", sheet["account"], "--json"))["created_at"] < "2029"
+
+
+def test_a_backup_taken_while_serving_is_a_home_again(house: House, tmp_path: Path) -> None:
+    sheet = house.register("--kind", "device", "--subject", "CN=sensor,C=TW")
+    device = Device(house, tmp_path / "device")
+    assert device.enroll(sheet) == 200
+    house.command("backup", str(tmp_path / "backup.tar.gz"))
+    house.stop()
+    held = house.certificates(sheet["account"])
+    house.home.rename(tmp_path / "lost")
+
+    house.command("restore", str(tmp_path / "backup.tar.gz"))
+    house.start()
+
+    assert house.certificates(sheet["account"]) == held
+    assert device.enroll(sheet) == 200
+    assert (tmp_path / "backup.tar.gz").stat().st_mode & 0o077 == 0
+    house.command("doctor")
+
+
+def test_a_backup_overwrites_nothing_and_a_restore_no_home(stopped: House, tmp_path: Path) -> None:
+    stopped.command("backup", str(tmp_path / "backup.tar.gz"))
+
+    again = stopped.attempt("backup", str(tmp_path / "backup.tar.gz"))
+    over = stopped.attempt("restore", str(tmp_path / "backup.tar.gz"))
+
+    assert (again.returncode, over.returncode) == (1, 1)
+    assert "not overwritten" in again.stderr
+    assert "is a home already" in over.stderr
 
 
 def served_certificate(port: int) -> bytes:

@@ -28,6 +28,8 @@ _COMMANDS = {
     "authority": "operator",
     "migrate": "operator",
     "doctor": "operator",
+    "backup": "backup",
+    "restore": "backup",
 }
 """Each command and the module that it lives in."""
 
