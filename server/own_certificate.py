@@ -108,6 +108,7 @@ class OwnCertificate:
             x509.load_der_x509_certificate(certificate.der).public_bytes(Encoding.PEM),
             self._issuing_pem,
         ]
+        self._path.parent.mkdir(mode=0o700, exist_ok=True)
         replace(self._path, b"".join(pem), mode=0o600)
         for context in self._contexts:
             self._load_into(context)
