@@ -24,6 +24,7 @@ from ca_core.errors import (
     SubjectMismatch,
     WeakKey,
     WrongSecret,
+    WrongState,
 )
 from ca_core.issuance.issuer import Issuer
 from ca_core.names import Identifier
@@ -119,6 +120,8 @@ class Enrollment:
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)
+            if applicant.serial is not None:
+                _require_live(await certificates.by_serial(tx, applicant.serial), now=now)
             profile = self.profile(profile_name or self.default_profile(registration, applicant.door))
             names = order.names if order else decision.names_for(profile, registration, request)
             subject_der = decision.subject_for(registration, names, applicant.door)
@@ -142,11 +145,9 @@ class Enrollment:
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)
-            old = await certificates.by_serial(tx, applicant.serial or "")
-            if old is None:
-                raise NotFound("the certificate to be renewed is not known here")
+            old = _require_live(await certificates.by_serial(tx, applicant.serial or ""), now=now)
             profile = self.profile(old.profile)
-            _check_renewal(old, profile, request, profile_name, now=now)
+            _check_renewal(old, request, profile_name)
             names = names_module.from_canonical(old.names)
             wish = Wish(profile, registration.subject_der, names, replaces=old.serial)
             outcome = await self._intend(tx, applicant, registration, wish, request, now=now)
@@ -192,6 +193,8 @@ class Enrollment:
             again = await certificates.by_serial(tx, serial) if serial else None
             if again is not None:
                 return again
+        if not profile.same_key_renewal and any(one.spki_sha256 == request.spki_sha256 for one in held):
+            raise KeyInUse(f"the profile {profile.name} renews with a new key only; make one")
         await _spend_credential(tx, applicant, now=now)
         decision.require_window(kind_named(registration.kind), profile, held, window_days=days, now=now)
         await _claim_key(tx, registration, profile, request)
@@ -202,7 +205,7 @@ class Enrollment:
             registration, wish, request, door=applicant.door, request_key=request_key, now=now
         )
         if not await certificates.intend(tx, intention, now=now):
-            raise KeyInUse("this order has a certificate already; fetch it")
+            raise WrongState("this order has a certificate already; fetch it")
         return intention
 
     async def _finish(
@@ -247,15 +250,20 @@ async def _claim_key(
         raise KeyInUse("this key serves another purpose or another subscriber already; make a new one")
 
 
-def _check_renewal(
-    old: Certificate, profile: Profile, request: CertificationRequest, profile_name: str | None, *, now: int
-) -> None:
-    if old.revoked_at is not None:
+def _require_live(certificate: Certificate | None, *, now: int) -> Certificate:
+    """Let only a certificate prove its holder that still can, at the moment of the decision."""
+    if certificate is None:
+        raise NotFound("the certificate is not known here")
+    if certificate.revoked_at is not None:
         raise CertificateRevoked("the certificate is revoked and renews nothing; enroll with a new sheet's code")
-    if now > old.not_after:
+    if now > certificate.not_after:
         raise CertificateExpired(
             "the certificate has expired and renews nothing; ask your registration authority for a new sheet"
         )
+    return certificate
+
+
+def _check_renewal(old: Certificate, request: CertificationRequest, profile_name: str | None) -> None:
     if profile_name is not None and profile_name != old.profile:
         raise ProfileNotGranted(f"the certificate is of the profile {old.profile}; renew it there")
     if request.names != names_module.from_canonical(old.names):
@@ -263,5 +271,3 @@ def _check_renewal(
     subject_der = x509.load_der_x509_certificate(old.der).subject.public_bytes()
     if not same_subject(request.subject_der, subject_der):
         raise SubjectMismatch("the request's subject differs from the certificate's; copy it (RFC 7030, 4.2.2)")
-    if request.spki_sha256 == old.spki_sha256 and not profile.same_key_renewal:
-        raise KeyInUse(f"the profile {profile.name} renews with a new key only; make one")

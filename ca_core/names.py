@@ -133,9 +133,10 @@ def parse(kind: str, text: str) -> Identifier:
     return parser(text)
 
 
-def is_below(name: Identifier, zone: str) -> bool:
-    """Whether a DNS name, wildcard or not, lies below `zone` (never the zone itself)."""
-    return name.kind is Kind.DNS and name.value.removeprefix("*.").endswith("." + zone)
+def above(name: Identifier) -> list[str]:
+    """The zones that a DNS name lies in, the nearest first; never the name itself."""
+    labels = name.value.split(".")
+    return [".".join(labels[start:]) for start in range(1, len(labels))]
 
 
 def canonical(names: frozenset[Identifier]) -> str:

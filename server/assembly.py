@@ -16,6 +16,7 @@ from ca_core.enrollment import Enrollment
 from ca_core.errors import Misconfigured
 from ca_core.issuance.chain import issuer_certificate, prove_chain, prove_key
 from ca_core.issuance.issuer import Issuer, IssuingCa
+from ca_core.policy.keys import spki_der, spki_sha256
 from ca_core.policy.profile import Profile, profiles_from
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk
@@ -25,6 +26,7 @@ from ca_core.revocation.desk import RevocationDesk
 from ca_core.revocation.publisher import CrlIssuer, Publisher
 from ca_core.secret import Secret
 from ca_core.signing.key import open_key
+from ca_core.store import certificates
 from ca_core.store.database import Database, open_database
 from ca_core.store.migrate import Migration, found_in, migrate
 from server import settings as settings_module
@@ -85,8 +87,11 @@ def migrations() -> list[Migration]:
 
 
 @asynccontextmanager
-async def office(home: Path) -> AsyncIterator[Office]:
+async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
     """Open a home as far as the RA and the operator need it.
+
+    Args:
+        create: whether its database is made now.
 
     Raises:
         Misconfigured: settings, secrets or database are not in order; says which.
@@ -95,7 +100,7 @@ async def office(home: Path) -> AsyncIterator[Office]:
     clock = SystemClock(development=settings.development)
     keeper = SecretKeeper(_octets(settings.credentials.key, home))
     profiles = profiles_from(settings.profiles)
-    database = await open_database(settings.store.url, home)
+    database = await open_database(settings.store.url, home, create=create)
     try:
         await migrate(database, migrations(), now=clock.now())
         yield Office(
@@ -138,6 +143,7 @@ def strongroom(office: Office) -> Strongroom:
         settings.host,
         enrollment=enrollment,
         desk=office.desk,
+        revocations=office.revocations,
         clock=clock,
         issuing_pem=issuing.certificate.certificate.public_bytes(Encoding.PEM),
         passphrase=passphrase,
@@ -163,6 +169,14 @@ def _open_authority(office: Office, passphrase: Secret) -> tuple[IssuingCa, Issu
         return IssuingCa(described, key)
 
     return opened(ROOT, root, settings.authority.root_key), opened(ISSUING, issuing, settings.authority.issuing_key)
+
+
+async def claim_authority_keys(room: Strongroom) -> None:
+    """Have the CAs own their keys, so that no subscriber ever shares one (DESIGN, invariant 9)."""
+    async with room.office.database.write() as tx:
+        for ca in (room.root, room.issuing):
+            digest = spki_sha256(spki_der(ca.certificate.certificate.public_key()))
+            await certificates.claim_key(tx, digest, purpose="authority", registration_id="")
 
 
 def places(home: Path, settings: Settings) -> Places:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import secrets
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from cryptography import x509
@@ -17,38 +21,70 @@ from server.settings import FILE_NAME, Settings
 
 TRUST_ANCHOR = "trust.pem"
 OWN_CERTIFICATE = "tls/server.pem"
+STAGING = ".making"
+_LOCK = "serving.lock"
 _PASSPHRASE_OCTETS = 32
 
 
 def refuse_existing(home: Path) -> None:
-    """Refuse to make a home where there is one.
+    """Refuse to make a home where there is one, or anything else.
 
     Raises:
         Misconfigured: there is.
     """
     if (home / FILE_NAME).exists():
         raise Misconfigured(
-            f"{home} is a home already; choose another folder, or serve it: soapstone --home {home} serve"
+            f"{home} is a home already; serve it, or choose another folder: soapstone --home FOLDER ..."
         )
+    if home.exists() and any(entry.name != STAGING for entry in home.iterdir()):
+        raise Misconfigured(f"{home} is not empty; empty it or choose another folder: soapstone --home FOLDER ...")
 
 
-def lay_out(home: Path) -> None:
-    """Make the folder and its secrets.
+@contextmanager
+def staging(home: Path) -> Iterator[Path]:
+    """A folder to make a home in; at the end of the block its content moves into place, the settings file last.
+
+    When the block fails, or a crash ends it, there is no home, and it can be made again.
 
     Raises:
         Misconfigured: the folder cannot be written.
     """
+    folder = home / STAGING
     try:
-        for folder in (home, home / "secrets", home / "authority", home / "tls"):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write_secret(home / "secrets" / "passphrase", secrets.token_hex(_PASSPHRASE_OCTETS))
-        _write_secret(home / "secrets" / "credential.key", secrets.token_hex(MASTER_KEY_OCTETS))
+        home.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(mode=0o700)
+        for name in ("secrets", "authority", "tls"):
+            (folder / name).mkdir(mode=0o700)
+        write_new(folder / "secrets" / "passphrase", _random_line(_PASSPHRASE_OCTETS), mode=0o600)
+        write_new(folder / "secrets" / "credential.key", _random_line(MASTER_KEY_OCTETS), mode=0o600)
+        yield folder
+        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name == FILE_NAME):
+            entry.rename(home / entry.name)
+        folder.rmdir()
     except OSError as error:
         raise Misconfigured(f"cannot make a home at {home}: {error.strerror}") from None
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def sole_server(home: Path) -> Iterator[None]:
+    """Hold a home for one serving process: an SQLite store has one.
+
+    Raises:
+        Misconfigured: another process serves it.
+    """
+    with (home / _LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Misconfigured(f"another process serves {home} already; stop it first") from None
+        yield
 
 
 def write_settings(home: Path, settings: Settings) -> None:
-    """Write the settings file, whose presence makes a folder a home."""
+    """Write the settings file."""
     write_new(home / FILE_NAME, settings_module.as_toml(settings).encode(), mode=0o600)
 
 
@@ -64,5 +100,5 @@ def fingerprint(certificate: x509.Certificate) -> str:
     return certificate.fingerprint(SHA256()).hex()
 
 
-def _write_secret(path: Path, text: str) -> None:
-    write_new(path, f"{text}\n".encode(), mode=0o600)
+def _random_line(octets: int) -> bytes:
+    return f"{secrets.token_hex(octets)}\n".encode()

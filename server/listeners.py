@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import logging
 import ssl
@@ -16,6 +17,7 @@ _LOG = logging.getLogger("soapstone.http")
 _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME: an expired client certificate arrives, so that its holder can be told (RULES)."""
 _KEEPALIVE_SECONDS = 75
+_SHUTDOWN_SECONDS = 5
 _MOST_LINE_OCTETS = 8_190
 
 
@@ -75,19 +77,20 @@ async def listen(address: str, listeners: list[Listener]) -> list[web.ServerRunn
 
 async def close(runners: list[web.ServerRunner]) -> None:
     """Stop accepting, let requests end, close."""
-    for runner in runners:
-        await runner.cleanup()
+    await asyncio.gather(*(runner.cleanup() for runner in runners))
 
 
 async def _open(address: str, listener: Listener) -> web.ServerRunner:
     server = web.Server(
         edge(listener.dialogue, listener=listener.name),
         access_log=None,
+        # Nobody compresses a CSR, and what is unpacked has no size limit of its own.
+        auto_decompress=False,
         keepalive_timeout=_KEEPALIVE_SECONDS,
         max_line_size=_MOST_LINE_OCTETS,
         max_field_size=_MOST_LINE_OCTETS,
     )
-    runner = web.ServerRunner(server)
+    runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     try:
         await web.TCPSite(runner, address, listener.port, ssl_context=listener.tls).start()

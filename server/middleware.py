@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from aiohttp import web
+from aiohttp.http_exceptions import PayloadEncodingError
 
 from protocols.wire import Reply, Request, plain_text
 from server import bridge
@@ -54,6 +55,8 @@ async def _reply(incoming: web.BaseRequest, dialogue: Dialogue) -> Reply:
             request = await bridge.read(incoming)
     except TimeoutError:
         return plain_text(408, "the request's body did not arrive in time", ("Connection", "close"))
+    except (PayloadEncodingError, web.RequestPayloadError, ConnectionError):
+        return plain_text(400, "the request's body is not framed as its headers say", ("Connection", "close"))
     try:
         return await dialogue.answer(request)
     except Exception:  # noqa: BLE001  # the edge: anything that is no refusal is our bug

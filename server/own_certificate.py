@@ -18,6 +18,7 @@ from ca_core.clock import Clock
 from ca_core.enrollment import Enrollment
 from ca_core.errors import Misconfigured, NotFound
 from ca_core.files import replace
+from ca_core.identity import serial_text
 from ca_core.names import Identifier
 from ca_core.policy.profile import OWN_TLS
 from ca_core.policy.renewal import renewal_window
@@ -25,7 +26,9 @@ from ca_core.policy.request import names_of, parse
 from ca_core.registration.account import Grant, Registration
 from ca_core.registration.desk import Desk, Form
 from ca_core.registration.kind import SERVER
+from ca_core.revocation.desk import RevocationDesk
 from ca_core.secret import Secret
+from server.settings import own_names
 
 ACCOUNT = "soapstone"
 _ACTOR = "server:own-certificate"
@@ -49,6 +52,7 @@ class OwnCertificate:
         *,
         enrollment: Enrollment,
         desk: Desk,
+        revocations: RevocationDesk,
         clock: Clock,
         issuing_pem: bytes,
         passphrase: Secret,
@@ -58,11 +62,13 @@ class OwnCertificate:
         self._names = own_names(host)
         self._enrollment = enrollment
         self._desk = desk
+        self._revocations = revocations
         self._clock = clock
         self._issuing_pem = issuing_pem
         self._passphrase = passphrase
         self._window_days = window_days
         self._contexts: list[ssl.SSLContext] = []
+        self._serial: int | None = None
         self._renew_at = 0
 
     def serve_with(self, context: ssl.SSLContext) -> None:
@@ -71,30 +77,41 @@ class OwnCertificate:
         self._contexts.append(context)
 
     async def turn(self) -> None:
-        """Renew when the renewal window has opened, the host's name has changed or the file is not there."""
-        if self._clock.now() < self._renew_at:
+        """Renew when it is time, when the certificate was revoked, or when the file holds none that serves."""
+        if self._serial is not None and self._clock.now() < self._renew_at and not await self._is_revoked(self._serial):
             return
         current = self._current()
-        if current is None or self._opens_at(current) <= self._clock.now():
+        if (
+            current is None
+            or await self._is_revoked(current.serial_number)
+            or self._due_at(current) <= self._clock.now()
+        ):
             await self._renew()
             current = self._current()
         if current is None:
-            raise Misconfigured(f"{self._path} was written and cannot be read again")
-        self._renew_at = self._opens_at(current)
+            raise Misconfigured(f"{self._path} was written and cannot be read again; check the disk")
+        self._serial, self._renew_at = current.serial_number, self._due_at(current)
 
-    def _opens_at(self, certificate: x509.Certificate) -> int:
+    def _due_at(self, certificate: x509.Certificate) -> int:
+        """When the renewal window opens; a certificate that is always inside it is renewed after two thirds."""
         not_before = int(certificate.not_valid_before_utc.timestamp())
         not_after = int(certificate.not_valid_after_utc.timestamp())
-        return renewal_window(not_before, not_after, days=self._window_days).opens_at
+        opens_at = renewal_window(not_before, not_after, days=self._window_days).opens_at
+        return max(opens_at, not_before + (not_after - not_before) * 2 // 3)
+
+    async def _is_revoked(self, serial: int) -> bool:
+        known = await self._revocations.certificate(serial_text(serial))
+        return known is None or known.revoked_at is not None
 
     def _current(self) -> x509.Certificate | None:
-        """The certificate in the file, if it is for these names and from this issuer."""
+        """The certificate in the file, if it is for these names, from this issuer and not from the future."""
         try:
             certificate, issuing = x509.load_pem_x509_certificates(self._path.read_bytes())
         except (OSError, ValueError):
             return None
-        fits = names_of(certificate) == self._names and issuing == x509.load_pem_x509_certificate(self._issuing_pem)
-        return certificate if fits else None
+        has_begun = certificate.not_valid_before_utc.timestamp() <= self._clock.now()
+        is_ours = issuing == x509.load_pem_x509_certificate(self._issuing_pem)
+        return certificate if has_begun and is_ours and names_of(certificate) == self._names else None
 
     async def _renew(self) -> None:
         registration = await self._registration()
@@ -119,7 +136,9 @@ class OwnCertificate:
         try:
             context.load_cert_chain(self._path, password=self._passphrase.reveal())
         except OSError as error:
-            raise Misconfigured(f"cannot load the TLS certificate and key in {self._path}: {error}") from None
+            raise Misconfigured(
+                f"cannot load the TLS certificate and key in {self._path} ({error}); remove the file, it is made again"
+            ) from None
 
     async def _registration(self) -> Registration:
         """This server's registration, with the names of today's host."""
@@ -132,16 +151,6 @@ class OwnCertificate:
         if registration.grants != grants:
             await self._desk.regrant(ACCOUNT, grants, actor=_ACTOR)
         return registration
-
-
-def own_names(host: str) -> frozenset[Identifier]:
-    """The names in this server's certificate; `localhost` is also reached by its addresses."""
-    if host == "localhost":
-        return frozenset({names.dns(host), names.ip("127.0.0.1"), names.ip("::1")})
-    try:
-        return frozenset({names.ip(str(ipaddress.ip_address(host)))})
-    except ValueError:
-        return frozenset({names.dns(host.lower())})
 
 
 def _csr(key: ec.EllipticCurvePrivateKey, wanted: frozenset[Identifier]) -> bytes:

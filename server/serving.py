@@ -12,6 +12,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from ca_core.applicant import Door
+from ca_core.errors import Misconfigured, NotFound
 from ca_core.store import work
 from protocols.acme.dialogue import AcmeDialogue
 from protocols.acme.links import Links
@@ -22,7 +23,9 @@ from protocols.est.dialogue import EstDialogue, EstServices
 from protocols.est.messages import Wire
 from protocols.status.dialogue import RepositoryDialogue
 from server import listeners, workers
-from server.assembly import Office, Strongroom, office, strongroom
+from server import settings as settings_module
+from server.assembly import Office, Strongroom, claim_authority_keys, office, strongroom
+from server.home import sole_server
 from server.listeners import Listener
 from server.probes import NetworkProbes, ProbePolicy
 from server.routes import PublicDialogue
@@ -31,6 +34,7 @@ from server.workers import Worker
 _LOG = logging.getLogger("soapstone")
 _STALE_INTENTION_SECONDS = 120
 _NONCE_KEY_OCTETS = 32
+_END_OF_TIME = 1 << 62
 
 
 @asynccontextmanager
@@ -42,8 +46,18 @@ async def open_doors(home: Path) -> AsyncIterator[Office]:
     Raises:
         Misconfigured: something is not in order, or a port cannot be opened; says which and what to do.
     """
+    settings_module.load(home)
+    with sole_server(home):
+        async with _served(home) as opened:
+            yield opened
+
+
+@asynccontextmanager
+async def _served(home: Path) -> AsyncIterator[Office]:
     async with office(home) as opened:
         room = strongroom(opened)
+        await _require_open_account(opened)
+        await claim_authority_keys(room)
         await _recover(opened, room)
         await room.own_certificate.turn()
         validate = Worker("validation", _validator(opened).turn, every_seconds=2)
@@ -68,11 +82,21 @@ async def serve(home: Path, ready: Callable[[Office], Awaitable[None]]) -> None:
         _LOG.info("event=stopping")
 
 
+async def _require_open_account(opened: Office) -> None:
+    account = opened.settings.acme.open_account
+    try:
+        if account:
+            await opened.desk.show(account)
+    except NotFound:
+        raise Misconfigured(f"acme.open_account: there is no account {account}; register it, or change it") from None
+
+
 async def _recover(opened: Office, room: Strongroom) -> None:
     """Finish what the process before left: with one process per store, nobody else is at it."""
     async with opened.database.write() as tx:
-        await work.release_all(tx)
-    finished = await room.issuer.recover(opened.profiles, before=opened.clock.now())
+        await work.release_all(tx, now=opened.clock.now())
+    # All of them, whatever time they bear: the clock that they were made by may have been ahead.
+    finished = await room.issuer.recover(opened.profiles, before=_END_OF_TIME)
     if finished:
         _LOG.warning("event=recovered intentions=%d", finished)
 

@@ -8,12 +8,16 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import msgspec
 import tomli_w
 
-from ca_core.errors import Misconfigured
-from ca_core.policy.profile import ProfileOverride
+from ca_core import names
+from ca_core.applicant import Door
+from ca_core.errors import BadName, Misconfigured
+from ca_core.names import Identifier
+from ca_core.policy.profile import ProfileOverride, profiles_from
 from ca_core.secret import Secret
 from protocols.est.messages import Wire
 
@@ -21,6 +25,9 @@ FILE_NAME = "soapstone.toml"
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
 _HIGHEST_PORT = 65_532
 """The last port from which four consecutive ones fit."""
+_LAST_PORT = 65_535
+_LONGEST_WINDOW_DAYS = 365
+_LONGEST_CRL_HOURS = 10 * 366 * 24
 
 
 class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -145,6 +152,8 @@ def load(home: Path) -> Settings:
     path = home / FILE_NAME
     try:
         text = path.read_text("utf-8")
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{path} is not TOML: it is not UTF-8") from None
     except FileNotFoundError:
         raise Misconfigured(f"there is no home at {home}; make one with: soapstone --home {home} init") from None
     except OSError as error:
@@ -218,21 +227,82 @@ def read_secret(reference: str, home: Path) -> Secret:
 
 
 def _check(settings: Settings) -> None:
+    """Refuse values that make no sense, each with its name."""
     if not 1 <= settings.port <= _HIGHEST_PORT:
         raise Misconfigured(f"port must be from 1 to {_HIGHEST_PORT}")
+    if not settings.host.isascii() or settings.host != settings.host.lower():
+        raise Misconfigured("host must be an address, or a DNS name in lower-case ASCII (xn--... where it needs more)")
+    for key, port in (
+        ("http_01_port", settings.acme.http_01_port),
+        ("tls_alpn_01_port", settings.acme.tls_alpn_01_port),
+    ):
+        if not 1 <= port <= _LAST_PORT:
+            raise Misconfigured(f"acme.{key} must be from 1 to {_LAST_PORT}")
+    if not 1 <= settings.renewal.window_days <= _LONGEST_WINDOW_DAYS:
+        raise Misconfigured(f"renewal.window_days must be from 1 to {_LONGEST_WINDOW_DAYS}")
+    for key, hours in (
+        ("issuing_lifetime_hours", settings.crl.issuing_lifetime_hours),
+        ("root_lifetime_hours", settings.crl.root_lifetime_hours),
+    ):
+        if not 1 <= hours <= _LONGEST_CRL_HOURS:
+            raise Misconfigured(f"crl.{key} must be from an hour to {_LONGEST_CRL_HOURS} hours")
+    _check_addresses(settings)
+    known = profiles_from(settings.profiles)
+    for label in settings.est.labels:
+        if label not in known or Door.EST not in known[label].doors:
+            raise Misconfigured(f"est.labels.{label}: EST offers no such profile")
+
+
+def _check_addresses(settings: Settings) -> None:
+    own_names(settings.host)
     try:
         ipaddress.ip_address(settings.listen)
     except ValueError:
         raise Misconfigured(f"listen: {settings.listen!r} is not an address such as 0.0.0.0") from None
-    if settings.renewal.window_days < 0:
-        raise Misconfigured("renewal.window_days must not be negative")
     for network in settings.acme.probe_networks:
         try:
             ipaddress.ip_network(network)
         except ValueError:
             raise Misconfigured(f"acme.probe_networks: {network!r} is not a network such as 10.0.0.0/8") from None
-    if min(settings.crl.issuing_lifetime_hours, settings.crl.root_lifetime_hours) < 1:
-        raise Misconfigured("a CRL must live for an hour at least")
+    for resolver in settings.acme.resolvers:
+        if not _is_address_and_port(resolver):
+            raise Misconfigured(f"acme.resolvers: {resolver!r} is not address:port such as 192.0.2.53:53 or [::1]:53")
+    for key, url, scheme in (
+        ("public_url", settings.public_url, "https"),
+        ("est_url", settings.est_url, "https"),
+        ("desk_url", settings.desk_url, "https"),
+        ("repository_url", settings.repository_url, "http"),
+    ):
+        parts = urlsplit(url)
+        if url and (parts.scheme != scheme or not parts.netloc or parts.query or parts.fragment or not url.isascii()):
+            raise Misconfigured(f"{key}: {url!r} is not a base URL such as {scheme}://pki.example")
+
+
+def _is_address_and_port(text: str) -> bool:
+    try:
+        parts = urlsplit(f"//{text}")
+        ipaddress.ip_address(parts.hostname or "")
+    except ValueError:
+        return False
+    return parts.port is not None and parts.netloc == text
+
+
+def own_names(host: str) -> frozenset[Identifier]:
+    """The names in this server's own certificate; `localhost` is also reached by its addresses.
+
+    Raises:
+        Misconfigured: the host is neither an address nor a DNS name.
+    """
+    if host == "localhost":
+        return frozenset({names.dns(host), names.ip("127.0.0.1"), names.ip("::1")})
+    try:
+        return frozenset({names.ip(str(ipaddress.ip_address(host)))})
+    except ValueError:
+        pass
+    try:
+        return frozenset({names.dns(host)})
+    except BadName as error:
+        raise Misconfigured(f"host: {error}") from None
 
 
 def _explained(error: str) -> str:

@@ -20,7 +20,7 @@ from ca_core import der
 from ca_core.audit import journal
 from ca_core.audit.event import CertificateIssued, IntentionAbandoned
 from ca_core.clock import Clock
-from ca_core.errors import Refusal
+from ca_core.errors import InProgress, Refusal
 from ca_core.identity import new_serial, serial_text
 from ca_core.issuance.chain import IssuerCertificate
 from ca_core.issuance.lint import LintFailed, lint
@@ -169,7 +169,7 @@ class Issuer:
                 )
             stored = await certificates.by_serial(tx, intention.serial)
         if stored is None:
-            raise CheckFailed("the intention was given up while it was being signed")
+            raise InProgress("the registration changed while this was being signed", retry_after_seconds=1)
         return stored
 
     async def recover(self, profiles: Mapping[str, Profile], *, before: int) -> int:

@@ -111,11 +111,14 @@ def require_window(kind: Kind, profile: Profile, holdings: list[Holding], *, win
 
     Raises:
         TooEarly: as many are held as the kind tolerates, and the oldest's window is not open.
+        InProgress: the same, but the oldest is being signed at this moment.
     """
     if len(holdings) < kind.live_certificates:
         return
     window = _window(holdings[0], window_days)
     if not window.is_open(now):
+        if not holdings[0].is_issued:
+            raise InProgress("a certificate for these names is being signed", retry_after_seconds=_IN_PROGRESS_SECONDS)
         raise TooEarly(
             f"a live {profile.name} certificate for these names exists (serial {holdings[0].serial});"
             f" the renewal window opens on {rfc3339(window.opens_at)}: try again then, or revoke it first",

@@ -80,7 +80,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         return self.ec_usage - {Usage.KEY_AGREEMENT}
 
 
-class ProfileOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+class ProfileOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What settings may change in a built-in profile; None leaves it as it is."""
 
     validity_seconds: int | None = None

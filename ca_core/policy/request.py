@@ -20,6 +20,7 @@ from ca_core.names import Identifier
 from ca_core.policy import keys, subject
 
 MAX_OCTETS = 64 * 1024
+MAX_NAMES = 100
 PERMANENT_IDENTIFIER = ObjectIdentifier("1.3.6.1.5.5.7.8.3")
 
 _EXTENSION_REQUEST = ObjectIdentifier("1.2.840.113549.1.9.14")
@@ -243,7 +244,9 @@ def _challenge_password(info: _RequestInfo) -> str | None:
 
 def _names(general_names: bytes) -> frozenset[Identifier]:
     listed = asn1.decode_der(_GeneralNames, encoding.sequence(general_names)).names
-    found = [_identifier(name) for name in listed]
+    found = [_identifier(name) for name in listed[: MAX_NAMES + 1]]
+    if len(listed) > MAX_NAMES:
+        raise BadCsr(f"the subjectAltName holds more than {MAX_NAMES} names; ask for several certificates")
     if not found:
         raise BadCsr("the subjectAltName is empty (RFC 5280, 4.2.1.6)")
     if len(set(found)) != len(found):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from enum import StrEnum
+from functools import cached_property
+from typing import TypeVar
 
 import msgspec
 
@@ -17,8 +20,9 @@ from ca_core.errors import (
     RegistrationExpired,
     RegistrationSuspended,
 )
-from ca_core.names import Identifier
+from ca_core.names import Identifier, Kind
 
+Key = TypeVar("Key")
 # No colon: the account is the user of EST's Basic credentials (RFC 7617, 2).
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,63}")
 
@@ -35,6 +39,8 @@ class Status(StrEnum):
 class Grant(msgspec.Struct, frozen=True):
     """One name, or every name below a zone, that a registration may have in certificates.
 
+    A zone covers no wildcards: those are granted by name.
+
     Attributes:
         zone: whether every DNS name below `identifier` is meant, instead of that one.
         vetted: whether the RA proved it; otherwise its control is proved by challenge at each order.
@@ -49,14 +55,8 @@ class Grant(msgspec.Struct, frozen=True):
         name = f"{self.identifier.kind}:below {self.identifier.value}" if self.zone else str(self.identifier)
         return name if self.vetted else f"{name} (challenged)"
 
-    def covers(self, name: Identifier) -> bool:
-        """Whether this grant is for `name`. A zone covers no wildcards: those are granted by name."""
-        if self.zone:
-            return not name.is_wildcard and names.is_below(name, self.identifier.value)
-        return name == self.identifier
 
-
-class Registration(msgspec.Struct, frozen=True):
+class Registration(msgspec.Struct, frozen=True, dict=True):
     """One subscriber as registered.
 
     Attributes:
@@ -122,10 +122,23 @@ class Registration(msgspec.Struct, frozen=True):
         Raises:
             NameNotGranted: there is none.
         """
-        covering = [grant for grant in self.grants if grant.covers(name)]
+        found = [self._exact.get(name)]
+        if name.kind is Kind.DNS and not name.is_wildcard:
+            found += [self._zones.get(zone) for zone in names.above(name)]
+        covering = [grant for grant in found if grant is not None]
         if not covering:
             raise NameNotGranted(f"{name} is not registered for this account; ask your registration authority")
         return max(covering, key=lambda grant: grant.vetted)
+
+    # Indexes, made once for each registration that is read: a partner may hold thousands of names.
+
+    @cached_property
+    def _exact(self) -> dict[Identifier, Grant]:
+        return _preferring_vetted((grant.identifier, grant) for grant in self.grants if not grant.zone)
+
+    @cached_property
+    def _zones(self) -> dict[str, Grant]:
+        return _preferring_vetted((grant.identifier.value, grant) for grant in self.grants if grant.zone)
 
     def require_name(self, name: Identifier, proved: frozenset[Identifier]) -> None:
         """Let only a name pass that was vetted, or is granted and proved.
@@ -136,6 +149,11 @@ class Registration(msgspec.Struct, frozen=True):
         """
         if not self.grant_for(name).vetted and name not in proved:
             raise NameNotProved(f"control of {name} must be proved by a challenge; order it through ACME")
+
+
+def _preferring_vetted(pairs: Iterable[tuple[Key, Grant]]) -> dict[Key, Grant]:
+    """An index in which a vetted grant hides one that is not."""
+    return dict(sorted(pairs, key=lambda pair: pair[1].vetted))
 
 
 def checked_account(text: str) -> str:

@@ -22,7 +22,7 @@ from ca_core.policy.subject import subject_der
 from ca_core.registration import credential as credential_module
 from ca_core.registration.account import Grant, Registration, Status, checked_account
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
-from ca_core.registration.kind import Kind, kind_named
+from ca_core.registration.kind import SERVER, Kind, kind_named
 from ca_core.registration.sheet import Sheet, eab_key
 from ca_core.store import credentials, registrations
 from ca_core.store.database import Database, Transaction
@@ -97,7 +97,7 @@ class Desk:
         """
         now = self._clock.now()
         async with self._database.write() as tx:
-            registration = await _found(tx, account)
+            registration = await _subscriber(tx, account)
             return await self._replace_sheet(tx, registration, actor=actor, now=now)
 
     async def suspend(self, account: str, *, actor: str) -> None:
@@ -132,7 +132,7 @@ class Desk:
         """
         now = self._clock.now()
         async with self._database.write() as tx:
-            registration = await _found(tx, account)
+            registration = await _subscriber(tx, account)
             expires_at = now + kind_named(registration.kind).registration_seconds
             await registrations.extend(tx, registration.id, expires_at=expires_at)
             event = RegistrationRenewed(expires_at=expires_at)
@@ -169,7 +169,7 @@ class Desk:
     async def _move(self, account: str, *, was: tuple[Status, ...], to: Status, actor: str) -> None:
         now = self._clock.now()
         async with self._database.write() as tx:
-            registration = await _found(tx, account)
+            registration = await _subscriber(tx, account)
             moved = [await registrations.move(tx, registration.id, was=status, to=to) for status in was]
             if not any(moved):
                 raise WrongState(f"the registration {account} is {registration.status}; it cannot become {to}")
@@ -213,6 +213,13 @@ async def _found(tx: Transaction, account: str) -> Registration:
     registration = await registrations.by_account(tx, account)
     if registration is None:
         raise NotFound(f"there is no account {account[:64]}")
+    return registration
+
+
+async def _subscriber(tx: Transaction, account: str) -> Registration:
+    registration = await _found(tx, account)
+    if registration.kind == SERVER.name:
+        raise WrongState(f"{account} is this server itself, and no subscriber")
     return registration
 
 

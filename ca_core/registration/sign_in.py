@@ -40,11 +40,9 @@ class SignIn:
         """
         async with self._database.read() as tx:
             registration = await registrations.by_account(tx, account)
-            credential = (
-                await credentials.current(tx, registration.id, CredentialKind.ENROLLMENT_CODE) if registration else None
-            )
-        # Both paths hash and compare once, so that neither bytes nor time say whether the account exists.
-        owner = registration.id if registration else ""
+            # Both paths ask twice, hash and compare once, so that neither bytes nor time say whether there is one.
+            owner = registration.id if registration else ""
+            credential = await credentials.current(tx, owner, CredentialKind.ENROLLMENT_CODE)
         stored = credential.secret if credential else bytes(32)
         if not self._keeper.matches(owner, code, stored) or registration is None or credential is None:
             await self.refuse(account, source=source, door=door)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from ca_core.audit import journal
 from ca_core.audit.event import CertificateRevoked
 from ca_core.clock import Clock
-from ca_core.errors import AlreadyRevoked, NotFound
+from ca_core.errors import AlreadyRevoked, BadReason, NotFound
 from ca_core.revocation import crl
-from ca_core.revocation.reason import Reason
+from ca_core.revocation.reason import OFFICER_REASONS, Reason
 from ca_core.store import certificates, revocations, work
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database
@@ -32,7 +32,10 @@ class RevocationDesk:
         Raises:
             NotFound: no such certificate.
             AlreadyRevoked: it is revoked; the first reason and date stay.
+            BadReason: one that would leave the certificate good, or not for ever bad.
         """
+        if reason not in OFFICER_REASONS:
+            raise BadReason(f"{reason.text} does not revoke a certificate for good; choose another reason")
         now = self._clock.now()
         async with self._database.write() as tx:
             certificate = await certificates.by_serial(tx, serial)

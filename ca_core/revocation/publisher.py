@@ -58,7 +58,7 @@ class Publisher:
         """One turn of the worker: publish what revocations ask for, then what has lost half of its life."""
         await work_through(self._database, self._clock, PUBLISH_CRL, self._publish_items)
         for issuer in self._issuers.values():
-            if await self._is_half_over(issuer):
+            if await self._is_due(issuer):
                 await self._publish(issuer)
 
     async def publish_all(self) -> list[Publication]:
@@ -69,10 +69,14 @@ class Publisher:
         for name in sorted({item.subject for item in items}):
             await self._publish(self._issuers[name])
 
-    async def _is_half_over(self, issuer: CrlIssuer) -> bool:
+    async def _is_due(self, issuer: CrlIssuer) -> bool:
         async with self._database.read() as tx:
             lives = await publications.lives(tx, issuer.name)
-        return lives is None or self._clock.now() >= sum(lives) // 2
+        if lives is None:
+            return True
+        this_update, next_update = lives
+        # A CRL from the future was made by a clock that was wrong; nobody accepts it.
+        return not this_update <= self._clock.now() < (this_update + next_update) // 2
 
     async def _publish(self, issuer: CrlIssuer) -> Publication:
         """Read, sign, store; whoever stores a number first wins, and the other one starts again."""

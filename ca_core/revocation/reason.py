@@ -54,6 +54,8 @@ SUBSCRIBER_REASONS = frozenset(
     }
 )
 """What a subscriber may say; the others are for the CA to find."""
+OFFICER_REASONS = ALL_REASONS - {Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL}
+"""What an officer may say. A hold has no end yet, and removeFromCRL is for delta CRLs only (RFC 5280, 5.3.1)."""
 
 
 def parse(value: str | int, *, allowed: AbstractSet[Reason] = ALL_REASONS) -> Reason:

@@ -5,6 +5,10 @@ from __future__ import annotations
 from ca_core.registration.credential import Credential, CredentialKind
 from ca_core.store.database import Row, Transaction
 
+_SELECT = (
+    "SELECT id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at FROM credentials WHERE "
+)
+
 
 def _from_row(row: Row) -> Credential:
     id_, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at = row
@@ -41,8 +45,7 @@ async def void_all(tx: Transaction, registration_id: str, *, now: int) -> None:
 async def current(tx: Transaction, registration_id: str, kind: CredentialKind) -> Credential | None:
     """The credential of one kind that is not void."""
     row = await tx.one(
-        "SELECT id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at FROM credentials"
-        " WHERE registration_id = :registration_id AND kind = :kind AND voided_at IS NULL",
+        _SELECT + "registration_id = :registration_id AND kind = :kind AND voided_at IS NULL",
         registration_id=registration_id,
         kind=kind.value,
     )
@@ -52,8 +55,7 @@ async def current(tx: Transaction, registration_id: str, kind: CredentialKind) -
 async def by_id(tx: Transaction, credential_id: str) -> Credential | None:
     """Find by identity, void or not."""
     row = await tx.one(
-        "SELECT id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at FROM credentials"
-        " WHERE id = :id",
+        _SELECT + "id = :id",
         id=credential_id,
     )
     return _from_row(row) if row else None
@@ -62,10 +64,15 @@ async def by_id(tx: Transaction, credential_id: str) -> Credential | None:
 async def by_kid(tx: Transaction, kid: str) -> Credential | None:
     """The EAB key of this key identifier, unless it is void."""
     row = await tx.one(
-        "SELECT id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at FROM credentials"
-        " WHERE kid = :kid AND voided_at IS NULL",
+        _SELECT + "kid = :kid AND voided_at IS NULL",
         kid=kid,
     )
+    return _from_row(row) if row else None
+
+
+async def any_eab_key(tx: Transaction) -> Credential | None:
+    """Some EAB key that is not void, to see whether sealed secrets open."""
+    row = await tx.one(_SELECT + "kind = 'eab-key' AND voided_at IS NULL LIMIT 1")
     return _from_row(row) if row else None
 
 

@@ -161,29 +161,40 @@ class Database:
             await connection.close()
 
 
-async def open_database(url: str, home: Path) -> Database:
+async def open_database(url: str, home: Path, *, create: bool = False) -> Database:
     """Open what `store.url` names; a relative path is taken from the home.
 
+    Args:
+        create: whether the file may be new. An empty store in the place of a lost one would make every revoked
+            certificate good again, so only the making of a home says so.
+
     Raises:
-        Misconfigured: an unknown scheme, or a file that cannot be opened.
+        Misconfigured: an unknown scheme, or a file that is missing or no database.
     """
     if not url.startswith(SCHEME):
         raise Misconfigured(f"store.url {url.partition(':')[0]}: is not supported; write sqlite:FILE")
     path = home / url.removeprefix(SCHEME)
+    if not create and not path.exists():
+        raise Misconfigured(f"the database {path} is missing; restore it from your backup")
+    opened: list[aiosqlite.Connection] = []
     try:
-        writer = await _connect(path)
-        readers = [await _connect(path, read_only=True) for _ in range(_READERS)]
+        # Not in one go: those that were opened before one fails have to be closed.
+        for _ in range(1 + _READERS):
+            connection = await aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
+            opened.append(connection)
+            await _prepare(connection, read_only=len(opened) > 1)
     except sqlite3.Error as error:
-        raise Misconfigured(f"cannot open the database {path}: {error}") from error
-    return Database(writer, readers)
+        # Each connection is a thread, and the process would wait for it for ever.
+        for connection in opened:
+            await connection.close()
+        raise Misconfigured(f"cannot open the database {path}: {error}; restore it from your backup") from error
+    return Database(opened[0], opened[1:])
 
 
-async def _connect(path: Path, *, read_only: bool = False) -> aiosqlite.Connection:
-    connection = await aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS, cached_statements=256)
+async def _prepare(connection: aiosqlite.Connection, *, read_only: bool) -> None:
     # The journal mode is stored in the file; setting it again is free, and a reader may be the first to open it.
     await connection.execute("PRAGMA journal_mode = WAL")
     await connection.execute("PRAGMA synchronous = FULL")
     await connection.execute("PRAGMA foreign_keys = ON")
     if read_only:
         await connection.execute("PRAGMA query_only = ON")
-    return connection

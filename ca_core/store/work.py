@@ -53,6 +53,6 @@ async def postpone(tx: Transaction, item_id: str, *, due_at: int) -> None:
     await tx.execute("UPDATE work SET due_at = :due_at, leased_until = 0 WHERE id = :id", id=item_id, due_at=due_at)
 
 
-async def release_all(tx: Transaction) -> None:
-    """Let go of every lease; with one process per store, those of the process before are nobody's."""
-    await tx.execute("UPDATE work SET leased_until = 0")
+async def release_all(tx: Transaction, *, now: int) -> None:
+    """Let go of every lease, and have everything due: the process before is dead, or its clock was wrong."""
+    await tx.execute("UPDATE work SET leased_until = 0, due_at = :now", now=now)

@@ -11,7 +11,7 @@ from ca_core.store.database import Database
 from ca_core.work.item import Item
 
 LEASE_SECONDS = 120
-_BATCH = 64
+_BATCH = 10_000
 
 
 async def work_through(database: Database, clock: Clock, kind: str, do: Callable[[list[Item]], Awaitable[None]]) -> int:

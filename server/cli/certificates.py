@@ -12,7 +12,7 @@ from ca_core.errors import NotFound
 from ca_core.identity import serial_text
 from ca_core.policy.status import certificate_status
 from ca_core.revocation import reason as reason_module
-from ca_core.revocation.reason import Reason
+from ca_core.revocation.reason import OFFICER_REASONS, Reason
 from ca_core.store.certificates import Certificate
 from server.assembly import Office
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
@@ -45,7 +45,7 @@ def certificates(home: Path, account: str | None, *, as_json: bool) -> None:
 @click.pass_obj
 def revoke(home: Path, serial: str, reason: str) -> None:
     """Revoke the certificate with this SERIAL (hex); the CRL follows within a minute."""
-    code = reason_module.parse(reason)
+    code = reason_module.parse(reason, allowed=OFFICER_REASONS)
     text = _serial(serial)
     in_office(home, lambda office: office.revocations.revoke(text, code, actor=operator_actor()))
     click.echo(f"{text} is revoked ({code.text}); a running server publishes the CRL within a minute")

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 from pathlib import Path
+from typing import NoReturn
 
 import click
 
@@ -67,9 +69,19 @@ def cli(context: click.Context, home: Path) -> None:
 
 
 def main() -> None:
-    """Run; a refusal is one line on stderr and exit status 1."""
+    """Run; whatever stands against it is one line on stderr and a status that is not 0."""
+    # What a home holds is its owner's alone; the files that are for everybody say so.
+    os.umask(0o077)
     try:
-        cli()
+        sys.exit(cli(standalone_mode=False))
+    except click.Abort:
+        _end("interrupted", 130)
+    except click.ClickException as error:
+        _end(" ".join(error.format_message().split()), error.exit_code)
     except SoapstoneError as error:
-        click.echo(f"soapstone: {error}", err=True)
-        sys.exit(1)
+        _end(str(error), 1)
+
+
+def _end(sentence: str, status: int) -> NoReturn:
+    click.echo(f"soapstone: {sentence}", err=True)
+    sys.exit(status)

@@ -7,9 +7,11 @@ from pathlib import Path
 import click
 
 from ca_core.clock import rfc3339
+from ca_core.errors import Misconfigured
+from ca_core.store import credentials
 from ca_core.store.migrate import migrate as apply_migrations
 from server import settings as settings_module
-from server.assembly import Office, migrations, strongroom
+from server.assembly import ISSUING, ROOT, Office, migrations, strongroom
 from server.cli.shared import echo_json, in_office, json_option
 from server.home import fingerprint
 
@@ -90,19 +92,29 @@ def migrate(home: Path) -> None:
 def doctor(home: Path) -> None:
     """Check settings, secrets, database, keys and chain; say what is wrong and what to do."""
     settings = settings_module.load(home)
-    click.echo(f"settings    ok  {home / settings_module.FILE_NAME}")
+    click.echo(f"settings        ok  {home / settings_module.FILE_NAME}")
 
     async def do(office: Office) -> None:
-        click.echo(f"database    ok  {office.settings.store.url}")
-        opened = strongroom(office)
-        click.echo("keys        ok  they open and fit their certificates")
-        click.echo(f"chain       ok  until {rfc3339(opened.issuing.certificate.not_after)}")
-        for name in ("issuing", "root"):
-            published = await opened.publisher.newest(name)
-            late = published.next_update < office.clock.now()
-            click.echo(
-                f"crl {name:7} {'OVERDUE, start the server' if late else 'ok '} {rfc3339(published.next_update)}"
-            )
+        click.echo(f"database        ok  {office.settings.store.url}")
+        room = strongroom(office)
+        click.echo(f"keys and chain  ok  until {rfc3339(room.issuing.certificate.not_after)}")
+        await _check_credential_key(office)
+        click.echo("credential key  ok")
+        for name in (ISSUING, ROOT):
+            published = await room.publisher.newest(name)
+            if published.next_update < office.clock.now():
+                raise Misconfigured(
+                    f"the CRL {name} is overdue since {rfc3339(published.next_update)}; start the server"
+                )
+            click.echo(f"CRL {name:11} ok  until {rfc3339(published.next_update)}")
 
     in_office(home, do)
-    click.echo(f"clock       {'can be moved (development)' if settings.development else 'ok'}")
+    click.echo(f"clock           {'can be moved (development)' if settings.development else 'ok'}")
+
+
+async def _check_credential_key(office: Office) -> None:
+    """Open one sealed secret, if there is any: the key file may be another home's."""
+    async with office.database.read() as tx:
+        credential = await credentials.any_eab_key(tx)
+    if credential is not None:
+        office.keeper.opened(credential.kid or "", credential.secret)

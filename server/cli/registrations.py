@@ -10,6 +10,7 @@ import idna
 from ca_core import names
 from ca_core.clock import rfc3339
 from ca_core.errors import BadName
+from ca_core.names import Identifier
 from ca_core.registration import sheet as sheet_module
 from ca_core.registration.account import Grant, Registration
 from ca_core.registration.desk import Form
@@ -71,7 +72,7 @@ def register(  # noqa: PLR0917  # click hands options over by name; one each, as
     vetted = not challenged
     grants = [
         *(Grant(names.dns(_ascii(name)), vetted=vetted) for name in dns),
-        *(Grant(names.dns(_ascii(name)), zone=True, vetted=vetted) for name in zone),
+        *(Grant(_zone(name), zone=True, vetted=vetted) for name in zone),
         *(Grant(names.ip(address), vetted=vetted) for address in ip),
         *(Grant(names.email(mailbox), vetted=vetted) for mailbox in email),
     ]
@@ -191,6 +192,15 @@ def _ascii(name: str) -> str:
         return wildcard + idna.encode(host, uts46=True).decode("ascii")
     except idna.IDNAError as error:
         raise BadName(f"{name!r} is not a DNS name: {error}") from None
+
+
+def _zone(name: str) -> Identifier:
+    zone = names.dns(_ascii(name))
+    if zone.is_wildcard:
+        raise BadName(
+            f"{name!r} is a wildcard; --zone {name[2:]} grants every name below it, --dns {name} the wildcard"
+        )
+    return zone
 
 
 def _uses(kind: str, uses: str | int | None) -> int | None:

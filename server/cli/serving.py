@@ -15,12 +15,10 @@ from ca_core.audit.event import AuthorityMade
 from ca_core.clock import SystemClock
 from ca_core.errors import Misconfigured
 from ca_core.issuance.ceremony import KeyKind, make_authority
-from ca_core.policy.keys import spki_der, spki_sha256
-from ca_core.store import certificates
 from server import example, serving
 from server import home as home_module
 from server import settings as settings_module
-from server.assembly import ROOT, Office, ca_url, crl_url, office, places, strongroom
+from server.assembly import ROOT, Office, ca_url, claim_authority_keys, crl_url, office, places, strongroom
 from server.cli.shared import operator_actor
 from server.settings import Acme, Settings, read_secret
 
@@ -93,25 +91,27 @@ async def _make_home(home: Path, first: Settings, key: KeyKind, assignments: tup
     settings = settings_module.with_assignments(first, assignments)
     if key == _DEVELOPMENT_ONLY and not settings.development:
         raise Misconfigured("rsa-2048 is for --development only; choose ec-p256, or rsa-3072 and longer")
+    with home_module.staging(home) as folder:
+        await _fill_home(folder, settings, key)
+
+
+async def _fill_home(folder: Path, settings: Settings, key: KeyKind) -> None:
     now = SystemClock(development=settings.development).now()
-    home_module.lay_out(home)
     made = make_authority(
-        home / "authority",
+        folder / "authority",
         key_kind=key,
-        passphrase=read_secret(settings.authority.passphrase, home).reveal().encode(),
+        passphrase=read_secret(settings.authority.passphrase, folder).reveal().encode(),
         now=now,
         root_crl_url=crl_url(settings, ROOT),
         root_ca_url=ca_url(settings, ROOT),
     )
-    home_module.write_trust_anchor(home, made.root)
-    home_module.write_settings(home, settings)
-    async with office(home) as opened:
+    home_module.write_trust_anchor(folder, made.root)
+    home_module.write_settings(folder, settings)
+    async with office(folder, create=True) as opened:
         room = strongroom(opened)
+        await claim_authority_keys(room)
         event = AuthorityMade(home_module.fingerprint(made.root), home_module.fingerprint(made.issuing))
         async with opened.database.write() as tx:
-            for certificate in (made.root, made.issuing):
-                digest = spki_sha256(spki_der(certificate.public_key()))
-                await certificates.claim_key(tx, digest, purpose="authority", registration_id="")
             await journal.record(tx, event, now=now, actor=operator_actor())
         await room.own_certificate.turn()
         await room.publisher.publish_all()

@@ -125,7 +125,7 @@ async def core(folder: Path) -> AsyncIterator[Core]:
         ca_url="http://ca.example/ca/issuing.cer",
     )
     ca = IssuingCa(certificate, open_key("file:authority/issuing.key", PASSPHRASE, folder))
-    database = await open_database("sqlite:soapstone.db", folder)
+    database = await open_database("sqlite:soapstone.db", folder, create=True)
     try:
         await migrate(database, MIGRATIONS, now=clock.now())
         keeper = SecretKeeper(bytes(32))

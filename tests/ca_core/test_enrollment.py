@@ -24,6 +24,7 @@ from ca_core.errors import (
     TooEarly,
     WeakKey,
     WrongSecret,
+    WrongState,
 )
 from ca_core.names import Identifier
 from ca_core.policy.request import CertificationRequest, parse
@@ -368,7 +369,7 @@ async def test_an_order_that_has_its_certificate_gets_no_second_one(core: Core) 
 
     await core.enrollment.enroll(who, request("a.example"), order=order(NAME))
 
-    with pytest.raises(KeyInUse, match="has a certificate already"):
+    with pytest.raises(WrongState, match="has a certificate already"):
         await core.enrollment.enroll(who, request("b.example"), order=order(names.dns("b.example")))
 
 

@@ -15,7 +15,7 @@ DATABASES = ["sqlite"]
 
 @pytest.fixture(params=DATABASES)
 async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await open_database({"sqlite": "sqlite:store.db"}[request.param], tmp_path)
+    opened = await open_database({"sqlite": "sqlite:store.db"}[request.param], tmp_path, create=True)
     await migrate(opened, migrations(), now=0)
     yield opened
     await opened.close()

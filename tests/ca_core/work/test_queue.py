@@ -67,7 +67,7 @@ async def test_leases_of_a_dead_process_are_let_go(core: Core) -> None:
     with pytest.raises(ValueError, match="a bug"):
         await work_through(core.database, core.clock, "k", breaks)
     async with core.database.write() as tx:
-        await work.release_all(tx)
+        await work.release_all(tx, now=core.clock.now())
 
     assert await done(core) == ["a"]
 
