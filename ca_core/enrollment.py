@@ -247,7 +247,7 @@ async def _claim_key(
 ) -> None:
     purpose, digest = profile.key_purpose, request.spki_sha256
     if not await certificates.claim_key(tx, digest, purpose=purpose, registration_id=registration.id):
-        raise KeyInUse("this key serves another purpose or another subscriber already; make a new one")
+        raise KeyInUse("this key is compromised, or serves another purpose or subscriber already; make a new one")
 
 
 def _require_live(certificate: Certificate | None, *, now: int) -> Certificate:

@@ -56,11 +56,11 @@ def dns(text: str) -> Identifier:
     """
     host = text.removeprefix("*.")
     if not text.isascii():
-        raise BadName(f"DNS name {text!r} is not ASCII; write an internationalized name as its A-label (xn--...)")
+        raise BadName(f"DNS name {text[:80]!r} is not ASCII; write an internationalized name as its A-label (xn--...)")
     if len(text) > MAX_DNS_OCTETS or not host or not all(_LABEL.fullmatch(label) for label in host.split(".")):
         raise BadName(f"{text[:80]!r} is not a DNS name in lower-case preferred syntax")
     if host.rsplit(".", 1)[-1].isdigit():
-        raise BadName(f"{text!r} is an address or ends in a number; name an address as an IP identifier")
+        raise BadName(f"{text[:80]!r} is an address or ends in a number; name an address as an IP identifier")
     return Identifier(Kind.DNS, text)
 
 

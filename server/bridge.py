@@ -16,8 +16,8 @@ MOST_BODY_OCTETS = 64 * 1024
 async def read(request: web.BaseRequest) -> Request:
     """Read a whole request.
 
-    At most one octet beyond the widest limit is read, however the body is framed, so that the protocol can
-    refuse what is too large in its own words without anybody having stored it.
+    At most one octet beyond the widest limit is kept, however the body is framed, so that the protocol can
+    refuse what is too large in its own words.
     """
     body = bytearray()
     async for chunk in request.content.iter_any():

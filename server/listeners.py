@@ -84,6 +84,7 @@ async def _open(address: str, listener: Listener) -> web.ServerRunner:
     server = web.Server(
         edge(listener.dialogue, listener=listener.name),
         access_log=None,
+        logger=_unreadable_log(),
         # Nobody compresses a CSR, and what is unpacked has no size limit of its own.
         auto_decompress=False,
         keepalive_timeout=_KEEPALIVE_SECONDS,
@@ -98,6 +99,21 @@ async def _open(address: str, listener: Listener) -> web.ServerRunner:
         await runner.cleanup()
         raise
     return runner
+
+
+def _unreadable_log() -> logging.Logger:
+    """Where aiohttp reports what is no HTTP: one line each, or anybody could fill the operator's log."""
+    log = logging.getLogger("soapstone.unreadable")
+    if not log.filters:
+        log.addFilter(_on_one_line)
+    return log
+
+
+def _on_one_line(record: logging.LogRecord) -> bool:
+    error = record.exc_info[1] if record.exc_info else None
+    record.msg, record.args = "event=unreadable-request why=%s", (type(error).__name__,)
+    record.exc_info, record.levelno, record.levelname = None, logging.WARNING, "WARNING"
+    return True
 
 
 def _why(error: OSError) -> str:

@@ -9,10 +9,11 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
-from aiohttp import web
+from aiohttp import HttpVersion11, web
 from aiohttp.http_exceptions import PayloadEncodingError
 
-from protocols.wire import Reply, Request, plain_text
+from ca_core.errors import BadRequest, Refusal
+from protocols.wire import Reply, Request
 from server import bridge
 
 _LOG = logging.getLogger("soapstone.http")
@@ -26,6 +27,9 @@ class Dialogue(Protocol):
     async def answer(self, request: Request) -> Reply:
         """Answer one request; every refusal is in the reply."""
 
+    def refuse(self, refusal: Refusal) -> Reply:
+        """Say in the protocol's own form what is wrong with a request that could not even be read."""
+
     def bug_reply(self, reference: str) -> Reply:
         """Say in the protocol's own form that we failed, and under which reference."""
 
@@ -35,33 +39,49 @@ def edge(dialogue: Dialogue, *, listener: str) -> Callable[[web.BaseRequest], Aw
 
     async def handle(incoming: web.BaseRequest) -> web.StreamResponse:
         started = time.perf_counter()
-        reply = await _reply(incoming, dialogue)
+        response = await _response(incoming, dialogue)
         _LOG.info(
             "event=request listener=%s method=%s path=%s status=%d ms=%.1f",
             listener,
             incoming.method,
             incoming.rel_url.raw_path,
-            reply.status,
+            response.status,
             (time.perf_counter() - started) * 1000,
         )
-        return bridge.write(reply)
+        return response
 
     return handle
 
 
-async def _reply(incoming: web.BaseRequest, dialogue: Dialogue) -> Reply:
+async def _response(incoming: web.BaseRequest, dialogue: Dialogue) -> web.Response:
     try:
         async with asyncio.timeout(_BODY_SECONDS):
+            await _meet_expectation(incoming)
             request = await bridge.read(incoming)
     except TimeoutError:
-        return plain_text(408, "the request's body did not arrive in time", ("Connection", "close"))
+        return _last(dialogue.refuse(BadRequest("the request's body did not arrive in time; send it again")))
     except (PayloadEncodingError, web.RequestPayloadError, ConnectionError):
-        return plain_text(400, "the request's body is not framed as its headers say", ("Connection", "close"))
+        return _last(dialogue.refuse(BadRequest("the request's body is not framed as its headers say")))
     try:
-        return await dialogue.answer(request)
+        return bridge.write(await dialogue.answer(request))
     except Exception:  # noqa: BLE001  # the edge: anything that is no refusal is our bug
         reference = secrets.token_hex(_REFERENCE_OCTETS)
         _LOG.exception(
             "event=bug reference=%s method=%s path=%s", reference, incoming.method, incoming.rel_url.raw_path
         )
-        return dialogue.bug_reply(reference)
+        return bridge.write(dialogue.bug_reply(reference))
+
+
+async def _meet_expectation(incoming: web.BaseRequest) -> None:
+    """Tell a client that waits with its body to send it (RFC 9110, 10.1.1); other expectations are ignored."""
+    if incoming.headers.get("Expect", "").lower() == "100-continue" and incoming.version >= HttpVersion11:
+        await incoming.writer.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+        # What was written so far is no part of the answer.
+        incoming.writer.output_size = 0
+
+
+def _last(reply: Reply) -> web.Response:
+    """An answer after which nobody knows where the next request begins."""
+    response = bridge.write(reply)
+    response.force_close()
+    return response

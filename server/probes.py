@@ -39,6 +39,7 @@ MAX_ADDRESSES_TRIED = 4
 _CONNECT_SHARE = 3
 """An address that swallows packets gets a third of the whole time, so that the next one has its chance."""
 
+_IPV4 = 4
 _EDNS_OCTETS = 1232
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _HEADERS: Final = {"User-Agent": "soapstone", "Accept-Encoding": "identity"}
@@ -92,8 +93,7 @@ class ProbePolicy(msgspec.Struct, frozen=True):
             heeds the hosts file and the search list; name resolvers where subscribers are not trusted.
         allowed: networks reachable although they are special, such as loopback in a development home.
         own_listeners: addresses and ports where this server listens itself, never dialled even in an allowed
-            network. An unspecified address stands for every loopback address; the other addresses of the
-            machine are listed by the caller.
+            network. An unspecified address stands for every address of this machine.
         max_redirects: how many are followed.
         total_seconds: for the whole probe, names and redirects included.
     """
@@ -184,7 +184,7 @@ class NetworkProbes:
         port = hop.url.port or 0
         failures = []
         for address in (await self._addresses(hop))[:MAX_ADDRESSES_TRIED]:
-            if why := objection(address, port, self._policy):
+            if why := objection(address, port, self._policy) or _is_this_machine(address, port, self._policy):
                 failures.append(f"{hop.asked(address)} is not dialled, for it is {why}")
                 continue
             try:
@@ -232,6 +232,21 @@ class NetworkProbes:
         if not found:
             raise _Unseen("dns", f"{label} has no address, or its name servers do not answer")
         return found
+
+
+def _is_this_machine(address: Address, port: int, policy: ProbePolicy) -> str | None:
+    """Whether a listener on every address would answer: a packet to ourselves has our own address as its source."""
+    if not any(own.is_unspecified and port == own_port for own, own_port in policy.own_listeners):
+        return None
+    family = socket.AF_INET if address.version == _IPV4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            # A datagram socket sends nothing when it connects; it only chooses its source.
+            probe.connect((str(address), port))
+        except OSError:
+            return None
+        source = ip_address(probe.getsockname()[0])
+    return "one of our own listeners" if source == address else None
 
 
 def objection(address: Address, port: int, policy: ProbePolicy) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ca_core.errors import Refusal
 from protocols.wire import Reply, Request, plain_text
 from server.middleware import Dialogue
 
@@ -26,6 +27,10 @@ class PublicDialogue:
         if request.method not in {"GET", "HEAD"}:
             return plain_text(405, "this page can only be read", ("Allow", "GET, HEAD"))
         return plain_text(200, f"soapstone\n{self._page}")
+
+    def refuse(self, refusal: Refusal) -> Reply:
+        """In ACME's form: who is not an ACME client can read it too."""
+        return self._acme.refuse(refusal)
 
     def bug_reply(self, reference: str) -> Reply:
         """Our own bug, in ACME's form: who is not an ACME client can read it too."""

@@ -114,7 +114,15 @@ def _validator(opened: Office) -> Validator:
 
 def _acme(opened: Office, room: Strongroom, wake: Callable[[], None]) -> AcmeDialogue:
     acme = opened.settings.acme
-    options = AcmeOptions(open_account=acme.open_account or None, website=acme.website or None)
+    options = AcmeOptions(
+        open_account=acme.open_account or None,
+        website=acme.website or None,
+        profiles={
+            name: f"{', '.join(sorted(profile.extended_key_usage))}, {profile.validity_seconds} s"
+            for name, profile in opened.profiles.items()
+            if Door.ACME in profile.doors
+        },
+    )
     return AcmeDialogue(
         AcmeServices(
             database=opened.database,

@@ -17,7 +17,7 @@ KeyType = Literal["rsa", "ec", "ed25519"]
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 8192
 MIN_EXPONENT = 65537
-MAX_EXPONENT_BITS = 256
+MAX_EXPONENT_BITS = 64
 FERMAT_ROUNDS = 110
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
 
@@ -71,6 +71,18 @@ def check_key(public_key: PublicKeyTypes) -> None:
         raise WeakKey(f"curve {public_key.curve.name} is not certified here; use P-256, P-384 or P-521")
 
 
+def require_affordable(public_key: PublicKeyTypes) -> None:
+    """Let only a key pass that is worth a signature's verification: a giant one takes as long as its maker likes.
+
+    Raises:
+        WeakKey: more bits, in modulus or exponent, than any policy accepts.
+    """
+    if not isinstance(public_key, rsa.RSAPublicKey):
+        return
+    if public_key.key_size > MAX_RSA_BITS or public_key.public_numbers().e.bit_length() > MAX_EXPONENT_BITS:
+        raise WeakKey(f"an RSA key must have at most {MAX_RSA_BITS} bits and an exponent below 2^{MAX_EXPONENT_BITS}")
+
+
 def spki_der(public_key: PublicKeyTypes) -> bytes:
     """The SubjectPublicKeyInfo in its one canonical DER (RFC 5280, 4.1.2.7)."""
     return public_key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
@@ -86,7 +98,7 @@ def _check_rsa(n: int, e: int) -> None:
     if not MIN_RSA_BITS <= bits <= MAX_RSA_BITS:
         raise WeakKey(f"an RSA key must have {MIN_RSA_BITS} to {MAX_RSA_BITS} bits, and this one has {bits}")
     if e < MIN_EXPONENT or e % 2 == 0 or e.bit_length() > MAX_EXPONENT_BITS:
-        raise WeakKey("the RSA exponent must be odd, at least 65537 and below 2^256; make a new key")
+        raise WeakKey("the RSA exponent must be odd, at least 65537 and below 2^64; make a new key")
     if math.gcd(n, _SMALL_FACTORS) != 1:
         raise WeakKey("the RSA modulus has a small factor; make a new key with a sound generator")
     if all(n % p in powers for p, powers in _ROCA_POWERS.items()):

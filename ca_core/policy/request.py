@@ -199,6 +199,7 @@ def _require_possession(csr: x509.CertificateSigningRequest) -> None:
     is_hashed_inside = csr.signature_algorithm_oid == SignatureAlgorithmOID.ED25519
     if not is_hashed_inside and not isinstance(csr.signature_hash_algorithm, _HASHES):
         raise BadCsr("the certification request must be signed with SHA-256, SHA-384, SHA-512 or Ed25519")
+    keys.require_affordable(csr.public_key())
     if not csr.is_signature_valid:
         raise BadCsr("the signature of the certification request is wrong")
 

@@ -8,14 +8,14 @@ from ca_core.audit.event import CredentialRefused
 from ca_core.clock import Clock
 from ca_core.errors import CertificateExpired, CertificateNotAccepted, CertificateRevoked, WrongSecret
 from ca_core.identity import serial_text
-from ca_core.registration.account import Registration
-from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
+from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper, new_mac_key
 from ca_core.registration.throttle import Throttle
 from ca_core.secret import Secret
 from ca_core.store import certificates, credentials, registrations
 from ca_core.store.database import Database
 
 _SHOWN = 64
+_NOBODY = "nobody"
 
 
 class SignIn:
@@ -26,6 +26,7 @@ class SignIn:
         self._clock = clock
         self._keeper = keeper
         self._throttle = Throttle()
+        self._sealed_for_nobody = keeper.sealed(_NOBODY, new_mac_key())
 
     async def by_enrollment_code(self, account: str, code: Secret, *, source: str, door: Door) -> Applicant:
         """Prove an applicant by the enrollment code of the newest sheet.
@@ -81,14 +82,16 @@ class SignIn:
         registration.require_active(now)
         return Applicant(registration.id, door, "certificate", source, serial=known.serial)
 
-    async def eab_key(self, kid: str) -> tuple[Registration, Credential, bytes] | None:
-        """The registration, credential and MAC key behind a key identifier; None when there is none or it is void."""
+    async def eab_key(self, kid: str) -> tuple[Credential | None, bytes]:
+        """The credential and MAC key behind a key identifier; of an unknown or void one, None and some key.
+
+        Both paths ask once and open one seal, so that time does not say which it was.
+        """
         async with self._database.read() as tx:
             credential = await credentials.by_kid(tx, kid)
-            if credential is None:
-                return None
-            registration = await registrations.by_id(tx, credential.registration_id)
-        return registration, credential, self._keeper.opened(kid, credential.secret)
+        if credential is None:
+            return None, self._keeper.opened(_NOBODY, self._sealed_for_nobody)
+        return credential, self._keeper.opened(kid, credential.secret)
 
     async def refuse(self, account: str, *, source: str, door: Door) -> None:
         """Count a wrong secret against its source and journal it.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections import OrderedDict
 
 from ca_core.errors import Throttled
@@ -9,6 +10,7 @@ from ca_core.errors import Throttled
 _BURST = 30
 _SECONDS_A_TOKEN = 2
 _MOST_SOURCES = 50_000
+_IPV4 = 4
 
 
 class Throttle:
@@ -27,6 +29,7 @@ class Throttle:
         Raises:
             Throttled: this source has failed too often of late.
         """
+        source = _bucket(source)
         tokens, seen_at = self._levels.pop(source, (float(_BURST), now))
         tokens = min(float(_BURST), tokens + max(0, now - seen_at) / _SECONDS_A_TOKEN)
         allowed = tokens >= 1
@@ -38,3 +41,12 @@ class Throttle:
                 "too many wrong secrets from this address; wait and try again",
                 retry_after_seconds=_SECONDS_A_TOKEN,
             )
+
+
+def _bucket(source: str) -> str:
+    """An IPv6 subscriber holds a /64 and may come from anywhere in it."""
+    try:
+        address = ipaddress.ip_address(source)
+    except ValueError:
+        return source
+    return source if address.version == _IPV4 else str(ipaddress.ip_network((address, 64), strict=False))

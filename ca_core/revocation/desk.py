@@ -44,6 +44,8 @@ class RevocationDesk:
             entry = crl.entry(int(serial, 16), now, reason)
             if not await revocations.insert(tx, serial, certificate.issuer, reason=reason, entry=entry, now=now):
                 raise AlreadyRevoked("the certificate is revoked already")
+            if reason is Reason.KEY_COMPROMISE:
+                await certificates.block_key(tx, certificate.spki_sha256, registration_id=certificate.registration_id)
             await work.add(tx, PUBLISH_CRL, certificate.issuer, now=now)
             await journal.record(
                 tx,

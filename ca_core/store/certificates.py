@@ -189,6 +189,17 @@ async def every(tx: Transaction, *, registration_id: str | None) -> list[Certifi
     return [Certificate(*row) for row in rows]
 
 
+async def block_key(tx: Transaction, spki_sha256: bytes, *, registration_id: str) -> None:
+    """Take a compromised public key from whoever has it, for ever: no purpose is ever this one."""
+    await tx.execute(
+        "INSERT INTO key_owners (spki_sha256, purpose, registration_id)"
+        " VALUES (:spki_sha256, 'compromised', :registration_id)"
+        " ON CONFLICT (spki_sha256) DO UPDATE SET purpose = 'compromised'",
+        spki_sha256=spki_sha256,
+        registration_id=registration_id,
+    )
+
+
 async def claim_key(tx: Transaction, spki_sha256: bytes, *, purpose: str, registration_id: str) -> bool:
     """Make a public key this owner's for this purpose; False when it is somebody's or something's else.
 

@@ -65,6 +65,10 @@ class AcmeDialogue:
             reply = problems.reply(refusal)
         return self._dressed(reply, request.method, place.resource if place else None)
 
+    def refuse(self, refusal: Refusal) -> Reply:
+        """What the edge sends when the request could not be read."""
+        return self._dressed(problems.reply(refusal), "POST", None)
+
     def bug_reply(self, reference: str) -> Reply:
         """What the edge sends when `answer` raised."""
         return self._dressed(problems.bug_reply(reference), "POST", None)

@@ -60,7 +60,7 @@ def read(value: object) -> Binding:
     try:
         jws = msgspec.convert(value, Flattened)
     except msgspec.ValidationError as error:
-        raise BadRequest(f"externalAccountBinding cannot be accepted: {error}") from None
+        raise BadRequest(f"externalAccountBinding cannot be accepted: {str(error)[:200]}") from None
     header = members(from_base64url(jws.protected), _Header)
     if header.alg not in ALGORITHMS:
         raise BadSignatureAlgorithm("external account bindings use an HMAC", algorithms=ALGORITHMS)

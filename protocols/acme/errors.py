@@ -17,13 +17,10 @@
     Refused
     ├── BadPublicKey                  a key that this server does not accept
     ├── AccountNotValid               deactivated or revoked
-    ├── AccountKeyInUse               carries `account_url` of the account that holds the key
     ├── WrongUrl                      the signed `url` is not where the request went
     ├── OrderNotReady                 finalize before its time
-    ├── AlreadyReplaced               another order replaces the same certificate
     ├── ExternalAccountRequired       a new account needs a binding
-    ├── RejectedIdentifiers           carries one refusal for each name
-    └── UserActionRequired            carries the `instance` to visit
+    └── RejectedIdentifiers           carries one refusal for each name
 
 Status codes and types are `problems.TABLE`'s; here is only what was wrong.
 """
@@ -127,18 +124,6 @@ class AccountNotValid(Refused):
         super().__init__("this account is not valid any more; create another one with a new key")
 
 
-class AccountKeyInUse(Refused):
-    """The new key is another account's (409, RFC 8555, 7.3.5).
-
-    Args:
-        account_url: that account, for the Location header.
-    """
-
-    def __init__(self, *, account_url: str) -> None:
-        super().__init__("the new key belongs to another account; make a fresh one")
-        self.account_url = account_url
-
-
 class WrongUrl(Refused):
     """The signed `url` is not where the request went (`unauthorized`, RFC 8555, 6.4)."""
 
@@ -148,13 +133,6 @@ class WrongUrl(Refused):
 
 class OrderNotReady(Refused):
     """The order cannot be finalized in its state (`orderNotReady`, 403, RFC 8555, 7.4)."""
-
-
-class AlreadyReplaced(Refused):
-    """The certificate in `replaces` has a successor (`alreadyReplaced`, 409, RFC 9773, 5)."""
-
-    def __init__(self) -> None:
-        super().__init__("another order already replaces this certificate; order without replaces")
 
 
 class ExternalAccountRequired(Refused):
@@ -175,16 +153,3 @@ class RejectedIdentifiers(Refused):
         names = ", ".join(identifier.value for identifier, _ in subproblems)
         super().__init__(f"not issued to this account: {names}")
         self.subproblems = subproblems
-
-
-class UserActionRequired(Refused):
-    """A human must do something first (`userActionRequired`, RFC 8555, 7.3.3).
-
-    Args:
-        text: what to do.
-        instance: URL where it is done, such as that of the new terms.
-    """
-
-    def __init__(self, text: str, *, instance: str) -> None:
-        super().__init__(text)
-        self.instance = instance

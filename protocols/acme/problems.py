@@ -77,13 +77,10 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.WrongState: Answer(409, "malformed"),
         acme.BadPublicKey: Answer(400, "badPublicKey"),
         acme.AccountNotValid: _UNAUTHORIZED,
-        acme.AccountKeyInUse: Answer(409, "malformed"),
         acme.WrongUrl: _UNAUTHORIZED,
         acme.OrderNotReady: Answer(403, "orderNotReady"),
-        acme.AlreadyReplaced: Answer(409, "alreadyReplaced"),
         acme.ExternalAccountRequired: Answer(403, "externalAccountRequired"),
         acme.RejectedIdentifiers: _REJECTED,
-        acme.UserActionRequired: Answer(403, "userActionRequired"),
         core.Throttled: _RATE_LIMITED,
         core.StoreUnavailable: Answer(503, "serverInternal"),
         core.InProgress: Answer(503, "serverInternal"),
@@ -104,7 +101,6 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     Attributes:
         identifier: of a subproblem only (RFC 8555, 6.7.1).
         algorithms: with badSignatureAlgorithm (RFC 8555, 6.2).
-        instance: with userActionRequired, where the action is (RFC 8555, 7.3.3).
     """
 
     type: str
@@ -113,7 +109,6 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     identifier: IdentifierJson | None = None
     subproblems: tuple[Problem, ...] = ()
     algorithms: tuple[str, ...] = ()
-    instance: str | None = None
 
 
 def problem(refusal: core.Refusal) -> Problem:
@@ -125,7 +120,6 @@ def problem(refusal: core.Refusal) -> Problem:
         status=status,
         subproblems=_subproblems(refusal),
         algorithms=refusal.algorithms if isinstance(refusal, acme.BadSignatureAlgorithm) else (),
-        instance=refusal.instance if isinstance(refusal, acme.UserActionRequired) else None,
     )
 
 
@@ -173,9 +167,5 @@ def _headers(refusal: core.Refusal) -> tuple[tuple[str, str], ...]:
             return (("Retry-After", str(refusal.retry_after_seconds)),)
         case acme.MethodNotAllowed():
             return (("Allow", ", ".join(refusal.allow)),)
-        case acme.AccountKeyInUse():
-            return (("Location", refusal.account_url),)
-        case acme.UserActionRequired():
-            return (("Link", f'<{refusal.instance}>;rel="terms-of-service"'),)
         case _:
             return ()

@@ -91,7 +91,9 @@ class AcmeSignIn:
         Raises:
             UnsupportedMediaType, TooLarge, BadRequest, BadSignatureAlgorithm, BadPublicKey: as they say.
         """
-        if request.headers.get("content-type", "").strip().lower() != jws.MEDIA_TYPE:
+        # RFC 9110, 8.4: a coding that is not accepted is answered like a type that is not.
+        is_coded = "content-encoding" in request.headers
+        if is_coded or request.headers.get("content-type", "").strip().lower() != jws.MEDIA_TYPE:
             raise UnsupportedMediaType
         return jws.unpack(request.body)
 

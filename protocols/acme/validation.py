@@ -44,6 +44,10 @@ class _Task(msgspec.Struct, frozen=True):
     account: Account
 
 
+_GIVEN_UP = Seen(proved=False, problem="serverInternal", detail="the probe failed again and again; ask the operator")
+"""After so many attempts that ended in a bug of ours, the client is to hear of it rather than wait for ever."""
+
+
 class Validator:
     """Probes what clients say is ready, many at once, and stores what was seen."""
 
@@ -90,7 +94,7 @@ class Validator:
         async with self._database.read() as tx:
             task = await _task(tx, item.subject)
         # Outside of any transaction: a probe may take ten seconds.
-        seen = await self._seen(task) if task else None
+        seen = await self._seen(task) if task and item.attempts <= MOST_ATTEMPTS else _GIVEN_UP if task else None
         async with self._database.write() as tx:
             if seen and not seen.proved and seen.problem in _PASSING and item.attempts < MOST_ATTEMPTS:
                 await work.postpone(tx, item.id, due_at=self._clock.now() + RETRY_SECONDS)

@@ -68,6 +68,10 @@ class EstDialogue:
         except Refusal as refusal:
             return refusals.reply(refusal)
 
+    def refuse(self, refusal: Refusal) -> Reply:
+        """What the edge sends when the request could not be read."""
+        return refusals.reply(refusal)
+
     def bug_reply(self, reference: str) -> Reply:
         """What the edge sends when `answer` raised."""
         return refusals.bug_reply(reference)

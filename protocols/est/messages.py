@@ -49,7 +49,8 @@ def require_certification_request(request: Request) -> None:
         UnsupportedMediaType: it says that it is something else.
         TooLarge: more than 64 KiB.
     """
-    if request.media_type != CERTIFICATION_REQUEST:
+    # RFC 9110, 8.4: a coding that is not accepted is answered like a type that is not.
+    if request.media_type != CERTIFICATION_REQUEST or "content-encoding" in request.headers:
         raise UnsupportedMediaType
     if len(request.body) > MAX_BODY_OCTETS:
         raise TooLarge(f"a certification request has at most {MAX_BODY_OCTETS} octets")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ca_core.clock import Clock
-from ca_core.errors import Busy, NotFound
+from ca_core.errors import Busy, NotFound, Refusal
 from ca_core.revocation.publisher import Publisher
 from protocols.status import downloads
 from protocols.status.downloads import Download
@@ -39,6 +39,10 @@ class RepositoryDialogue:
             allowed = ", ".join(METHODS)
             return plain_text(405, f"the repository answers to {allowed} only", ("Allow", allowed))
         return downloads.reply(download, if_none_match=request.headers.get("if-none-match", ""))
+
+    def refuse(self, refusal: Refusal) -> Reply:
+        """What the edge sends when the request could not be read."""
+        return plain_text(400, str(refusal))
 
     def bug_reply(self, reference: str) -> Reply:
         """What the edge sends when `answer` raised: the number under which it was logged, and no more."""

@@ -13,6 +13,7 @@ from ca_core.errors import (
     CertificateExpired,
     CertificateRevoked,
     CredentialSpent,
+    InProgress,
     KeyInUse,
     NameNotGranted,
     NameNotProved,
@@ -126,7 +127,7 @@ async def test_many_keys_at_once_for_one_name_get_one_certificate(core: Core) ->
     )
 
     assert sum(isinstance(outcome, Certificate) for outcome in outcomes) == 1
-    assert sum(isinstance(outcome, TooEarly) for outcome in outcomes) == 19
+    assert sum(isinstance(outcome, InProgress | TooEarly) for outcome in outcomes) == 19
 
 
 async def test_a_further_certificate_waits_for_the_window_and_is_told_when_it_opens(core: Core) -> None:
@@ -387,3 +388,12 @@ async def test_a_claim_that_is_lost_leaves_nothing_behind(core: Core) -> None:
 
     assert await core.count("certificates") == 0
     assert await core.count("key_owners") == 0
+
+
+async def test_a_compromised_key_is_never_certified_again(core: Core) -> None:
+    who, asked = await by_code(core, "acc"), request()
+    issued = await core.enrollment.enroll(who, asked)
+    await core.revocations.revoke(issued.serial, Reason.KEY_COMPROMISE, actor="test")
+
+    with pytest.raises(KeyInUse, match="compromised"):
+        await core.enrollment.enroll(who, asked)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 import msgspec
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
@@ -134,18 +132,17 @@ class Accounts:
 
     async def _bound(self, value: object, asked: ByKey) -> _Bond:
         binding = eab.read(value)
-        found = await self._services.sign_in.eab_key(binding.kid)
-        # An unknown kid takes the same path and gets the same answer as a wrong MAC.
-        mac_key = found[2] if found else secrets.token_bytes(_MAC_KEY_OCTETS)
+        # An unknown kid brings some other key: the same path, and the same answer as a wrong MAC.
+        credential, mac_key = await self._services.sign_in.eab_key(binding.kid)
         try:
             eab.check(binding, mac_key, outer_url=asked.url, outer_key=asked.key)
-            if found is None:
+            if credential is None:
                 raise BadExternalAccountBinding
         except BadExternalAccountBinding:
             await self._services.sign_in.refuse(binding.kid, source=asked.source, door=Door.ACME)
             raise
-        registration, credential, _ = found
-        return _Bond(registration.id, credential.id, binding.kid, msgspec.json.encode(value).decode())
+        bound = msgspec.json.encode(value).decode()
+        return _Bond(credential.registration_id, credential.id, binding.kid, bound)
 
     def _account(self, key: AccountKey, bond: _Bond, contacts: tuple[str, ...]) -> Account:
         now = self._clock.now()

@@ -62,14 +62,19 @@ class Revocation:
         return Reply(200)
 
     async def _may_revoke(self, tx: Transaction, asked: ByAccount, certificate: Certificate) -> bool:
-        if certificate.registration_id != asked.account.registration_id:
-            return False
+        """The account that ordered it, or one that holds valid authorizations for all names (RFC 8555, 7.6).
+
+        For another registration's certificate only proved ones count: the RA's word is for its own subscriber.
+        """
         if await orders.owner_of(tx, certificate.serial) == asked.account.id:
             return True
-        certified = names.from_canonical(certificate.names)
-        now = self._clock.now()
-        held = [await authorizations.held(tx, asked.account.id, name, now=now) for name in certified]
-        return bool(held) and all(held)
+        is_own = certificate.registration_id == asked.account.registration_id
+        account_id, now = asked.account.id, self._clock.now()
+        for name in names.from_canonical(certificate.names):
+            proved = await authorizations.proved(tx, account_id, name, good_until=now)
+            if proved is None and not (is_own and await authorizations.held(tx, account_id, name, now=now)):
+                return False
+        return bool(certificate.names)
 
 
 def _read(payload: bytes) -> tuple[bytes, Reason]:

@@ -48,3 +48,11 @@ def test_memory_is_bounded_however_many_sources_there_are() -> None:
         throttle.failed(str(source), 0)
 
     assert len(throttle._levels) == 50_000
+
+
+def test_an_ipv6_source_is_its_whole_64() -> None:
+    throttle = exhausted("2001:db8::1")
+
+    with pytest.raises(Throttled):
+        throttle.failed("2001:db8::ffff:2", 0)
+    throttle.failed("2001:db8:0:1::1", 0)

@@ -114,20 +114,6 @@ def test_each_rejected_name_has_a_subproblem_and_the_whole_has_no_identifier() -
     ]
 
 
-def test_an_action_says_where_it_is_done() -> None:
-    reply = problems.reply(acme.UserActionRequired("agree", instance="https://ca.example/terms"))
-
-    assert document(reply)["instance"] == "https://ca.example/terms"
-    assert ("Link", '<https://ca.example/terms>;rel="terms-of-service"') in reply.headers
-
-
-def test_a_key_in_use_says_by_which_account() -> None:
-    reply = problems.reply(acme.AccountKeyInUse(account_url="https://ca.example/acme/account/1"))
-
-    assert reply.status == 409
-    assert ("Location", "https://ca.example/acme/account/1") in reply.headers
-
-
 def test_a_bug_shows_its_number_only() -> None:
     reply = problems.bug_reply("4f1c")
 
