@@ -6,13 +6,14 @@ import json
 import socket
 import ssl
 import time
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 
 from conformance.clients.device import Device
-from conformance.house import House, must
+from conformance.house import SOAPSTONE, House, free_ports, must, run
 
 _RENEWAL_SECONDS = 30
 
@@ -137,6 +138,101 @@ def test_the_clock_of_a_production_server_cannot_be_moved(tmp_path: Path) -> Non
     sheet = house.register("--kind", "device", "--subject", "CN=sensor,C=TW")
 
     assert json.loads(house.command("show", sheet["account"], "--json"))["created_at"] < "2029"
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        *("acme.nonsense=1", "profiles.nix.validity_seconds=100", "host=my_host", "public_url=nonsense"),
+        *(
+            "store.url=postgresql://x",
+            "authority.passphrase=env:NOT_SET",
+            "acme.resolvers=['a']",
+            "renewal.window_days=0",
+        ),
+    ],
+)
+def test_an_init_that_fails_says_so_in_one_line_and_can_be_tried_again(tmp_path: Path, setting: str) -> None:
+    home = tmp_path / "home"
+    command = (SOAPSTONE, "--home", home, "init", "--port", str(free_ports()))
+
+    failed = run(*command, "--set", setting)
+
+    assert failed.returncode != 0
+    assert len(failed.stderr.splitlines()) == 1
+    must(*command)
+
+
+def test_a_profile_may_live_for_an_hour(tmp_path: Path) -> None:
+    house = House(tmp_path, "profiles.device.validity_seconds=3600")
+    house.start()
+    sheet = house.register("--kind", "device", "--subject", "CN=sensor,C=TW")
+    device = Device(house, tmp_path / "device")
+
+    assert device.enroll(sheet) == 200
+    house.stop()
+
+
+def test_a_lost_database_is_never_replaced_by_an_empty_one(stopped: House) -> None:
+    (stopped.home / "soapstone.db").unlink()
+
+    for command in ("serve", "doctor", "registrations"):
+        done = stopped.attempt(command)
+        assert done.returncode == 1
+        assert "is missing; restore it from your backup" in done.stderr
+
+
+def test_a_damaged_database_ends_every_command(stopped: House) -> None:
+    (stopped.home / "soapstone.db").write_bytes(b"garbage" * 1000)
+
+    done = stopped.attempt("doctor")
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_home_is_served_by_one_process(house: House) -> None:
+    done = house.attempt("serve")
+
+    assert done.returncode == 1
+    assert "another process serves" in done.stderr
+
+
+def test_a_usage_error_is_one_line(stopped: House) -> None:
+    done = stopped.attempt("register", "--kind", "nonsense", "--subject", "CN=x")
+
+    assert done.returncode == 2
+    assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_clock_that_was_ahead_heals_at_the_next_start(stopped: House) -> None:
+    stopped.move_clock(days=200)
+    stopped.command("crl", "publish")
+    stopped.start()
+    stopped.stop()
+    stopped.move_clock(days=0)
+
+    stopped.start()
+
+    der = stopped.home.parent / "healed.crl"
+    must("curl", "-s", "--fail", "-o", der, f"{stopped.repository}/crl/issuing.crl")
+    crl = x509.load_der_x509_crl(der.read_bytes())
+    own = x509.load_der_x509_certificate(served_certificate(stopped.port))
+    issuing = x509.load_pem_x509_certificate((stopped.home / "authority" / "issuing.pem").read_bytes())
+    soon = issuing.not_valid_before_utc + timedelta(days=1)
+    assert crl.last_update_utc < soon
+    assert own.not_valid_before_utc < soon
+    stopped.close()
+
+
+def test_a_reason_that_would_leave_the_certificate_good_is_refused(house: House, tmp_path: Path) -> None:
+    sheet = house.register("--kind", "device", "--subject", "CN=sensor,C=TW")
+    Device(house, tmp_path / "device").enroll(sheet)
+    (held,) = house.certificates(sheet["account"])
+
+    for reason in ("removeFromCRL", "certificateHold", "nonsense"):
+        assert house.attempt("revoke", held["serial"], "--reason", reason).returncode == 1
+    assert house.certificates(sheet["account"])[0]["status"] == "valid"
 
 
 def test_a_backup_taken_while_serving_is_a_home_again(house: House, tmp_path: Path) -> None:
