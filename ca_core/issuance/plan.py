@@ -168,6 +168,6 @@ def _general_name(name: Identifier) -> x509.GeneralName:
             return x509.RFC822Name(name.value)
         case Kind.URI:
             return x509.UniformResourceIdentifier(name.value)
-        case Kind.PERMANENT:
+        case Kind.PERMANENT:  # pragma: no branch  # the last kind that there is
             value = asn1.encode_der(PermanentIdentifier(value=name.value, assigner=None))
             return x509.OtherName(PERMANENT_IDENTIFIER, value)

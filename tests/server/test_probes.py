@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -567,3 +568,21 @@ def self_signed(folder: Path) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(pem)
     return context
+
+
+async def test_a_listener_on_every_address_is_never_dialled_at_any_of_our_own() -> None:
+    policy = ProbePolicy(
+        http_01_port=80, allowed=(ip_network("0.0.0.0/0"),), own_listeners=frozenset({(ip_address("0.0.0.0"), 80)})
+    )
+    # An address of this machine that is no loopback, as a datagram to a documentation address would show it.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            own = ip_address(probe.getsockname()[0])
+        except OSError:
+            own = ip_address("127.0.0.1")
+
+    seen = await NetworkProbes(policy).http_01(names.ip(str(own)), "token", "token.thumbprint")
+
+    assert (seen.proved, seen.problem) == (False, "connection")
+    assert "our own listeners" in seen.detail

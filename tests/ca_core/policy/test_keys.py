@@ -112,3 +112,14 @@ def test_kinds_have_names() -> None:
     assert kinds == ["rsa", "ec", "ed25519"]
     with pytest.raises(WeakKey):
         keys.key_type(ec.generate_private_key(ec.SECP256R1()))  # type: ignore[arg-type]  # a private key, on purpose
+
+
+def test_a_giant_key_is_not_worth_verifying_a_signature_with() -> None:
+    giant = rsa.RSAPublicNumbers(65537, (1 << 8193) + 1).public_key()
+    giant_exponent = rsa.RSAPublicNumbers((1 << 64) + 13, rsa_key().public_key().public_numbers().n).public_key()
+
+    keys.require_affordable(rsa_key().public_key())
+    keys.require_affordable(ec_key().public_key())
+    for key in (giant, giant_exponent):
+        with pytest.raises(WeakKey, match="at most 8192 bits"):
+            keys.require_affordable(key)

@@ -430,3 +430,13 @@ def test_a_certificate_with_foreign_names_is_not_accepted() -> None:
         names_of(certificate(x509.RegisteredID(x509.ObjectIdentifier("1.2.3"))))
     with pytest.raises(CertificateNotAccepted):
         names_of(certificate(x509.DNSName("a_b.example")))
+
+
+def test_a_hundred_names_are_read_and_one_more_is_too_many() -> None:
+    def asked(count: int) -> bytes:
+        names = x509.SubjectAlternativeName([x509.DNSName(f"n{number}.example") for number in range(count)])
+        return csr(ec_key(), extensions=[names])
+
+    assert len(parse(asked(100)).names) == 100
+    with pytest.raises(BadCsr, match="more than 100 names"):
+        parse(asked(101))

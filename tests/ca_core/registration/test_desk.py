@@ -135,3 +135,12 @@ async def test_names_are_replaced_whole(core: Core) -> None:
     assert (await core.desk.show("acc")).grants == grants
     (entry,) = await core.journal("names-changed")
     assert entry.detail["names"] == ["dns:below b.example (challenged)", "ip:192.0.2.1"]
+
+
+async def test_the_servers_own_registration_is_no_subscribers(core: Core) -> None:
+    await core.desk.register(Form("server", "CN=soapstone server", None, "soapstone"), actor="test")
+
+    for act in (core.desk.suspend, core.desk.close, core.desk.new_sheet, core.desk.renew_registration):
+        with pytest.raises(WrongState, match="is this server itself"):
+            await act("soapstone", actor="test")
+    assert await core.desk.every() == []

@@ -6,7 +6,7 @@ import pytest
 from cryptography import x509
 
 from ca_core.applicant import Door
-from ca_core.errors import AlreadyRevoked, NotFound
+from ca_core.errors import AlreadyRevoked, BadReason, NotFound
 from ca_core.policy.request import parse
 from ca_core.revocation.reason import Reason
 from ca_core.store.certificates import Certificate
@@ -98,3 +98,25 @@ async def test_openssl_names_and_key_identifiers_of_the_crl_are_the_issuers(core
 async def test_a_crl_of_nobody_is_not_found(core: Core) -> None:
     with pytest.raises(NotFound):
         await core.publisher.newest("issuing")
+
+
+@pytest.mark.parametrize("reason", [Reason.REMOVE_FROM_CRL, Reason.CERTIFICATE_HOLD])
+async def test_a_reason_that_is_not_for_ever_revokes_nothing(core: Core, reason: Reason) -> None:
+    certificate = await issued(core)
+
+    with pytest.raises(BadReason):
+        await core.revocations.revoke(certificate.serial, reason, actor="test")
+
+    found = await core.revocations.certificate(certificate.serial)
+    assert found is not None
+    assert found.revoked_at is None
+
+
+async def test_a_crl_from_the_future_is_replaced(core: Core) -> None:
+    core.clock.move(1000)
+    await core.publisher.turn()
+    core.clock.move(-1000)
+
+    await core.publisher.turn()
+
+    assert int((await crl(core)).last_update_utc.timestamp()) == core.clock.now()

@@ -7,6 +7,7 @@ import json
 
 import pytest
 
+from ca_core.errors import BadRequest
 from protocols.acme.links import Resource
 from tests.builders import jws
 from tests.builders.acme import BASE, JOSE, LINKS, AcmeHouse, Answer, statuses
@@ -241,3 +242,12 @@ async def test_every_kind_of_key_can_have_an_account(house: AcmeHouse, alg: str)
     shown: Answer = await client.post(str(client.kid))
 
     assert (created.status, shown.status) == (201, 200)
+
+
+async def test_a_request_that_could_not_be_read_is_refused_with_a_problem_and_a_nonce(house: AcmeHouse) -> None:
+    reply = house.dialogue.refuse(BadRequest("not framed as its headers say"))
+
+    headers = dict(reply.headers)
+    assert (reply.status, json.loads(reply.body)["type"]) == (400, "urn:ietf:params:acme:error:malformed")
+    assert headers["Replay-Nonce"]
+    assert headers["Link"] == INDEX

@@ -9,7 +9,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ca_core.errors import StoreUnavailable
+from ca_core.errors import BadRequest, StoreUnavailable
 from ca_core.identity import serial_text
 from ca_core.revocation.publisher import Publisher
 from ca_core.revocation.reason import Reason
@@ -143,3 +143,7 @@ async def test_a_store_that_cannot_be_read_is_503_and_says_when_to_come_again(ho
 
 async def test_a_bug_shows_its_reference_number_only(repository: RepositoryDialogue) -> None:
     assert repository.bug_reply("4711").body == b"internal error, reference 4711\n"
+
+
+def test_a_request_that_could_not_be_read_is_refused_as_text(repository: RepositoryDialogue) -> None:
+    assert repository.refuse(BadRequest("not framed")).body == b"not framed\n"
