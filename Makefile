@@ -17,6 +17,7 @@ up: .venv/.server  ## start a server, with an example registration the first tim
 test: lint  ## everything: style, types, imports, tests, real clients, coverage
 	conformance/install
 	$(BIN)/pytest --cov
+	$(BIN)/coverage report --include="$$($(BIN)/python -m tests.architecture.pure)" --fail-under=100
 
 lint: .venv/.tools  ## style, types and who may know whom
 	$(BIN)/ruff check

@@ -9,41 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.architecture.house import ROOMS, ROOT, dotted_name, files, imported_names, syntax_trees
-
-PURE = (
-    "ca_core/applicant.py",
-    "ca_core/audit/event.py",
-    "ca_core/der.py",
-    "ca_core/errors.py",
-    "ca_core/identity.py",
-    "ca_core/issuance/chain.py",
-    "ca_core/issuance/lint.py",
-    "ca_core/issuance/plan.py",
-    "ca_core/names.py",
-    "ca_core/policy/",
-    "ca_core/registration/account.py",
-    "ca_core/registration/credential.py",
-    "ca_core/registration/sheet.py",
-    "ca_core/registration/throttle.py",
-    "ca_core/revocation/crl.py",
-    "ca_core/revocation/reason.py",
-    "protocols/acme/challenges.py",
-    "protocols/acme/eab.py",
-    "protocols/acme/errors.py",
-    "protocols/acme/jwk.py",
-    "protocols/acme/jws.py",
-    "protocols/acme/links.py",
-    "protocols/acme/messages.py",
-    "protocols/acme/objects.py",
-    "protocols/acme/problems.py",
-    "protocols/acme/render.py",
-    "protocols/acme/states.py",
-    "protocols/encoding.py",
-    "protocols/est/messages.py",
-    "protocols/est/refusals.py",
-    "protocols/status/downloads.py",
-    "protocols/wire.py",
-)
+from tests.architecture.pure import PURE
 
 WAITS = (ast.AsyncFunctionDef, ast.AsyncFor, ast.AsyncWith, ast.Await)
 
