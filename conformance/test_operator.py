@@ -73,6 +73,23 @@ def test_init_does_not_overwrite_a_home(stopped: House) -> None:
     assert (stopped.home / "soapstone.toml").read_text() == before
 
 
+def test_init_overwrites_nothing_that_it_finds(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "notes").write_text("mine")
+    (home / "soapstone.db").write_text("mine too")
+    command = (SOAPSTONE, "--home", home, "init", "--port", str(free_ports()))
+
+    refused = run(*command)
+
+    assert refused.returncode == 1
+    assert "soapstone.db exists already" in refused.stderr
+    assert sorted(path.name for path in home.iterdir()) == ["notes", "soapstone.db"]
+    (home / "soapstone.db").unlink()
+    must(*command)
+    assert (home / "notes").read_text() == "mine"
+
+
 @pytest.mark.parametrize("key", ["ec-p256", "ec-p384", "rsa-2048", "rsa-3072"])
 def test_each_kind_of_ca_key_makes_a_chain_that_openssl_accepts(tmp_path: Path, key: str) -> None:
     house = House(tmp_path, options=("--development", "--key", key))

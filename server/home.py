@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import secrets
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -23,11 +23,12 @@ TRUST_ANCHOR = "trust.pem"
 OWN_CERTIFICATE = "tls/server.pem"
 STAGING = ".making"
 _LOCK = "serving.lock"
+_FOLDERS = ("authority", "secrets", "tls")
 _PASSPHRASE_OCTETS = 32
 
 
 def refuse_existing(home: Path) -> None:
-    """Refuse to make a home where there is one, or anything else.
+    """Refuse to make a home where there is one, or what one is made of; other files may be there.
 
     Raises:
         Misconfigured: there is.
@@ -36,8 +37,7 @@ def refuse_existing(home: Path) -> None:
         raise Misconfigured(
             f"{home} is a home already; serve it, or choose another folder: soapstone --home FOLDER ..."
         )
-    if home.exists() and any(entry.name != STAGING for entry in home.iterdir()):
-        raise Misconfigured(f"{home} is not empty; empty it or choose another folder: soapstone --home FOLDER ...")
+    _refuse_files(home, (*_FOLDERS, TRUST_ANCHOR))
 
 
 @contextmanager
@@ -54,11 +54,12 @@ def staging(home: Path) -> Iterator[Path]:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
-        for name in ("secrets", "authority", "tls"):
+        for name in _FOLDERS:
             (folder / name).mkdir(mode=0o700)
         write_new(folder / "secrets" / "passphrase", _random_line(_PASSPHRASE_OCTETS), mode=0o600)
         write_new(folder / "secrets" / "credential.key", _random_line(MASTER_KEY_OCTETS), mode=0o600)
         yield folder
+        _refuse_files(home, [entry.name for entry in folder.iterdir()])
         for entry in sorted(folder.iterdir(), key=lambda entry: entry.name == FILE_NAME):
             entry.rename(home / entry.name)
         folder.rmdir()
@@ -98,6 +99,12 @@ def write_trust_anchor(home: Path, root: x509.Certificate) -> Path:
 def fingerprint(certificate: x509.Certificate) -> str:
     """SHA-256 in hex, as subscribers compare it."""
     return certificate.fingerprint(SHA256()).hex()
+
+
+def _refuse_files(home: Path, names: Iterable[str]) -> None:
+    for name in names:
+        if (home / name).exists():
+            raise Misconfigured(f"{home / name} exists already and is not overwritten; move it away")
 
 
 def _random_line(octets: int) -> bytes:
