@@ -165,7 +165,7 @@ def test_the_clock_of_a_production_server_cannot_be_moved(tmp_path: Path) -> Non
             "store.url=postgresql://x",
             "authority.passphrase=env:NOT_SET",
             "acme.resolvers=['a']",
-            "renewal.window_days=0",
+            "renewal.window_days=-1",
         ),
     ],
 )

@@ -147,7 +147,6 @@ def strongroom(office: Office) -> Strongroom:
         clock=clock,
         issuing_pem=issuing.certificate.certificate.public_bytes(Encoding.PEM),
         passphrase=passphrase,
-        window_days=window_days,
     )
     sign_in = SignIn(database, clock, office.keeper)
     return Strongroom(office, root, issuing, issuer, enrollment, sign_in, publisher, own_certificate)

@@ -33,6 +33,7 @@ from server.settings import own_names
 ACCOUNT = "soapstone"
 _ACTOR = "server:own-certificate"
 _SUBJECT = "CN=soapstone server"
+_WINDOW_DAYS = 30
 _LOG = logging.getLogger("soapstone.tls")
 
 
@@ -56,7 +57,6 @@ class OwnCertificate:
         clock: Clock,
         issuing_pem: bytes,
         passphrase: Secret,
-        window_days: int,
     ) -> None:
         self._path = path
         self._names = own_names(host)
@@ -66,7 +66,6 @@ class OwnCertificate:
         self._clock = clock
         self._issuing_pem = issuing_pem
         self._passphrase = passphrase
-        self._window_days = window_days
         self._contexts: list[ssl.SSLContext] = []
         self._serial: int | None = None
         self._renew_at = 0
@@ -93,10 +92,10 @@ class OwnCertificate:
         self._serial, self._renew_at = current.serial_number, self._due_at(current)
 
     def _due_at(self, certificate: x509.Certificate) -> int:
-        """When the renewal window opens; a certificate that is always inside it is renewed after two thirds."""
+        """A month before its end, or after two thirds of a short life; subscribers' window is another matter."""
         not_before = int(certificate.not_valid_before_utc.timestamp())
         not_after = int(certificate.not_valid_after_utc.timestamp())
-        opens_at = renewal_window(not_before, not_after, days=self._window_days).opens_at
+        opens_at = renewal_window(not_before, not_after, days=_WINDOW_DAYS).opens_at
         return max(opens_at, not_before + (not_after - not_before) * 2 // 3)
 
     async def _is_revoked(self, serial: int) -> bool:

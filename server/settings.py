@@ -26,7 +26,7 @@ _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]+)`(?: - at `\
 _HIGHEST_PORT = 65_532
 """The last port from which four consecutive ones fit."""
 _LAST_PORT = 65_535
-_LONGEST_WINDOW_DAYS = 365
+_LONGEST_WINDOW_DAYS = 3_660
 _LONGEST_CRL_HOURS = 10 * 366 * 24
 
 
@@ -238,8 +238,8 @@ def _check(settings: Settings) -> None:
     ):
         if not 1 <= port <= _LAST_PORT:
             raise Misconfigured(f"acme.{key} must be from 1 to {_LAST_PORT}")
-    if not 1 <= settings.renewal.window_days <= _LONGEST_WINDOW_DAYS:
-        raise Misconfigured(f"renewal.window_days must be from 1 to {_LONGEST_WINDOW_DAYS}")
+    if not 0 <= settings.renewal.window_days <= _LONGEST_WINDOW_DAYS:
+        raise Misconfigured(f"renewal.window_days must be from 0 to {_LONGEST_WINDOW_DAYS}")
     for key, hours in (
         ("issuing_lifetime_hours", settings.crl.issuing_lifetime_hours),
         ("root_lifetime_hours", settings.crl.root_lifetime_hours),
