@@ -123,10 +123,7 @@ def test_the_servers_own_certificate_is_renewed_while_it_serves(house: House) ->
 
 def test_crls_are_published_on_a_schedule(house: House) -> None:
     def number() -> int:
-        der = house.home.parent / "scheduled.crl"
-        must("curl", "-s", "--fail", "-o", der, f"{house.repository}/crl/issuing.crl")
-        crl = x509.load_der_x509_crl(der.read_bytes())
-        return crl.extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
+        return served_crl(house).extensions.get_extension_for_class(x509.CRLNumber).value.crl_number
 
     before = number()
     house.move_clock(days=2)
@@ -231,14 +228,14 @@ def test_a_clock_that_was_ahead_heals_at_the_next_start(stopped: House) -> None:
 
     stopped.start()
 
-    der = stopped.home.parent / "healed.crl"
-    must("curl", "-s", "--fail", "-o", der, f"{stopped.repository}/crl/issuing.crl")
-    crl = x509.load_der_x509_crl(der.read_bytes())
-    own = x509.load_der_x509_certificate(served_certificate(stopped.port))
     issuing = x509.load_pem_x509_certificate((stopped.home / "authority" / "issuing.pem").read_bytes())
     soon = issuing.not_valid_before_utc + timedelta(days=1)
-    assert crl.last_update_utc < soon
+    own = x509.load_der_x509_certificate(served_certificate(stopped.port))
     assert own.not_valid_before_utc < soon
+    deadline = time.monotonic() + _RENEWAL_SECONDS
+    while served_crl(stopped).last_update_utc > soon:
+        assert time.monotonic() < deadline, "the CRL from the future was not replaced"
+        time.sleep(0.5)
     stopped.close()
 
 
@@ -293,3 +290,10 @@ def served_certificate(port: int) -> bytes:
         shown = tls.getpeercert(binary_form=True)
     assert shown is not None
     return shown
+
+
+def served_crl(house: House) -> x509.CertificateRevocationList:
+    """The issuing CA's CRL as the repository serves it."""
+    der = house.home.parent / "served.crl"
+    must("curl", "--silent", "--fail", "-o", der, f"{house.repository}/crl/issuing.crl")
+    return x509.load_der_x509_crl(der.read_bytes())

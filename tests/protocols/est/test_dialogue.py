@@ -137,7 +137,7 @@ async def test_a_bug_shows_its_reference_number_only(house: House) -> None:
     assert house.est.bug_reply("4711").body == b"internal error, reference 4711\n"
 
 
-def test_a_request_that_could_not_be_read_is_refused_in_ests_form(house: House) -> None:
+async def test_a_request_that_could_not_be_read_is_refused_in_ests_form(house: House) -> None:
     reply = house.est.refuse(BadRequest("not framed as its headers say"))
 
     assert (reply.status, reply.body) == (400, b"not framed as its headers say\n")

@@ -145,5 +145,5 @@ async def test_a_bug_shows_its_reference_number_only(repository: RepositoryDialo
     assert repository.bug_reply("4711").body == b"internal error, reference 4711\n"
 
 
-def test_a_request_that_could_not_be_read_is_refused_as_text(repository: RepositoryDialogue) -> None:
+async def test_a_request_that_could_not_be_read_is_refused_as_text(repository: RepositoryDialogue) -> None:
     assert repository.refuse(BadRequest("not framed")).body == b"not framed\n"
