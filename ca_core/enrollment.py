@@ -15,15 +15,12 @@ from ca_core import names as names_module
 from ca_core.applicant import Applicant, Door
 from ca_core.clock import Clock
 from ca_core.errors import (
-    CertificateExpired,
-    CertificateRevoked,
     KeyInUse,
     NotFound,
     ProfileNotGranted,
     ProfileNotOffered,
     SubjectMismatch,
     WeakKey,
-    WrongSecret,
     WrongState,
 )
 from ca_core.issuance.issuer import Issuer
@@ -121,7 +118,8 @@ class Enrollment:
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)
             if applicant.serial is not None:
-                _require_live(await certificates.by_serial(tx, applicant.serial), now=now)
+                # It was good at the sign-in, and may have been revoked since.
+                await _proof(tx, applicant.serial, now=now)
             profile = self.profile(profile_name or self.default_profile(registration, applicant.door))
             names = order.names if order else decision.names_for(profile, registration, request)
             subject_der = decision.subject_for(registration, names, applicant.door)
@@ -145,7 +143,7 @@ class Enrollment:
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)
-            old = _require_live(await certificates.by_serial(tx, applicant.serial or ""), now=now)
+            old = await _proof(tx, applicant.serial or "", now=now)
             profile = self.profile(old.profile)
             _check_renewal(old, request, profile_name)
             names = names_module.from_canonical(old.names)
@@ -195,7 +193,8 @@ class Enrollment:
                 return again
         if not profile.same_key_renewal and any(one.spki_sha256 == request.spki_sha256 for one in held):
             raise KeyInUse(f"the profile {profile.name} renews with a new key only; make one")
-        await _spend_credential(tx, applicant, now=now)
+        if applicant.credential_id is not None:
+            await credentials.spend(tx, applicant.credential_id, now=now)
         decision.require_window(kind_named(registration.kind), profile, held, window_days=days, now=now)
         await _claim_key(tx, registration, profile, request)
         if order is not None:
@@ -231,15 +230,13 @@ def _require_fit(profile: Profile, applicant: Applicant, request: CertificationR
         raise WeakKey(f"the profile {profile.name} has no use for a key of this kind; use RSA or ECDSA")
 
 
-async def _spend_credential(tx: Transaction, applicant: Applicant, *, now: int) -> None:
-    """Spend the credential that proved the applicant, if one did; what cannot be spent is explained."""
-    if applicant.credential_id is None or await credentials.spend(tx, applicant.credential_id, now=now):
-        return
-    credential = await credentials.by_id(tx, applicant.credential_id)
-    # A newer sheet may have voided it since it was checked.
-    if credential is not None and credential.voided_at is None:
-        credential.require_usable(now)
-    raise WrongSecret
+async def _proof(tx: Transaction, serial: str, *, now: int) -> Certificate:
+    """The certificate that proved the applicant, if it still does at the moment of the decision."""
+    certificate = await certificates.by_serial(tx, serial)
+    if certificate is None:
+        raise NotFound("the certificate is not known here")
+    certificate.require_live(now)
+    return certificate
 
 
 async def _claim_key(
@@ -248,19 +245,6 @@ async def _claim_key(
     purpose, digest = profile.key_purpose, request.spki_sha256
     if not await certificates.claim_key(tx, digest, purpose=purpose, registration_id=registration.id):
         raise KeyInUse("this key is compromised, or serves another purpose or subscriber already; make a new one")
-
-
-def _require_live(certificate: Certificate | None, *, now: int) -> Certificate:
-    """Let only a certificate prove its holder that still can, at the moment of the decision."""
-    if certificate is None:
-        raise NotFound("the certificate is not known here")
-    if certificate.revoked_at is not None:
-        raise CertificateRevoked("the certificate is revoked and renews nothing; enroll with a new sheet's code")
-    if now > certificate.not_after:
-        raise CertificateExpired(
-            "the certificate has expired and renews nothing; ask your registration authority for a new sheet"
-        )
-    return certificate
 
 
 def _check_renewal(old: Certificate, request: CertificationRequest, profile_name: str | None) -> None:

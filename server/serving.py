@@ -46,6 +46,7 @@ async def open_doors(home: Path) -> AsyncIterator[Office]:
     Raises:
         Misconfigured: something is not in order, or a port cannot be opened; says which and what to do.
     """
+    # Before anything is written: who serves a home that is not there is told how to make one.
     settings_module.load(home)
     with sole_server(home):
         async with _served(home) as opened:

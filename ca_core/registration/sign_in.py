@@ -6,7 +6,7 @@ from ca_core.applicant import Applicant, Door
 from ca_core.audit import journal
 from ca_core.audit.event import CredentialRefused
 from ca_core.clock import Clock
-from ca_core.errors import CertificateExpired, CertificateNotAccepted, CertificateRevoked, WrongSecret
+from ca_core.errors import CertificateNotAccepted, WrongSecret
 from ca_core.identity import serial_text
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper, new_mac_key
 from ca_core.registration.throttle import Throttle
@@ -71,12 +71,7 @@ class SignIn:
             if known is None or known.der != der:
                 raise CertificateNotAccepted("the client certificate was not issued to a subscriber of this server")
             registration = await registrations.by_id(tx, known.registration_id)
-        if known.revoked_at is not None:
-            raise CertificateRevoked("the client certificate is revoked; enroll with the code of a new sheet")
-        if now > known.not_after:
-            raise CertificateExpired(
-                "the client certificate has expired and renews nothing; ask your registration authority for a new sheet"
-            )
+        known.require_live(now)
         if now < known.not_before:
             raise CertificateNotAccepted("the client certificate is not valid yet; check the clocks")
         registration.require_active(now)

@@ -8,6 +8,7 @@ from enum import StrEnum
 import msgspec
 
 from ca_core import names as names_module
+from ca_core.errors import CertificateExpired, CertificateRevoked
 from ca_core.names import Identifier
 from ca_core.policy.decision import Holding
 from ca_core.store.database import Row, Transaction
@@ -68,6 +69,19 @@ class Certificate(msgspec.Struct, frozen=True):
     der: bytes
     revoked_at: int | None = None
     reason: int | None = None
+
+    def require_live(self, now: int) -> None:
+        """Let only a certificate pass that can still prove its holder.
+
+        Raises:
+            CertificateRevoked, CertificateExpired: it was good once.
+        """
+        if self.revoked_at is not None:
+            raise CertificateRevoked("the certificate is revoked and renews nothing; enroll with a new sheet's code")
+        if now > self.not_after:
+            raise CertificateExpired(
+                "the certificate has expired and renews nothing; ask your registration authority for a new sheet"
+            )
 
 
 _CERTIFICATE = (
@@ -170,11 +184,6 @@ async def holdings(tx: Transaction, registration_id: str, profile: str, names: s
 async def by_serial(tx: Transaction, serial: str) -> Certificate | None:
     """Find an issued certificate."""
     return _certificate(await tx.one(_CERTIFICATE + "c.serial = :serial", serial=serial))
-
-
-async def by_request_key(tx: Transaction, request_key: str) -> Certificate | None:
-    """Find what was issued for a request."""
-    return _certificate(await tx.one(_CERTIFICATE + "c.request_key = :request_key", request_key=request_key))
 
 
 async def every(tx: Transaction, *, registration_id: str | None) -> list[Certificate]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ca_core.errors import WrongSecret
 from ca_core.registration.credential import Credential, CredentialKind
 from ca_core.store.database import Row, Transaction
 
@@ -76,12 +77,22 @@ async def any_eab_key(tx: Transaction) -> Credential | None:
     return _from_row(row) if row else None
 
 
-async def spend(tx: Transaction, credential_id: str, *, now: int) -> bool:
-    """Take one use by compare-and-set; False when none is left or the credential is void or expired."""
+async def spend(tx: Transaction, credential_id: str, *, now: int) -> None:
+    """Take one use by compare-and-set; what cannot be taken is explained.
+
+    Raises:
+        CredentialSpent, CredentialExpired: no use is left, or it is past its date.
+        WrongSecret: a newer sheet has voided it since it was checked.
+    """
     changed = await tx.execute(
         "UPDATE credentials SET uses_left = uses_left - 1"
         " WHERE id = :id AND voided_at IS NULL AND expires_at >= :now AND (uses_left IS NULL OR uses_left > 0)",
         id=credential_id,
         now=now,
     )
-    return changed == 1
+    if changed == 1:
+        return
+    credential = await by_id(tx, credential_id)
+    if credential is not None and credential.voided_at is None:
+        credential.require_usable(now)
+    raise WrongSecret

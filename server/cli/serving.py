@@ -18,7 +18,7 @@ from ca_core.issuance.ceremony import KeyKind, make_authority
 from server import example, serving
 from server import home as home_module
 from server import settings as settings_module
-from server.assembly import ROOT, Office, ca_url, claim_authority_keys, crl_url, office, places, strongroom
+from server.assembly import ROOT, Office, ca_url, claim_authority_keys, crl_url, office, strongroom
 from server.cli.shared import operator_actor
 from server.settings import Acme, Settings, read_secret
 
@@ -118,7 +118,7 @@ async def _fill_home(folder: Path, settings: Settings, key: KeyKind) -> None:
 
 
 def _print_addresses(opened: Office) -> None:
-    shown = places(opened.home, opened.settings)
+    shown = opened.places
     click.echo(f"ACME directory  {shown.acme_directory}")
     click.echo(f"EST             {shown.est_url}")
     click.echo(f"repository      {opened.settings.repository}")

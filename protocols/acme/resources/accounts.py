@@ -8,7 +8,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from ca_core.applicant import Door
 from ca_core.audit import journal
 from ca_core.audit.event import AccountBound, AccountDeactivated
-from ca_core.errors import CredentialSpent, Misconfigured, NotFound, WeakKey
+from ca_core.errors import Misconfigured, NotFound, WeakKey
 from ca_core.identity import new_id
 from ca_core.policy.keys import check_key
 from ca_core.store import certificates, credentials, registrations
@@ -167,7 +167,7 @@ class Accounts:
             if not await accounts.insert(tx, made):
                 return await accounts.by_thumbprint(tx, made.thumbprint)
             if bond.credential_id is not None:
-                await _spend(tx, bond.credential_id, now=now)
+                await credentials.spend(tx, bond.credential_id, now=now)
             await _claim(tx, made)
             proof = "open-account" if bond.kid is None else "eab-key"
             await journal.record(
@@ -222,18 +222,6 @@ def _check_key(key: AccountKey) -> None:
         check_key(key.public_key)
     except WeakKey as refusal:
         raise BadPublicKey(str(refusal)) from None
-
-
-async def _spend(tx: Transaction, credential_id: str, *, now: int) -> None:
-    credential = await credentials.by_id(tx, credential_id)
-    # A newer sheet may have voided it since the MAC was checked.
-    if credential is None or credential.voided_at is not None:
-        raise BadExternalAccountBinding
-    credential.require_usable(now)
-    if not await credentials.spend(tx, credential_id, now=now):
-        raise CredentialSpent(
-            f"this {credential.label} has no uses left; ask your registration authority for a new sheet"
-        )
 
 
 async def _claim(tx: Transaction, made: Account) -> None:
