@@ -259,3 +259,7 @@ def close_primes_signer() -> Signer:
 
 def statuses(answers: Sequence[Answer]) -> list[int]:
     return sorted(answer.status for answer in answers)
+
+
+def url(order: Answer) -> str:
+    return order.header("Location")
