@@ -103,11 +103,13 @@ class Enrollment:
         *,
         profile_name: str | None = None,
         order: OrderClaim | None = None,
+        issuer_name: str | None = None,
     ) -> Certificate:
         """Issue a certificate, or deliver the one that this very request got before.
 
         Args:
             profile_name: None means the registration's default.
+            issuer_name: the CA that issues; None means the current one of the profile's line.
 
         Raises:
             Refusal: whatever stands against it; nothing has changed then.
@@ -124,7 +126,9 @@ class Enrollment:
             names = order.names if order else decision.names_for(profile, registration, request)
             subject_der = decision.subject_for(registration, names, applicant.door)
             wish = Wish(profile, subject_der, names, applicant.proved)
-            outcome = await self._intend(tx, applicant, registration, wish, request, order=order, now=now)
+            outcome = await self._intend(
+                tx, applicant, registration, wish, request, order=order, issuer_name=issuer_name, now=now
+            )
         return await self._finish(outcome, applicant, wish, request)
 
     async def renew(
@@ -179,6 +183,7 @@ class Enrollment:
         request: CertificationRequest,
         *,
         order: OrderClaim | None = None,
+        issuer_name: str | None = None,
         now: int,
     ) -> Intention | Certificate:
         """Decide, and store the intention in the same transaction; or find what was issued before."""
@@ -201,7 +206,13 @@ class Enrollment:
             await order.claim(tx)
         request_key = order.request_key if order else None
         intention = self._issuer.plan(
-            registration, wish, request, door=applicant.door, request_key=request_key, now=now
+            registration,
+            wish,
+            request,
+            door=applicant.door,
+            request_key=request_key,
+            issuer_name=issuer_name,
+            now=now,
         )
         if not await certificates.intend(tx, intention, now=now):
             raise WrongState("this order has a certificate already; fetch it")

@@ -14,9 +14,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca_core.clock import Clock, SystemClock
 from ca_core.enrollment import Enrollment
 from ca_core.errors import Misconfigured
-from ca_core.issuance.chain import issuer_certificate, prove_chain, prove_key
-from ca_core.issuance.issuer import Issuer, IssuingCa
-from ca_core.policy.keys import spki_der, spki_sha256
+from ca_core.issuance.authorities import ISSUING, ROOT, Authorities
+from ca_core.issuance.ceremony import ISSUING_CERTIFICATE, ISSUING_KEY, ROOT_CERTIFICATE, ROOT_KEY
+from ca_core.issuance.issuer import Issuer
+from ca_core.issuance.succession import Strongbox, Succession
 from ca_core.policy.profile import Profile, profiles_from
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk
@@ -26,7 +27,7 @@ from ca_core.revocation.desk import RevocationDesk
 from ca_core.revocation.publisher import CrlIssuer, Publisher
 from ca_core.secret import Secret
 from ca_core.signing.key import open_key
-from ca_core.store import certificates
+from ca_core.store.authorities import Row
 from ca_core.store.database import Database, open_database
 from ca_core.store.migrate import Migration, found_in, migrate
 from server import settings as settings_module
@@ -34,8 +35,8 @@ from server.home import OWN_CERTIFICATE, TRUST_ANCHOR
 from server.own_certificate import OwnCertificate
 from server.settings import Settings, read_secret
 
-ISSUING = "issuing"
-ROOT = "root"
+AUTHORITY = "authority"
+"""The folder of the CAs' keys."""
 _HOUR_SECONDS = 3600
 
 
@@ -59,8 +60,7 @@ class Strongroom:
     """What issues and signs."""
 
     office: Office
-    root: IssuingCa
-    issuing: IssuingCa
+    succession: Succession
     issuer: Issuer
     enrollment: Enrollment
     sign_in: SignIn
@@ -68,14 +68,19 @@ class Strongroom:
     own_certificate: OwnCertificate
 
     @property
-    def issuing_pem(self) -> bytes:
-        """The chain below the root, as clients are sent it."""
-        return self.issuing.certificate.certificate.public_bytes(Encoding.PEM)
+    def authorities(self) -> Authorities:
+        """The CAs."""
+        return self.succession.authorities
 
-    @property
+    def chain_pem(self, name: str) -> bytes:
+        """The certificate of a CA and those up to its root, as clients are sent them."""
+        chain = self.authorities.chain(name, now=self.office.clock.now())
+        return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)
+
     def trust_anchors(self) -> str:
-        """Both CA certificates in PEM."""
-        return (self.issuing_pem + self.root.certificate.certificate.public_bytes(Encoding.PEM)).decode()
+        """Every CA certificate, in PEM."""
+        published = self.authorities.published(now=self.office.clock.now())
+        return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in published).decode()
 
 
 def migrations() -> list[Migration]:
@@ -118,7 +123,7 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
         await database.close()
 
 
-def strongroom(office: Office) -> Strongroom:
+async def strongroom(office: Office) -> Strongroom:
     """Open the CA keys and prove that they and their certificates fit together.
 
     Raises:
@@ -126,18 +131,25 @@ def strongroom(office: Office) -> Strongroom:
     """
     settings, clock, database = office.settings, office.clock, office.database
     passphrase = read_secret(settings.authority.passphrase, office.home)
-    root, issuing = _open_authority(office, passphrase)
-    issuer = Issuer(database, clock, issuing)
+    succession = await _succession(office, passphrase)
+    authorities = succession.authorities
+    authorities.current(ISSUING, now=clock.now())
+    issuer = Issuer(database, clock, authorities)
     window_days = settings.renewal.window_days
     enrollment = Enrollment(database, clock, issuer, office.profiles, window_days=window_days)
-    publisher = Publisher(
-        database,
-        clock,
-        [
-            CrlIssuer(issuing, settings.crl.issuing_lifetime_hours * _HOUR_SECONDS),
-            CrlIssuer(root, settings.crl.root_lifetime_hours * _HOUR_SECONDS),
-        ],
-    )
+
+    def crl_issuers() -> list[CrlIssuer]:
+        hours = settings.crl
+        roots = {standing.name for standing in authorities.all() if standing.is_root}
+        return [
+            CrlIssuer(
+                ca,
+                (hours.root_lifetime_hours if ca.certificate.name in roots else hours.issuing_lifetime_hours)
+                * _HOUR_SECONDS,
+            )
+            for ca in authorities.publishing(now=clock.now())
+        ]
+
     own_certificate = OwnCertificate(
         office.home / OWN_CERTIFICATE,
         settings.host,
@@ -145,37 +157,42 @@ def strongroom(office: Office) -> Strongroom:
         desk=office.desk,
         revocations=office.revocations,
         clock=clock,
-        issuing_pem=issuing.certificate.certificate.public_bytes(Encoding.PEM),
+        authorities=authorities,
         passphrase=passphrase,
     )
+    publisher = Publisher(database, clock, crl_issuers)
     sign_in = SignIn(database, clock, office.keeper)
-    return Strongroom(office, root, issuing, issuer, enrollment, sign_in, publisher, own_certificate)
+    return Strongroom(office, succession, issuer, enrollment, sign_in, publisher, own_certificate)
 
 
-def _open_authority(office: Office, passphrase: Secret) -> tuple[IssuingCa, IssuingCa]:
-    """The root and the issuing CA, proven."""
+async def _succession(office: Office, passphrase: Secret) -> Succession:
     settings, home = office.settings, office.home
-    root = read_certificate(home / settings.authority.root_certificate)
-    issuing = read_certificate(home / settings.authority.issuing_certificate)
-    prove_chain(issuing, root, now=office.clock.now())
 
-    def opened(name: str, certificate: x509.Certificate, key_uri: str) -> IssuingCa:
-        described = issuer_certificate(
-            name, certificate, crl_url=crl_url(settings, name), ca_url=ca_url(settings, name)
-        )
-        key = open_key(key_uri, passphrase.reveal().encode(), home)
-        prove_key(described, key.public_key)
-        return IssuingCa(described, key)
-
-    return opened(ROOT, root, settings.authority.root_key), opened(ISSUING, issuing, settings.authority.issuing_key)
+    strongbox = Strongbox(
+        open_key=lambda uri: open_key(uri, passphrase.reveal().encode(), home),
+        crl_url=lambda name: crl_url(settings, name),
+        ca_url=lambda name: ca_url(settings, name),
+    )
+    succession = Succession(office.database, office.clock, strongbox)
+    await succession.turn()
+    if not succession.authorities.all():
+        await succession.adopt(_first_authority(home))
+    return succession
 
 
-async def claim_authority_keys(room: Strongroom) -> None:
-    """Have the CAs own their keys, so that no subscriber ever shares one (DESIGN, invariant 9)."""
-    async with room.office.database.write() as tx:
-        for ca in (room.root, room.issuing):
-            digest = spki_sha256(spki_der(ca.certificate.certificate.public_key()))
-            await certificates.claim_key(tx, digest, purpose="authority", registration_id="")
+def _first_authority(home: Path) -> list[Row]:
+    """The CAs that `init` made, as the store will have them from now on.
+
+    Raises:
+        Misconfigured: they cannot be read.
+    """
+    folder = home / AUTHORITY
+
+    def row(name: str, certificate: str, key: str) -> Row:
+        der = read_certificate(folder / certificate).public_bytes(Encoding.DER)
+        return Row(name, name, ROOT, f"file:{AUTHORITY}/{key}", der, None, signs_from=0)
+
+    return [row(ROOT, ROOT_CERTIFICATE, ROOT_KEY), row(ISSUING, ISSUING_CERTIFICATE, ISSUING_KEY)]
 
 
 def places(home: Path, settings: Settings) -> Places:

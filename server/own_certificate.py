@@ -19,6 +19,7 @@ from ca_core.enrollment import Enrollment
 from ca_core.errors import Misconfigured, NotFound
 from ca_core.files import replace
 from ca_core.identity import serial_text
+from ca_core.issuance.authorities import Authorities
 from ca_core.names import Identifier
 from ca_core.policy.profile import OWN_TLS
 from ca_core.policy.renewal import renewal_window
@@ -38,11 +39,10 @@ _LOG = logging.getLogger("soapstone.tls")
 
 
 class OwnCertificate:
-    """Keeps `tls/server.pem` (encrypted key, certificate, issuing certificate) good for this host.
+    """Keeps `tls/server.pem` (encrypted key, certificate, the chain below the root) good for this host.
 
     Args:
         path: of the PEM file.
-        issuing_pem: the issuing CA's certificate, which clients need to build the chain.
         host: a DNS name or an address.
     """
 
@@ -55,7 +55,7 @@ class OwnCertificate:
         desk: Desk,
         revocations: RevocationDesk,
         clock: Clock,
-        issuing_pem: bytes,
+        authorities: Authorities,
         passphrase: Secret,
     ) -> None:
         self._path = path
@@ -64,7 +64,7 @@ class OwnCertificate:
         self._desk = desk
         self._revocations = revocations
         self._clock = clock
-        self._issuing_pem = issuing_pem
+        self._authorities = authorities
         self._passphrase = passphrase
         self._contexts: list[ssl.SSLContext] = []
         self._serial: int | None = None
@@ -103,13 +103,13 @@ class OwnCertificate:
         return known is None or known.revoked_at is not None
 
     def _current(self) -> x509.Certificate | None:
-        """The certificate in the file, if it is for these names, from this issuer and not from the future."""
+        """The certificate in the file, if it is for these names, from one of our CAs and not from the future."""
         try:
-            certificate, issuing = x509.load_pem_x509_certificates(self._path.read_bytes())
+            certificate, issuing, *_ = x509.load_pem_x509_certificates(self._path.read_bytes())
         except (OSError, ValueError):
             return None
         has_begun = certificate.not_valid_before_utc.timestamp() <= self._clock.now()
-        is_ours = issuing == x509.load_pem_x509_certificate(self._issuing_pem)
+        is_ours = any(issuing == standing.certificate.certificate for standing in self._authorities.all())
         return certificate if has_begun and is_ours and names_of(certificate) == self._names else None
 
     async def _renew(self) -> None:
@@ -119,10 +119,11 @@ class OwnCertificate:
         request = parse(_csr(key, self._names))
         certificate = await self._enrollment.enroll(applicant, request, profile_name=OWN_TLS.name)
         encryption = BestAvailableEncryption(self._passphrase.reveal().encode())
+        chain = self._authorities.chain(certificate.issuer, now=self._clock.now())
         pem = [
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption),
             x509.load_der_x509_certificate(certificate.der).public_bytes(Encoding.PEM),
-            self._issuing_pem,
+            *(ca.public_bytes(Encoding.PEM) for ca in chain),
         ]
         self._path.parent.mkdir(mode=0o700, exist_ok=True)
         replace(self._path, b"".join(pem), mode=0o600)

@@ -11,6 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from cryptography import x509
+
 from ca_core.applicant import Door
 from ca_core.errors import Misconfigured, NotFound
 from ca_core.store import work
@@ -24,7 +26,7 @@ from protocols.est.messages import Wire
 from protocols.status.dialogue import RepositoryDialogue
 from server import listeners, workers
 from server import settings as settings_module
-from server.assembly import Office, Strongroom, claim_authority_keys, office, strongroom
+from server.assembly import Office, Strongroom, office, strongroom
 from server.home import sole_server
 from server.listeners import Listener
 from server.probes import NetworkProbes, ProbePolicy
@@ -56,9 +58,8 @@ async def open_doors(home: Path) -> AsyncIterator[Office]:
 @asynccontextmanager
 async def _served(home: Path) -> AsyncIterator[Office]:
     async with office(home) as opened:
-        room = strongroom(opened)
+        room = await strongroom(opened)
         await _require_open_account(opened)
-        await claim_authority_keys(room)
         await _recover(opened, room)
         await room.own_certificate.turn()
         validate = Worker("validation", _validator(opened).turn, every_seconds=2)
@@ -134,7 +135,7 @@ def _acme(opened: Office, room: Strongroom, wake: Callable[[], None]) -> AcmeDia
             nonces=Nonces(secrets.token_bytes(_NONCE_KEY_OCTETS)),
             links=Links(opened.settings.public),
             options=options,
-            issuers_pem=room.issuing_pem,
+            chain_pem=room.chain_pem,
             wake=wake,
         )
     )
@@ -144,18 +145,24 @@ def _est(opened: Office, room: Strongroom) -> EstDialogue:
     offered = [name for name, profile in opened.profiles.items() if Door.EST in profile.doors]
     set_labels = opened.settings.est.labels
     labels = {name: set_labels[name].wire if name in set_labels else Wire.AUTO for name in offered}
-    certificates = tuple(ca.certificate.certificate for ca in (room.issuing, room.root))
-    return EstDialogue(EstServices(room.sign_in, room.enrollment, certificates, labels))
+
+    def published() -> tuple[x509.Certificate, ...]:
+        return room.authorities.published(now=opened.clock.now())
+
+    return EstDialogue(EstServices(room.sign_in, room.enrollment, published, labels))
 
 
 def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
-    certificates = {ca.certificate.name: ca.certificate.der for ca in (room.root, room.issuing)}
+
+    def certificates() -> dict[str, bytes]:
+        return {ca.name: ca.certificate.der for ca in room.authorities.all()}
+
     return RepositoryDialogue(room.publisher, opened.clock, certificates)
 
 
 def _listeners(opened: Office, room: Strongroom, wake: Callable[[], None]) -> list[Listener]:
     settings = opened.settings
-    public_tls, est_tls = listeners.public_context(), listeners.est_context(room.trust_anchors)
+    public_tls, est_tls = listeners.public_context(), listeners.est_context(room.trust_anchors())
     for context in (public_tls, est_tls):
         room.own_certificate.serve_with(context)
     addresses = (

@@ -37,12 +37,8 @@ class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 class Authority(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The CAs' certificates and keys. Keys are URIs; the passphrase is a reference, `file:` or `env:`."""
+    """What opens the CAs' keys: a reference, `file:` or `env:`. Which CAs there are, the store knows."""
 
-    root_certificate: str = "authority/root.pem"
-    root_key: str = "file:authority/root.key"
-    issuing_certificate: str = "authority/issuing.pem"
-    issuing_key: str = "file:authority/issuing.key"
     passphrase: str = "file:secrets/passphrase"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from typing import TypeVar
 
 import msgspec
@@ -56,19 +58,25 @@ def issuer_certificate(name: str, certificate: x509.Certificate, *, crl_url: str
     )
 
 
-def prove_chain(issuing: x509.Certificate, root: x509.Certificate, *, now: int) -> None:
-    """Prove that the issuing CA leads to the root: names, signatures, CA bits, path length, dates.
+def prove_chain(path: Sequence[tuple[str, x509.Certificate]], *, now: int) -> None:
+    """Prove that a CA leads to a root: names, signatures, CA bits, path lengths, dates.
+
+    Args:
+        path: name and certificate of each CA, the one that issues first, the self-signed root last.
+        now: UTC seconds.
 
     Raises:
         Misconfigured: says which certificate is wrong, and how.
     """
-    _prove_ca(root, "root", now=now, levels_below=1)
-    _prove_ca(issuing, "issuing", now=now, levels_below=0)
-    _prove_issued(root, root, "the root CA's certificate is not self-signed")
-    _prove_issued(issuing, root, "the issuing CA's certificate was not issued by the root CA")
-    root_key = _extension(root, x509.SubjectKeyIdentifier, "root").digest
-    if _extension(issuing, x509.AuthorityKeyIdentifier, "issuing").key_identifier != root_key:
-        raise Misconfigured("the issuing CA's certificate names another root key (authorityKeyIdentifier)")
+    for levels_below, (name, certificate) in reversed(list(enumerate(path))):
+        _prove_ca(certificate, name, now=now, levels_below=levels_below)
+    for (name, certificate), (parent_name, parent) in pairwise(path):
+        _prove_issued(certificate, parent, f"the certificate of the CA {name} was not issued by the CA {parent_name}")
+        parent_key = _extension(parent, x509.SubjectKeyIdentifier, parent_name).digest
+        if _extension(certificate, x509.AuthorityKeyIdentifier, name).key_identifier != parent_key:
+            raise Misconfigured(f"the certificate of the CA {name} names another key of its issuer than the CA's")
+    root_name, root = path[-1]
+    _prove_issued(root, root, f"the certificate of the CA {root_name} is not self-signed")
 
 
 def prove_key(issuer: IssuerCertificate, public_key: PublicKeyTypes) -> None:

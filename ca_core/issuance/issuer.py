@@ -12,7 +12,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
@@ -22,7 +21,7 @@ from ca_core.audit.event import CertificateIssued, IntentionAbandoned
 from ca_core.clock import Clock
 from ca_core.errors import InProgress, Refusal
 from ca_core.identity import new_serial, serial_text
-from ca_core.issuance.chain import IssuerCertificate
+from ca_core.issuance.authorities import Authorities, IssuingCa
 from ca_core.issuance.lint import LintFailed, lint
 from ca_core.issuance.plan import tbs_certificate
 from ca_core.policy.decision import Wish, subject_for
@@ -31,7 +30,6 @@ from ca_core.policy.request import CertificationRequest
 from ca_core.registration.account import Registration
 from ca_core.revocation import crl
 from ca_core.revocation.reason import Reason
-from ca_core.signing.key import SigningKey
 from ca_core.store import certificates, registrations, revocations, work
 from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Database
@@ -41,13 +39,6 @@ RECOVERY = "server:recovery"
 """The journal's actor for what the start-up finishes."""
 
 
-class IssuingCa(msgspec.Struct, frozen=True):
-    """An issuing CA: its certificate and the key behind it."""
-
-    certificate: IssuerCertificate
-    key: SigningKey
-
-
 class CheckFailed(Exception):
     """What was signed is not what was planned: our bug, or a key that is not the certificate's."""
 
@@ -55,10 +46,10 @@ class CheckFailed(Exception):
 class Issuer:
     """Turns an approved wish into a certificate."""
 
-    def __init__(self, database: Database, clock: Clock, ca: IssuingCa) -> None:
+    def __init__(self, database: Database, clock: Clock, authorities: Authorities) -> None:
         self._database = database
         self._clock = clock
-        self._ca = ca
+        self._authorities = authorities
 
     def plan(
         self,
@@ -68,13 +59,20 @@ class Issuer:
         *,
         door: str,
         request_key: str | None,
+        issuer_name: str | None,
         now: int,
     ) -> Intention:
-        """Step 1: choose the serial and lay down every byte that will be signed."""
+        """Step 1: choose the CA and the serial, and lay down every byte that will be signed.
+
+        Args:
+            issuer_name: the CA; None means the one that issues now in the profile's line.
+        """
+        named = self._authorities.named(issuer_name) if issuer_name else None
+        ca = named or self._authorities.current(wish.profile.issuer, now=now)
         serial = new_serial()
         plan = tbs_certificate(
-            issuer=self._ca.certificate,
-            algorithm=self._ca.key.algorithm,
+            issuer=ca.certificate,
+            algorithm=ca.key.algorithm,
             profile=wish.profile,
             subject_der=wish.subject_der,
             names=wish.names,
@@ -84,7 +82,7 @@ class Issuer:
         )
         return Intention(
             serial=serial_text(serial),
-            issuer=self._ca.certificate.name,
+            issuer=ca.certificate.name,
             request_key=request_key,
             registration_id=registration.id,
             profile=wish.profile.name,
@@ -113,40 +111,32 @@ class Issuer:
             Busy: the key or the store cannot be used now; the intention stays and is finished later.
             LintFailed, CheckFailed: our bug; the intention is given up.
         """
+        ca = self._authorities.named(intention.issuer)
         try:
-            self._lint(intention, profile, subject_der=subject_der, spki=spki)  # 3
+            self._lint(ca, intention, profile, subject_der=subject_der, spki=spki)  # 3
         except LintFailed as finding:
             await self._abandon(intention, why=f"lint: {finding}")
             raise
-        signature = await self._ca.key.sign(intention.tbs)  # 4
-        certificate = der.assemble(intention.tbs, self._ca.key.algorithm, signature)
+        signature = await ca.key.sign(intention.tbs)  # 4
+        certificate = der.assemble(intention.tbs, ca.key.algorithm, signature)
         try:
-            self._check(certificate, intention)  # 5
+            _check(ca, certificate, intention)  # 5
         except CheckFailed as finding:
             await self._abandon(intention, why=f"check: {finding}")
             raise
         return await self._store(intention, certificate, actor=actor, recovered=recovered)  # 6
 
-    def _lint(self, intention: Intention, profile: Profile, *, subject_der: bytes, spki: bytes) -> None:
+    def _lint(self, ca: IssuingCa, intention: Intention, profile: Profile, *, subject_der: bytes, spki: bytes) -> None:
         lint(
             intention.tbs,
-            issuer=self._ca.certificate,
-            algorithm=self._ca.key.algorithm,
+            issuer=ca.certificate,
+            algorithm=ca.key.algorithm,
             profile=profile,
             subject_der=subject_der,
             names=intention.names,
             spki=spki,
             now=self._clock.now(),
         )
-
-    def _check(self, certificate: bytes, intention: Intention) -> None:
-        try:
-            parsed = x509.load_der_x509_certificate(certificate)
-            parsed.verify_directly_issued_by(self._ca.certificate.certificate)
-        except (ValueError, TypeError, InvalidSignature) as error:
-            raise CheckFailed(str(error) or "the signature does not verify") from error
-        if parsed.tbs_certificate_bytes != intention.tbs:
-            raise CheckFailed("the signed bytes are not the linted ones")
 
     async def _store(self, intention: Intention, certificate: bytes, *, actor: str, recovered: bool) -> Certificate:
         now = self._clock.now()
@@ -227,3 +217,13 @@ class Issuer:
                 registration_id=intention.registration_id,
                 serial=intention.serial,
             )
+
+
+def _check(ca: IssuingCa, certificate: bytes, intention: Intention) -> None:
+    try:
+        parsed = x509.load_der_x509_certificate(certificate)
+        parsed.verify_directly_issued_by(ca.certificate.certificate)
+    except (ValueError, TypeError, InvalidSignature) as error:
+        raise CheckFailed(str(error) or "the signature does not verify") from error
+    if parsed.tbs_certificate_bytes != intention.tbs:
+        raise CheckFailed("the signed bytes are not the linted ones")

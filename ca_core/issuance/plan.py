@@ -96,17 +96,45 @@ def tbs_certificate(
         # RFC 5280, 4.2.1.6: critical only where nothing else names the subject.
         san = x509.SubjectAlternativeName([_general_name(name) for name in sorted(names)])
         extensions.append(der.extension(san, critical=subject_der == der.EMPTY_SEQUENCE))
+    tbs = laid_down(
+        serial=serial,
+        algorithm=algorithm,
+        issuer_der=issuer.subject_der,
+        validity=(not_before, not_after),
+        subject_der=subject_der,
+        spki=spki,
+        extensions=extensions,
+    )
+    return Plan(tbs, not_before, not_after)
+
+
+def laid_down(
+    *,
+    serial: int,
+    algorithm: bytes,
+    issuer_der: bytes,
+    validity: tuple[int, int],
+    subject_der: bytes,
+    spki: bytes,
+    extensions: list[der.Extension],
+) -> bytes:
+    """A TBSCertificate of version 3 (RFC 5280, 4.1); all but serial, validity and extensions is DER already.
+
+    Args:
+        validity: notBefore and notAfter, UTC seconds.
+    """
+    not_before, not_after = validity
     tbs = _TbsCertificate(
         version=_VERSION_3,
         serial_number=serial,
         signature=der.tlv(algorithm),
-        issuer=der.tlv(issuer.subject_der),
+        issuer=der.tlv(issuer_der),
         validity=_Validity(not_before=der.time(not_before), not_after=der.time(not_after)),
         subject=der.tlv(subject_der),
         subject_public_key_info=der.tlv(spki),
         extensions=extensions,
     )
-    return Plan(asn1.encode_der(tbs), not_before, not_after)
+    return asn1.encode_der(tbs)
 
 
 def key_identifier(spki: bytes) -> bytes:

@@ -52,6 +52,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         names_required: whether there must be one.
         doors: who may ask for it.
         same_key_renewal: whether a renewal may keep the key.
+        issuer: the line of issuing CAs that signs it, such as `issuing`.
     """
 
     name: str
@@ -64,6 +65,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     doors: frozenset[Door]
     key_purpose: KeyPurpose
     same_key_renewal: bool = True
+    issuer: str = "issuing"
 
     @property
     def is_grantable(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import msgspec
 
@@ -11,7 +11,7 @@ from ca_core.audit import journal
 from ca_core.audit.event import CrlPublished
 from ca_core.clock import Clock
 from ca_core.errors import NotFound
-from ca_core.issuance.issuer import IssuingCa
+from ca_core.issuance.authorities import IssuingCa
 from ca_core.revocation import crl
 from ca_core.store import publications, revocations
 from ca_core.store.database import Database
@@ -35,12 +35,16 @@ class CrlIssuer(msgspec.Struct, frozen=True):
 
 
 class Publisher:
-    """Signs and stores CRLs; the repository serves the newest."""
+    """Signs and stores CRLs; the repository serves the newest.
 
-    def __init__(self, database: Database, clock: Clock, issuers: Sequence[CrlIssuer]) -> None:
+    Args:
+        issuers: tells which CAs sign CRLs now; they come and go while the server runs.
+    """
+
+    def __init__(self, database: Database, clock: Clock, issuers: Callable[[], Sequence[CrlIssuer]]) -> None:
         self._database = database
         self._clock = clock
-        self._issuers = {issuer.name: issuer for issuer in issuers}
+        self._issuers = issuers
 
     async def newest(self, name: str) -> Publication:
         """The CRL to serve.
@@ -57,17 +61,19 @@ class Publisher:
     async def turn(self) -> None:
         """One turn of the worker: publish what revocations ask for, then what has lost half of its life."""
         await work_through(self._database, self._clock, PUBLISH_CRL, self._publish_items)
-        for issuer in self._issuers.values():
+        for issuer in self._issuers():
             if await self._is_due(issuer):
                 await self._publish(issuer)
 
     async def publish_all(self) -> list[Publication]:
         """Publish every issuer's CRL now."""
-        return [await self._publish(issuer) for issuer in self._issuers.values()]
+        return [await self._publish(issuer) for issuer in self._issuers()]
 
     async def _publish_items(self, items: list[Item]) -> None:
-        for name in sorted({item.subject for item in items}):
-            await self._publish(self._issuers[name])
+        wanted = {item.subject for item in items}
+        for issuer in self._issuers():
+            if issuer.name in wanted:
+                await self._publish(issuer)
 
     async def _is_due(self, issuer: CrlIssuer) -> bool:
         async with self._database.read() as tx:

@@ -49,6 +49,10 @@ class SoftwareKey:
             return await asyncio.to_thread(self._sign, tbs)
         return self._sign(tbs)
 
+    def sign_at_once(self, tbs: bytes) -> bytes:
+        """Sign as `algorithm` says, where there is no event loop to be kept free: in a key ceremony."""
+        return self._sign(tbs)
+
 
 def generate(kind: KeyKind) -> PrivateKey:
     """Make a new private key."""

@@ -35,7 +35,7 @@ class AcmeServices:
     """The core's services and what belongs to this process.
 
     Attributes:
-        issuers_pem: the issuing CA's certificate and those above it, without the root, in PEM.
+        chain_pem: tells the certificate of a CA, by its name, and those above it, without the root, in PEM.
         wake: called when a challenge waits for the validator.
     """
 
@@ -47,5 +47,5 @@ class AcmeServices:
     nonces: Nonces
     links: Links
     options: AcmeOptions
-    issuers_pem: bytes
+    chain_pem: Callable[[str], bytes]
     wake: Callable[[], None]

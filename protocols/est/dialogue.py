@@ -6,7 +6,7 @@ request, channel binding; the rest is the one door's to decide.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
@@ -38,13 +38,13 @@ class EstServices:
     """What EST needs of the house.
 
     Attributes:
-        ca_certificates: the issuing CA's and those above it, the self-signed root among them.
+        ca_certificates: tells those of all CAs, the self-signed roots among them, and cross-certificates.
         labels: the profiles that EST offers, each with the layout of its base64.
     """
 
     sign_in: SignIn
     enrollment: Enrollment
-    ca_certificates: tuple[x509.Certificate, ...]
+    ca_certificates: Callable[[], tuple[x509.Certificate, ...]]
     labels: Mapping[str, Wire]
 
 
@@ -59,7 +59,10 @@ class EstDialogue:
         self._enrollment = services.enrollment
         self._labels = services.labels
         self._sign_in = EstSignIn(services.sign_in)
-        self._ca_certificates = messages.ca_certificates(services.ca_certificates)
+        self._ca_certificates = services.ca_certificates
+        # What was sent last: it changes when a CA comes or goes.
+        self._sent = services.ca_certificates()
+        self._cacerts = messages.ca_certificates(self._sent)
 
     async def answer(self, request: Request) -> Reply:
         """Answer one request; every refusal becomes a reply, and anything else that is raised is a bug."""
@@ -84,11 +87,17 @@ class EstDialogue:
         if request.method not in METHODS[operation]:
             raise MethodNotAllowed(*METHODS[operation])
         if operation == CACERTS:
-            cms = self._ca_certificates
+            cms = self._published()
         else:
             messages.require_certification_request(request)
             cms = await self._certificate(request, operation, label)
         return messages.certs_only_reply(cms, single_line=wire.is_single_line_for(request.headers))
+
+    def _published(self) -> bytes:
+        certificates = self._ca_certificates()
+        if certificates != self._sent:
+            self._sent, self._cacerts = certificates, messages.ca_certificates(certificates)
+        return self._cacerts
 
     def _wire(self, label: str | None) -> Wire:
         if label is None:

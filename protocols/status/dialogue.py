@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from ca_core.clock import Clock
 from ca_core.errors import Busy, NotFound, Refusal
@@ -18,14 +18,13 @@ class RepositoryDialogue:
     """Answers relying parties.
 
     Args:
-        certificates: DER of the CA certificates by name, as in `/ca/NAME.cer`.
+        certificates: tells the DER of the CA certificates by name, as in `/ca/NAME.cer`.
     """
 
-    def __init__(self, publisher: Publisher, clock: Clock, certificates: Mapping[str, bytes]) -> None:
+    def __init__(self, publisher: Publisher, clock: Clock, certificates: Callable[[], Mapping[str, bytes]]) -> None:
         self._publisher = publisher
         self._clock = clock
-        self._certificates = {f"/ca/{name}.cer": downloads.certificate(der) for name, der in certificates.items()}
-        self._certificates |= {f"/ca/{name}.pem": downloads.pem_certificate(der) for name, der in certificates.items()}
+        self._certificates = certificates
 
     async def answer(self, request: Request) -> Reply:
         """Answer one request; anything that is raised is a bug."""
@@ -55,9 +54,12 @@ class RepositoryDialogue:
             NotFound: nothing.
             StoreUnavailable: it cannot be told now.
         """
-        if path in self._certificates:
-            return self._certificates[path]
+        certificates = self._certificates()
         match path.split("/"):
+            case ["", "ca", file] if (der := certificates.get(file.removesuffix(".cer"))) and file.endswith(".cer"):
+                return downloads.certificate(der)
+            case ["", "ca", file] if (der := certificates.get(file.removesuffix(".pem"))) and file.endswith(".pem"):
+                return downloads.pem_certificate(der)
             case ["", "crl", file] if file.endswith(".crl"):
                 return await self._crl(file.removesuffix(".crl"))
             case _:

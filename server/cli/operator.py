@@ -8,10 +8,11 @@ import click
 
 from ca_core.clock import rfc3339
 from ca_core.errors import Misconfigured
+from ca_core.issuance.authorities import ISSUING
 from ca_core.store import credentials
 from ca_core.store.migrate import migrate as apply_migrations
 from server import settings as settings_module
-from server.assembly import ISSUING, ROOT, Office, migrations, strongroom
+from server.assembly import Office, migrations, strongroom
 from server.cli.shared import echo_json, in_office, json_option
 from server.home import fingerprint
 
@@ -30,7 +31,7 @@ def publish(home: Path, *, as_json: bool) -> None:
     async def do(office: Office) -> list[dict[str, object]]:
         return [
             {"name": crl.name, "number": crl.number, "next_update": rfc3339(crl.next_update)}
-            for crl in await strongroom(office).publisher.publish_all()
+            for crl in await (await strongroom(office)).publisher.publish_all()
         ]
 
     rows = in_office(home, do)
@@ -53,7 +54,7 @@ def show_authority(home: Path, *, as_json: bool) -> None:
     """Show the CA certificates and where they are served."""
 
     async def do(office: Office) -> list[dict[str, object]]:
-        opened = strongroom(office)
+        opened = await strongroom(office)
         return [
             {
                 "name": ca.certificate.name,
@@ -63,7 +64,7 @@ def show_authority(home: Path, *, as_json: bool) -> None:
                 "certificate_url": ca.certificate.ca_url,
                 "crl_url": ca.certificate.crl_url,
             }
-            for ca in (opened.root, opened.issuing)
+            for ca in opened.authorities.all()
         ]
 
     rows = in_office(home, do)
@@ -96,11 +97,12 @@ def doctor(home: Path) -> None:
 
     async def do(office: Office) -> None:
         click.echo(f"database        ok  {office.settings.store.url}")
-        room = strongroom(office)
-        click.echo(f"keys and chain  ok  until {rfc3339(room.issuing.certificate.not_after)}")
+        room = await strongroom(office)
+        issuing = room.authorities.current(ISSUING, now=office.clock.now())
+        click.echo(f"keys and chain  ok  until {rfc3339(issuing.certificate.not_after)}")
         await _check_credential_key(office)
         click.echo("credential key  ok")
-        for name in (ISSUING, ROOT):
+        for name in (ca.certificate.name for ca in room.authorities.publishing(now=office.clock.now())):
             published = await room.publisher.newest(name)
             if published.next_update < office.clock.now():
                 raise Misconfigured(

@@ -14,11 +14,12 @@ from ca_core.audit import journal
 from ca_core.audit.event import AuthorityMade
 from ca_core.clock import SystemClock
 from ca_core.errors import Misconfigured
+from ca_core.issuance.authorities import ROOT
 from ca_core.issuance.ceremony import KeyKind, make_authority
 from server import example, serving
 from server import home as home_module
 from server import settings as settings_module
-from server.assembly import ROOT, Office, ca_url, claim_authority_keys, crl_url, office, strongroom
+from server.assembly import AUTHORITY, Office, ca_url, crl_url, office, strongroom
 from server.cli.shared import operator_actor
 from server.settings import Acme, Settings, read_secret
 
@@ -98,7 +99,7 @@ async def _make_home(home: Path, first: Settings, key: KeyKind, assignments: tup
 async def _fill_home(folder: Path, settings: Settings, key: KeyKind) -> None:
     now = SystemClock(development=settings.development).now()
     made = make_authority(
-        folder / "authority",
+        folder / AUTHORITY,
         key_kind=key,
         passphrase=read_secret(settings.authority.passphrase, folder).reveal().encode(),
         now=now,
@@ -108,8 +109,7 @@ async def _fill_home(folder: Path, settings: Settings, key: KeyKind) -> None:
     home_module.write_trust_anchor(folder, made.root)
     home_module.write_settings(folder, settings)
     async with office(folder, create=True) as opened:
-        room = strongroom(opened)
-        await claim_authority_keys(room)
+        room = await strongroom(opened)
         event = AuthorityMade(home_module.fingerprint(made.root), home_module.fingerprint(made.issuing))
         async with opened.database.write() as tx:
             await journal.record(tx, event, now=now, actor=operator_actor())

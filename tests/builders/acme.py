@@ -233,7 +233,7 @@ async def acme_house(folder: Path, options: AcmeOptions | None = None) -> AsyncI
             nonces=Nonces(bytes(32)),
             links=LINKS,
             options=options or AcmeOptions(),
-            issuers_pem=strongroom.issuing_pem,
+            chain_pem=lambda _: strongroom.issuing_pem,
             wake=lambda: woken.append(None),
         )
         yield AcmeHouse(

@@ -13,9 +13,10 @@ import msgspec
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.enrollment import Enrollment
+from ca_core.issuance.authorities import ISSUING, Authorities, IssuingCa, Standing
 from ca_core.issuance.ceremony import Authority, make_authority
 from ca_core.issuance.chain import issuer_certificate
-from ca_core.issuance.issuer import Issuer, IssuingCa
+from ca_core.issuance.issuer import Issuer
 from ca_core.names import Identifier
 from ca_core.policy.profile import BUILT_IN
 from ca_core.registration.account import Grant
@@ -106,6 +107,12 @@ def granted(*names: Identifier, vetted: bool = True) -> tuple[Grant, ...]:
     return tuple(Grant(name, vetted=vetted) for name in names)
 
 
+def standing(ca: IssuingCa) -> Authorities:
+    """One issuing CA, whose root is elsewhere."""
+    one = Standing(line=ISSUING, parent="root", signs_from=0, last_expiry=0, certificate=ca.certificate, key=ca.key)
+    return Authorities([one])
+
+
 @asynccontextmanager
 async def core(folder: Path) -> AsyncIterator[Core]:
     """A core in a folder, with every component's tables."""
@@ -129,7 +136,7 @@ async def core(folder: Path) -> AsyncIterator[Core]:
     try:
         await migrate(database, MIGRATIONS, now=clock.now())
         keeper = SecretKeeper(bytes(32))
-        issuer = Issuer(database, clock, ca)
+        issuer = Issuer(database, clock, standing(ca))
         yield Core(
             clock=clock,
             database=database,
@@ -139,7 +146,7 @@ async def core(folder: Path) -> AsyncIterator[Core]:
             desk=Desk(database, clock, keeper),
             sign_in=SignIn(database, clock, keeper),
             revocations=RevocationDesk(database, clock),
-            publisher=Publisher(database, clock, [CrlIssuer(ca, CRL_SECONDS)]),
+            publisher=Publisher(database, clock, lambda: [CrlIssuer(ca, CRL_SECONDS)]),
         )
     finally:
         await database.close()

@@ -71,7 +71,7 @@ class House:
 async def house(folder: Path) -> AsyncIterator[House]:
     async with core(folder) as opened:
         chain = (opened.authority.issuing, opened.authority.root)
-        yield House(opened, EstDialogue(EstServices(opened.sign_in, opened.enrollment, chain, LABELS)))
+        yield House(opened, EstDialogue(EstServices(opened.sign_in, opened.enrollment, lambda: chain, LABELS)))
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:

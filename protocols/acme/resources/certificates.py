@@ -16,7 +16,7 @@ class Certificates:
 
     def __init__(self, services: AcmeServices) -> None:
         self._database = services.database
-        self._issuers_pem = services.issuers_pem
+        self._chain_pem = services.chain_pem
 
     async def read(self, asked: ByAccount, serial: str) -> Reply:
         """Send a certificate and its chain to the account whose order brought it.
@@ -31,4 +31,4 @@ class Certificates:
             certificate = await certificates.by_serial(tx, serial) if owner == asked.account.id else None
         if certificate is None:
             raise NotFound("there is no such certificate, or it is not yours")
-        return render.chain(certificate.der, self._issuers_pem)
+        return render.chain(certificate.der, self._chain_pem(certificate.issuer))

@@ -19,7 +19,7 @@ FILES = ["issuing.key", "issuing.pem", "root.key", "root.pem"]
 def test_keys_and_certificates_fit(kind: KeyKind) -> None:
     made = house(kind)
 
-    prove_chain(made.authority.issuing, made.authority.root, now=NOW)
+    prove_chain([("issuing", made.authority.issuing), ("root", made.authority.root)], now=NOW)
     prove_key(made.issuer, made.key.public_key)
     root = issuer_certificate("root", made.authority.root, crl_url="", ca_url="")
     prove_key(root, open_key("file:root.key", PASSPHRASE, made.folder).public_key)

@@ -5,7 +5,8 @@ from cryptography import x509
 
 from ca_core.applicant import Door
 from ca_core.errors import Busy, InProgress
-from ca_core.issuance.issuer import CheckFailed, Issuer, IssuingCa
+from ca_core.issuance.authorities import IssuingCa
+from ca_core.issuance.issuer import CheckFailed, Issuer
 from ca_core.issuance.lint import LintFailed
 from ca_core.policy.decision import Wish
 from ca_core.policy.profile import BUILT_IN, DEVICE
@@ -14,7 +15,7 @@ from ca_core.signing.key import SigningKey
 from ca_core.store import certificates
 from ca_core.store.certificates import Intention
 from tests.builders import csr
-from tests.builders.core import Core
+from tests.builders.core import Core, standing
 from tests.builders.est import Csr
 
 
@@ -33,9 +34,9 @@ class Key:
 
 
 def with_key(core: Core) -> tuple[Issuer, Key]:
-    ca = core.issuer._ca
+    ca = core.issuer._authorities.named("issuing")
     key = Key(ca.key)
-    return Issuer(core.database, core.clock, IssuingCa(ca.certificate, key)), key
+    return Issuer(core.database, core.clock, standing(IssuingCa(ca.certificate, key))), key
 
 
 async def intended(core: Core) -> tuple[Intention, CertificationRequest, bytes]:
@@ -43,7 +44,9 @@ async def intended(core: Core) -> tuple[Intention, CertificationRequest, bytes]:
     registration = await core.desk.show("acc")
     request = parse(Csr().der())
     wish = Wish(DEVICE, registration.subject_der, frozenset())
-    intention = core.issuer.plan(registration, wish, request, door=Door.EST, request_key="k", now=core.clock.now())
+    intention = core.issuer.plan(
+        registration, wish, request, door=Door.EST, request_key="k", issuer_name=None, now=core.clock.now()
+    )
     async with core.database.write() as tx:
         await certificates.intend(tx, intention, now=core.clock.now())
     return intention, request, registration.subject_der

@@ -30,7 +30,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 def repository(house: House) -> RepositoryDialogue:
     certificates = {"issuing": house.authority.issuing, "root": house.authority.root}
     ders = {name: certificate.public_bytes(Encoding.DER) for name, certificate in certificates.items()}
-    return RepositoryDialogue(house.core.publisher, house.clock, ders)
+    return RepositoryDialogue(house.core.publisher, house.clock, lambda: ders)
 
 
 async def fetch(repository: RepositoryDialogue, path: str, *, method: str = "GET", **headers: str) -> Reply:
@@ -133,7 +133,7 @@ async def test_a_store_that_cannot_be_read_is_503_and_says_when_to_come_again(ho
         async def newest(self, name: str) -> Publication:
             raise StoreUnavailable(f"{name} cannot be read", retry_after_seconds=2)
 
-    repository = RepositoryDialogue(Unreadable(house.core.database, house.clock, []), house.clock, {})
+    repository = RepositoryDialogue(Unreadable(house.core.database, house.clock, list), house.clock, dict)
 
     reply = await fetch(repository, "/crl/issuing.crl")
 

@@ -1,0 +1,169 @@
+"""The CAs of this server, opened: which one issues, which still sign CRLs, and the chains that clients are sent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import msgspec
+from cryptography import x509
+
+from ca_core.errors import Misconfigured
+from ca_core.issuance.chain import IssuerCertificate
+from ca_core.signing.key import SigningKey
+
+ROOT = "root"
+"""The line of the roots that this server made."""
+ISSUING = "issuing"
+"""The line of issuing CAs that profiles mean where they name none."""
+
+
+class IssuingCa(msgspec.Struct, frozen=True):
+    """A CA that signs: its certificate and the key behind it."""
+
+    certificate: IssuerCertificate
+    key: SigningKey
+
+
+class Standing(msgspec.Struct, frozen=True, kw_only=True):
+    """One CA as it stands.
+
+    Attributes:
+        line: what profiles name; a rotation makes the next CA of a line.
+        parent: the name of the CA that signed its certificate; its own name where it signed itself.
+        signs_from: since when it issues, UTC seconds.
+        last_expiry: when the last certificate that it issued expires, UTC seconds; 0 where it issued none.
+        certificate: its certificate.
+        key: None where it is kept elsewhere.
+    """
+
+    line: str
+    parent: str
+    signs_from: int
+    last_expiry: int
+    certificate: IssuerCertificate
+    key: SigningKey | None
+
+    @property
+    def name(self) -> str:
+        """As in `/crl/NAME.crl`."""
+        return self.certificate.name
+
+    @property
+    def is_root(self) -> bool:
+        """Whether it signed itself."""
+        return self.parent == self.name
+
+
+class Cross(msgspec.Struct, frozen=True):
+    """A cross-certificate: the key of one root, certified by another of the same name (RFC 4210, 4.4)."""
+
+    subject: str
+    issuer: str
+    certificate: x509.Certificate
+
+
+class Authorities:
+    """What is known of the CAs; `Succession.turn` brings it up to date while the server runs."""
+
+    def __init__(self, standings: Iterable[Standing] = (), crosses: Iterable[Cross] = ()) -> None:
+        self._standings: Mapping[str, Standing] = {}
+        self._crosses: Sequence[Cross] = ()
+        self.take(standings, crosses)
+
+    def take(self, standings: Iterable[Standing], crosses: Iterable[Cross]) -> None:
+        """Put newer knowledge in the place of the old, whole."""
+        self._standings = {standing.name: standing for standing in standings}
+        self._crosses = tuple(crosses)
+
+    @property
+    def lines(self) -> frozenset[str]:
+        """The lines that profiles may name: those of issuing CAs."""
+        return frozenset(standing.line for standing in self._standings.values() if not standing.is_root)
+
+    def all(self) -> Sequence[Standing]:
+        """Every CA, those that came first at the front."""
+        return tuple(self._standings.values())
+
+    def crosses(self) -> Sequence[Cross]:
+        """Every cross-certificate."""
+        return self._crosses
+
+    def current(self, line: str, *, now: int) -> IssuingCa:
+        """The CA of a line that issues at a time: of those that have begun, the one that began last.
+
+        Raises:
+            Misconfigured: the line has none.
+        """
+        standing = self._current(line, now)
+        if standing is None or standing.key is None:
+            raise Misconfigured(f"there is no CA {line} that issues; see: soapstone authority show")
+        return IssuingCa(standing.certificate, standing.key)
+
+    def named(self, name: str) -> IssuingCa:
+        """The CA of a name, whether it still issues or not.
+
+        Raises:
+            Misconfigured: there is none, or its key is not here.
+        """
+        standing = self._standings.get(name)
+        if standing is None or standing.key is None:
+            raise Misconfigured(f"there is no CA {name} with a key here; see: soapstone authority show")
+        return IssuingCa(standing.certificate, standing.key)
+
+    def publishing(self, *, now: int) -> list[IssuingCa]:
+        """The CAs that sign CRLs and OCSP responders: until the last certificate that one issued has expired."""
+        return [
+            IssuingCa(standing.certificate, standing.key)
+            for standing in self._standings.values()
+            if standing.key is not None and self.is_publishing(standing, now=now)
+        ]
+
+    def is_publishing(self, standing: Standing, *, now: int) -> bool:
+        """Whether a CA still has anything to say about what it issued."""
+        if standing.certificate.not_after < now:
+            return False
+        is_in_use = standing.signs_from > now or standing == self._current(standing.line, now)
+        return is_in_use or standing.last_expiry >= now
+
+    def chain(self, name: str, *, now: int) -> tuple[x509.Certificate, ...]:
+        """What a client is sent beside a certificate: the CA's own certificate and those up to the root, without it.
+
+        While a root is being replaced, its key certified by the one before closes the chain, so that who
+        trusts only the old root can follow (RFC 4210, 4.4: NewWithOld).
+        """
+        standing = self._standings[name]
+        path: list[x509.Certificate] = []
+        while not standing.is_root:
+            path.append(standing.certificate.certificate)
+            standing = self._standings[standing.parent]
+        path += [
+            cross.certificate
+            for cross in self._crosses
+            if cross.subject == standing.name and self._is_older(cross.issuer, standing) and _is_live(cross, now)
+        ]
+        return tuple(path)
+
+    def published(self, *, now: int) -> tuple[x509.Certificate, ...]:
+        """Every CA and cross-certificate that has not expired, as EST's `/cacerts` sends them (RFC 7030, 4.1.3)."""
+        own = [
+            standing.certificate.certificate
+            for standing in self._standings.values()
+            if standing.certificate.not_after >= now
+        ]
+        return (*reversed(own), *(cross.certificate for cross in self._crosses if _is_live(cross, now)))
+
+    def _current(self, line: str, now: int) -> Standing | None:
+        begun = [
+            standing
+            for standing in self._standings.values()
+            if standing.line == line and standing.signs_from <= now <= standing.certificate.not_after
+        ]
+        return max(begun, key=lambda standing: standing.signs_from, default=None)
+
+    def _is_older(self, name: str, standing: Standing) -> bool:
+        names = list(self._standings)
+        return names.index(name) < names.index(standing.name)
+
+
+def _is_live(cross: Cross, now: int) -> bool:
+    return now <= cross.certificate.not_valid_after_utc.timestamp()

@@ -1,0 +1,127 @@
+"""How CAs come to be and follow each other: read from the store, added, certified elsewhere, rotated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import msgspec
+from cryptography import x509
+
+from ca_core.clock import Clock
+from ca_core.errors import Misconfigured
+from ca_core.issuance.authorities import Authorities, Cross, Standing
+from ca_core.issuance.chain import IssuerCertificate, issuer_certificate, prove_chain, prove_key
+from ca_core.policy.keys import spki_der, spki_sha256
+from ca_core.signing.key import SigningKey
+from ca_core.store import authorities as table
+from ca_core.store import certificates
+from ca_core.store.authorities import CrossRow, Row
+from ca_core.store.database import Database, Transaction
+
+
+class Strongbox(msgspec.Struct, frozen=True):
+    """What opening CAs needs from outside.
+
+    Attributes:
+        open_key: opens a key by its URI, or raises Misconfigured.
+        crl_url, ca_url: where the CRL and the certificate of a CA are served, by its name.
+        ocsp_url: where its OCSP responder answers.
+    """
+
+    open_key: Callable[[str], SigningKey]
+    crl_url: Callable[[str], str]
+    ca_url: Callable[[str], str]
+
+    def described(self, name: str, certificate: x509.Certificate) -> IssuerCertificate:
+        """A CA's certificate with its pointers."""
+        return issuer_certificate(name, certificate, crl_url=self.crl_url(name), ca_url=self.ca_url(name))
+
+
+class Succession:
+    """Keeps `Authorities` as the store has them."""
+
+    def __init__(self, database: Database, clock: Clock, strongbox: Strongbox) -> None:
+        self._database = database
+        self._clock = clock
+        self._strongbox = strongbox
+        self._keys: dict[str, SigningKey] = {}
+        self.authorities = Authorities()
+
+    async def turn(self) -> None:
+        """Read the CAs anew, open what is new, and prove each before it is used.
+
+        Raises:
+            Misconfigured: a key does not open, or a key, a certificate and its chain do not fit together.
+        """
+        async with self._database.read() as tx:
+            rows = [row for row in await table.every(tx) if row.certificate is not None]
+            crosses = await table.crosses(tx)
+            expiries = {row.name: await table.last_expiry(tx, row.name) or 0 for row in rows}
+        standings = [self._standing(row, rows, expiries) for row in rows]
+        for standing in standings:
+            self._prove(standing, standings)
+        self.authorities.take(standings, [_cross(row) for row in crosses if row.certificate is not None])
+
+    async def adopt(self, rows: Sequence[Row]) -> None:
+        """Take in the first CAs of a home, where there are none.
+
+        Raises:
+            Misconfigured: as `turn`.
+        """
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            if not await table.every(tx):
+                for row in rows:
+                    await table.insert(tx, row, now=now)
+                    await claim_key(tx, row)
+        await self.turn()
+
+    def _standing(self, row: Row, rows: Sequence[Row], expiries: dict[str, int]) -> Standing:
+        certificate = x509.load_der_x509_certificate(row.certificate or b"")
+        children = [_not_after(other) for other in rows if other.parent == row.name != other.name]
+        return Standing(
+            line=row.line,
+            parent=row.parent,
+            signs_from=row.signs_from,
+            last_expiry=max([expiries[row.name], *children]),
+            certificate=self._strongbox.described(row.name, certificate),
+            key=self._key(row.key_uri) if row.key_uri and _not_after(row) >= self._clock.now() else None,
+        )
+
+    def _key(self, uri: str) -> SigningKey:
+        if uri not in self._keys:
+            self._keys[uri] = self._strongbox.open_key(uri)
+        return self._keys[uri]
+
+    def _prove(self, standing: Standing, standings: Sequence[Standing]) -> None:
+        """An expired CA signs nothing any more, and needs no proof."""
+        now = self._clock.now()
+        if standing.certificate.not_after < now:
+            return
+        by_name = {other.name: other for other in standings}
+        path = [standing]
+        while not path[-1].is_root:
+            path.append(by_name[path[-1].parent])
+        prove_chain([(one.name, one.certificate.certificate) for one in path], now=now)
+        if standing.key is not None:
+            prove_key(standing.certificate, standing.key.public_key)
+
+
+async def claim_key(tx: Transaction, row: Row) -> None:
+    """Have a CA own its key, so that no subscriber ever shares it (DESIGN, invariant 9).
+
+    Raises:
+        Misconfigured: it is somebody's already.
+    """
+    certificate = x509.load_der_x509_certificate(row.certificate or b"")
+    digest = spki_sha256(spki_der(certificate.public_key()))
+    if not await certificates.claim_key(tx, digest, purpose="authority", registration_id=""):
+        raise Misconfigured(f"the key of the CA {row.name} serves another purpose already; make a new one")
+
+
+def _not_after(row: Row) -> int:
+    return int(x509.load_der_x509_certificate(row.certificate or b"").not_valid_after_utc.timestamp())
+
+
+def _cross(row: CrossRow) -> Cross:
+    return Cross(row.subject, row.issuer, x509.load_der_x509_certificate(row.certificate or b""))
