@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ca_core.store import statuses
 from ca_core.store.database import Transaction
 
 
@@ -16,6 +17,8 @@ async def insert(tx: Transaction, serial: str, issuer: str, *, reason: int, entr
         reason=reason,
         entry=entry,
     )
+    if inserted == 1:
+        await statuses.mark_changed(tx, serial, now=now)
     return inserted == 1
 
 
