@@ -172,6 +172,7 @@ async def _succession(office: Office, passphrase: Secret) -> Succession:
         open_key=lambda uri: open_key(uri, passphrase.reveal().encode(), home),
         crl_url=lambda name: crl_url(settings, name),
         ca_url=lambda name: ca_url(settings, name),
+        ocsp_url=ocsp_url(settings),
     )
     succession = Succession(office.database, office.clock, strongbox)
     await succession.turn()
@@ -213,6 +214,11 @@ def crl_url(settings: Settings, name: str) -> str:
 def ca_url(settings: Settings, name: str) -> str:
     """Where the certificate of a CA is served."""
     return f"{settings.repository}/ca/{name}.cer"
+
+
+def ocsp_url(settings: Settings) -> str:
+    """Where the status of certificates is asked."""
+    return f"{settings.repository}/ocsp"
 
 
 def read_certificate(path: Path) -> x509.Certificate:

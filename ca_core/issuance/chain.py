@@ -27,6 +27,7 @@ class IssuerCertificate(msgspec.Struct, frozen=True):
         key_identifier: the octets of its subjectKeyIdentifier.
         not_after: UTC seconds.
         crl_url, ca_url: where its CRL and this certificate are to be had.
+        ocsp_url: where the status of what it issues can be asked; None where it cannot.
     """
 
     name: str
@@ -37,9 +38,12 @@ class IssuerCertificate(msgspec.Struct, frozen=True):
     not_after: int
     crl_url: str
     ca_url: str
+    ocsp_url: str | None = None
 
 
-def issuer_certificate(name: str, certificate: x509.Certificate, *, crl_url: str, ca_url: str) -> IssuerCertificate:
+def issuer_certificate(
+    name: str, certificate: x509.Certificate, *, crl_url: str, ca_url: str, ocsp_url: str | None = None
+) -> IssuerCertificate:
     """Take from a CA certificate what issuing needs.
 
     Raises:
@@ -55,6 +59,7 @@ def issuer_certificate(name: str, certificate: x509.Certificate, *, crl_url: str
         not_after=int(certificate.not_valid_after_utc.timestamp()),
         crl_url=crl_url,
         ca_url=ca_url,
+        ocsp_url=ocsp_url,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -19,16 +19,18 @@ from ca_core.policy import keys
 from ca_core.policy.profile import ExtendedUsage, Profile, Usage
 from ca_core.policy.request import names_of
 
+_Extension = TypeVar("_Extension", bound=x509.ExtensionType)
 _SIGN_BIT = 0x80
-# Every extension of a certificate without names, and whether it is critical (RFC 5280, 4.2.1).
+_NO_REV_AVAIL = x509.ObjectIdentifier("2.5.29.56")
+_NULL = b"\x05\x00"
+_MAX_UNREVOCABLE_SECONDS = 7 * 86_400
+# What every certificate has, and whether it is critical (RFC 5280, 4.2.1).
 _CRITICAL = {
     ExtensionOID.BASIC_CONSTRAINTS: True,
     ExtensionOID.KEY_USAGE: True,
     ExtensionOID.EXTENDED_KEY_USAGE: False,
     ExtensionOID.SUBJECT_KEY_IDENTIFIER: False,
     ExtensionOID.AUTHORITY_KEY_IDENTIFIER: False,
-    ExtensionOID.CRL_DISTRIBUTION_POINTS: False,
-    ExtensionOID.AUTHORITY_INFORMATION_ACCESS: False,
 }
 _USAGE_BITS = {
     "digital_signature": Usage.DIGITAL_SIGNATURE,
@@ -41,6 +43,7 @@ _EXTENDED_USAGES = {
     ExtendedKeyUsageOID.SERVER_AUTH: ExtendedUsage.SERVER_AUTH,
     ExtendedKeyUsageOID.CLIENT_AUTH: ExtendedUsage.CLIENT_AUTH,
     ExtendedKeyUsageOID.EMAIL_PROTECTION: ExtendedUsage.EMAIL_PROTECTION,
+    ExtendedKeyUsageOID.OCSP_SIGNING: ExtendedUsage.OCSP_SIGNING,
 }
 # What cryptography and our own readers raise on bytes that are not what they should be.
 _UNREADABLE = (
@@ -82,6 +85,7 @@ def lint(
     names: frozenset[Identifier],
     spki: bytes,
     now: int,
+    crl_url: str | None = None,
 ) -> None:
     """Check a TBSCertificate against what was granted.
 
@@ -91,6 +95,7 @@ def lint(
         names: those granted; the subjectAltName holds them, all of them and no other.
         spki: the key of the request.
         now: UTC seconds; a certificate finished after a crash may be older, but must be valid at this time.
+        crl_url: where the CRL that would show it is; None means the issuer's.
 
     Raises:
         LintFailed: the finding.
@@ -103,9 +108,14 @@ def lint(
         certificate = x509.load_der_x509_certificate(der.assemble(tbs, algorithm, b"\0"))
         _check_validity(certificate, issuer, profile, now)
         _check_names(certificate, profile, names)
-        _check_extensions(certificate.extensions, has_names=bool(names), has_subject=subject_der != der.EMPTY_SEQUENCE)
+        access = _access(profile, issuer)
+        _check_extensions(
+            certificate.extensions,
+            expected=_expected(profile, access, has_names=bool(names), has_subject=subject_der != der.EMPTY_SEQUENCE),
+        )
         _check_usages(certificate.extensions, profile, spki)
-        _check_pointers(certificate.extensions, issuer)
+        _check_pointers(certificate.extensions, issuer, access, crl_url or issuer.crl_url)
+        _check_statements(certificate.extensions, profile)
     except _UNREADABLE as error:
         raise LintFailed(f"cannot be read: {error}") from error
 
@@ -141,12 +151,29 @@ def _check_names(certificate: x509.Certificate, profile: Profile, names: frozens
     _require(bool(names) or not profile.names_required, "no name, and the profile demands one")
 
 
-def _check_extensions(extensions: x509.Extensions, *, has_names: bool, has_subject: bool) -> None:
-    found = {extension.oid: extension.critical for extension in extensions}
+def _expected(
+    profile: Profile, access: list[x509.AccessDescription], *, has_names: bool, has_subject: bool
+) -> dict[x509.ObjectIdentifier, bool]:
+    """The extensions of a certificate of this profile, and whether each is critical."""
+    _require(has_names or has_subject, "neither a subject nor a name")
     expected = dict(_CRITICAL)
     if has_names:
         expected[ExtensionOID.SUBJECT_ALTERNATIVE_NAME] = not has_subject
-    _require(has_names or has_subject, "neither a subject nor a name")
+    for oid, is_there in (
+        (ExtensionOID.CRL_DISTRIBUTION_POINTS, profile.crl),
+        (ExtensionOID.AUTHORITY_INFORMATION_ACCESS, bool(access)),
+        (ExtensionOID.CERTIFICATE_POLICIES, bool(profile.policies)),
+        (ExtensionOID.TLS_FEATURE, profile.must_staple),
+        (_NO_REV_AVAIL, profile.no_rev_avail),
+        (ExtensionOID.OCSP_NO_CHECK, profile.answers_ocsp),
+    ):
+        if is_there:
+            expected[oid] = False
+    return expected
+
+
+def _check_extensions(extensions: x509.Extensions, *, expected: dict[x509.ObjectIdentifier, bool]) -> None:
+    found = {extension.oid: extension.critical for extension in extensions}
     _require(found == expected, "other extensions, or other criticality, than planned")
     constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
     _require(constraints == x509.BasicConstraints(ca=False, path_length=None), "a CA certificate")
@@ -168,12 +195,49 @@ def _check_usages(extensions: x509.Extensions, profile: Profile, spki: bytes) ->
     )
 
 
-def _check_pointers(extensions: x509.Extensions, issuer: IssuerCertificate) -> None:
+def _access(profile: Profile, issuer: IssuerCertificate) -> list[x509.AccessDescription]:
+    places = [
+        (profile.ocsp, AuthorityInformationAccessOID.OCSP, issuer.ocsp_url),
+        (profile.ca_issuers, AuthorityInformationAccessOID.CA_ISSUERS, issuer.ca_url),
+    ]
+    return [
+        x509.AccessDescription(method, x509.UniformResourceIdentifier(url))
+        for is_wanted, method, url in places
+        if is_wanted and url is not None
+    ]
+
+
+def _check_pointers(
+    extensions: x509.Extensions, issuer: IssuerCertificate, access: list[x509.AccessDescription], crl_url: str
+) -> None:
     authority = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
-    points = extensions.get_extension_for_class(x509.CRLDistributionPoints).value
-    access = extensions.get_extension_for_class(x509.AuthorityInformationAccess).value
-    crl = x509.DistributionPoint([x509.UniformResourceIdentifier(issuer.crl_url)], None, None, None)
-    ca = x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(issuer.ca_url))
     _require(authority.key_identifier == issuer.key_identifier, "another authorityKeyIdentifier than the CA's key")
-    _require(list(points) == [crl], "another CRL than the issuer's")
-    _require(list(access) == [ca], "another authorityInformationAccess than the issuer's")
+    points = _value(extensions, x509.CRLDistributionPoints)
+    crl = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
+    _require(points is None or list(points) == [crl], "another CRL than the one that would show it")
+    places = _value(extensions, x509.AuthorityInformationAccess)
+    _require(places is None or list(places) == access, "another authorityInformationAccess than the issuer's")
+
+
+def _check_statements(extensions: x509.Extensions, profile: Profile) -> None:
+    """What the certificate says of itself: policies, must-staple, that nobody is told of its revocation."""
+    policies = _value(extensions, x509.CertificatePolicies)
+    qualifiers = [profile.cps_url] if profile.cps_url else None
+    stated = [x509.PolicyInformation(x509.ObjectIdentifier(oid), qualifiers) for oid in profile.policies]
+    _require(policies is None or list(policies) == stated, "other policies than the profile's")
+    feature = _value(extensions, x509.TLSFeature)
+    _require(feature is None or list(feature) == [x509.TLSFeatureType.status_request], "another TLS feature")
+    if profile.no_rev_avail:
+        value = extensions.get_extension_for_oid(_NO_REV_AVAIL).value
+        _require(value.public_bytes() == _NULL, "a noRevAvail that is not NULL (RFC 9608, 2)")
+        has_status = profile.crl or profile.ocsp or profile.must_staple
+        _require(not has_status, "noRevAvail beside a place that tells of revocation (RFC 9608, 4)")
+        _require(profile.validity_seconds <= _MAX_UNREVOCABLE_SECONDS, "noRevAvail in what is not short-lived")
+
+
+def _value(extensions: x509.Extensions, kind: type[_Extension]) -> _Extension | None:
+    """The extension of a class; None where there is none, which is right where none is expected."""
+    try:
+        return extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None

@@ -31,7 +31,10 @@ _EXTENDED_USAGES = {
     ExtendedUsage.SERVER_AUTH: ExtendedKeyUsageOID.SERVER_AUTH,
     ExtendedUsage.CLIENT_AUTH: ExtendedKeyUsageOID.CLIENT_AUTH,
     ExtendedUsage.EMAIL_PROTECTION: ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    ExtendedUsage.OCSP_SIGNING: ExtendedKeyUsageOID.OCSP_SIGNING,
 }
+# RFC 9608, 2: the extension's value is NULL.
+_NO_REV_AVAIL = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.56"), b"\x05\x00")
 
 
 class Plan(NamedTuple):
@@ -76,6 +79,7 @@ def tbs_certificate(
     spki: bytes,
     serial: int,
     now: int,
+    crl_url: str | None = None,
 ) -> Plan:
     """Lay down every byte that will be signed; `lint.lint` checks them without knowing how they came about.
 
@@ -84,13 +88,16 @@ def tbs_certificate(
         subject_der: the registered subject, used byte for byte.
         spki: SubjectPublicKeyInfo, used byte for byte.
         now: UTC seconds.
+        crl_url: where the CRL that would show this certificate is; None means the issuer's.
 
     Raises:
         Misconfigured: the issuer's certificate has expired.
     """
     not_before, not_after = _validity(profile, issuer, now)
     key_type = keys.key_type(load_der_public_key(spki))
-    extensions = [*_fixed(profile, key_type, issuer.key_identifier, issuer.crl_url, issuer.ca_url)]
+    extensions = [*_fixed(profile, key_type, issuer.key_identifier, issuer.ca_url, issuer.ocsp_url)]
+    if profile.crl:
+        extensions.append(_crl_pointer(crl_url or issuer.crl_url))
     extensions.append(der.extension(x509.SubjectKeyIdentifier(key_identifier(spki))))
     if names:
         # RFC 5280, 4.2.1.6: critical only where nothing else names the subject.
@@ -154,22 +161,48 @@ def _validity(profile: Profile, issuer: IssuerCertificate, now: int) -> tuple[in
     return not_before, not_after
 
 
-@lru_cache(maxsize=64)
+@lru_cache(maxsize=128)
 def _fixed(
-    profile: Profile, key_type: KeyType, authority_key: bytes, crl_url: str, ca_url: str
+    profile: Profile, key_type: KeyType, authority_key: bytes, ca_url: str, ocsp_url: str | None
 ) -> tuple[der.Extension, ...]:
     """What is alike in all certificates of a profile, built once: building takes longer than the rest."""
     usages = [_EXTENDED_USAGES[usage] for usage in sorted(profile.extended_key_usage)]
-    issuers = x509.AccessDescription(AuthorityInformationAccessOID.CA_ISSUERS, x509.UniformResourceIdentifier(ca_url))
-    crl = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
-    return (
+    extensions = [
         der.extension(x509.BasicConstraints(ca=False, path_length=None), critical=True),
         der.extension(_key_usage(profile.usages_for(key_type)), critical=True),
         der.extension(x509.ExtendedKeyUsage(usages)),
         der.extension(x509.AuthorityKeyIdentifier(authority_key, None, None)),
-        der.extension(x509.CRLDistributionPoints([crl])),
-        der.extension(x509.AuthorityInformationAccess([issuers])),
-    )
+    ]
+    access = _access(profile, ca_url, ocsp_url)
+    if access:
+        extensions.append(der.extension(x509.AuthorityInformationAccess(access)))
+    if profile.policies:
+        qualifiers = [profile.cps_url] if profile.cps_url else None
+        policies = [x509.PolicyInformation(x509.ObjectIdentifier(oid), qualifiers) for oid in profile.policies]
+        extensions.append(der.extension(x509.CertificatePolicies(policies)))
+    if profile.must_staple:
+        extensions.append(der.extension(x509.TLSFeature([x509.TLSFeatureType.status_request])))
+    if profile.no_rev_avail:
+        extensions.append(der.extension(_NO_REV_AVAIL))
+    if profile.answers_ocsp:
+        extensions.append(der.extension(x509.OCSPNoCheck()))
+    return tuple(extensions)
+
+
+def _access(profile: Profile, ca_url: str, ocsp_url: str | None) -> list[x509.AccessDescription]:
+    wanted = []
+    if profile.ocsp and ocsp_url is not None:
+        wanted.append((AuthorityInformationAccessOID.OCSP, ocsp_url))
+    if profile.ca_issuers:
+        wanted.append((AuthorityInformationAccessOID.CA_ISSUERS, ca_url))
+    return [x509.AccessDescription(method, x509.UniformResourceIdentifier(url)) for method, url in wanted]
+
+
+# Sharded CRLs have many addresses, and a profile's extensions are the same beside all of them.
+@lru_cache(maxsize=1024)
+def _crl_pointer(url: str) -> der.Extension:
+    point = x509.DistributionPoint([x509.UniformResourceIdentifier(url)], None, None, None)
+    return der.extension(x509.CRLDistributionPoints([point]))
 
 
 def _key_usage(usages: frozenset[Usage]) -> x509.KeyUsage:

@@ -25,16 +25,19 @@ class Strongbox(msgspec.Struct, frozen=True):
     Attributes:
         open_key: opens a key by its URI, or raises Misconfigured.
         crl_url, ca_url: where the CRL and the certificate of a CA are served, by its name.
-        ocsp_url: where its OCSP responder answers.
+        ocsp_url: where the status of any CA's certificates is asked.
     """
 
     open_key: Callable[[str], SigningKey]
     crl_url: Callable[[str], str]
     ca_url: Callable[[str], str]
+    ocsp_url: str
 
     def described(self, name: str, certificate: x509.Certificate) -> IssuerCertificate:
         """A CA's certificate with its pointers."""
-        return issuer_certificate(name, certificate, crl_url=self.crl_url(name), ca_url=self.ca_url(name))
+        return issuer_certificate(
+            name, certificate, crl_url=self.crl_url(name), ca_url=self.ca_url(name), ocsp_url=self.ocsp_url
+        )
 
 
 class Succession:

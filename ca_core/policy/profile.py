@@ -32,6 +32,15 @@ class ExtendedUsage(StrEnum):
     SERVER_AUTH = "serverAuth"
     CLIENT_AUTH = "clientAuth"
     EMAIL_PROTECTION = "emailProtection"
+    OCSP_SIGNING = "OCSPSigning"
+
+
+class RevocationRule(StrEnum):
+    """What becomes of a request to revoke that does not prove possession of the key (RULES, S11)."""
+
+    IMMEDIATE = "immediate"
+    REVIEWED = "reviewed"
+    REVIEWED_ON_HOLD = "reviewed-on-hold"
 
 
 class KeyPurpose(StrEnum):
@@ -42,7 +51,7 @@ class KeyPurpose(StrEnum):
     AUTHENTICATION = "authentication"
 
 
-class Profile(msgspec.Struct, frozen=True, kw_only=True):
+class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """What a certificate of one kind may look like.
 
     Attributes:
@@ -53,6 +62,16 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
         doors: who may ask for it.
         same_key_renewal: whether a renewal may keep the key.
         issuer: the line of issuing CAs that signs it, such as `issuing`.
+        renewal_window_days: how many days before its end a certificate may be replaced; None means the setting
+            `renewal.window_days`.
+        key_types: the keys that are certified, such as `ec-p256` or `rsa-2048`; empty means all that are certified
+            here and have a usage.
+        policies: object identifiers in dotted form (RFC 5280, 4.2.1.4), in the order in which they are written.
+        cps_url: the certification practice statement, with each policy (RULES, S15); empty means none.
+        ca_issuers, ocsp, crl: which pointers are in the certificate (RFC 5280, 4.2.2.1 and 4.2.1.13).
+        must_staple: a TLS server must send an OCSP answer along (RFC 7633).
+        no_rev_avail: nobody is told of a revocation, for the certificate ends sooner (RFC 9608).
+        revocation: what becomes of a request to revoke.
     """
 
     name: str
@@ -66,11 +85,34 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True):
     key_purpose: KeyPurpose
     same_key_renewal: bool = True
     issuer: str = "issuing"
+    renewal_window_days: int | None = None
+    key_types: frozenset[str] = frozenset()
+    policies: tuple[str, ...] = ()
+    cps_url: str = ""
+    ca_issuers: bool = True
+    ocsp: bool = True
+    crl: bool = True
+    must_staple: bool = False
+    no_rev_avail: bool = False
+    revocation: RevocationRule = RevocationRule.IMMEDIATE
 
     @property
     def is_grantable(self) -> bool:
-        """Whether a registration may hold it; the server's own profile is nobody else's."""
+        """Whether a subscriber's registration may hold it; the server's own profiles are nobody else's."""
         return Door.SERVER not in self.doors
+
+    @property
+    def answers_ocsp(self) -> bool:
+        """Whether it is for keys that sign OCSP answers; nobody asks for their status (RFC 6960, 4.2.2.2.1)."""
+        return ExtendedUsage.OCSP_SIGNING in self.extended_key_usage
+
+    def window_days(self, default: int) -> int:
+        """How many days before its end a certificate of this profile may be replaced.
+
+        Args:
+            default: the setting `renewal.window_days`.
+        """
+        return default if self.renewal_window_days is None else self.renewal_window_days
 
     def usages_for(self, key_type: KeyType) -> frozenset[Usage]:
         """The key usages of a certificate for such a key; empty where such a key cannot serve the profile."""
@@ -148,7 +190,23 @@ OWN_TLS = Profile(
     doors=frozenset({Door.SERVER}),
     key_purpose=KeyPurpose.AUTHENTICATION,
 )
-BUILT_IN = {profile.name: profile for profile in (TLS_SERVER, DEVICE, SIGNING, ENCRYPTION, OWN_TLS)}
+OCSP_RESPONDER = Profile(
+    name="ocsp-responder",
+    validity_seconds=7 * SECONDS_PER_DAY,
+    rsa_usage=_SIGN,
+    ec_usage=_SIGN,
+    extended_key_usage=frozenset({ExtendedUsage.OCSP_SIGNING}),
+    name_kinds=frozenset(),
+    names_required=False,
+    doors=frozenset({Door.SERVER}),
+    key_purpose=KeyPurpose.AUTHENTICATION,
+    same_key_renewal=False,
+    # It travels with every answer, and whoever reads the answer has the CA's certificate.
+    ca_issuers=False,
+    ocsp=False,
+    crl=False,
+)
+BUILT_IN = {profile.name: profile for profile in (TLS_SERVER, DEVICE, SIGNING, ENCRYPTION, OWN_TLS, OCSP_RESPONDER)}
 
 _SIGNATURES = frozenset({Usage.DIGITAL_SIGNATURE, Usage.CONTENT_COMMITMENT})
 _FORBIDDEN = {

@@ -11,6 +11,7 @@ from ca_core import names as names_module
 from ca_core.errors import CertificateExpired, CertificateRevoked
 from ca_core.names import Identifier
 from ca_core.policy.decision import Holding
+from ca_core.registration.kind import SERVER
 from ca_core.store.database import Row, Transaction
 
 
@@ -88,6 +89,10 @@ _CERTIFICATE = (
     "SELECT c.serial, c.issuer, c.registration_id, c.profile, c.names, c.spki_sha256, c.not_before, c.not_after,"
     " c.replaces, c.issued_at, c.der, r.revoked_at, r.reason"
     " FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial WHERE c.state = 'issued' AND "
+)
+
+_OF_SUBSCRIBERS = (
+    "c.registration_id NOT IN (SELECT id FROM registrations WHERE kind = :server) ORDER BY c.issued_at, c.serial"
 )
 
 
@@ -194,7 +199,7 @@ async def every(tx: Transaction, *, registration_id: str | None) -> list[Certifi
             registration_id=registration_id,
         )
     else:
-        rows = await tx.all(_CERTIFICATE + "c.profile <> 'own-tls' ORDER BY c.issued_at, c.serial")
+        rows = await tx.all(_CERTIFICATE + _OF_SUBSCRIBERS, server=SERVER.name)
     return [Certificate(*row) for row in rows]
 
 

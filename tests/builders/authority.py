@@ -25,6 +25,7 @@ NOW = 1_800_000_000
 PASSPHRASE = b"correct horse battery staple"
 CRL_URL = "http://ca.example/crl/issuing.crl"
 CA_URL = "http://ca.example/ca/issuing.cer"
+OCSP_URL = "http://ca.example/ocsp"
 
 
 class House:
@@ -35,7 +36,7 @@ class House:
         self.folder = Path(self._folder.name) / "authority"
         self.authority = make(self.folder, kind)
         self.issuer: IssuerCertificate = issuer_certificate(
-            "issuing", self.authority.issuing, crl_url=CRL_URL, ca_url=CA_URL
+            "issuing", self.authority.issuing, crl_url=CRL_URL, ca_url=CA_URL, ocsp_url=OCSP_URL
         )
         self.key: SigningKey = open_key("file:issuing.key", PASSPHRASE, self.folder)
 
@@ -47,6 +48,7 @@ class House:
         key: Key | None = None,
         subject: bytes | None = None,
         now: int = NOW,
+        crl_url: str | None = None,
     ) -> Plan:
         return tbs_certificate(
             issuer=self.issuer,
@@ -57,6 +59,7 @@ class House:
             spki=spki(key or ec_key()),
             serial=new_serial(),
             now=now,
+            crl_url=crl_url,
         )
 
     async def signed(self, tbs: bytes) -> bytes:

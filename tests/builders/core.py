@@ -130,6 +130,7 @@ async def core(folder: Path) -> AsyncIterator[Core]:
         authority.issuing,
         crl_url="http://ca.example/crl/issuing.crl",
         ca_url="http://ca.example/ca/issuing.cer",
+        ocsp_url="http://ca.example/ocsp",
     )
     ca = IssuingCa(certificate, open_key("file:authority/issuing.key", PASSPHRASE, folder))
     database = await open_database("sqlite:soapstone.db", folder, create=True)

@@ -27,6 +27,11 @@ DEVICE = WWW | {names.ip("192.0.2.7"), names.uri("urn:x:y"), names.permanent("SN
 MAIL = frozenset({names.email("yiru@example.com")})
 
 
+SHORT = msgspec.structs.replace(profiles.TLS_SERVER, validity_seconds=86_400, no_rev_avail=True, crl=False, ocsp=False)
+STAPLED = msgspec.structs.replace(profiles.TLS_SERVER, must_staple=True)
+STATED = msgspec.structs.replace(profiles.DEVICE, policies=("1.3.6.1.4.1.9.1", "2.999.1"), cps_url="https://ca.example")
+
+
 class Granted(TypedDict):
     issuer: IssuerCertificate
     algorithm: bytes
@@ -86,6 +91,11 @@ def without(oid: x509.ObjectIdentifier) -> bytes:
         (profiles.DEVICE, frozenset()),
         (profiles.SIGNING, MAIL),
         (profiles.OWN_TLS, WWW),
+        (profiles.OCSP_RESPONDER, frozenset()),
+        (SHORT, WWW),
+        (STAPLED, WWW),
+        (STATED, WWW),
+        (msgspec.structs.replace(STATED, cps_url="", ocsp=False, ca_issuers=False), WWW),
     ],
 )
 def test_what_is_planned_passes(profile: Profile, grant: frozenset[Identifier], key: Key) -> None:
@@ -131,6 +141,11 @@ def changed(name: str, value: object) -> Granted:
         (changed("issuer", msgspec.structs.replace(house().issuer, key_identifier=b"x")), "authorityKey"),
         (changed("issuer", msgspec.structs.replace(house().issuer, crl_url="http://x/")), "CRL"),
         (changed("issuer", msgspec.structs.replace(house().issuer, ca_url="http://x/")), "InformationAccess"),
+        (changed("issuer", msgspec.structs.replace(house().issuer, ocsp_url="http://x/")), "InformationAccess"),
+        (changed("issuer", msgspec.structs.replace(house().issuer, ocsp_url=None)), "InformationAccess"),
+        (changed("profile", STAPLED), "extensions"),
+        (changed("profile", msgspec.structs.replace(profiles.TLS_SERVER, crl=False)), "extensions"),
+        (changed("profile", msgspec.structs.replace(profiles.TLS_SERVER, policies=("1.2.3",))), "extensions"),
         (changed("subject_der", subject_der("CN=x")), "subject"),
         (changed("subject_der", der.EMPTY_SEQUENCE), "subject"),
         (changed("spki", spki(rsa_key())), "another key"),
@@ -240,3 +255,68 @@ def test_rubbish_is_a_finding() -> None:
     for rubbish in (b"", b"\x30\x00", b"rubbish", tbs(granted()) + b"\0"):
         with pytest.raises(LintFailed, match="cannot be read"):
             lint(rubbish, **granted())
+
+
+# -- What a profile says of itself ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("planned", "asked", "finding"),
+    [
+        (STATED, msgspec.structs.replace(STATED, policies=("2.999.1",)), "policies"),
+        (STATED, msgspec.structs.replace(STATED, policies=STATED.policies[::-1]), "policies"),
+        (STATED, msgspec.structs.replace(STATED, cps_url=""), "policies"),
+        (STATED, msgspec.structs.replace(STATED, cps_url="https://other.example"), "policies"),
+        (STATED, msgspec.structs.replace(STATED, policies=()), "extensions"),
+        (SHORT, msgspec.structs.replace(SHORT, no_rev_avail=False), "extensions"),
+        (profiles.TLS_SERVER, msgspec.structs.replace(profiles.TLS_SERVER, ocsp=False), "InformationAccess"),
+    ],
+)
+def test_what_it_says_of_itself_is_what_the_profile_says(planned: Profile, asked: Profile, finding: str) -> None:
+    with pytest.raises(LintFailed, match=finding):
+        lint(tbs(granted(planned)), **granted(asked))
+
+
+@pytest.mark.parametrize(
+    ("change", "finding"),
+    [
+        ({"crl": True}, "tells of revocation"),
+        ({"ocsp": True}, "tells of revocation"),
+        ({"must_staple": True}, "tells of revocation"),
+        ({"validity_seconds": 7 * 86_400 + 1}, "not short-lived"),
+    ],
+)
+def test_the_lint_does_not_trust_the_profile_where_nobody_is_told_of_a_revocation(
+    change: dict[str, object], finding: str
+) -> None:
+    careless = granted(msgspec.structs.replace(SHORT, **change))
+
+    with pytest.raises(LintFailed, match=finding):
+        lint(tbs(careless), **careless)
+
+
+def test_a_tls_feature_is_status_request_and_nothing_else() -> None:
+    other = replaced(x509.TLSFeature([x509.TLSFeatureType.status_request_v2]))
+
+    with pytest.raises(LintFailed, match="TLS feature"):
+        lint(other, **changed("profile", STAPLED))
+
+
+def test_no_rev_avail_is_null() -> None:
+    planned = asn1.decode_der(plan._TbsCertificate, tbs(granted(SHORT)))
+    for extension in planned.extensions:
+        if extension.extn_id.dotted_string == "2.5.29.56":
+            extension.extn_value = b"\x30\x00"
+
+    with pytest.raises(LintFailed, match="not NULL"):
+        lint(asn1.encode_der(planned), **granted(SHORT))
+
+
+def test_the_crls_address_is_the_one_that_was_granted() -> None:
+    wish = granted()
+    sharded = plan.tbs_certificate(**wish, serial=1 << 158, crl_url="http://ca.example/crl/issuing.7.crl").tbs
+
+    lint(sharded, **wish, crl_url="http://ca.example/crl/issuing.7.crl")
+    for other in (None, "http://ca.example/crl/issuing.8.crl"):
+        with pytest.raises(LintFailed, match="another CRL"):
+            lint(sharded, **wish, crl_url=other)

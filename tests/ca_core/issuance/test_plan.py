@@ -16,7 +16,7 @@ from ca_core.policy.profile import Profile
 from ca_core.policy.request import names_of, parse
 from ca_core.policy.subject import subject_der
 from ca_core.signing.software import KeyKind
-from tests.builders.authority import CA_URL, CRL_URL, NOW, PASSPHRASE, house, pem
+from tests.builders.authority import CA_URL, CRL_URL, NOW, OCSP_URL, PASSPHRASE, house, pem
 from tests.builders.csr import SUBJECT, Key, csr, ec_key, ed25519_key, rsa_key, spki
 
 CHINESE = "CN=陳怡如,O=臺灣網路認證股份有限公司,C=TW"
@@ -102,7 +102,7 @@ async def test_openssl_shows_every_field() -> None:
     assert "DNS:*.example.com, DNS:www.example.com, IP Address:2001:DB8:0:0:0:0:0:7" in text
     assert f"URI:{CRL_URL}" in text
     assert f"CA Issuers - URI:{CA_URL}" in text
-    assert "OCSP" not in text
+    assert f"OCSP - URI:{OCSP_URL}" in text
 
 
 async def test_names_are_critical_only_where_nothing_else_names_the_subject() -> None:
@@ -186,3 +186,65 @@ def test_dates_from_2050_on_are_generalized() -> None:
 def test_the_ceremony_keeps_its_passphrase_to_itself() -> None:
     for file in house().folder.iterdir():
         assert PASSPHRASE not in file.read_bytes()
+
+
+# -- What a profile adds and leaves out ---------------------------------------------------------------------
+
+SHORT = msgspec.structs.replace(
+    profiles.TLS_SERVER, validity_seconds=86_400, no_rev_avail=True, crl=False, ocsp=False, name="short"
+)
+STAPLED = msgspec.structs.replace(profiles.TLS_SERVER, must_staple=True, name="stapled")
+STATED = msgspec.structs.replace(
+    profiles.DEVICE, policies=("1.3.6.1.4.1.99999.1.2",), cps_url="https://ca.example/cps", name="stated"
+)
+
+
+async def shown(profile: Profile, granted: frozenset[names.Identifier]) -> str:
+    return openssl(
+        *("x509", "-inform", "DER", "-noout", "-text"),
+        stdin=await house().signed(house().plan(profile, granted).tbs),
+    )
+
+
+async def test_what_nobody_is_told_the_revocation_of_names_no_place_that_would() -> None:
+    text = await shown(SHORT, WWW)
+
+    assert "2.5.29.56: \n                ..\n" in text or "No Revocation Available" in text
+    assert "CRL" not in text
+    assert "OCSP" not in text
+    assert f"CA Issuers - URI:{CA_URL}" in text
+
+
+async def test_must_staple_is_the_tls_feature_status_request() -> None:
+    assert "TLS Feature: \n                status_request\n" in await shown(STAPLED, WWW)
+
+
+async def test_policies_carry_the_address_of_the_practice_statement() -> None:
+    text = await shown(STATED, DEVICE)
+
+    assert "Policy: 1.3.6.1.4.1.99999.1.2\n                  CPS: https://ca.example/cps\n" in text
+
+
+async def test_policies_need_no_practice_statement() -> None:
+    text = await shown(msgspec.structs.replace(STATED, cps_url=""), DEVICE)
+
+    assert "Policy: 1.3.6.1.4.1.99999.1.2\n" in text
+    assert "CPS" not in text
+
+
+async def test_a_responders_certificate_signs_ocsp_answers_and_is_not_asked_about() -> None:
+    text = await shown(profiles.OCSP_RESPONDER, frozenset())
+
+    assert "Extended Key Usage: \n                OCSP Signing\n" in text
+    assert "OCSP No Check" in text
+    assert "Authority Information Access" not in text
+    assert "CRL Distribution" not in text
+
+
+async def test_the_crls_address_may_be_a_certificates_own() -> None:
+    plan = house().plan(profiles.DEVICE, DEVICE, crl_url="http://ca.example/crl/issuing.7.crl")
+
+    text = openssl("x509", "-inform", "DER", "-noout", "-text", stdin=await house().signed(plan.tbs))
+
+    assert "URI:http://ca.example/crl/issuing.7.crl" in text
+    assert CRL_URL not in text
