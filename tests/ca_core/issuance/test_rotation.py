@@ -46,8 +46,8 @@ def verified(house: Dynasty, leaf: x509.Certificate, *, trusted: str, untrusted:
         pem = b"".join(one.public_bytes(Encoding.PEM) for one in certificates)
         (house.folder / f"{name}.pem").write_bytes(pem)
     at = ["-attime", str(house.core.clock.now() + 1)]
-    trust = ["-x509_strict", "-CAfile", house.folder / "trusted.pem"]
-    beside = ["-untrusted", house.folder / "untrusted.pem"] if untrusted else []
+    trust: list[str | Path] = ["-x509_strict", "-CAfile", house.folder / "trusted.pem"]
+    beside: list[str | Path] = ["-untrusted", house.folder / "untrusted.pem"] if untrusted else []
     return run("openssl", "verify", *at, *trust, *beside, house.folder / "leaf.pem").returncode == 0
 
 
