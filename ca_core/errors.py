@@ -27,6 +27,7 @@
         └── Busy                      ask again later; carries `retry_after_seconds`
             ├── Throttled
             ├── StoreUnavailable
+            ├── KeyUnavailable
             └── InProgress
 
 A leaf's message is one sentence for its user: what is wrong and what to do next. It never holds a secret,
@@ -212,6 +213,10 @@ class Throttled(Busy):
 
 class StoreUnavailable(Busy):
     """The store did not answer in time or cannot be written."""
+
+
+class KeyUnavailable(Busy):
+    """A CA key cannot be used now: its token is away, slow or overloaded."""
 
 
 class InProgress(Busy):

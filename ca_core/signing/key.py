@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
@@ -11,7 +14,10 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
 from ca_core.errors import Misconfigured
+from ca_core.secret import Secret
+from ca_core.signing.raw import TokenKeyKind
 from ca_core.signing.software import PublicKey, SoftwareKey
+from ca_core.signing.uri import SCHEME, TokenUri, parse
 
 _PEM = b"-----BEGIN "
 
@@ -31,16 +37,80 @@ class SigningKey(Protocol):
         """Return the content of the signature's BIT STRING over the to-be-signed bytes."""
 
 
-def open_key(uri: str, passphrase: bytes, home: Path) -> SigningKey:
-    """Open an encrypted PKCS #8 key, PEM or DER, such as `file:authority/issuing.key` below `home`.
+def open_key(
+    uri: str,
+    passphrase: bytes,
+    home: Path,
+    *,
+    pin: Callable[[], Secret] | None = None,
+    expected: object | None = None,
+) -> SigningKey:
+    """Open a key: `file:` an encrypted PKCS #8 key, PEM or DER, below `home`; `pkcs11:` one in a token (RFC 7512).
+
+    Args:
+        passphrase: of files.
+        pin: reads the PIN of tokens whose URI has no pin-source.
+        expected: the public key in the CA's certificate. A key in a token that does not answer opens all the same
+            then, refuses to sign for now, and comes back by itself.
 
     Raises:
-        Misconfigured: another scheme, no such file, a wrong or empty passphrase, a key that is not encrypted,
-            or one that is neither RSA nor P-256 nor P-384.
+        Misconfigured: another scheme; no such file, a wrong or empty passphrase, a key that is not encrypted; no
+            such library, token or key, a wrong PIN, a key that may leave its token; a kind of key that does not
+            serve, or another key than the expected one.
     """
+    if uri.startswith(SCHEME):
+        return _open_in_token(uri, home, pin, expected)
+    key = _open_file(uri, passphrase, home)
+    if expected is not None and key.public_key != expected:
+        raise Misconfigured(f"the key of {uri} is not that of the CA's certificate; restore the pair")
+    return key
+
+
+def make_key(uri: str, kind: TokenKeyKind, home: Path, *, pin: Callable[[], Secret] | None = None) -> None:
+    """Make a key pair in a token, where a `pkcs11:` URI points, unless there is one.
+
+    Raises:
+        Misconfigured: no such URI, library or token, a wrong PIN, or the token does not do it.
+    """
+    parsed = parse(uri)
+    _token_keys().make_token_key(parsed, _pin_reader(parsed, home, pin), kind)
+
+
+def _open_in_token(uri: str, home: Path, pin: Callable[[], Secret] | None, expected: object | None) -> SigningKey:
+    parsed = parse(uri)
+    opened: SigningKey = _token_keys().open_token_key(parsed, _pin_reader(parsed, home, pin), expected=expected)
+    return opened
+
+
+def _token_keys() -> ModuleType:
+    """The driver of tokens is an extra, and is looked for only where a key is in one."""
+    try:
+        return import_module("ca_core.signing.token_key")
+    except ModuleNotFoundError as error:
+        if error.name != "pkcs11":
+            raise
+        raise Misconfigured("keys in tokens need python-pkcs11: pip install 'soapstone[hsm]'") from None
+
+
+def _pin_reader(uri: TokenUri, home: Path, pin: Callable[[], Secret] | None) -> Callable[[], Secret | None]:
+    """Reads the PIN anew each time, so that a corrected one works without a restart."""
+    if uri.pin_file is None:
+        return pin or (lambda: None)
+    path = home / uri.pin_file
+
+    def read() -> Secret:
+        try:
+            return Secret(path.read_text("utf-8").strip())
+        except (OSError, UnicodeDecodeError):
+            raise Misconfigured(f"the PIN file {path} cannot be read; check pin-source and the file's owner") from None
+
+    return read
+
+
+def _open_file(uri: str, passphrase: bytes, home: Path) -> SigningKey:
     parts = urlsplit(uri)
     if parts.scheme != "file" or parts.netloc or not parts.path:
-        raise Misconfigured(f"{uri!r} does not name a key; write file:PATH, relative to the home folder")
+        raise Misconfigured(f"{uri!r} does not name a key; write file:PATH, relative to the home folder, or pkcs11:...")
     path = home / unquote(parts.path)
     try:
         content = path.read_bytes()

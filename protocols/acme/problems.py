@@ -83,6 +83,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         acme.RejectedIdentifiers: _REJECTED,
         core.Throttled: _RATE_LIMITED,
         core.StoreUnavailable: Answer(503, "serverInternal"),
+        core.KeyUnavailable: Answer(503, "serverInternal"),
         core.InProgress: Answer(503, "serverInternal"),
     }
 )

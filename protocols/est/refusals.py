@@ -51,6 +51,7 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         core.WrongState: 409,
         core.Throttled: 429,
         core.StoreUnavailable: 503,
+        core.KeyUnavailable: 503,
         # "The same request comes again" is what 202 means in EST (RFC 7030, 4.2.3).
         core.InProgress: 202,
     }

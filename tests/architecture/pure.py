@@ -20,6 +20,8 @@ PURE = (
     "ca_core/registration/throttle.py",
     "ca_core/revocation/crl.py",
     "ca_core/revocation/reason.py",
+    "ca_core/signing/raw.py",
+    "ca_core/signing/uri.py",
     "protocols/acme/challenges.py",
     "protocols/acme/csr.py",
     "protocols/acme/eab.py",
