@@ -17,7 +17,6 @@ from ca_core.errors import Misconfigured
 from ca_core.issuance.authorities import ISSUING, ROOT, Authorities
 from ca_core.issuance.ceremony import ISSUING_CERTIFICATE, ISSUING_KEY, ROOT_CERTIFICATE, ROOT_KEY
 from ca_core.issuance.issuer import Issuer
-from ca_core.issuance.rotation import next_name
 from ca_core.issuance.succession import Strongbox, Succession
 from ca_core.policy.profile import Profile, profiles_from
 from ca_core.registration.credential import SecretKeeper
@@ -28,7 +27,6 @@ from ca_core.revocation.desk import RevocationDesk
 from ca_core.revocation.publisher import CrlIssuer, Publisher
 from ca_core.secret import Secret
 from ca_core.signing.key import open_key
-from ca_core.signing.software import KeyKind, generate, write_key
 from ca_core.store.authorities import Row
 from ca_core.store.database import Database, open_database
 from ca_core.store.migrate import Migration, found_in, migrate
@@ -136,7 +134,7 @@ async def strongroom(office: Office) -> Strongroom:
     succession = await _succession(office, passphrase)
     authorities = succession.authorities
     authorities.current(ISSUING, now=clock.now())
-    issuer = Issuer(database, clock, authorities)
+    issuer = Issuer(database, clock, authorities, crl_shards=settings.crl.shards)
     window_days = settings.renewal.window_days
     enrollment = Enrollment(database, clock, issuer, office.profiles, window_days=window_days)
 
@@ -144,11 +142,9 @@ async def strongroom(office: Office) -> Strongroom:
         hours = settings.crl
         roots = {standing.name for standing in authorities.all() if standing.is_root}
         return [
-            CrlIssuer(
-                ca,
-                (hours.root_lifetime_hours if ca.certificate.name in roots else hours.issuing_lifetime_hours)
-                * _HOUR_SECONDS,
-            )
+            CrlIssuer(ca, hours.root_lifetime_hours * _HOUR_SECONDS)
+            if ca.certificate.name in roots
+            else CrlIssuer(ca, hours.issuing_lifetime_hours * _HOUR_SECONDS, hours.shards)
             for ca in authorities.publishing(now=clock.now())
         ]
 
@@ -172,7 +168,6 @@ async def _succession(office: Office, passphrase: Secret) -> Succession:
 
     strongbox = Strongbox(
         open_key=lambda uri: open_key(uri, passphrase.reveal().encode(), home),
-        make_key=lambda name, kind: _make_key(name, kind, passphrase, home),
         crl_url=lambda name: crl_url(settings, name),
         ca_url=lambda name: ca_url(settings, name),
         ocsp_url=ocsp_url(settings),
@@ -182,15 +177,6 @@ async def _succession(office: Office, passphrase: Secret) -> Succession:
     if not succession.authorities.all():
         await succession.adopt(_first_authority(home))
     return succession
-
-
-def _make_key(name: str, kind: KeyKind, passphrase: Secret, home: Path) -> str:
-    """Make the key of a CA in the home; a file that a crash left behind stays as it is."""
-    folder = home / AUTHORITY
-    taken = {path.stem for path in folder.glob("*.key")}
-    file = f"{next_name(name, taken)}.key"
-    write_key(folder / file, generate(kind), passphrase.reveal().encode())
-    return f"file:{AUTHORITY}/{file}"
 
 
 def _first_authority(home: Path) -> list[Row]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from ssl import SSLObject
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from protocols.wire import Peer, Reply, Request
 
 MOST_BODY_OCTETS = 64 * 1024
 """The widest limit of any protocol; each narrows it for itself."""
+_LARGE_OCTETS = 1 << 18
 
 
 async def read(request: web.BaseRequest) -> Request:
@@ -43,7 +45,9 @@ def write(reply: Reply) -> web.Response:
     """Turn a reply into a response; its Content-Length is known, so it is never chunked."""
     # A short Server header in place of aiohttp's banner: strongSwan reads header blocks below 1,024 octets only.
     headers = CIMultiDict([*reply.headers, ("Server", "soapstone")])
-    return web.Response(status=reply.status, headers=headers, body=reply.body)
+    # What is large is sent in pieces, each read from the one copy that all who ask for it share.
+    body = io.BytesIO(reply.body) if len(reply.body) > _LARGE_OCTETS else reply.body
+    return web.Response(status=reply.status, headers=headers, body=body)
 
 
 def _peer(request: web.BaseRequest) -> Peer:

@@ -28,6 +28,7 @@ _HIGHEST_PORT = 65_532
 _LAST_PORT = 65_535
 _LONGEST_WINDOW_DAYS = 3_660
 _LONGEST_CRL_HOURS = 10 * 366 * 24
+_MOST_SHARDS = 1024
 
 
 class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -84,10 +85,15 @@ class Renewal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
 
 
 class Crl(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How long CRLs are good for; each is replaced when half of that is over."""
+    """How long CRLs are good for; each is replaced before half of that is over.
+
+    Attributes:
+        shards: over how many CRLs new certificates are spread; 1 means that the full one is the only one.
+    """
 
     issuing_lifetime_hours: int = 48
     root_lifetime_hours: int = 90 * 24
+    shards: int = 1
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -236,17 +242,23 @@ def _check(settings: Settings) -> None:
             raise Misconfigured(f"acme.{key} must be from 1 to {_LAST_PORT}")
     if not 0 <= settings.renewal.window_days <= _LONGEST_WINDOW_DAYS:
         raise Misconfigured(f"renewal.window_days must be from 0 to {_LONGEST_WINDOW_DAYS}")
-    for key, hours in (
-        ("issuing_lifetime_hours", settings.crl.issuing_lifetime_hours),
-        ("root_lifetime_hours", settings.crl.root_lifetime_hours),
-    ):
-        if not 1 <= hours <= _LONGEST_CRL_HOURS:
-            raise Misconfigured(f"crl.{key} must be from an hour to {_LONGEST_CRL_HOURS} hours")
+    _check_crl(settings.crl)
     _check_addresses(settings)
     known = profiles_from(settings.profiles)
     for label in settings.est.labels:
         if label not in known or Door.EST not in known[label].doors:
             raise Misconfigured(f"est.labels.{label}: EST offers no such profile")
+
+
+def _check_crl(crl: Crl) -> None:
+    for key, hours in (
+        ("issuing_lifetime_hours", crl.issuing_lifetime_hours),
+        ("root_lifetime_hours", crl.root_lifetime_hours),
+    ):
+        if not 1 <= hours <= _LONGEST_CRL_HOURS:
+            raise Misconfigured(f"crl.{key} must be from an hour to {_LONGEST_CRL_HOURS} hours")
+    if not 1 <= crl.shards <= _MOST_SHARDS:
+        raise Misconfigured(f"crl.shards must be from 1 to {_MOST_SHARDS}")
 
 
 def _check_addresses(settings: Settings) -> None:

@@ -40,6 +40,13 @@ class IssuerCertificate(msgspec.Struct, frozen=True):
     ca_url: str
     ocsp_url: str | None = None
 
+    def crl_url_of(self, shard: int) -> str:
+        """Where the CRL of one of its shards is; of 0, the full one.
+
+        A CA's name holds no dot, so that `/crl/NAME.SHARD.crl` is nobody else's.
+        """
+        return f"{self.crl_url.removesuffix('.crl')}.{shard}.crl" if shard else self.crl_url
+
 
 def issuer_certificate(
     name: str, certificate: x509.Certificate, *, crl_url: str, ca_url: str, ocsp_url: str | None = None

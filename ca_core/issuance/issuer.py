@@ -30,10 +30,9 @@ from ca_core.policy.request import CertificationRequest
 from ca_core.registration.account import Registration
 from ca_core.revocation import crl
 from ca_core.revocation.reason import Reason
-from ca_core.store import certificates, registrations, revocations, work
+from ca_core.store import certificates, publications, registrations, revocations
 from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Database
-from ca_core.work.item import PUBLISH_CRL
 
 RECOVERY = "server:recovery"
 """The journal's actor for what the start-up finishes."""
@@ -44,12 +43,17 @@ class CheckFailed(Exception):
 
 
 class Issuer:
-    """Turns an approved wish into a certificate."""
+    """Turns an approved wish into a certificate.
 
-    def __init__(self, database: Database, clock: Clock, authorities: Authorities) -> None:
+    Args:
+        crl_shards: how many CRLs share the new certificates of a CA; 1 means that there is the full one only.
+    """
+
+    def __init__(self, database: Database, clock: Clock, authorities: Authorities, *, crl_shards: int = 1) -> None:
         self._database = database
         self._clock = clock
         self._authorities = authorities
+        self._crl_shards = crl_shards
 
     def plan(
         self,
@@ -70,6 +74,7 @@ class Issuer:
         named = self._authorities.named(issuer_name) if issuer_name else None
         ca = named or self._authorities.current(wish.profile.issuer, now=now)
         serial = new_serial()
+        shard = crl.shard_of(serial, self._crl_shards)
         plan = tbs_certificate(
             issuer=ca.certificate,
             algorithm=ca.key.algorithm,
@@ -79,6 +84,7 @@ class Issuer:
             spki=request.spki,
             serial=serial,
             now=now,
+            crl_url=ca.certificate.crl_url_of(shard),
         )
         return Intention(
             serial=serial_text(serial),
@@ -93,6 +99,7 @@ class Issuer:
             replaces=wish.replaces,
             door=door,
             tbs=plan.tbs,
+            shard=shard,
         )
 
     async def complete(
@@ -136,6 +143,7 @@ class Issuer:
             names=intention.names,
             spki=spki,
             now=self._clock.now(),
+            crl_url=ca.certificate.crl_url_of(intention.shard),
         )
 
     async def _store(self, intention: Intention, certificate: bytes, *, actor: str, recovered: bool) -> Certificate:
@@ -207,8 +215,17 @@ class Issuer:
         async with self._database.write() as tx:
             if not await certificates.abandon(tx, intention.serial):
                 return
-            await revocations.insert(tx, intention.serial, intention.issuer, reason=reason, entry=entry, now=now)
-            await work.add(tx, PUBLISH_CRL, intention.issuer, now=now)
+            await revocations.insert(
+                tx,
+                intention.serial,
+                intention.issuer,
+                shard=intention.shard,
+                not_after=intention.not_after,
+                reason=reason,
+                entry=entry,
+                now=now,
+            )
+            await publications.request(tx, intention.issuer, intention.shard, now=now)
             await journal.record(
                 tx,
                 IntentionAbandoned(why=why),

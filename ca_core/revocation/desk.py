@@ -8,10 +8,9 @@ from ca_core.clock import Clock
 from ca_core.errors import AlreadyRevoked, BadReason, NotFound
 from ca_core.revocation import crl
 from ca_core.revocation.reason import OFFICER_REASONS, Reason
-from ca_core.store import certificates, revocations, work
+from ca_core.store import certificates, publications, revocations
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database
-from ca_core.work.item import PUBLISH_CRL
 
 
 class RevocationDesk:
@@ -21,13 +20,14 @@ class RevocationDesk:
         self._database = database
         self._clock = clock
 
-    async def revoke(self, serial: str, reason: Reason, *, actor: str) -> None:
+    async def revoke(self, serial: str, reason: Reason, *, actor: str, invalid_since: int | None = None) -> None:
         """Revoke an issued certificate at once; the CRL follows within a minute.
 
         Who may ask is for the caller to prove: a certificate's key, its registration, or an officer.
 
         Args:
             serial: 40 hex digits.
+            invalid_since: since when it is not to be trusted, UTC seconds (RFC 5280, 5.3.2); None where nobody said.
 
         Raises:
             NotFound: no such certificate.
@@ -41,12 +41,22 @@ class RevocationDesk:
             certificate = await certificates.by_serial(tx, serial)
             if certificate is None:
                 raise NotFound("there is no such certificate")
-            entry = crl.entry(int(serial, 16), now, reason)
-            if not await revocations.insert(tx, serial, certificate.issuer, reason=reason, entry=entry, now=now):
+            inserted = await revocations.insert(
+                tx,
+                serial,
+                certificate.issuer,
+                shard=certificate.shard,
+                not_after=certificate.not_after,
+                reason=reason,
+                entry=crl.entry(int(serial, 16), now, reason, invalid_since=invalid_since),
+                now=now,
+                invalid_since=invalid_since,
+            )
+            if not inserted:
                 raise AlreadyRevoked("the certificate is revoked already")
             if reason is Reason.KEY_COMPROMISE:
                 await certificates.block_key(tx, certificate.spki_sha256, registration_id=certificate.registration_id)
-            await work.add(tx, PUBLISH_CRL, certificate.issuer, now=now)
+            await publications.request(tx, certificate.issuer, certificate.shard, now=now)
             await journal.record(
                 tx,
                 CertificateRevoked(reason=reason.text),

@@ -1,41 +1,37 @@
-"""Publishing CRLs: after a revocation, and before the one before has lost half of its life."""
+"""Publishing CRLs: after a revocation, and before the one before has lost half of its life.
+
+Everything is published as deferred work, so that it survives a crash and one server of a cluster does it. A CA
+has its full CRL, and the shards that its certificates point to: those that settings ask for, and those that they
+asked for when certificates were issued that have not expired.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-import msgspec
-
-from ca_core import der
-from ca_core.audit import journal
-from ca_core.audit.event import CrlPublished
 from ca_core.clock import Clock
-from ca_core.errors import NotFound
-from ca_core.issuance.authorities import IssuingCa
-from ca_core.revocation import crl
-from ca_core.store import publications, revocations
+from ca_core.errors import Busy
+from ca_core.revocation.crl import FULL, name_of
+from ca_core.revocation.press import CrlIssuer, Press
+from ca_core.revocation.shelf import Publication, Shelf
+from ca_core.store import publications, revocations, work
 from ca_core.store.database import Database
-from ca_core.store.publications import Publication
+from ca_core.store.publications import Edition
 from ca_core.work.item import PUBLISH_CRL, Item
-from ca_core.work.queue import work_through
+from ca_core.work.queue import Pace, work_by_subject
 
-ACTOR = "server:publisher"
+__all__ = ["CrlIssuer", "Publisher"]
 
-
-class CrlIssuer(msgspec.Struct, frozen=True):
-    """A CA that signs CRLs, and how long each is good for."""
-
-    ca: IssuingCa
-    lifetime_seconds: int
-
-    @property
-    def name(self) -> str:
-        """As in `/crl/NAME.crl`."""
-        return self.ca.certificate.name
+# Half of the 60 s in which a revocation is shown (RULES, S11): another server takes over from one that died,
+# and a token that has come back is tried again, in time.
+_PACE = Pace(lease_seconds=30, longest_delay_seconds=30)
+_MOST_DUE_AT_ONCE = 100
+_MOST_ATTEMPTS_FOR_STRANGERS = 10
+_STRANGER_RETRY_SECONDS = 5
 
 
 class Publisher:
-    """Signs and stores CRLs; the repository serves the newest.
+    """Has CRLs made in time; the repository serves the newest.
 
     Args:
         issuers: tells which CAs sign CRLs now; they come and go while the server runs.
@@ -45,70 +41,85 @@ class Publisher:
         self._database = database
         self._clock = clock
         self._issuers = issuers
+        self._press = Press(database, clock)
+        self._shelf = Shelf(database)
+        self._shards: dict[str, frozenset[int]] = {}
 
     async def newest(self, name: str) -> Publication:
-        """The CRL to serve.
+        """The CRL to serve: `issuing`, or `issuing.7` for a shard.
 
         Raises:
-            NotFound: no such issuer, or nothing published yet.
+            NotFound: no such issuer or shard, or nothing published yet.
         """
-        async with self._database.read() as tx:
-            publication = await publications.newest(tx, name)
-        if publication is None:
-            raise NotFound("there is no such CRL")
-        return publication
+        return await self._shelf.newest(name)
 
     async def turn(self) -> None:
-        """One turn of the worker: publish what revocations ask for, then what has lost half of its life."""
-        await work_through(self._database, self._clock, PUBLISH_CRL, self._publish_items)
-        for issuer in self._issuers():
-            if await self._is_due(issuer):
-                await self._publish(issuer)
+        """One turn of the worker: ask for what is due, then publish that and what revocations ask for."""
+        issuers = {issuer.name: issuer for issuer in self._issuers()}
+        for issuer in issuers.values():
+            if issuer.name not in self._shards:
+                await self._ask(await self._get_to_know(issuer))
+        await self._ask_for_what_is_due(issuers)
+        await work_by_subject(self._database, self._clock, PUBLISH_CRL, self._publish_items, pace=_PACE)
 
-    async def publish_all(self) -> list[Publication]:
-        """Publish every issuer's CRL now."""
-        return [await self._publish(issuer) for issuer in self._issuers()]
+    async def publish_all(self) -> list[Edition]:
+        """Publish every CRL now."""
+        editions = []
+        for issuer in self._issuers():
+            await self._get_to_know(issuer)
+            editions += [await self._press.publish(issuer, shard) for shard in sorted(self._shards[issuer.name])]
+        return editions
+
+    async def _get_to_know(self, issuer: CrlIssuer) -> list[tuple[str, int]]:
+        """Find out, once, which CRLs an issuer has; return those that were never published.
+
+        While settings stay as they are, certificates are issued into the shards that they name; those of
+        earlier settings only become fewer.
+        """
+        now = self._clock.now()
+        current = range(1, issuer.shards + 1) if issuer.shards > 1 else ()
+        async with self._database.read() as tx:
+            earlier = await revocations.live_shards(tx, issuer.name, since=now - issuer.lifetime_seconds)
+            published = await publications.shards(tx, issuer.name)
+        shards = frozenset({FULL, *current, *earlier})
+        self._shards[issuer.name] = shards
+        return [(issuer.name, shard) for shard in sorted(shards - published)]
+
+    async def _ask_for_what_is_due(self, issuers: dict[str, CrlIssuer]) -> None:
+        async with self._database.read() as tx:
+            due = await publications.due(tx, now=self._clock.now())
+        await self._ask(self._ours(due, issuers)[:_MOST_DUE_AT_ONCE], again=issuers)
+
+    def _ours(self, crls: list[tuple[str, int]], issuers: dict[str, CrlIssuer]) -> list[tuple[str, int]]:
+        """Of some CRLs those that are still published."""
+        return [(name, shard) for name, shard in crls if name in issuers and shard in self._shards[name]]
+
+    async def _ask(self, crls: list[tuple[str, int]], *, again: dict[str, CrlIssuer] | None = None) -> None:
+        """Ask for CRLs that nobody has asked for.
+
+        Args:
+            again: for those that are due: what another server published a moment ago is not, and is asked about
+                within the transaction.
+        """
+        if not crls:
+            return
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            still = crls if again is None else set(self._ours(await publications.due(tx, now=now), again))
+            for name, shard in crls:
+                if (name, shard) in still:
+                    await work.add_once(tx, PUBLISH_CRL, name_of(name, shard), now=now)
 
     async def _publish_items(self, items: list[Item]) -> None:
-        wanted = {item.subject for item in items}
+        name = items[0].subject
+        issuer_name, _, number = name.partition(".")
+        shard = int(number) if number else FULL
         for issuer in self._issuers():
-            if issuer.name in wanted:
-                await self._publish(issuer)
-
-    async def _is_due(self, issuer: CrlIssuer) -> bool:
-        async with self._database.read() as tx:
-            lives = await publications.lives(tx, issuer.name)
-        if lives is None:
-            return True
-        this_update, next_update = lives
-        # A CRL from the future was made by a clock that was wrong; nobody accepts it.
-        return not this_update <= self._clock.now() < (this_update + next_update) // 2
-
-    async def _publish(self, issuer: CrlIssuer) -> Publication:
-        """Read, sign, store; whoever stores a number first wins, and the other one starts again."""
-        while True:
-            async with self._database.read() as tx:
-                last = await publications.newest(tx, issuer.name)
-                entries = await revocations.entries(tx, issuer.name)
-            publication = await self._signed(issuer, entries, number=last.number + 1 if last else 1)
-            async with self._database.write() as tx:
-                if await publications.replace(tx, publication):
-                    event = CrlPublished(name=publication.name, number=publication.number)
-                    await journal.record(tx, event, now=publication.this_update, actor=ACTOR)
-                    return publication
-
-    async def _signed(self, issuer: CrlIssuer, entries: list[bytes], *, number: int) -> Publication:
-        now = self._clock.now()
-        certificate, key = issuer.ca.certificate, issuer.ca.key
-        next_update = now + issuer.lifetime_seconds
-        tbs = crl.tbs_crl(
-            issuer_subject_der=certificate.subject_der,
-            key_identifier=certificate.key_identifier,
-            algorithm=key.algorithm,
-            entries=entries,
-            number=number,
-            this_update=now,
-            next_update=next_update,
-        )
-        signed = der.assemble(tbs, key.algorithm, await key.sign(tbs))
-        return Publication(issuer.name, number, now, next_update, signed)
+            if issuer.name == issuer_name:
+                # Whatever was asked for shows somebody's certificate, also one that another server issued.
+                self._shards[issuer.name] |= {shard}
+                await self._press.publish(issuer, shard)
+                return
+        # A CA that began a moment ago, and that this server will know soon; or one that ended and will not be back.
+        if max(item.attempts for item in items) < _MOST_ATTEMPTS_FOR_STRANGERS:
+            raise Busy(f"the CRL {name} is not published here", retry_after_seconds=_STRANGER_RETRY_SECONDS)

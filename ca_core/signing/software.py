@@ -19,6 +19,8 @@ KeyKind = Literal["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096"]
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 SHORTEST_PASSPHRASE_OCTETS = 20
+# What takes longer to digest than a thread to wake up: the CRLs of many revocations.
+_LONG_OCTETS = 1 << 17
 
 
 class SoftwareKey:
@@ -45,7 +47,7 @@ class SoftwareKey:
 
     async def sign(self, tbs: bytes) -> bytes:
         """Sign as `algorithm` says."""
-        if self._waits:
+        if self._waits or len(tbs) > _LONG_OCTETS:
             return await asyncio.to_thread(self._sign, tbs)
         return self._sign(tbs)
 
@@ -63,27 +65,6 @@ def generate(kind: KeyKind) -> PrivateKey:
             return ec.generate_private_key(ec.SECP384R1())
         case "rsa-2048" | "rsa-3072" | "rsa-4096":
             return rsa.generate_private_key(public_exponent=65537, key_size=int(kind.removeprefix("rsa-")))
-
-
-def kind_of(public_key: object) -> KeyKind:
-    """The kind that `generate` makes keys like this one of.
-
-    Raises:
-        Misconfigured: none.
-    """
-    match public_key:
-        case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()):
-            return "ec-p256"
-        case ec.EllipticCurvePublicKey(curve=ec.SECP384R1()):
-            return "ec-p384"
-        case rsa.RSAPublicKey(key_size=2048):
-            return "rsa-2048"
-        case rsa.RSAPublicKey(key_size=3072):
-            return "rsa-3072"
-        case rsa.RSAPublicKey(key_size=4096):
-            return "rsa-4096"
-        case _:
-            raise Misconfigured("keys of this kind are not made here; say which kind the new one shall be")
 
 
 def write_key(path: Path, key: PrivateKey, passphrase: bytes) -> None:

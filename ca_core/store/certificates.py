@@ -33,6 +33,7 @@ class Intention(msgspec.Struct, frozen=True):
         names: of the certificate.
         replaces: serial of the certificate that it renews.
         tbs: the to-be-signed bytes.
+        shard: which CRL beside the full one will show it; 0 none.
     """
 
     serial: str
@@ -47,6 +48,7 @@ class Intention(msgspec.Struct, frozen=True):
     replaces: str | None
     door: str
     tbs: bytes
+    shard: int = 0
 
 
 class Certificate(msgspec.Struct, frozen=True):
@@ -55,6 +57,7 @@ class Certificate(msgspec.Struct, frozen=True):
     Attributes:
         names: one a line, as `names.canonical` writes them.
         revoked_at, reason: None while it is not revoked.
+        shard: which CRL beside the full one shows it; 0 none.
     """
 
     serial: str
@@ -70,6 +73,7 @@ class Certificate(msgspec.Struct, frozen=True):
     der: bytes
     revoked_at: int | None = None
     reason: int | None = None
+    shard: int = 0
 
     def require_live(self, now: int) -> None:
         """Let only a certificate pass that can still prove its holder.
@@ -87,7 +91,7 @@ class Certificate(msgspec.Struct, frozen=True):
 
 _CERTIFICATE = (
     "SELECT c.serial, c.issuer, c.registration_id, c.profile, c.names, c.spki_sha256, c.not_before, c.not_after,"
-    " c.replaces, c.issued_at, c.der, r.revoked_at, r.reason"
+    " c.replaces, c.issued_at, c.der, r.revoked_at, r.reason, c.shard"
     " FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial WHERE c.state = 'issued' AND "
 )
 
@@ -115,9 +119,10 @@ async def intend(tx: Transaction, intention: Intention, *, now: int) -> bool:
     names = names_module.canonical(intention.names)
     inserted = await tx.execute(
         "INSERT INTO certificates (serial, issuer, state, request_key, registration_id, profile, names, names_digest,"
-        " spki_sha256, not_before, not_after, replaces, door, tbs, intended_at)"
+        " spki_sha256, not_before, not_after, replaces, door, tbs, shard, intended_at)"
         " VALUES (:serial, :issuer, 'intended', :request_key, :registration_id, :profile, :names, :names_digest,"
-        " :spki_sha256, :not_before, :not_after, :replaces, :door, :tbs, :now) ON CONFLICT (request_key) DO NOTHING",
+        " :spki_sha256, :not_before, :not_after, :replaces, :door, :tbs, :shard, :now)"
+        " ON CONFLICT (request_key) DO NOTHING",
         serial=intention.serial,
         issuer=intention.issuer,
         request_key=intention.request_key,
@@ -131,6 +136,7 @@ async def intend(tx: Transaction, intention: Intention, *, now: int) -> bool:
         replaces=intention.replaces,
         door=intention.door,
         tbs=intention.tbs,
+        shard=intention.shard,
         now=now,
     )
     return inserted == 1
@@ -161,7 +167,7 @@ async def intentions(tx: Transaction, *, before: int) -> list[Intention]:
     """Intentions made before a time that nothing became of, oldest first."""
     rows = await tx.all(
         "SELECT serial, issuer, request_key, registration_id, profile, names, spki_sha256, not_before, not_after,"
-        " replaces, door, tbs FROM certificates WHERE state = 'intended' AND intended_at <= :before"
+        " replaces, door, tbs, shard FROM certificates WHERE state = 'intended' AND intended_at <= :before"
         " ORDER BY intended_at",
         before=before,
     )

@@ -1,7 +1,8 @@
 """The only file that knows which database there is.
 
 A service opens `read()` or `write()` and hands the `Transaction` to functions that hold SQL. SQL uses
-`:names`, and only what SQLite and PostgreSQL spell alike; the one exception, BLOB, is this file's to translate.
+`:names`, and only what SQLite and PostgreSQL spell alike; what they do not, BLOB and `GROUP_CONCAT(HEX(...), '')`,
+is this file's to translate.
 """
 
 from __future__ import annotations

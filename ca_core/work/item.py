@@ -5,10 +5,10 @@ from __future__ import annotations
 import msgspec
 
 PUBLISH_CRL = "publish-crl"
-"""Subject: the issuer's name."""
+"""Subject: the name of a CRL, as in `/crl/NAME.crl`."""
 
 _FIRST_DELAY_SECONDS = 5
-_LONGEST_DELAY_SECONDS = 3600
+LONGEST_DELAY_SECONDS = 3600
 
 
 class Item(msgspec.Struct, frozen=True):
@@ -28,4 +28,4 @@ class Item(msgspec.Struct, frozen=True):
     @property
     def delay_seconds(self) -> int:
         """How long to wait before the next attempt: 5 s, doubled each time, at most an hour."""
-        return min(_LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS << min(self.attempts - 1, 16))
+        return min(LONGEST_DELAY_SECONDS, _FIRST_DELAY_SECONDS << min(self.attempts - 1, 16))

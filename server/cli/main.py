@@ -27,7 +27,7 @@ _COMMANDS = {
     "certificates": "certificates",
     "revoke": "certificates",
     "crl": "operator",
-    "authority": "authority",
+    "authority": "operator",
     "migrate": "operator",
     "doctor": "operator",
     "backup": "backup",

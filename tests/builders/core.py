@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.enrollment import Enrollment
@@ -109,23 +110,12 @@ def granted(*names: Identifier, vetted: bool = True) -> tuple[Grant, ...]:
 
 def standing(ca: IssuingCa) -> Authorities:
     """One issuing CA, whose root is elsewhere."""
-    one = Standing(
-        line=ISSUING,
-        parent="root",
-        signs_from=0,
-        last_expiry=0,
-        certificate=ca.certificate,
-        key_uri="file:",
-        key=ca.key,
-    )
+    one = Standing(line=ISSUING, parent="root", signs_from=0, last_expiry=0, certificate=ca.certificate, key=ca.key)
     return Authorities([one])
 
 
-@asynccontextmanager
-async def core(folder: Path) -> AsyncIterator[Core]:
-    """A core in a folder, with every component's tables."""
-    clock = SettableClock()
-    authority = make_authority(
+def _made(folder: Path, clock: SettableClock) -> Authority:
+    return make_authority(
         folder / "authority",
         key_kind="ec-p256",
         passphrase=PASSPHRASE,
@@ -133,6 +123,19 @@ async def core(folder: Path) -> AsyncIterator[Core]:
         root_crl_url="http://ca.example/crl/root.crl",
         root_ca_url="http://ca.example/ca/root.cer",
     )
+
+
+def _found(folder: Path) -> Authority:
+    read = [(folder / "authority" / name).read_bytes() for name in ("root.pem", "issuing.pem")]
+    return Authority(*map(x509.load_pem_x509_certificate, read))
+
+
+@asynccontextmanager
+async def core(folder: Path, *, shards: int = 1) -> AsyncIterator[Core]:
+    """A core in a folder, with every component's tables; what the folder holds already is opened again."""
+    clock = SettableClock()
+    is_new = not (folder / "authority").exists()
+    authority = _made(folder, clock) if is_new else _found(folder)
     certificate = issuer_certificate(
         "issuing",
         authority.issuing,
@@ -141,11 +144,11 @@ async def core(folder: Path) -> AsyncIterator[Core]:
         ocsp_url="http://ca.example/ocsp",
     )
     ca = IssuingCa(certificate, open_key("file:authority/issuing.key", PASSPHRASE, folder))
-    database = await open_database("sqlite:soapstone.db", folder, create=True)
+    database = await open_database("sqlite:soapstone.db", folder, create=is_new)
     try:
         await migrate(database, MIGRATIONS, now=clock.now())
         keeper = SecretKeeper(bytes(32))
-        issuer = Issuer(database, clock, standing(ca))
+        issuer = Issuer(database, clock, standing(ca), crl_shards=shards)
         yield Core(
             clock=clock,
             database=database,
@@ -155,7 +158,7 @@ async def core(folder: Path) -> AsyncIterator[Core]:
             desk=Desk(database, clock, keeper),
             sign_in=SignIn(database, clock, keeper),
             revocations=RevocationDesk(database, clock),
-            publisher=Publisher(database, clock, lambda: [CrlIssuer(ca, CRL_SECONDS)]),
+            publisher=Publisher(database, clock, lambda: [CrlIssuer(ca, CRL_SECONDS, shards)]),
         )
     finally:
         await database.close()

@@ -2,11 +2,15 @@ from __future__ import annotations
 
 import subprocess
 import time
+from datetime import datetime
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtensionOID
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ca_core.clock import as_datetime
 from ca_core.identity import new_serial
@@ -25,7 +29,14 @@ def openssl(*arguments: str | Path, stdin: bytes = b"") -> str:
     return (run.stdout + run.stderr).decode()
 
 
-async def signed(made: House, entries: list[bytes], *, number: int = 1, next_update: int = NOW + DAY) -> bytes:
+async def signed(
+    made: House,
+    entries: list[bytes],
+    *,
+    number: int = 1,
+    next_update: int = NOW + DAY,
+    shard_url: str | None = None,
+) -> bytes:
     tbs = crl.tbs_crl(
         issuer_subject_der=made.issuer.subject_der,
         key_identifier=made.issuer.key_identifier,
@@ -34,6 +45,7 @@ async def signed(made: House, entries: list[bytes], *, number: int = 1, next_upd
         number=number,
         this_update=NOW,
         next_update=next_update,
+        shard_url=shard_url,
     )
     return await made.signed(tbs)
 
@@ -63,6 +75,70 @@ async def test_an_entry_has_serial_date_and_reason(reason: Reason) -> None:
     assert (revoked.serial_number, revoked.revocation_date_utc) == (serial, as_datetime(NOW - 5))
     reasons = [extension.value.reason.value for extension in revoked.extensions]
     assert reasons == ([] if reason is Reason.UNSPECIFIED else [reason.text])
+
+
+async def test_an_entry_says_since_when_the_certificate_is_invalid() -> None:
+    listed = crl.entry(7, NOW, Reason.KEY_COMPROMISE, invalid_since=NOW - DAY)
+
+    (revoked,) = x509.load_der_x509_crl(await signed(house(), [listed]))
+
+    found = revoked.extensions.get_extension_for_class(x509.InvalidityDate)
+    assert found.value.invalidity_date_utc == as_datetime(NOW - DAY)
+    assert not found.critical
+    assert revoked.extensions.get_extension_for_class(x509.CRLReason).value.reason is x509.ReasonFlags.key_compromise
+
+
+async def test_a_shard_says_which_one_it_is_and_the_full_list_does_not() -> None:
+    url = house().issuer.crl_url_of(7)
+
+    shard = x509.load_der_x509_crl(await signed(house(), [], shard_url=url))
+
+    point = shard.extensions.get_extension_for_class(x509.IssuingDistributionPoint)
+    assert point.critical
+    assert point.value.full_name == [x509.UniformResourceIdentifier("http://ca.example/crl/issuing.7.crl")]
+    assert not point.value.indirect_crl
+    assert not point.value.only_contains_user_certs
+    full = x509.load_der_x509_crl(await signed(house(), []))
+    assert [extension.oid for extension in full.extensions] == [
+        ExtensionOID.AUTHORITY_KEY_IDENTIFIER,
+        ExtensionOID.CRL_NUMBER,
+    ]
+
+
+def test_certificates_are_spread_over_the_shards() -> None:
+    assert {crl.shard_of(new_serial(), 1) for _ in range(10)} == {crl.FULL}
+    assert [crl.shard_of(serial, 3) for serial in range(4)] == [1, 2, 3, 1]
+    assert (crl.name_of("issuing", crl.FULL), crl.name_of("issuing", 7)) == ("issuing", "issuing.7")
+
+
+TIMES = st.integers(0, 4_000_000_000)
+
+
+@given(st.dictionaries(st.integers(1, 2**159), st.tuples(TIMES, st.sampled_from(Reason), st.none() | TIMES)))
+async def test_whatever_is_listed_is_read_back(entries: dict[int, tuple[int, Reason, int | None]]) -> None:
+    listed = [
+        crl.entry(serial, revoked_at, reason, invalid_since=since)
+        for serial, (revoked_at, reason, since) in entries.items()
+    ]
+    # However the entries come joined.
+    pages = [b"".join(listed[:3]), b"", *listed[3:]]
+
+    read = x509.load_der_x509_crl(await signed(house(), pages))
+
+    assert {revoked.serial_number: as_listed(revoked) for revoked in read} == {
+        serial: (as_datetime(revoked_at), reason.text, None if since is None else as_datetime(since))
+        for serial, (revoked_at, reason, since) in entries.items()
+    }
+
+
+def as_listed(revoked: x509.RevokedCertificate) -> tuple[datetime, str, datetime | None]:
+    reason, since = Reason.UNSPECIFIED.text, None
+    for extension in revoked.extensions:
+        if isinstance(extension.value, x509.CRLReason):
+            reason = extension.value.reason.value
+        if isinstance(extension.value, x509.InvalidityDate):
+            since = extension.value.invalidity_date_utc
+    return revoked.revocation_date_utc, reason, since
 
 
 async def test_an_empty_list_has_no_list() -> None:

@@ -13,7 +13,7 @@ from ca_core.errors import BadRequest, StoreUnavailable
 from ca_core.identity import serial_text
 from ca_core.revocation.publisher import Publisher
 from ca_core.revocation.reason import Reason
-from ca_core.store.publications import Publication
+from ca_core.revocation.shelf import Publication
 from protocols.status.dialogue import RepositoryDialogue
 from protocols.wire import Reply, Request
 from tests.builders.est import CLIENT, DAY, Csr, House, certificate_in, header, post, sheet_basic

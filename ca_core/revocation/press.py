@@ -1,0 +1,152 @@
+"""The press: makes one CRL, from the stored entries to the stored parts, however many entries there are.
+
+A million entries are 45 MB. They are read, joined, signed and stored in pieces or in another thread, so that
+nobody who is served meanwhile waits for them, and one list is made at a time, so that memory holds two copies.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+import msgspec
+
+from ca_core import der
+from ca_core.audit import journal
+from ca_core.audit.event import CrlPublished
+from ca_core.clock import Clock
+from ca_core.identity import new_id
+from ca_core.issuance.authorities import IssuingCa
+from ca_core.revocation import crl
+from ca_core.store import publications, revocations
+from ca_core.store.database import Database
+from ca_core.store.publications import Edition
+
+ACTOR = "server:publisher"
+_PART_OCTETS = 1 << 20
+# Longer than any publication takes: what is older and named by nobody belongs to a process that died.
+_ORPHANED_SECONDS = 3600
+
+
+class CrlIssuer(msgspec.Struct, frozen=True):
+    """A CA that signs CRLs, how long each is good for, and how many shards its new certificates are spread over."""
+
+    ca: IssuingCa
+    lifetime_seconds: int
+    shards: int = 1
+
+    @property
+    def name(self) -> str:
+        """As in `/crl/NAME.crl`."""
+        return self.ca.certificate.name
+
+
+class Press:
+    """Reads, signs and stores; whoever stores first wins, and the other one starts again."""
+
+    def __init__(self, database: Database, clock: Clock) -> None:
+        self._database = database
+        self._clock = clock
+        self._turn = asyncio.Lock()
+
+    async def publish(self, issuer: CrlIssuer, shard: int) -> Edition:
+        """Publish one CRL with what is revoked now.
+
+        Raises:
+            Busy: the key or the store cannot be used now.
+        """
+        async with self._turn:
+            while True:
+                edition = await self._attempt(issuer, shard)
+                if edition is not None:
+                    return edition
+
+    async def _attempt(self, issuer: CrlIssuer, shard: int) -> Edition | None:
+        """None when somebody else has published meanwhile, perhaps from older entries."""
+        async with self._database.read() as tx:
+            last = await publications.newest(tx, crl.name_of(issuer.name, shard))
+        # The time is taken before the entries are read: what is revoked later is said by a later list.
+        now = self._clock.now()
+        entries = await self._entries(issuer, shard, since=_since(last, issuer, now))
+        # Seconds since 1970 keep the numbers growing after an older backup was restored (RFC 5280, 5.2.3).
+        number = max(last.number + 1, now) if last else now
+        signed = await _signed(issuer, shard, entries, number=number, now=now)
+        edition = Edition(
+            issuer=issuer.name,
+            shard=shard,
+            number=number,
+            this_update=now,
+            next_update=now + issuer.lifetime_seconds,
+            body=new_id(now),
+            parts=-(-len(signed) // _PART_OCTETS),
+        )
+        for part in range(edition.parts):
+            octets = signed[part * _PART_OCTETS : (part + 1) * _PART_OCTETS]
+            async with self._database.write() as tx:
+                await publications.write_part(tx, edition, part, octets, now=now)
+        is_newest = await self._replaced(edition, last)
+        await self._sweep(edition, last if is_newest else edition)
+        return edition if is_newest else None
+
+    async def _entries(self, issuer: CrlIssuer, shard: int, *, since: int) -> list[bytes]:
+        """What a CRL lists, in pages: of its shard, or, the full one, of all of them."""
+        pages: list[bytes] = []
+        current: int | None = shard
+        while current is not None:
+            after: tuple[int, str] | None = (since, "")
+            while after is not None:
+                async with self._database.read() as tx:
+                    page = await revocations.page(tx, issuer.name, current, after=after)
+                pages.append(page.entries)
+                after = page.last
+            if shard != crl.FULL:
+                break
+            async with self._database.read() as tx:
+                current = await revocations.next_shard(tx, issuer.name, after=current)
+        return pages
+
+    async def _replaced(self, edition: Edition, last: Edition | None) -> bool:
+        async with self._database.write() as tx:
+            if not await publications.replace(tx, edition, was=last.number if last else None):
+                return False
+            event = CrlPublished(name=edition.issuer, number=edition.number, shard=edition.shard)
+            await journal.record(tx, event, now=edition.this_update, actor=ACTOR)
+        return True
+
+    async def _sweep(self, edition: Edition, loser: Edition | None) -> None:
+        """Remove the parts of the loser, and those that a process left that died; each by itself, as they came."""
+        async with self._database.read() as tx:
+            stale = await publications.leftovers(tx, edition.name, before=edition.this_update - _ORPHANED_SECONDS)
+        if loser is not None:
+            stale += [(loser.body, part) for part in range(loser.parts)]
+        for body, part in stale:
+            async with self._database.write() as tx:
+                await publications.delete_part(tx, body, part)
+
+
+def _since(last: Edition | None, issuer: CrlIssuer, now: int) -> int:
+    """From which notAfter on certificates are listed, UTC seconds.
+
+    An entry leaves only after a list that was issued beyond its certificate's notAfter has shown it (RFC 5280,
+    3.3); as long again as a list lives, so that no reader misses that one.
+    """
+    lived_out = now - issuer.lifetime_seconds
+    return min(lived_out, last.this_update) if last else lived_out
+
+
+async def _signed(issuer: CrlIssuer, shard: int, entries: list[bytes], *, number: int, now: int) -> bytes:
+    certificate, key = issuer.ca.certificate, issuer.ca.key
+    tbs = await asyncio.to_thread(
+        crl.tbs_crl,
+        issuer_subject_der=certificate.subject_der,
+        key_identifier=certificate.key_identifier,
+        algorithm=key.algorithm,
+        entries=entries,
+        number=number,
+        this_update=now,
+        next_update=now + issuer.lifetime_seconds,
+        shard_url=certificate.crl_url_of(shard) if shard else None,
+    )
+    # The one copy is in the other: a list of a million entries is not held three times.
+    entries.clear()
+    signature = await key.sign(tbs)
+    return await asyncio.to_thread(der.assemble, tbs, key.algorithm, signature)
