@@ -27,6 +27,7 @@ from ca_core.issuance.issuer import Issuer
 from ca_core.names import Identifier
 from ca_core.policy import decision
 from ca_core.policy.decision import Holding, Wish
+from ca_core.policy.key_types import key_name
 from ca_core.policy.keys import check_key, key_type
 from ca_core.policy.profile import Profile
 from ca_core.policy.request import CertificationRequest, same_subject
@@ -56,7 +57,7 @@ class Enrollment:
 
     Args:
         profiles: by name.
-        window_days: the renewal window (RULES, S9).
+        window_days: the renewal window (RULES, S9) of profiles that have none of their own.
     """
 
     def __init__(
@@ -92,7 +93,8 @@ class Enrollment:
             ProfileNotGranted: there is none.
         """
         for name in registration.profiles:
-            if door in self.profile(name).doors:
+            # One that settings no longer have is held for nothing.
+            if name in self._profiles and door in self._profiles[name].doors:
                 return name
         raise ProfileNotGranted(f"this registration holds no profile that {door.upper()} offers")
 
@@ -124,7 +126,7 @@ class Enrollment:
                 await _proof(tx, applicant.serial, now=now)
             profile = self.profile(profile_name or self.default_profile(registration, applicant.door))
             names = order.names if order else decision.names_for(profile, registration, request)
-            subject_der = decision.subject_for(registration, names, applicant.door)
+            subject_der = decision.subject_for(registration, profile, names, applicant.door)
             wish = Wish(profile, subject_der, names, applicant.proved)
             outcome = await self._intend(
                 tx, applicant, registration, wish, request, order=order, issuer_name=issuer_name, now=now
@@ -151,7 +153,8 @@ class Enrollment:
             profile = self.profile(old.profile)
             _check_renewal(old, request, profile_name)
             names = names_module.from_canonical(old.names)
-            wish = Wish(profile, registration.subject_der, names, replaces=old.serial)
+            subject_der = decision.subject_for(registration, profile, names, applicant.door)
+            wish = Wish(profile, subject_der, names, replaces=old.serial)
             outcome = await self._intend(tx, applicant, registration, wish, request, now=now)
         return await self._finish(outcome, applicant, wish, request)
 
@@ -172,7 +175,8 @@ class Enrollment:
         registration.require_profile(profile.name)
         decision.require_names(registration, profile, names)
         held = await _held(tx, registration, profile, names, now=now)
-        decision.require_window(kind_named(registration.kind), profile, held, window_days=self._window_days, now=now)
+        days = profile.window_days(self._window_days)
+        decision.require_window(kind_named(registration.kind), profile, held, window_days=days, now=now)
 
     async def _intend(
         self,
@@ -187,7 +191,7 @@ class Enrollment:
         now: int,
     ) -> Intention | Certificate:
         """Decide, and store the intention in the same transaction; or find what was issued before."""
-        profile, days = wish.profile, self._window_days
+        profile, days = wish.profile, wish.profile.window_days(self._window_days)
         _require_fit(profile, applicant, request)
         decision.require_grants(registration, wish)
         held = await _held(tx, registration, profile, wish.names, now=now)
@@ -237,6 +241,11 @@ async def _held(
 def _require_fit(profile: Profile, applicant: Applicant, request: CertificationRequest) -> None:
     if applicant.door not in profile.doors:
         raise ProfileNotOffered(f"the profile {profile.name} is not offered through {applicant.door.upper()}")
+    if profile.key_types and key_name(request.public_key) not in profile.key_types:
+        raise WeakKey(
+            f"the profile {profile.name} certifies no key of the type {key_name(request.public_key)};"
+            f" make one of the type {' or '.join(sorted(profile.key_types))}"
+        )
     if not profile.usages_for(key_type(request.public_key)):
         raise WeakKey(f"the profile {profile.name} has no use for a key of this kind; use RSA or ECDSA")
 

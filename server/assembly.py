@@ -16,9 +16,11 @@ from ca_core.enrollment import Enrollment
 from ca_core.errors import Misconfigured
 from ca_core.issuance.authorities import ISSUING, ROOT, Authorities
 from ca_core.issuance.ceremony import ISSUING_CERTIFICATE, ISSUING_KEY, ROOT_CERTIFICATE, ROOT_KEY
+from ca_core.issuance.fit import prove_profiles
 from ca_core.issuance.issuer import Issuer
 from ca_core.issuance.succession import Strongbox, Succession
-from ca_core.policy.profile import Profile, profiles_from
+from ca_core.policy.profile import Profile
+from ca_core.policy.profile_settings import profiles_from
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk
 from ca_core.registration.sheet import Places
@@ -134,6 +136,7 @@ async def strongroom(office: Office) -> Strongroom:
     succession = await _succession(office, passphrase)
     authorities = succession.authorities
     authorities.current(ISSUING, now=clock.now())
+    prove_profiles(office.profiles.values(), authorities, now=clock.now())
     issuer = Issuer(database, clock, authorities, crl_shards=settings.crl.shards)
     window_days = settings.renewal.window_days
     enrollment = Enrollment(database, clock, issuer, office.profiles, window_days=window_days)

@@ -17,9 +17,9 @@ from ca_core import names
 from ca_core.applicant import Door
 from ca_core.errors import BadName, Misconfigured
 from ca_core.names import Identifier
-from ca_core.policy.profile import ProfileOverride, profiles_from
+from ca_core.policy.profile_settings import ProfileSettings, profiles_from, read_profiles
 from ca_core.secret import Secret
-from protocols.est.messages import Wire
+from protocols.est.messages import OPERATIONS, Wire
 
 FILE_NAME = "soapstone.toml"
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
@@ -122,7 +122,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     est: Est = msgspec.field(default_factory=Est)
     renewal: Renewal = Renewal()
     crl: Crl = Crl()
-    profiles: dict[str, ProfileOverride] = {}
+    profiles: dict[str, ProfileSettings] = {}
 
     @property
     def ports(self) -> range:
@@ -174,6 +174,9 @@ def from_builtins(values: dict[str, Any]) -> Settings:
     Raises:
         Misconfigured: an unknown key or an impossible value; says which.
     """
+    # These name their faults by profile and field; the library would call the profile `[...]`.
+    if "profiles" in values:
+        values = {**values, "profiles": read_profiles(values["profiles"])}
     try:
         settings = msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:
@@ -244,7 +247,13 @@ def _check(settings: Settings) -> None:
         raise Misconfigured(f"renewal.window_days must be from 0 to {_LONGEST_WINDOW_DAYS}")
     _check_crl(settings.crl)
     _check_addresses(settings)
+    _check_profiles(settings)
+
+
+def _check_profiles(settings: Settings) -> None:
     known = profiles_from(settings.profiles)
+    if taken := OPERATIONS & known.keys():
+        raise Misconfigured(f"profiles.{min(taken)}: the name is that of an EST operation (RFC 7030, 3.2.2)")
     for label in settings.est.labels:
         if label not in known or Door.EST not in known[label].doors:
             raise Misconfigured(f"est.labels.{label}: EST offers no such profile")

@@ -198,7 +198,7 @@ class Issuer:
             await self.complete(
                 intention,
                 profile,
-                subject_der=subject_for(registration, intention.names, intention.door),
+                subject_der=subject_for(registration, profile, intention.names, intention.door),
                 spki=spki,
                 actor=RECOVERY,
                 recovered=True,

@@ -43,6 +43,9 @@ _EXTENDED_USAGES = {
     ExtendedKeyUsageOID.SERVER_AUTH: ExtendedUsage.SERVER_AUTH,
     ExtendedKeyUsageOID.CLIENT_AUTH: ExtendedUsage.CLIENT_AUTH,
     ExtendedKeyUsageOID.EMAIL_PROTECTION: ExtendedUsage.EMAIL_PROTECTION,
+    ExtendedKeyUsageOID.CODE_SIGNING: ExtendedUsage.CODE_SIGNING,
+    x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"): ExtendedUsage.DOCUMENT_SIGNING,
+    ExtendedKeyUsageOID.IPSEC_IKE: ExtendedUsage.IPSEC_IKE,
     ExtendedKeyUsageOID.OCSP_SIGNING: ExtendedUsage.OCSP_SIGNING,
 }
 # What cryptography and our own readers raise on bytes that are not what they should be.

@@ -31,6 +31,10 @@ _EXTENDED_USAGES = {
     ExtendedUsage.SERVER_AUTH: ExtendedKeyUsageOID.SERVER_AUTH,
     ExtendedUsage.CLIENT_AUTH: ExtendedKeyUsageOID.CLIENT_AUTH,
     ExtendedUsage.EMAIL_PROTECTION: ExtendedKeyUsageOID.EMAIL_PROTECTION,
+    ExtendedUsage.CODE_SIGNING: ExtendedKeyUsageOID.CODE_SIGNING,
+    # RFC 9336.
+    ExtendedUsage.DOCUMENT_SIGNING: x509.ObjectIdentifier("1.3.6.1.5.5.7.3.36"),
+    ExtendedUsage.IPSEC_IKE: ExtendedKeyUsageOID.IPSEC_IKE,
     ExtendedUsage.OCSP_SIGNING: ExtendedKeyUsageOID.OCSP_SIGNING,
 }
 # RFC 9608, 2: the extension's value is NULL.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ca_core import der
 from ca_core.applicant import Door
 from ca_core.clock import rfc3339
 from ca_core.errors import InProgress, NameNotGranted, TooEarly
@@ -11,7 +12,7 @@ from ca_core.names import Identifier
 from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import Window, renewal_window
 from ca_core.policy.request import CertificationRequest
-from ca_core.policy.subject import without_foreign_common_name
+from ca_core.policy.subject import only, without_foreign_common_name
 from ca_core.registration.account import Registration
 from ca_core.registration.kind import Kind
 
@@ -52,15 +53,18 @@ class Wish(msgspec.Struct, frozen=True):
     replaces: str | None = None
 
 
-def subject_for(registration: Registration, names: frozenset[Identifier], door: str) -> bytes:
-    """The subject of a certificate: the registered one, byte for byte.
+def subject_for(registration: Registration, profile: Profile, names: frozenset[Identifier], door: str) -> bytes:
+    """The subject of a certificate: of the registered one what the profile takes, byte for byte.
 
     Through ACME a common name that is none of the certificate's names is left out: certbot takes it for a name
     and would order it at the next renewal.
     """
+    registered = registration.subject_der
+    if profile.subject is not None:
+        registered = only(registered, profile.subject)
     if door != Door.ACME:
-        return registration.subject_der
-    return without_foreign_common_name(registration.subject_der, {name.value for name in names})
+        return registered
+    return without_foreign_common_name(registered, {name.value for name in names})
 
 
 def names_for(profile: Profile, registration: Registration, request: CertificationRequest) -> frozenset[Identifier]:
@@ -85,6 +89,11 @@ def require_grants(registration: Registration, wish: Wish) -> None:
     """
     registration.require_profile(wish.profile.name)
     require_names(registration, wish.profile, wish.names)
+    if wish.subject_der == der.EMPTY_SEQUENCE and not wish.names:
+        raise NameNotGranted(
+            f"of the registered subject the profile {wish.profile.name} takes nothing, and no name is asked for:"
+            " ask for a registered name"
+        )
     for name in wish.names:
         registration.require_name(name, wish.proved)
 

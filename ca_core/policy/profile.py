@@ -1,20 +1,15 @@
-"""Profiles: what a certificate may look like."""
+"""Profiles: what a certificate may look like; those that are built in."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from enum import StrEnum
 
 import msgspec
 
 from ca_core.applicant import Door
-from ca_core.errors import Misconfigured
 from ca_core.names import Kind
-from ca_core.policy.keys import KeyType
 
 SECONDS_PER_DAY = 86_400
-MIN_VALIDITY_SECONDS = 60
-MAX_VALIDITY_SECONDS = 10 * 365 * SECONDS_PER_DAY
 
 
 class Usage(StrEnum):
@@ -32,6 +27,9 @@ class ExtendedUsage(StrEnum):
     SERVER_AUTH = "serverAuth"
     CLIENT_AUTH = "clientAuth"
     EMAIL_PROTECTION = "emailProtection"
+    CODE_SIGNING = "codeSigning"
+    DOCUMENT_SIGNING = "documentSigning"
+    IPSEC_IKE = "ipsecIKE"
     OCSP_SIGNING = "OCSPSigning"
 
 
@@ -56,7 +54,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
 
     Attributes:
         validity_seconds: from notBefore to notAfter.
-        rsa_usage, ec_usage: keyUsage by the kind of key; Ed25519 is an EC key that cannot agree on keys.
+        rsa_usage, ec_usage: keyUsage by the kind of key; Ed25519 and ML-DSA have what an EC key has, less keyAgreement.
         name_kinds: the kinds of names that may be in the subjectAltName.
         names_required: whether there must be one.
         doors: who may ask for it.
@@ -66,6 +64,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
             `renewal.window_days`.
         key_types: the keys that are certified, such as `ec-p256` or `rsa-2048`; empty means all that are certified
             here and have a usage.
+        subject: the attributes of the registered subject that are in the certificate, by keyword such as `CN`, in
+            the order in which they are registered; None means all.
         policies: object identifiers in dotted form (RFC 5280, 4.2.1.4), in the order in which they are written.
         cps_url: the certification practice statement, with each policy (RULES, S15); empty means none.
         ca_issuers, ocsp, crl: which pointers are in the certificate (RFC 5280, 4.2.2.1 and 4.2.1.13).
@@ -87,6 +87,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     issuer: str = "issuing"
     renewal_window_days: int | None = None
     key_types: frozenset[str] = frozenset()
+    subject: tuple[str, ...] | None = None
     policies: tuple[str, ...] = ()
     cps_url: str = ""
     ca_issuers: bool = True
@@ -114,21 +115,14 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         """
         return default if self.renewal_window_days is None else self.renewal_window_days
 
-    def usages_for(self, key_type: KeyType) -> frozenset[Usage]:
+    def usages_for(self, key_type: str) -> frozenset[Usage]:
         """The key usages of a certificate for such a key; empty where such a key cannot serve the profile."""
         if key_type == "rsa":
             return self.rsa_usage
         if key_type == "ec":
             return self.ec_usage
-        # RFC 8410, 5: Ed25519 signs and nothing else.
+        # RFC 8410, 5 and RFC 9881, 5: Ed25519 and ML-DSA sign and do nothing else.
         return self.ec_usage - {Usage.KEY_AGREEMENT}
-
-
-class ProfileOverride(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What settings may change in a built-in profile; None leaves it as it is."""
-
-    validity_seconds: int | None = None
-    same_key_renewal: bool | None = None
 
 
 _SIGN = frozenset({Usage.DIGITAL_SIGNATURE})
@@ -207,60 +201,3 @@ OCSP_RESPONDER = Profile(
     crl=False,
 )
 BUILT_IN = {profile.name: profile for profile in (TLS_SERVER, DEVICE, SIGNING, ENCRYPTION, OWN_TLS, OCSP_RESPONDER)}
-
-_SIGNATURES = frozenset({Usage.DIGITAL_SIGNATURE, Usage.CONTENT_COMMITMENT})
-_FORBIDDEN = {
-    KeyPurpose.SIGNING: frozenset(Usage) - _SIGNATURES,
-    KeyPurpose.ENCRYPTION: _SIGNATURES,
-    # A TLS key signs and may decipher; a signature that commits its holder is not made by a machine's log-in.
-    KeyPurpose.AUTHENTICATION: frozenset({Usage.CONTENT_COMMITMENT}),
-}
-
-
-def validated(profile: Profile) -> Profile:
-    """Let only a profile pass that makes sense.
-
-    Raises:
-        Misconfigured: names the profile and the field.
-    """
-    if not MIN_VALIDITY_SECONDS <= profile.validity_seconds <= MAX_VALIDITY_SECONDS:
-        limits = f"{MIN_VALIDITY_SECONDS} to {MAX_VALIDITY_SECONDS} (10 years)"
-        raise _nonsense(profile, "validity_seconds", f"must be {limits}")
-    for field in ("rsa_usage", "ec_usage", "extended_key_usage", "doors"):
-        if not getattr(profile, field):
-            raise _nonsense(profile, field, "must not be empty")
-    for field, usage in (("rsa_usage", profile.rsa_usage), ("ec_usage", profile.ec_usage)):
-        if mixed := usage & _FORBIDDEN[profile.key_purpose]:
-            raise _nonsense(profile, field, f"of a key for {profile.key_purpose} must not hold {min(mixed)}")
-    if Usage.KEY_AGREEMENT in profile.rsa_usage:
-        raise _nonsense(profile, "rsa_usage", "must not hold keyAgreement: RSA keys cannot")
-    if Usage.KEY_ENCIPHERMENT in profile.ec_usage:
-        raise _nonsense(profile, "ec_usage", "must not hold keyEncipherment: EC keys cannot (RFC 5480, 3)")
-    if profile.names_required and not profile.name_kinds:
-        raise _nonsense(profile, "name_kinds", "must not be empty where names are required")
-    if Door.SERVER in profile.doors and len(profile.doors) > 1:
-        raise _nonsense(profile, "doors", "must not open the server's own profile to others")
-    return profile
-
-
-def profiles_from(overrides: Mapping[str, ProfileOverride]) -> Mapping[str, Profile]:
-    """The built-in profiles by name, as changed by the settings `profiles.NAME...`.
-
-    Raises:
-        Misconfigured: an unknown profile, or a value that makes no sense.
-    """
-    if unknown := sorted(overrides.keys() - BUILT_IN.keys()):
-        raise Misconfigured(f"profiles.{unknown[0]}: no such profile; there are {', '.join(BUILT_IN)}")
-    return {
-        name: validated(_overridden(profile, overrides.get(name, ProfileOverride())))
-        for name, profile in BUILT_IN.items()
-    }
-
-
-def _overridden(profile: Profile, override: ProfileOverride) -> Profile:
-    changes = {field: value for field, value in msgspec.structs.asdict(override).items() if value is not None}
-    return msgspec.structs.replace(profile, **changes)
-
-
-def _nonsense(profile: Profile, field: str, fault: str) -> Misconfigured:
-    return Misconfigured(f"profiles.{profile.name}.{field} {fault}")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Callable, Collection
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat import asn1
@@ -15,7 +16,7 @@ from ca_core.errors import BadName
 
 MAX_TEXT = 2000
 
-_KEYWORDS = {
+KEYWORDS = {
     "CN": NameOID.COMMON_NAME,
     "C": NameOID.COUNTRY_NAME,
     "ST": NameOID.STATE_OR_PROVINCE_NAME,
@@ -41,7 +42,7 @@ _KEYWORDS = {
 }
 # RFC 4514, 2.3: keywords are known in any case.
 _ANY_CASE = {
-    spelling: oid for keyword, oid in _KEYWORDS.items() for spelling in (keyword, keyword.upper(), keyword.lower())
+    spelling: oid for keyword, oid in KEYWORDS.items() for spelling in (keyword, keyword.upper(), keyword.lower())
 }
 # Upper bounds in characters (RFC 5280, appendix A.1); 64 for attributes that are not here.
 _UPPER_BOUNDS = {
@@ -95,7 +96,7 @@ def subject_der(text: str) -> bytes:
         raise BadName(
             f"{text[:80]!r} cannot be read as a distinguished name; write attributes joined by commas without"
             " blanks (RFC 4514), a CN of at most 64 octets of UTF-8, a C of two letters, and no others than"
-            f" {', '.join(_KEYWORDS)}"
+            f" {', '.join(KEYWORDS)}"
         ) from None
     for attribute in name:
         _require_sound(attribute)
@@ -120,9 +121,21 @@ def without_foreign_common_name(name_der: bytes, names: Collection[str]) -> byte
     Raises:
         ValueError: no Name.
     """
-    kept = [[a for a in rdn if a.type != NameOID.COMMON_NAME or _text(a) in names] for rdn in _rdns(name_der)]
-    rdns = _Names(rdns=[asn1.SetOf(rdn) for rdn in kept if rdn])
-    return bytes(asn1.decode_der(asn1.TLV, asn1.encode_der(rdns)).data)
+    return _only(name_der, lambda attribute: attribute.type != NameOID.COMMON_NAME or _text(attribute) in names)
+
+
+@lru_cache(maxsize=1024)
+def only(name_der: bytes, keywords: tuple[str, ...]) -> bytes:
+    """A Name with those attributes only that have one of the keywords; their order and bytes stay as they are.
+
+    Args:
+        keywords: of `KEYWORDS`, such as `CN` and `O`.
+
+    Raises:
+        ValueError: no Name.
+    """
+    types = {KEYWORDS[keyword] for keyword in keywords}
+    return _only(name_der, lambda attribute: attribute.type in types)
 
 
 def comparable(name_der: bytes) -> tuple[tuple[str, ...], ...]:
@@ -134,6 +147,12 @@ def comparable(name_der: bytes) -> tuple[tuple[str, ...], ...]:
         ValueError: no Name.
     """
     return tuple(tuple(sorted(f"{a.type.dotted_string}={_folded(a)}" for a in rdn)) for rdn in _rdns(name_der))
+
+
+def _only(name_der: bytes, is_kept: Callable[[_Attribute], bool]) -> bytes:
+    kept = [[attribute for attribute in rdn if is_kept(attribute)] for rdn in _rdns(name_der)]
+    rdns = _Names(rdns=[asn1.SetOf(rdn) for rdn in kept if rdn])
+    return bytes(asn1.decode_der(asn1.TLV, asn1.encode_der(rdns)).data)
 
 
 def _rdns(name_der: bytes) -> list[list[_Attribute]]:
@@ -157,9 +176,9 @@ def _folded(attribute: _Attribute) -> str:
 
 def _require_sound(attribute: x509.NameAttribute[str | bytes]) -> None:
     oid, value = attribute.oid, str(attribute.value)
-    label = next((keyword for keyword, known in _KEYWORDS.items() if known == oid), None)
+    label = next((keyword for keyword, known in KEYWORDS.items() if known == oid), None)
     if label is None:
-        raise BadName(f"attribute {oid.dotted_string} is not known here; use {', '.join(_KEYWORDS)}")
+        raise BadName(f"attribute {oid.dotted_string} is not known here; use {', '.join(KEYWORDS)}")
     _require_visible(value)
     if not value.strip():
         raise BadName(f"{label} must not be empty")

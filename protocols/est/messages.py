@@ -15,6 +15,8 @@ from protocols.wire import Reply, Request
 
 MAX_BODY_OCTETS = 64 * 1024
 CERTIFICATION_REQUEST = "application/pkcs10"
+OPERATIONS = frozenset({"cacerts", "simpleenroll", "simplereenroll", "fullcmc", "serverkeygen", "csrattrs"})
+"""What no label may be called (RFC 7030, 3.2.2), those among them that are not served."""
 
 # To the letter: libest compares bytes, and older BouncyCastle decodes only what says that it is base64.
 CERTS_ONLY_HEADERS = (

@@ -61,11 +61,12 @@ def _serial(text: str) -> str:
 
 def _shown(certificate: Certificate, account: str | None, office: Office) -> dict[str, object]:
     parsed = x509.load_der_x509_certificate(certificate.der)
+    profile, days = office.profiles.get(certificate.profile), office.settings.renewal.window_days
     status = certificate_status(
         certificate.not_before,
         certificate.not_after,
         certificate.revoked_at,
-        window_days=office.settings.renewal.window_days,
+        window_days=profile.window_days(days) if profile else days,
         now=office.clock.now(),
     )
     revoked_at, reason = certificate.revoked_at, certificate.reason

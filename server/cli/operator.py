@@ -100,6 +100,7 @@ def doctor(home: Path) -> None:
         room = await strongroom(office)
         issuing = room.authorities.current(ISSUING, now=office.clock.now())
         click.echo(f"keys and chain  ok  until {rfc3339(issuing.certificate.not_after)}")
+        click.echo(f"profiles        ok  {', '.join(office.profiles)}")
         await _check_credential_key(office)
         click.echo("credential key  ok")
         for name in (ca.certificate.name for ca in room.authorities.publishing(now=office.clock.now())):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib.resources import files
@@ -19,7 +19,7 @@ from ca_core.issuance.ceremony import Authority, make_authority
 from ca_core.issuance.chain import issuer_certificate
 from ca_core.issuance.issuer import Issuer
 from ca_core.names import Identifier
-from ca_core.policy.profile import BUILT_IN
+from ca_core.policy.profile import BUILT_IN, Profile
 from ca_core.registration.account import Grant
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk, Form
@@ -64,6 +64,7 @@ class Core:
     sign_in: SignIn
     revocations: RevocationDesk
     publisher: Publisher
+    profiles: Mapping[str, Profile]
 
     @property
     def issuing_pem(self) -> bytes:
@@ -83,7 +84,7 @@ class Core:
 
     async def recover(self) -> int:
         """What the start-up after a crash does."""
-        return await self.issuer.recover(BUILT_IN, before=self.clock.now())
+        return await self.issuer.recover(self.profiles, before=self.clock.now())
 
     async def certificates(self) -> list[Certificate]:
         return await self.revocations.every(None)
@@ -131,7 +132,7 @@ def _found(folder: Path) -> Authority:
 
 
 @asynccontextmanager
-async def core(folder: Path, *, shards: int = 1) -> AsyncIterator[Core]:
+async def core(folder: Path, profiles: Mapping[str, Profile] = BUILT_IN, *, shards: int = 1) -> AsyncIterator[Core]:
     """A core in a folder, with every component's tables; what the folder holds already is opened again."""
     clock = SettableClock()
     is_new = not (folder / "authority").exists()
@@ -154,11 +155,12 @@ async def core(folder: Path, *, shards: int = 1) -> AsyncIterator[Core]:
             database=database,
             authority=authority,
             issuer=issuer,
-            enrollment=Enrollment(database, clock, issuer, BUILT_IN, window_days=30),
+            enrollment=Enrollment(database, clock, issuer, profiles, window_days=30),
             desk=Desk(database, clock, keeper),
             sign_in=SignIn(database, clock, keeper),
             revocations=RevocationDesk(database, clock),
             publisher=Publisher(database, clock, lambda: [CrlIssuer(ca, CRL_SECONDS, shards)]),
+            profiles=profiles,
         )
     finally:
         await database.close()

@@ -73,7 +73,7 @@ def test_every_setting_of_the_contract_is_there() -> None:
     [
         ("acme.opne_account=x", "unknown setting acme.opne_account"),
         ("nonsense=1", "unknown setting nonsense"),
-        ("profiles.device.color=1", "unknown setting profiles"),
+        ("profiles.device.color=1", r"unknown setting profiles\.device\.color"),
         ("port=yes", "port"),
         ("port=65533", "port must be from 1 to 65532"),
         ("port.x=1", "is not a table"),

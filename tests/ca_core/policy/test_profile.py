@@ -6,7 +6,9 @@ import pytest
 from ca_core.applicant import Door
 from ca_core.errors import Misconfigured
 from ca_core.policy import profile as profiles
-from ca_core.policy.profile import ExtendedUsage, KeyPurpose, ProfileOverride, Usage, profiles_from, validated
+from ca_core.policy.profile import ExtendedUsage, KeyPurpose, Usage
+from ca_core.policy.profile_rules import validated
+from ca_core.policy.profile_settings import ProfileSettings, profiles_from
 
 SIGN = {Usage.DIGITAL_SIGNATURE}
 
@@ -32,11 +34,12 @@ def test_usages_follow_the_kind_of_key() -> None:
     assert profiles.SIGNING.usages_for("ed25519") == SIGN | {Usage.CONTENT_COMMITMENT}
 
 
-def test_ed25519_cannot_encrypt() -> None:
-    assert profiles.ENCRYPTION.usages_for("ed25519") == frozenset()
+@pytest.mark.parametrize("kind", ["ed25519", "ml-dsa"])
+def test_keys_that_only_sign_cannot_encrypt(kind: str) -> None:
+    assert profiles.ENCRYPTION.usages_for(kind) == frozenset()
 
 
-def test_the_servers_own_profile_is_nobody_elses() -> None:
+def test_the_servers_own_profiles_are_nobody_elses() -> None:
     grantable = {name for name, profile in profiles.BUILT_IN.items() if profile.is_grantable}
 
     assert grantable == {"tls-server", "device", "signing", "encryption"}
@@ -46,54 +49,100 @@ def test_a_tls_server_certificate_is_no_client_certificate() -> None:
     assert profiles.TLS_SERVER.extended_key_usage == {ExtendedUsage.SERVER_AUTH}
 
 
+def test_only_a_responder_answers_ocsp() -> None:
+    assert [name for name, profile in profiles.BUILT_IN.items() if profile.answers_ocsp] == ["ocsp-responder"]
+
+
+def test_a_window_of_its_own_goes_before_the_setting_for_all() -> None:
+    assert profiles.DEVICE.window_days(30) == 30
+    assert msgspec.structs.replace(profiles.DEVICE, renewal_window_days=7).window_days(30) == 7
+
+
+# -- Rules that no settings file can break, for settings reach no such profile ----------------------------------
+
+
 @pytest.mark.parametrize(
-    ("field", "value"),
+    ("field", "changes"),
     [
-        ("validity_seconds", 59),
-        ("validity_seconds", 10 * 365 * 86_400 + 1),
-        ("rsa_usage", frozenset()),
-        ("ec_usage", frozenset()),
-        ("extended_key_usage", frozenset()),
-        ("doors", frozenset()),
-        ("doors", frozenset({Door.SERVER, Door.ACME})),
-        ("name_kinds", frozenset()),
-        ("rsa_usage", frozenset({Usage.DIGITAL_SIGNATURE, Usage.CONTENT_COMMITMENT})),
-        ("rsa_usage", frozenset({Usage.KEY_AGREEMENT})),
-        ("ec_usage", frozenset({Usage.KEY_ENCIPHERMENT})),
+        ("doors", {"doors": frozenset({Door.SERVER, Door.ACME})}),
+        (
+            "extended_key_usage",
+            {"extended_key_usage": frozenset({ExtendedUsage.OCSP_SIGNING}), "validity_seconds": 86_400},
+        ),
+        (
+            "extended_key_usage",
+            {
+                "doors": frozenset({Door.SERVER}),
+                "extended_key_usage": frozenset({ExtendedUsage.OCSP_SIGNING, ExtendedUsage.CLIENT_AUTH}),
+                "validity_seconds": 86_400,
+            },
+        ),
     ],
 )
-def test_nonsense_is_named_by_profile_and_field(field: str, value: object) -> None:
-    profile = msgspec.structs.replace(profiles.TLS_SERVER, **{field: value})
+def test_nonsense_is_named_by_profile_and_field(field: str, changes: dict[str, object]) -> None:
+    profile = msgspec.structs.replace(profiles.TLS_SERVER, **changes)
 
     with pytest.raises(Misconfigured, match=rf"profiles\.tls-server\.{field} "):
         validated(profile)
 
 
-@pytest.mark.parametrize("purpose", [KeyPurpose.SIGNING, KeyPurpose.ENCRYPTION])
-def test_signing_and_encryption_are_not_mixed(purpose: KeyPurpose) -> None:
-    profile = msgspec.structs.replace(profiles.TLS_SERVER, key_purpose=purpose)
-
-    with pytest.raises(Misconfigured, match="rsa_usage"):
-        validated(profile)
+# -- Settings ----------------------------------------------------------------------------------------------
 
 
 def test_settings_change_what_they_name_and_nothing_else() -> None:
-    changed = profiles_from({"device": ProfileOverride(validity_seconds=3600, same_key_renewal=False)})
+    changed = profiles_from({"device": ProfileSettings(validity_seconds=3600, same_key_renewal=False)})
 
     assert changed["device"] == msgspec.structs.replace(profiles.DEVICE, validity_seconds=3600, same_key_renewal=False)
     assert {**changed, "device": profiles.DEVICE} == profiles.BUILT_IN
 
 
-def test_an_unknown_profile_is_an_error_in_settings() -> None:
-    with pytest.raises(Misconfigured, match=r"profiles\.tls: no such profile"):
-        profiles_from({"tls": ProfileOverride()})
+@pytest.mark.parametrize(
+    ("written", "seconds"),
+    [
+        (ProfileSettings(validity_days=2), 172_800),
+        (ProfileSettings(validity_hours=36), 129_600),
+        (ProfileSettings(validity_minutes=90), 5_400),
+    ],
+)
+def test_validity_is_written_in_the_unit_that_fits(written: ProfileSettings, seconds: int) -> None:
+    assert profiles_from({"device": written})["device"].validity_seconds == seconds
 
 
-def test_a_validity_that_makes_no_sense_is_an_error_in_settings() -> None:
-    with pytest.raises(Misconfigured, match=r"profiles\.device\.validity_seconds"):
-        profiles_from({"device": ProfileOverride(validity_seconds=0)})
+def test_a_new_profile_starts_from_the_one_that_it_is_based_on() -> None:
+    new = profiles_from({"printer": ProfileSettings(based_on="device", key_types=("ec-p256", "ed25519"))})["printer"]
+
+    assert new == msgspec.structs.replace(profiles.DEVICE, name="printer", key_types=frozenset({"ec-p256", "ed25519"}))
+    assert new.is_grantable
 
 
-def test_an_unknown_setting_is_an_error() -> None:
-    with pytest.raises(msgspec.ValidationError):
-        msgspec.convert({"validity_days": 3}, ProfileOverride)
+def test_a_new_profile_may_serve_another_purpose() -> None:
+    written = ProfileSettings(
+        based_on="device",
+        key_purpose="signing",
+        doors=("est",),
+        rsa_usage=("digitalSignature",),
+        extended_key_usage=("codeSigning",),
+        subject=("O", "C"),
+        revocation="reviewed",
+    )
+
+    new = profiles_from({"release": written})["release"]
+
+    assert (new.key_purpose, new.subject) == (KeyPurpose.SIGNING, ("O", "C"))
+    assert new.revocation is profiles.RevocationRule.REVIEWED
+
+
+def test_where_nobody_is_told_of_a_revocation_no_place_is_named() -> None:
+    new = profiles_from({"device": ProfileSettings(no_rev_avail=True, validity_days=7)})["device"]
+
+    assert (new.no_rev_avail, new.crl, new.ocsp, new.ca_issuers) == (True, False, False, True)
+
+
+def test_a_profile_for_rsa_keys_alone_needs_no_usage_of_others() -> None:
+    new = profiles_from({"device": ProfileSettings(key_types=("rsa-3072",), ec_usage=())})["device"]
+
+    assert new.usages_for("ec") == frozenset()
+
+
+def test_the_servers_own_validity_can_be_set() -> None:
+    assert profiles_from({"own-tls": ProfileSettings(validity_days=47)})["own-tls"].validity_seconds == 47 * 86_400

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ca_core.errors import BadName
-from ca_core.policy.subject import common_names, comparable, subject_der
+from ca_core.policy.subject import common_names, comparable, only, subject_der
 from tests.builders.csr import SUBJECT
 
 REGISTERED = bytes.fromhex(
@@ -106,3 +106,24 @@ def test_any_bytes_are_a_name_or_a_value_error(data: bytes) -> None:
             read(data)
         except ValueError:
             continue
+
+
+@pytest.mark.parametrize(
+    ("keywords", "kept"),
+    [
+        (("C", "CN"), "CN=A1,C=TW"),
+        (("OU",), "OU=RD,OU=RD2"),
+        (("CN", "OU", "O", "C"), "CN=A1,OU=RD,OU=RD2,O=TWCA,C=TW"),
+    ],
+)
+def test_some_attributes_of_a_name_stay_as_they_are_in_their_order(keywords: tuple[str, ...], kept: str) -> None:
+    name = subject_der("CN=A1,OU=RD,OU=RD2,O=TWCA,C=TW")
+
+    assert only(name, keywords) == subject_der(kept)
+
+
+def test_of_a_name_nothing_may_stay() -> None:
+    name = subject_der("CN=陳怡如+serialNumber=7,C=TW")
+
+    assert only(name, ("O",)) == only(name, ()) == b"\x30\x00"
+    assert only(name, ("CN", "C")) == subject_der("CN=陳怡如,C=TW")
