@@ -13,6 +13,7 @@ from cryptography import x509
 
 from ca_core import names as names_module
 from ca_core.applicant import Applicant, Door
+from ca_core.audit.gate import Gate
 from ca_core.clock import Clock
 from ca_core.errors import (
     KeyInUse,
@@ -58,6 +59,7 @@ class Enrollment:
     Args:
         profiles: by name.
         window_days: the renewal window (RULES, S9) of profiles that have none of their own.
+        gate: closed while nothing may be issued, because it could not be recorded (DESIGN, invariant 10).
     """
 
     def __init__(
@@ -68,12 +70,14 @@ class Enrollment:
         profiles: Mapping[str, Profile],
         *,
         window_days: int,
+        gate: Gate,
     ) -> None:
         self._database = database
         self._clock = clock
         self._issuer = issuer
         self._profiles = profiles
         self._window_days = window_days
+        self._gate = gate
 
     def profile(self, name: str) -> Profile:
         """Look a profile up.
@@ -116,8 +120,9 @@ class Enrollment:
         Raises:
             Refusal: whatever stands against it; nothing has changed then.
         """
-        check_key(request.public_key)
         now = self._clock.now()
+        self._gate.require_open(now, for_this_server=applicant.door is Door.SERVER)
+        check_key(request.public_key)
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)
@@ -144,8 +149,9 @@ class Enrollment:
         Raises:
             Refusal: whatever stands against it; nothing has changed then.
         """
-        check_key(request.public_key)
         now = self._clock.now()
+        self._gate.require_open(now)
+        check_key(request.public_key)
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)

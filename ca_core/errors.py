@@ -28,6 +28,8 @@
             ├── Throttled
             ├── StoreUnavailable
             ├── KeyUnavailable
+            ├── JournalUnavailable        issuance waits: what it does could not be recorded
+            ├── RestoreUnacknowledged     issuance waits: an operator must look at a restored backup
             └── InProgress
 
 A leaf's message is one sentence for its user: what is wrong and what to do next. It never holds a secret,
@@ -217,6 +219,14 @@ class StoreUnavailable(Busy):
 
 class KeyUnavailable(Busy):
     """A CA key cannot be used now: its token is away, slow or overloaded."""
+
+
+class JournalUnavailable(Busy):
+    """The journal cannot be kept, so nothing is issued (DESIGN, invariant 10)."""
+
+
+class RestoreUnacknowledged(Busy):
+    """An older database was restored; nothing is issued until the operator has acknowledged it."""
 
 
 class InProgress(Busy):

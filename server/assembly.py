@@ -11,6 +11,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ca_core.audit.gate import Gate
 from ca_core.clock import Clock, SystemClock
 from ca_core.enrollment import Enrollment
 from ca_core.errors import Misconfigured
@@ -68,6 +69,7 @@ class Strongroom:
     sign_in: SignIn
     publisher: Publisher
     own_certificate: OwnCertificate
+    gate: Gate
 
     @property
     def authorities(self) -> Authorities:
@@ -139,7 +141,8 @@ async def strongroom(office: Office) -> Strongroom:
     prove_profiles(office.profiles.values(), authorities, now=clock.now())
     issuer = Issuer(database, clock, authorities, crl_shards=settings.crl.shards)
     window_days = settings.renewal.window_days
-    enrollment = Enrollment(database, clock, issuer, office.profiles, window_days=window_days)
+    gate = Gate()
+    enrollment = Enrollment(database, clock, issuer, office.profiles, window_days=window_days, gate=gate)
 
     def crl_issuers() -> list[CrlIssuer]:
         hours = settings.crl
@@ -163,7 +166,7 @@ async def strongroom(office: Office) -> Strongroom:
     )
     publisher = Publisher(database, clock, crl_issuers)
     sign_in = SignIn(database, clock, office.keeper)
-    return Strongroom(office, succession, issuer, enrollment, sign_in, publisher, own_certificate)
+    return Strongroom(office, succession, issuer, enrollment, sign_in, publisher, own_certificate, gate)
 
 
 async def _succession(office: Office, passphrase: Secret) -> Succession:

@@ -23,7 +23,7 @@ TRUST_ANCHOR = "trust.pem"
 OWN_CERTIFICATE = "tls/server.pem"
 STAGING = ".making"
 _LOCK = "serving.lock"
-_FOLDERS = ("authority", "secrets", "tls")
+_FOLDERS = ("authority", "journal", "secrets", "tls")
 _PASSPHRASE_OCTETS = 32
 
 

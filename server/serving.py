@@ -28,6 +28,7 @@ from server import listeners, workers
 from server import settings as settings_module
 from server.assembly import Office, Strongroom, office, strongroom
 from server.home import sole_server
+from server.journaling import open_sequencer, watched
 from server.listeners import Listener
 from server.probes import NetworkProbes, ProbePolicy
 from server.routes import PublicDialogue
@@ -36,6 +37,7 @@ from server.workers import Worker
 _LOG = logging.getLogger("soapstone")
 _STALE_INTENTION_SECONDS = 120
 _NONCE_KEY_OCTETS = 32
+_SEQUENCER_SECONDS = 0.5
 _END_OF_TIME = 1 << 62
 
 
@@ -59,17 +61,20 @@ async def open_doors(home: Path) -> AsyncIterator[Office]:
 async def _served(home: Path) -> AsyncIterator[Office]:
     async with office(home) as opened:
         room = await strongroom(opened)
+        sequence = watched(await open_sequencer(opened, room.gate), room.gate)
+        await sequence()
         await _require_open_account(opened)
         await _recover(opened, room)
         await room.own_certificate.turn()
         validate = Worker("validation", _validator(opened).turn, every_seconds=2)
         running = await listeners.listen(opened.settings.listen, _listeners(opened, room, validate.wake))
-        tasks = workers.start(_workers(opened, room, validate))
+        tasks = workers.start(_workers(opened, room, validate, sequence))
         try:
             yield opened
         finally:
             await listeners.close(running)
             await workers.stop(tasks)
+            await sequence()
 
 
 async def serve(home: Path, ready: Callable[[Office], Awaitable[None]]) -> None:
@@ -178,13 +183,16 @@ def _listeners(opened: Office, room: Strongroom, wake: Callable[[], None]) -> li
     ]
 
 
-def _workers(opened: Office, room: Strongroom, validate: Worker) -> list[Worker]:
+def _workers(
+    opened: Office, room: Strongroom, validate: Worker, sequence: Callable[[], Awaitable[None]]
+) -> list[Worker]:
     async def finish_stale_intentions() -> None:
         before = opened.clock.now() - _STALE_INTENTION_SECONDS
         await room.issuer.recover(opened.profiles, before=before)
 
     return [
         validate,
+        Worker("sequencer", sequence, every_seconds=_SEQUENCER_SECONDS),
         Worker("publisher", room.publisher.turn, every_seconds=2),
         Worker("own-certificate", room.own_certificate.turn, every_seconds=5),
         Worker("recovery", finish_stale_intentions, every_seconds=60),

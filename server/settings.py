@@ -49,6 +49,13 @@ class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_
     key: str = "file:secrets/credential.key"
 
 
+class Journal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The journal: a reference to the 64 hex digits of its key, and its newest checkpoint outside the database."""
+
+    key: str = "file:secrets/journal.key"
+    checkpoint_file: str = "journal/checkpoint"
+
+
 class Acme(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """ACME.
 
@@ -118,6 +125,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     store: Store = Store()
     authority: Authority = Authority()
     credentials: Credentials = Credentials()
+    journal: Journal = Journal()
     acme: Acme = Acme()
     est: Est = msgspec.field(default_factory=Est)
     renewal: Renewal = Renewal()

@@ -112,3 +112,17 @@ class AuthorityMade(Event, frozen=True, tag="authority-made"):
 
     root_sha256: str
     issuing_sha256: str
+
+
+class RestoreAcknowledged(Event, frozen=True, tag="restore-acknowledged"):
+    """An operator accepted that rows of the journal are lost: an older database was restored.
+
+    Attributes:
+        position: where the journal ended when it was acknowledged.
+        known_position: the last position that the checkpoint outside the database knew; None when it was lost too.
+        found: what was seen, in words.
+    """
+
+    position: int
+    known_position: int | None
+    found: str

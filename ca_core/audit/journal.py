@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
+
 import msgspec
 
 from ca_core.audit.event import Event
-from ca_core.identity import new_id
+from ca_core.identity import new_ordered_id
 from ca_core.store.database import Transaction
+
+# What one transaction records in the same second stays in the order in which it happened.
+_numbers = itertools.count()
 
 
 async def record(
@@ -18,7 +23,7 @@ async def record(
     registration_id: str | None = None,
     serial: str | None = None,
 ) -> None:
-    """Append one event.
+    """Append one event: one INSERT, which waits for no other writer. The sequencer chains it within a second.
 
     Args:
         actor: who did it, such as `acme:acme-account:192.0.2.7` or `cli:operator:root`.
@@ -27,7 +32,7 @@ async def record(
     await tx.execute(
         "INSERT INTO journal (id, at, event, actor, registration_id, serial, detail)"
         " VALUES (:id, :at, :event, :actor, :registration_id, :serial, :detail)",
-        id=new_id(now),
+        id=new_ordered_id(now, next(_numbers)),
         at=now,
         event=str(type(event).__struct_config__.tag),
         actor=actor,

@@ -84,6 +84,8 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.Throttled: _RATE_LIMITED,
         core.StoreUnavailable: Answer(503, "serverInternal"),
         core.KeyUnavailable: Answer(503, "serverInternal"),
+        core.JournalUnavailable: Answer(503, "serverInternal"),
+        core.RestoreUnacknowledged: Answer(503, "serverInternal"),
         core.InProgress: Answer(503, "serverInternal"),
     }
 )

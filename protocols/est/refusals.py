@@ -52,6 +52,8 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         core.Throttled: 429,
         core.StoreUnavailable: 503,
         core.KeyUnavailable: 503,
+        core.JournalUnavailable: 503,
+        core.RestoreUnacknowledged: 503,
         # "The same request comes again" is what 202 means in EST (RFC 7030, 4.2.3).
         core.InProgress: 202,
     }

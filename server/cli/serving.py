@@ -21,6 +21,7 @@ from server import home as home_module
 from server import settings as settings_module
 from server.assembly import AUTHORITY, Office, ca_url, crl_url, office, strongroom
 from server.cli.shared import operator_actor
+from server.journaling import open_sequencer
 from server.settings import Acme, Settings, read_secret
 
 KEY_KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
@@ -113,8 +114,12 @@ async def _fill_home(folder: Path, settings: Settings, key: KeyKind) -> None:
         event = AuthorityMade(home_module.fingerprint(made.root), home_module.fingerprint(made.issuing))
         async with opened.database.write() as tx:
             await journal.record(tx, event, now=now, actor=operator_actor())
+        sequencer = await open_sequencer(opened, room.gate)
+        await sequencer.advance()
+        room.gate.succeeded()
         await room.own_certificate.turn()
         await room.publisher.publish_all()
+        await sequencer.advance()
 
 
 def _print_addresses(opened: Office) -> None:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 PURE = (
     "ca_core/applicant.py",
+    "ca_core/audit/chain.py",
+    "ca_core/audit/checkpoint.py",
     "ca_core/audit/event.py",
+    "ca_core/audit/gate.py",
     "ca_core/der.py",
     "ca_core/errors.py",
     "ca_core/identity.py",

@@ -13,6 +13,8 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ca_core.audit.gate import Gate
+from ca_core.audit.sequencer import Sequencer
 from ca_core.enrollment import Enrollment
 from ca_core.issuance.authorities import ISSUING, Authorities, IssuingCa, Standing
 from ca_core.issuance.ceremony import Authority, make_authority
@@ -32,6 +34,7 @@ from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database, open_database
 from ca_core.store.migrate import found_in, migrate
 from tests.builders.clock import SettableClock
+from tests.builders.journal import sequencer
 
 CRL_SECONDS = 86_400
 PASSPHRASE = b"correct horse battery staple"
@@ -65,6 +68,8 @@ class Core:
     revocations: RevocationDesk
     publisher: Publisher
     profiles: Mapping[str, Profile]
+    gate: Gate
+    sequencer: Sequencer
 
     @property
     def issuing_pem(self) -> bytes:
@@ -148,19 +153,23 @@ async def core(folder: Path, profiles: Mapping[str, Profile] = BUILT_IN, *, shar
     database = await open_database("sqlite:soapstone.db", folder, create=is_new)
     try:
         await migrate(database, MIGRATIONS, now=clock.now())
-        keeper = SecretKeeper(bytes(32))
+        keeper, gate = SecretKeeper(bytes(32)), Gate()
+        sequencing = sequencer(database, clock, folder, gate)
+        await sequencing.turn()
         issuer = Issuer(database, clock, standing(ca), crl_shards=shards)
         yield Core(
             clock=clock,
             database=database,
             authority=authority,
             issuer=issuer,
-            enrollment=Enrollment(database, clock, issuer, profiles, window_days=30),
+            enrollment=Enrollment(database, clock, issuer, profiles, window_days=30, gate=gate),
             desk=Desk(database, clock, keeper),
             sign_in=SignIn(database, clock, keeper),
             revocations=RevocationDesk(database, clock),
             publisher=Publisher(database, clock, lambda: [CrlIssuer(ca, CRL_SECONDS, shards)]),
             profiles=profiles,
+            gate=gate,
+            sequencer=sequencing,
         )
     finally:
         await database.close()
