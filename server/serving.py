@@ -102,6 +102,9 @@ async def _recover(opened: Office, room: Strongroom) -> None:
     """Finish what the process before left: with one process per store, nobody else is at it."""
     async with opened.database.write() as tx:
         await work.release_all(tx, now=opened.clock.now())
+    if not room.gate.is_open(opened.clock.now()):
+        # What an older database still intended may have been given up since; the worker goes on once it is looked at.
+        return
     # All of them, whatever time they bear: the clock that they were made by may have been ahead.
     finished = await room.issuer.recover(opened.profiles, before=_END_OF_TIME)
     if finished:
@@ -188,7 +191,8 @@ def _workers(
 ) -> list[Worker]:
     async def finish_stale_intentions() -> None:
         before = opened.clock.now() - _STALE_INTENTION_SECONDS
-        await room.issuer.recover(opened.profiles, before=before)
+        if room.gate.is_open(opened.clock.now()):
+            await room.issuer.recover(opened.profiles, before=before)
 
     return [
         validate,

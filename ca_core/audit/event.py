@@ -114,6 +114,18 @@ class AuthorityMade(Event, frozen=True, tag="authority-made"):
     issuing_sha256: str
 
 
+class BackupMade(Event, frozen=True, tag="backup-made"):
+    """Everything that this server is was copied into a file, keys and their passphrase included."""
+
+    file: str
+
+
+class HomeRestored(Event, frozen=True, tag="home-restored"):
+    """A home was made from a backup."""
+
+    file: str
+
+
 class RestoreAcknowledged(Event, frozen=True, tag="restore-acknowledged"):
     """An operator accepted that rows of the journal are lost: an older database was restored.
 

@@ -5,7 +5,7 @@ What revokes, publishes and reads does not pass here and goes on.
 
 from __future__ import annotations
 
-from ca_core.errors import JournalUnavailable, RestoreUnacknowledged
+from ca_core.errors import Busy, JournalUnavailable, RestoreUnacknowledged
 
 PATIENCE_SECONDS = 60
 """How long the sequencer may fail before certificates are refused."""
@@ -44,6 +44,14 @@ class Gate:
     def hold(self, why: str) -> None:
         """The journal is chained, and it is an older one than the checkpoint outside the database knows."""
         self._is_proven, self._trying_since, self._failure, self._restored = True, None, "", why
+
+    def is_open(self, now: int) -> bool:
+        """Whether issuance passes now."""
+        try:
+            self.require_open(now)
+        except Busy:
+            return False
+        return True
 
     def require_open(self, now: int, *, for_this_server: bool = False) -> None:
         """Let issuance pass.

@@ -58,7 +58,7 @@ class Sequencer:
             Misconfigured: the checkpoint file cannot be written.
             Broken: the rows are not those that were chained.
         """
-        found = "" if self._vouched is not None else await self._compare()  # 1
+        found = "" if self._vouched is not None else await self.compare()  # 1
         head = await self._chain()  # 2
         if not found and head.position != self._vouched:  # 3
             await self._vouch(head)
@@ -71,7 +71,7 @@ class Sequencer:
             Misconfigured: there is nothing to acknowledge, or the checkpoint file cannot be written.
             StoreUnavailable, Broken: as `advance()`.
         """
-        found = await self._compare()
+        found = await self.compare()
         if not found:
             raise Misconfigured("there is nothing to acknowledge: the database and the checkpoint outside it agree")
         head = await self._chain()
@@ -82,7 +82,13 @@ class Sequencer:
         await self._vouch(await self._chain(), back=True)
         return event
 
-    async def _compare(self) -> str:
+    async def compare(self) -> str:
+        """Step 1: what is wrong between the database and the checkpoint outside it, in words; nothing if all is well.
+
+        Raises:
+            Misconfigured: the file cannot be read.
+            StoreUnavailable: the database cannot be read now.
+        """
         try:
             known = await asyncio.to_thread(self._outside.read)
         except Broken as error:

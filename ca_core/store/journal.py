@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from ca_core.audit.chain import Entry, Head, Row
 from ca_core.audit.checkpoint import Checkpoint
 from ca_core.store.database import Transaction
@@ -9,10 +11,38 @@ from ca_core.store.database import Transaction
 CHECKPOINT_EVERY = 1000
 """Of each so many rows the last checkpoint is kept; what lies between goes when the next one comes."""
 
+_ENDLESS = 1 << 62
 _ENTRY = "id, at, event, actor, registration_id, serial, detail"
 _PAGE = f"SELECT position, hash, {_ENTRY} FROM journal WHERE "  # noqa: S608  # our own column names
 _ENTRIES = f"SELECT {_ENTRY} FROM journal WHERE "  # noqa: S608  # as above
 _ORDER = " ORDER BY position, id LIMIT :most"
+
+
+class Filter(msgspec.Struct, frozen=True):
+    """Which rows an auditor wants to see; None is all.
+
+    Attributes:
+        serial: 40 hex digits.
+        since: UTC seconds.
+    """
+
+    registration_id: str | None
+    serial: str | None
+    since: int | None
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """A row as auditors read it; `position` and `hash` are None until the next turn of the sequencer."""
+
+    position: int | None
+    id: str
+    at: int
+    event: str
+    actor: str
+    registration_id: str | None
+    serial: str | None
+    detail: str
+    hash: str | None
 
 
 async def head(tx: Transaction) -> tuple[Head, bool]:
@@ -106,3 +136,22 @@ async def end(tx: Transaction) -> tuple[Head, list[Checkpoint]]:
     if not rows:
         return Head(0, ""), []
     return Head(*rows[0][:2]), [Checkpoint(*row[2:]) for row in rows if row[2] is not None]
+
+
+async def listed(tx: Transaction, wanted: Filter, after: Listed | None, *, most: int) -> list[Listed]:
+    """Rows in the order of the chain, and behind them those that have no place yet; from behind a row."""
+    rows = await tx.all(
+        "SELECT position, id, at, event, actor, registration_id, serial, detail, hash FROM journal"
+        " WHERE (:registration_id IS NULL OR registration_id = :registration_id)"
+        " AND (:serial IS NULL OR serial = :serial) AND (:since IS NULL OR at >= :since)"
+        " AND (COALESCE(position, :endless) > :place OR COALESCE(position, :endless) = :place AND id > :id)"
+        " ORDER BY COALESCE(position, :endless), id LIMIT :most",
+        registration_id=wanted.registration_id,
+        serial=wanted.serial,
+        since=wanted.since,
+        endless=_ENDLESS,
+        place=0 if after is None else _ENDLESS if after.position is None else after.position,
+        id="" if after is None else after.id,
+        most=most,
+    )
+    return [Listed(*row) for row in rows]

@@ -8,13 +8,17 @@ from pathlib import Path
 
 import click
 
+from ca_core.audit import journal
+from ca_core.audit.event import BackupMade, Event, HomeRestored
+from ca_core.audit.gate import Gate
 from ca_core.errors import Misconfigured
 from ca_core.store.database import SCHEME
 from server import home as home_module
 from server import settings as settings_module
 from server.assembly import Office
-from server.cli.shared import in_office
+from server.cli.shared import in_office, operator_actor
 from server.home import TRUST_ANCHOR
+from server.journaling import checkpoint_path, open_sequencer
 
 _KEPT = (settings_module.FILE_NAME, TRUST_ANCHOR, "authority", "secrets")
 """Beside the database; this server's own TLS certificate is made again."""
@@ -27,21 +31,36 @@ def backup(home: Path, file: Path) -> None:
     """Write the whole home to FILE while the server goes on; it holds keys and their passphrase."""
 
     async def do(office: Office) -> None:
-        database = office.settings.store.url.removeprefix(SCHEME)
+        settings = office.settings
+        database = settings.store.url.removeprefix(SCHEME)
+        await _record(office, BackupMade(file=str(file)))
         with tempfile.TemporaryDirectory(dir=home) as folder:
-            copy = Path(folder) / "copy.db"
+            copy, checkpoint = Path(folder) / "copy.db", Path(folder) / "checkpoint"
+            members = {database: copy, **{name: home / name for name in _KEPT}}
+            # Before the database: what a checkpoint knows must be in the copy, or it would seem to be an older one.
+            # One that is kept outside the home is not put into the file: it must be newer than a backup to be of use.
+            outside = checkpoint_path(home, settings)
+            if outside.exists() and not Path(settings.journal.checkpoint_file).is_absolute():
+                checkpoint.write_bytes(outside.read_bytes())
+                members[settings.journal.checkpoint_file] = checkpoint
             await office.database.backup(copy)
-            _pack(file, home, {database: copy, **{name: home / name for name in _KEPT}})
+            _pack(file, home, members)
 
     in_office(home, do)
     click.echo(f"{file} holds the home; keep it like a key: it opens the CA")
 
 
 @click.command()
-@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--acknowledge", is_flag=True, help="Go on with an older database than the last checkpoint knows.")
 @click.pass_obj
-def restore(home: Path, file: Path) -> None:
-    """Make a home from FILE, which `backup` wrote; no home may be there yet."""
+def restore(home: Path, file: Path | None, *, acknowledge: bool) -> None:
+    """Make a home from FILE, or go on after an older database was put back."""
+    if (file is None) is not acknowledge:
+        raise click.UsageError("give the FILE that backup wrote, or --acknowledge, and not both")
+    if file is None:
+        _acknowledge(home)
+        return
     home_module.refuse_existing(home)
     try:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -49,7 +68,22 @@ def restore(home: Path, file: Path) -> None:
             archive.extractall(home, filter="data")
     except (OSError, tarfile.TarError) as error:
         raise Misconfigured(f"cannot restore {home} from {file}: {error}") from None
+    in_office(home, lambda office: _record(office, HomeRestored(file=str(file))))
     click.echo(f"{home} is restored; check it: soapstone --home {home} doctor")
+
+
+def _acknowledge(home: Path) -> None:
+    async def do(office: Office) -> str:
+        sequencer = await open_sequencer(office, Gate())
+        event = await sequencer.acknowledge(actor=operator_actor())
+        return f"{event.found}; this is recorded, and the journal goes on from position {event.position}"
+
+    click.echo(f"acknowledged: {in_office(home, do)}")
+
+
+async def _record(office: Office, event: Event) -> None:
+    async with office.database.write() as tx:
+        await journal.record(tx, event, now=office.clock.now(), actor=operator_actor())
 
 
 def _pack(file: Path, home: Path, members: dict[str, Path]) -> None:

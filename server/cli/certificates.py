@@ -46,12 +46,12 @@ def certificates(home: Path, account: str | None, *, as_json: bool) -> None:
 def revoke(home: Path, serial: str, reason: str) -> None:
     """Revoke the certificate with this SERIAL (hex); the CRL follows within a minute."""
     code = reason_module.parse(reason, allowed=OFFICER_REASONS)
-    text = _serial(serial)
+    text = serial_in_hex(serial)
     in_office(home, lambda office: office.revocations.revoke(text, code, actor=operator_actor()))
     click.echo(f"{text} is revoked ({code.text}); a running server publishes the CRL within a minute")
 
 
-def _serial(text: str) -> str:
+def serial_in_hex(text: str) -> str:
     """A serial as people copy it: with colons, upper case or `0x`."""
     try:
         return serial_text(int(text.replace(":", ""), 16))

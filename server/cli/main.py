@@ -30,6 +30,7 @@ _COMMANDS = {
     "authority": "operator",
     "migrate": "operator",
     "doctor": "operator",
+    "journal": "journal",
     "backup": "backup",
     "restore": "backup",
 }

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from ca_core.audit.gate import Gate
+from ca_core.audit.sequencer import ACKNOWLEDGE
 from ca_core.clock import rfc3339
 from ca_core.errors import Misconfigured
 from ca_core.issuance.authorities import ISSUING
@@ -15,6 +17,7 @@ from server import settings as settings_module
 from server.assembly import Office, migrations, strongroom
 from server.cli.shared import echo_json, in_office, json_option
 from server.home import fingerprint
+from server.journaling import checkpoint_path, open_key, open_sequencer
 
 
 @click.group()
@@ -103,6 +106,7 @@ def doctor(home: Path) -> None:
         click.echo(f"profiles        ok  {', '.join(office.profiles)}")
         await _check_credential_key(office)
         click.echo("credential key  ok")
+        click.echo(f"journal         ok  {await _check_journal(office)}")
         for name in (ca.certificate.name for ca in room.authorities.publishing(now=office.clock.now())):
             published = await room.publisher.newest(name)
             if published.next_update < office.clock.now():
@@ -113,6 +117,14 @@ def doctor(home: Path) -> None:
 
     in_office(home, do)
     click.echo(f"clock           {'can be moved (development)' if settings.development else 'ok'}")
+
+
+async def _check_journal(office: Office) -> str:
+    """Chain what waits, and write the checkpoint: whether that works is what a server needs to know."""
+    if found := await (await open_sequencer(office, Gate())).advance():
+        raise Misconfigured(f"{found}; {ACKNOWLEDGE}")
+    key = await open_key(office)
+    return f"checkpoint {checkpoint_path(office.home, office.settings)}, key {key.public.fingerprint}"
 
 
 async def _check_credential_key(office: Office) -> None:

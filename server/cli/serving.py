@@ -115,7 +115,8 @@ async def _fill_home(folder: Path, settings: Settings, key: KeyKind) -> None:
         async with opened.database.write() as tx:
             await journal.record(tx, event, now=now, actor=operator_actor())
         sequencer = await open_sequencer(opened, room.gate)
-        await sequencer.advance()
+        if found := await sequencer.advance():
+            raise Misconfigured(f"journal.checkpoint_file is another journal's: {found}; choose another file")
         room.gate.succeeded()
         await room.own_certificate.turn()
         await room.publisher.publish_all()

@@ -67,3 +67,11 @@ def test_after_a_restore_only_this_servers_own_certificate_passes() -> None:
         gate.require_open(100)
 
     assert gate.trouble == "the database is older"
+
+
+def test_a_gate_says_whether_it_is_open() -> None:
+    gate = Gate()
+    was_open = gate.is_open(100)
+    gate.succeeded()
+
+    assert (was_open, gate.is_open(100)) == (False, True)
