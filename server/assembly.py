@@ -19,6 +19,7 @@ from ca_core.issuance.authorities import ISSUING, ROOT, Authorities
 from ca_core.issuance.ceremony import ISSUING_CERTIFICATE, ISSUING_KEY, ROOT_CERTIFICATE, ROOT_KEY
 from ca_core.issuance.fit import prove_profiles
 from ca_core.issuance.issuer import Issuer
+from ca_core.issuance.rotation import next_name
 from ca_core.issuance.succession import Strongbox, Succession
 from ca_core.policy.profile import Profile
 from ca_core.policy.profile_settings import profiles_from
@@ -30,6 +31,7 @@ from ca_core.revocation.desk import RevocationDesk
 from ca_core.revocation.publisher import CrlIssuer, Publisher
 from ca_core.secret import Secret
 from ca_core.signing.key import open_key
+from ca_core.signing.software import KeyKind, generate, write_key
 from ca_core.store.authorities import Row
 from ca_core.store.database import Database, open_database
 from ca_core.store.migrate import Migration, found_in, migrate
@@ -174,6 +176,7 @@ async def _succession(office: Office, passphrase: Secret) -> Succession:
 
     strongbox = Strongbox(
         open_key=lambda uri: open_key(uri, passphrase.reveal().encode(), home),
+        make_key=lambda name, kind: _make_key(name, kind, passphrase, home),
         crl_url=lambda name: crl_url(settings, name),
         ca_url=lambda name: ca_url(settings, name),
         ocsp_url=ocsp_url(settings),
@@ -183,6 +186,15 @@ async def _succession(office: Office, passphrase: Secret) -> Succession:
     if not succession.authorities.all():
         await succession.adopt(_first_authority(home))
     return succession
+
+
+def _make_key(name: str, kind: KeyKind, passphrase: Secret, home: Path) -> str:
+    """Make the key of a CA in the home; a file that a crash left behind stays as it is."""
+    folder = home / AUTHORITY
+    taken = {path.stem for path in folder.glob("*.key")}
+    file = f"{next_name(name, taken)}.key"
+    write_key(folder / file, generate(kind), passphrase.reveal().encode())
+    return f"file:{AUTHORITY}/{file}"
 
 
 def _first_authority(home: Path) -> list[Row]:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.errors import Misconfigured
-from ca_core.files import write_new
+from ca_core.files import replace, write_new
 from ca_core.registration.credential import MASTER_KEY_OCTETS
 from server import settings as settings_module
 from server.settings import FILE_NAME, Settings
@@ -89,9 +89,9 @@ def write_settings(home: Path, settings: Settings) -> None:
     write_new(home / FILE_NAME, settings_module.as_toml(settings).encode(), mode=0o600)
 
 
-def write_trust_anchor(home: Path, root: x509.Certificate) -> None:
-    """Write the root's certificate where every sheet points to."""
-    write_new(home / TRUST_ANCHOR, root.public_bytes(Encoding.PEM), mode=0o644)
+def write_trust_anchors(home: Path, roots: Iterable[x509.Certificate]) -> None:
+    """Write the roots' certificates where every sheet points to, in the place of those before."""
+    replace(home / TRUST_ANCHOR, b"".join(root.public_bytes(Encoding.PEM) for root in roots), mode=0o644)
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

@@ -7,6 +7,7 @@ import ipaddress
 import logging
 import secrets
 import signal
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -67,8 +68,10 @@ async def _served(home: Path) -> AsyncIterator[Office]:
         await _recover(opened, room)
         await room.own_certificate.turn()
         validate = Worker("validation", _validator(opened).turn, every_seconds=2)
-        running = await listeners.listen(opened.settings.listen, _listeners(opened, room, validate.wake))
-        tasks = workers.start(_workers(opened, room, validate, sequence))
+        sequencer = Worker("sequencer", sequence, every_seconds=_SEQUENCER_SECONDS)
+        doors = _listeners(opened, room, validate.wake)
+        running = await listeners.listen(opened.settings.listen, doors)
+        tasks = workers.start([validate, sequencer, *_workers(opened, room, doors)])
         try:
             yield opened
         finally:
@@ -186,18 +189,24 @@ def _listeners(opened: Office, room: Strongroom, wake: Callable[[], None]) -> li
     ]
 
 
-def _workers(
-    opened: Office, room: Strongroom, validate: Worker, sequence: Callable[[], Awaitable[None]]
-) -> list[Worker]:
+def _workers(opened: Office, room: Strongroom, doors: list[Listener]) -> list[Worker]:
     async def finish_stale_intentions() -> None:
         before = opened.clock.now() - _STALE_INTENTION_SECONDS
         if room.gate.is_open(opened.clock.now()):
             await room.issuer.recover(opened.profiles, before=before)
 
+    async def follow_authorities() -> None:
+        known = room.trust_anchors()
+        await room.succession.turn()
+        if room.trust_anchors() != known:
+            for door in doors:
+                if door.tls is not None and door.tls.verify_mode is not ssl.CERT_NONE:
+                    # What is known already stays; certificates of the new CAs prove devices from now on.
+                    door.tls.load_verify_locations(cadata=room.trust_anchors())
+
     return [
-        validate,
-        Worker("sequencer", sequence, every_seconds=_SEQUENCER_SECONDS),
         Worker("publisher", room.publisher.turn, every_seconds=2),
         Worker("own-certificate", room.own_certificate.turn, every_seconds=5),
+        Worker("authorities", follow_authorities, every_seconds=5),
         Worker("recovery", finish_stale_intentions, every_seconds=60),
     ]

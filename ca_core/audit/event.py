@@ -107,6 +107,38 @@ class CrlPublished(Event, frozen=True, tag="crl-published"):
     shard: int = 0
 
 
+class CaMade(Event, frozen=True, tag="ca-made"):
+    """A CA came to be, and its key with it; its certificate says the rest."""
+
+    name: str
+    line: str
+    parent: str
+    sha256: str
+    signs_from: int
+
+
+class CaRequested(Event, frozen=True, tag="ca-requested"):
+    """A CA's key came to be; another CA is to certify it."""
+
+    name: str
+    spki_sha256: str
+
+
+class RootTrusted(Event, frozen=True, tag="root-trusted"):
+    """A CA whose key is elsewhere became part of a chain here."""
+
+    name: str
+    sha256: str
+
+
+class RootsCrossed(Event, frozen=True, tag="roots-crossed"):
+    """One root certified another root's key, so that who trusts the one can follow the other (RFC 4210, 4.4)."""
+
+    subject: str
+    issuer: str
+    sha256: str
+
+
 class AuthorityMade(Event, frozen=True, tag="authority-made"):
     """A home was made: its root and issuing CA came to be."""
 

@@ -33,7 +33,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         signs_from: since when it issues, UTC seconds.
         last_expiry: when the last certificate that it issued expires, UTC seconds; 0 where it issued none.
         certificate: its certificate.
-        key: None where it is kept elsewhere.
+        key_uri: where its key is; empty where that is elsewhere.
+        key: None where it is elsewhere, or needed no more.
     """
 
     line: str
@@ -41,6 +42,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     signs_from: int
     last_expiry: int
     certificate: IssuerCertificate
+    key_uri: str
     key: SigningKey | None
 
     @property
@@ -77,16 +79,14 @@ class Authorities:
 
     @property
     def lines(self) -> frozenset[str]:
-        """The lines that profiles may name: those of issuing CAs."""
-        return frozenset(standing.line for standing in self._standings.values() if not standing.is_root)
+        """The lines that profiles may name: those of issuing CAs whose keys are here."""
+        return frozenset(
+            standing.line for standing in self._standings.values() if not standing.is_root and standing.key_uri
+        )
 
     def all(self) -> Sequence[Standing]:
         """Every CA, those that came first at the front."""
         return tuple(self._standings.values())
-
-    def crosses(self) -> Sequence[Cross]:
-        """Every cross-certificate."""
-        return self._crosses
 
     def current(self, line: str, *, now: int) -> IssuingCa:
         """The CA of a line that issues at a time: of those that have begun, the one that began last.
@@ -98,6 +98,17 @@ class Authorities:
         if standing is None or standing.key is None:
             raise Misconfigured(f"there is no CA {line} that issues; see: soapstone authority show")
         return IssuingCa(standing.certificate, standing.key)
+
+    def standing(self, name: str) -> Standing:
+        """One CA as it stands; its name comes from here or from the store."""
+        return self._standings[name]
+
+    def path(self, name: str) -> Sequence[Standing]:
+        """A CA and those above it, the root last."""
+        path = [self._standings[name]]
+        while not path[-1].is_root:
+            path.append(self._standings[path[-1].parent])
+        return path
 
     def named(self, name: str) -> IssuingCa:
         """The CA of a name, whether it still issues or not.
@@ -115,10 +126,10 @@ class Authorities:
         return [
             IssuingCa(standing.certificate, standing.key)
             for standing in self._standings.values()
-            if standing.key is not None and self.is_publishing(standing, now=now)
+            if standing.key is not None and self._is_publishing(standing, now=now)
         ]
 
-    def is_publishing(self, standing: Standing, *, now: int) -> bool:
+    def _is_publishing(self, standing: Standing, *, now: int) -> bool:
         """Whether a CA still has anything to say about what it issued."""
         if standing.certificate.not_after < now:
             return False
@@ -131,17 +142,15 @@ class Authorities:
         While a root is being replaced, its key certified by the one before closes the chain, so that who
         trusts only the old root can follow (RFC 4210, 4.4: NewWithOld).
         """
-        standing = self._standings[name]
-        path: list[x509.Certificate] = []
-        while not standing.is_root:
-            path.append(standing.certificate.certificate)
-            standing = self._standings[standing.parent]
-        path += [
-            cross.certificate
-            for cross in self._crosses
-            if cross.subject == standing.name and self._is_older(cross.issuer, standing) and _is_live(cross, now)
-        ]
-        return tuple(path)
+        *below, root = self.path(name)
+        return (
+            *(standing.certificate.certificate for standing in below),
+            *(
+                cross.certificate
+                for cross in self._crosses
+                if cross.subject == root.name and self._is_older(cross.issuer, root.name) and _is_live(cross, now)
+            ),
+        )
 
     def published(self, *, now: int) -> tuple[x509.Certificate, ...]:
         """Every CA and cross-certificate that has not expired, as EST's `/cacerts` sends them (RFC 7030, 4.1.3)."""
@@ -158,11 +167,12 @@ class Authorities:
             for standing in self._standings.values()
             if standing.line == line and standing.signs_from <= now <= standing.certificate.not_after
         ]
-        return max(begun, key=lambda standing: standing.signs_from, default=None)
+        # Of two that begin in one second, the one that was made later.
+        return max(reversed(begun), key=lambda standing: standing.signs_from, default=None)
 
-    def _is_older(self, name: str, standing: Standing) -> bool:
+    def _is_older(self, one: str, other: str) -> bool:
         names = list(self._standings)
-        return names.index(name) < names.index(standing.name)
+        return names.index(one) < names.index(other)
 
 
 def _is_live(cross: Cross, now: int) -> bool:

@@ -26,6 +26,8 @@ KeyKind = software.KeyKind
 ROOT_KEY, ROOT_CERTIFICATE = "root.key", "root.pem"
 ISSUING_KEY, ISSUING_CERTIFICATE = "issuing.key", "issuing.pem"
 
+ROOT_YEARS, ISSUING_YEARS = 20, 10
+
 _SECONDS_PER_YEAR = 365 * 86_400
 # Earlier than any certificate that is issued at once and backdated for slow clocks.
 _BACKDATING_SECONDS = 3600
@@ -48,8 +50,6 @@ def make_authority(
     root_crl_url: str,
     root_ca_url: str,
     organization: str | None = None,
-    root_years: int = 20,
-    issuing_years: int = 10,
 ) -> Authority:
     """Make `root.key`, `root.pem`, `issuing.key` and `issuing.pem` in a folder, which is made if need be.
 
@@ -80,12 +80,12 @@ def make_authority(
         subject_der=ca_name(f"Soapstone Issuing CA {suffix}", organization),
         spki=spki_der(issuing_key.public_key()),
         serial=new_serial(),
-        validity=validity(now, issuing_years),
+        validity=validity(now, ISSUING_YEARS),
         levels_below=ISSUING_LEVELS,
     )
     root, issuing = (
         x509.load_der_x509_certificate(der.assemble(tbs, signing.algorithm, signing.sign_at_once(tbs)))
-        for tbs in (root_tbs(signer, serial=new_serial(), validity=validity(now, root_years)), issuing_tbs)
+        for tbs in (root_tbs(signer, serial=new_serial(), validity=validity(now, ROOT_YEARS)), issuing_tbs)
     )
     prove_chain([(ISSUING, issuing), (ROOT, root)], now=now)
     write_key(folder / ROOT_KEY, root_key, passphrase)

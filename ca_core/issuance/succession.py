@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 
 import msgspec
@@ -13,6 +14,7 @@ from ca_core.issuance.authorities import Authorities, Cross, Standing
 from ca_core.issuance.chain import IssuerCertificate, issuer_certificate, prove_chain, prove_key
 from ca_core.policy.keys import spki_der, spki_sha256
 from ca_core.signing.key import SigningKey
+from ca_core.signing.software import KeyKind
 from ca_core.store import authorities as table
 from ca_core.store import certificates
 from ca_core.store.authorities import CrossRow, Row
@@ -24,11 +26,13 @@ class Strongbox(msgspec.Struct, frozen=True):
 
     Attributes:
         open_key: opens a key by its URI, or raises Misconfigured.
+        make_key: makes the key of a CA of this name, and tells its URI; raises Misconfigured.
         crl_url, ca_url: where the CRL and the certificate of a CA are served, by its name.
         ocsp_url: where the status of any CA's certificates is asked.
     """
 
     open_key: Callable[[str], SigningKey]
+    make_key: Callable[[str, KeyKind], str]
     crl_url: Callable[[str], str]
     ca_url: Callable[[str], str]
     ocsp_url: str
@@ -46,7 +50,7 @@ class Succession:
     def __init__(self, database: Database, clock: Clock, strongbox: Strongbox) -> None:
         self._database = database
         self._clock = clock
-        self._strongbox = strongbox
+        self.strongbox = strongbox
         self._keys: dict[str, SigningKey] = {}
         self.authorities = Authorities()
 
@@ -76,7 +80,7 @@ class Succession:
             if not await table.every(tx):
                 for row in rows:
                     await table.insert(tx, row, now=now)
-                    await claim_key(tx, row)
+                    await claim_key(tx, row.name, spki_of_certificate(row.certificate or b""))
         await self.turn()
 
     def _standing(self, row: Row, rows: Sequence[Row], expiries: dict[str, int]) -> Standing:
@@ -87,13 +91,19 @@ class Succession:
             parent=row.parent,
             signs_from=row.signs_from,
             last_expiry=max([expiries[row.name], *children]),
-            certificate=self._strongbox.described(row.name, certificate),
-            key=self._key(row.key_uri) if row.key_uri and _not_after(row) >= self._clock.now() else None,
+            certificate=self.strongbox.described(row.name, certificate),
+            key_uri=row.key_uri,
+            key=self.key(row.key_uri) if row.key_uri and _not_after(row) >= self._clock.now() else None,
         )
 
-    def _key(self, uri: str) -> SigningKey:
+    def key(self, uri: str) -> SigningKey:
+        """A CA's key, opened once.
+
+        Raises:
+            Misconfigured: it does not open.
+        """
         if uri not in self._keys:
-            self._keys[uri] = self._strongbox.open_key(uri)
+            self._keys[uri] = self.strongbox.open_key(uri)
         return self._keys[uri]
 
     def _prove(self, standing: Standing, standings: Sequence[Standing]) -> None:
@@ -101,25 +111,30 @@ class Succession:
         now = self._clock.now()
         if standing.certificate.not_after < now:
             return
-        by_name = {other.name: other for other in standings}
-        path = [standing]
-        while not path[-1].is_root:
-            path.append(by_name[path[-1].parent])
+        path = Authorities(standings).path(standing.name)
         prove_chain([(one.name, one.certificate.certificate) for one in path], now=now)
         if standing.key is not None:
             prove_key(standing.certificate, standing.key.public_key)
 
 
-async def claim_key(tx: Transaction, row: Row) -> None:
+async def claim_key(tx: Transaction, name: str, spki: bytes) -> None:
     """Have a CA own its key, so that no subscriber ever shares it (DESIGN, invariant 9).
 
     Raises:
         Misconfigured: it is somebody's already.
     """
-    certificate = x509.load_der_x509_certificate(row.certificate or b"")
-    digest = spki_sha256(spki_der(certificate.public_key()))
-    if not await certificates.claim_key(tx, digest, purpose="authority", registration_id=""):
-        raise Misconfigured(f"the key of the CA {row.name} serves another purpose already; make a new one")
+    if not await certificates.claim_key(tx, spki_sha256(spki), purpose="authority", registration_id=""):
+        raise Misconfigured(f"the key of the CA {name} serves another purpose already; make a new one")
+
+
+def sha256(certificate: bytes) -> str:
+    """A certificate's fingerprint in hex, as people compare it."""
+    return hashlib.sha256(certificate).hexdigest()
+
+
+def spki_of_certificate(certificate: bytes) -> bytes:
+    """The SubjectPublicKeyInfo, in DER, of a certificate in DER."""
+    return spki_der(x509.load_der_x509_certificate(certificate).public_key())
 
 
 def _not_after(row: Row) -> int:

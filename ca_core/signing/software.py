@@ -67,6 +67,27 @@ def generate(kind: KeyKind) -> PrivateKey:
             return rsa.generate_private_key(public_exponent=65537, key_size=int(kind.removeprefix("rsa-")))
 
 
+def kind_of(public_key: object) -> KeyKind:
+    """The kind that `generate` makes keys like this one of.
+
+    Raises:
+        Misconfigured: none.
+    """
+    match public_key:
+        case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()):
+            return "ec-p256"
+        case ec.EllipticCurvePublicKey(curve=ec.SECP384R1()):
+            return "ec-p384"
+        case rsa.RSAPublicKey(key_size=2048):
+            return "rsa-2048"
+        case rsa.RSAPublicKey(key_size=3072):
+            return "rsa-3072"
+        case rsa.RSAPublicKey(key_size=4096):
+            return "rsa-4096"
+        case _:
+            raise Misconfigured("keys of this kind are not made here; say which kind the new one shall be")
+
+
 def write_key(path: Path, key: PrivateKey, passphrase: bytes) -> None:
     """Write a key as encrypted PKCS #8; when this returns it survives a power cut.
 

@@ -91,15 +91,16 @@ async def certify(tx: Transaction, name: str, certificate: bytes, *, parent: str
     return changed == 1
 
 
-async def certify_cross(tx: Transaction, subject: str, issuer: str, certificate: bytes) -> None:
-    """Turn the intention of a cross-certificate into one."""
-    await tx.execute(
+async def certify_cross(tx: Transaction, subject: str, issuer: str, certificate: bytes) -> bool:
+    """Turn the intention of a cross-certificate into one by compare-and-set; False when it is one."""
+    changed = await tx.execute(
         "UPDATE cross_certificates SET certificate = :certificate, tbs = NULL"
         " WHERE subject = :subject AND issuer = :issuer AND certificate IS NULL",
         subject=subject,
         issuer=issuer,
         certificate=certificate,
     )
+    return changed == 1
 
 
 async def last_expiry(tx: Transaction, issuer: str) -> int | None:

@@ -27,7 +27,7 @@ _COMMANDS = {
     "certificates": "certificates",
     "revoke": "certificates",
     "crl": "operator",
-    "authority": "operator",
+    "authority": "authority",
     "migrate": "operator",
     "doctor": "operator",
     "journal": "journal",

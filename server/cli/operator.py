@@ -16,7 +16,6 @@ from ca_core.store.migrate import migrate as apply_migrations
 from server import settings as settings_module
 from server.assembly import Office, migrations, strongroom
 from server.cli.shared import echo_json, in_office, json_option
-from server.home import fingerprint
 from server.journaling import checkpoint_path, open_key, open_sequencer
 
 
@@ -43,39 +42,6 @@ def publish(home: Path, *, as_json: bool) -> None:
         return
     for row in rows:
         click.echo(f"{row['name']}: CRL number {row['number']}, next update {row['next_update']}")
-
-
-@click.group()
-def authority() -> None:
-    """The certification authority."""
-
-
-@authority.command("show")
-@json_option
-@click.pass_obj
-def show_authority(home: Path, *, as_json: bool) -> None:
-    """Show the CA certificates and where they are served."""
-
-    async def do(office: Office) -> list[dict[str, object]]:
-        opened = await strongroom(office)
-        return [
-            {
-                "name": ca.certificate.name,
-                "subject": ca.certificate.certificate.subject.rfc4514_string(),
-                "not_after": rfc3339(ca.certificate.not_after),
-                "sha256": fingerprint(ca.certificate.certificate),
-                "certificate_url": ca.certificate.ca_url,
-                "crl_url": ca.certificate.crl_url,
-            }
-            for ca in opened.authorities.all()
-        ]
-
-    rows = in_office(home, do)
-    if as_json:
-        echo_json(rows)
-        return
-    for row in rows:
-        click.echo("\n".join(f"{label}: {value}" for label, value in row.items()) + "\n")
 
 
 @click.command()

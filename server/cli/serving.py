@@ -107,7 +107,7 @@ async def _fill_home(folder: Path, settings: Settings, key: KeyKind) -> None:
         root_crl_url=crl_url(settings, ROOT),
         root_ca_url=ca_url(settings, ROOT),
     )
-    home_module.write_trust_anchor(folder, made.root)
+    home_module.write_trust_anchors(folder, [made.root])
     home_module.write_settings(folder, settings)
     async with office(folder, create=True) as opened:
         room = await strongroom(opened)

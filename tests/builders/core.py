@@ -116,7 +116,15 @@ def granted(*names: Identifier, vetted: bool = True) -> tuple[Grant, ...]:
 
 def standing(ca: IssuingCa) -> Authorities:
     """One issuing CA, whose root is elsewhere."""
-    one = Standing(line=ISSUING, parent="root", signs_from=0, last_expiry=0, certificate=ca.certificate, key=ca.key)
+    one = Standing(
+        line=ISSUING,
+        parent="root",
+        signs_from=0,
+        last_expiry=0,
+        certificate=ca.certificate,
+        key_uri="file:",
+        key=ca.key,
+    )
     return Authorities([one])
 
 

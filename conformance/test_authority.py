@@ -1,0 +1,173 @@
+"""CAs that follow each other while the server runs, and one that an offline root certifies."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from conformance.clients.device import Device
+from conformance.house import House, must, run
+
+_SECONDS = 20
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    opened = House(tmp_path)
+    opened.start()
+    yield opened
+    opened.close()
+
+
+def fetched_ca(house: House, name: str, folder: Path) -> Path:
+    """A CA's certificate as the repository serves it, in PEM."""
+    path = folder / f"{name}.pem"
+    deadline = time.monotonic() + _SECONDS
+    while run("curl", "-sSf", "-o", path, f"{house.repository}/ca/{name}.pem").returncode:
+        assert time.monotonic() < deadline, f"the server does not serve {name}"
+    return path
+
+
+def fetched_crl(house: House, name: str, folder: Path) -> Path:
+    der, pem = folder / f"{name}.crl", folder / f"{name}.crl.pem"
+    must("curl", "-sSf", "-o", der, f"{house.repository}/crl/{name}.crl")
+    must("openssl", "crl", "-inform", "DER", "-in", der, "-out", pem)
+    return pem
+
+
+def cacerts(house: House, folder: Path) -> Path:
+    """What EST gives out, in PEM."""
+    base64, der, pem = folder / "cacerts.b64", folder / "cacerts.der", folder / "cacerts.pem"
+    must("curl", "-sSf", "--cacert", house.trust, "-o", base64, f"{house.est}/cacerts")
+    must("openssl", "base64", "-d", "-in", base64, "-out", der)
+    must("openssl", "pkcs7", "-inform", "DER", "-in", der, "-print_certs", "-out", pem)
+    return pem
+
+
+def without_roots(pem: Path) -> Path:
+    """All but those that signed themselves."""
+    left = pem.with_suffix(".linked.pem")
+    certificates = x509.load_pem_x509_certificates(pem.read_bytes())
+    left.write_bytes(b"".join(one.public_bytes(Encoding.PEM) for one in certificates if not signed_itself(one)))
+    return left
+
+
+def signed_itself(certificate: x509.Certificate) -> bool:
+    try:
+        certificate.verify_directly_issued_by(certificate)
+    except (ValueError, InvalidSignature):
+        return False
+    return True
+
+
+def issuer_of(certificate: Path) -> str:
+    return must("openssl", "x509", "-in", certificate, "-noout", "-issuer").strip()
+
+
+def subject_of(certificate: Path) -> str:
+    return must("openssl", "x509", "-in", certificate, "-noout", "-subject").strip()
+
+
+def test_a_rotation_under_way_leaves_nobody_behind(house: House, tmp_path: Path) -> None:
+    old_trust = tmp_path / "old-trust.pem"
+    old_trust.write_bytes(house.trust.read_bytes())
+    sheet = house.register("--kind", "device", "--subject", "CN=old,O=Example", "--uses", "unlimited")
+    old, new = Device(house, tmp_path / "old"), Device(house, tmp_path / "new")
+    assert old.enroll(sheet) == 200
+
+    printed = house.command("authority", "rotate")
+
+    assert "root-2: certifies CAs" in printed
+    assert "issuing-2: issues from" in printed
+    issuing = fetched_ca(house, "issuing-2", tmp_path)
+    fresh = house.register("--kind", "device", "--subject", "CN=new,O=Example", "--uses", "unlimited")
+    assert new.enroll(fresh) == 200
+    # 1. The new certificate is the new CA's, and who has the new trust anchors verifies both.
+    assert issuer_of(new.certificate).removeprefix("issuer=") == subject_of(issuing).removeprefix("subject=")
+    given = cacerts(house, tmp_path)
+    for device in (old, new):
+        must("openssl", "verify", "-CAfile", house.trust, "-untrusted", given, device.certificate)
+        # 2. Who has only the old one verifies both, by NewWithOld out of /cacerts; a root that a stranger
+        #    hands over proves nothing (RFC 7030, 4.1.3).
+        linked = without_roots(given)
+        must("openssl", "verify", "-CAfile", old_trust, "-untrusted", linked, device.certificate)
+    # 3. The device with the old certificate still proves itself with it, and is renewed by the new CA.
+    house.move_clock(days=75)
+    old.ask_like(old.certificate)
+    assert old.reenroll() == 200
+    assert issuer_of(old.certificate) == issuer_of(new.certificate)
+    # 4. Both CAs sign their CRLs.
+    for name in ("issuing", "issuing-2", "root", "root-2"):
+        crl = fetched_crl(house, name, tmp_path)
+        ca = fetched_ca(house, name, tmp_path)
+        assert "verify OK" in run("openssl", "crl", "-in", crl, "-noout", "-CAfile", ca).stderr
+
+
+def test_the_old_ca_still_revokes_what_it_issued(house: House, tmp_path: Path) -> None:
+    sheet = house.register("--kind", "device", "--subject", "CN=meter,O=Example")
+    device = Device(house, tmp_path / "device")
+    assert device.enroll(sheet) == 200
+    house.command("authority", "rotate", "--issuing-only")
+    serial = house.certificates(sheet["account"])[0]["serial"]
+
+    house.command("revoke", serial, "--reason", "superseded")
+    house.command("crl", "publish")
+
+    crl = fetched_crl(house, "issuing", tmp_path)
+    assert serial.upper() in must("openssl", "crl", "-in", crl, "-noout", "-text")
+
+
+def test_an_announced_switch_waits_for_its_date(house: House, tmp_path: Path) -> None:
+    at = must("date", "--utc", "--date", "+40 days", "+%F").strip()
+    house.command("authority", "rotate", "--issuing-only", "--at", at, "--key", "rsa-3072")
+    fetched_ca(house, "issuing-2", tmp_path)
+    before, after = Device(house, tmp_path / "before"), Device(house, tmp_path / "after")
+    sheets = [house.register("--kind", "device", "--subject", f"CN={n},O=Example") for n in ("a", "b")]
+
+    assert before.enroll(sheets[0]) == 200
+    house.move_clock(days=41)
+    assert after.enroll(sheets[1]) == 200
+
+    issuing, issuing_2 = (subject_of(fetched_ca(house, name, tmp_path)) for name in ("issuing", "issuing-2"))
+    assert issuer_of(before.certificate).removeprefix("issuer=") == issuing.removeprefix("subject=")
+    assert issuer_of(after.certificate).removeprefix("issuer=") == issuing_2.removeprefix("subject=")
+
+
+def test_an_offline_root_certifies_the_issuer(house: House, tmp_path: Path) -> None:
+    root_key, root, request, issuing = (tmp_path / name for name in ("root.key", "root.pem", "ca.csr", "ca.pem"))
+    must(
+        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-384", "-nodes"),
+        *("-keyout", root_key, "-out", root, "-days", "3650", "-subj", "/O=Elsewhere/CN=Offline Root"),
+        *("-addext", "basicConstraints=critical,CA:true,pathlen:1"),
+        *("-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+    )
+    request.write_text(house.command("authority", "csr", "--subject", "CN=Issuing CA,O=Example"))
+    must(
+        *("openssl", "x509", "-req", "-in", request, "-CA", root, "-CAkey", root_key, "-days", "1825"),
+        *("-copy_extensions", "copy", "-extfile", "/dev/null", "-out", issuing),
+    )
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(issuing.read_bytes() + root.read_bytes())
+
+    shown = house.command("authority", "import", str(chain))
+
+    assert shown.startswith("issuing-2: issues from")
+    fetched_ca(house, "issuing-2", tmp_path)
+    sheet = house.register("--kind", "device", "--subject", "CN=meter,O=Example")
+    device = Device(house, tmp_path / "device")
+    assert device.enroll(sheet) == 200
+    must("openssl", "verify", "-CAfile", root, "-untrusted", cacerts(house, tmp_path), device.certificate)
+    listed = json.loads(house.command("authority", "show", "--json"))
+    does = {one["name"]: one["does"] for one in listed}
+    assert does["issuing-2"] == "issues"
+    assert does["issuing-2-root"] == "is trusted; its key is elsewhere"
+    refused = house.attempt("authority", "rotate")
+    assert refused.returncode == 1
+    assert "authority csr" in refused.stderr

@@ -1,0 +1,294 @@
+"""CAs that follow each other (RFC 4210, 4.4), and those that another CA certifies."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
+from cryptography.hazmat.primitives.serialization import Encoding
+
+from ca_core.clock import as_datetime
+from ca_core.errors import Misconfigured
+from ca_core.issuance.rotation import NewKey
+from ca_core.policy.subject import subject_der
+from ca_core.store import authorities as table
+from conformance.house import run
+from tests.builders.csr import ec_key, rsa_key
+from tests.builders.succession import Dynasty, dynasty
+
+DAY = 86_400
+YEAR = 365 * DAY
+LIKE_BEFORE = NewKey()
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[Dynasty]:
+    async with dynasty(tmp_path) as opened:
+        yield opened
+
+
+def certificate(house: Dynasty, name: str) -> x509.Certificate:
+    return house.succession.authorities.standing(name).certificate.certificate
+
+
+def current(house: Dynasty, line: str = "issuing") -> str:
+    return house.succession.authorities.current(line, now=house.core.clock.now()).certificate.name
+
+
+def verified(house: Dynasty, leaf: x509.Certificate, *, trusted: str, untrusted: Sequence[x509.Certificate]) -> bool:
+    """What openssl says, with one trusted certificate and nothing else but what the server sent."""
+    files = {"leaf": [leaf], "trusted": [certificate(house, trusted)], "untrusted": untrusted}
+    for name, certificates in files.items():
+        pem = b"".join(one.public_bytes(Encoding.PEM) for one in certificates)
+        (house.folder / f"{name}.pem").write_bytes(pem)
+    at = ["-attime", str(house.core.clock.now() + 1)]
+    trust: list[str | Path] = ["-x509_strict", "-CAfile", house.folder / "trusted.pem"]
+    beside: list[str | Path] = ["-untrusted", house.folder / "untrusted.pem"] if untrusted else []
+    return run("openssl", "verify", *at, *trust, *beside, house.folder / "leaf.pem").returncode == 0
+
+
+async def test_a_rotation_makes_root_issuer_and_both_cross_certificates(house: Dynasty) -> None:
+    made = await house.rotation.rotate_root("issuing", LIKE_BEFORE, at=house.core.clock.now())
+
+    assert list(made) == ["root-2", "issuing-2"]
+    assert current(house) == "issuing-2"
+    assert certificate(house, "root-2").subject == certificate(house, "root").subject
+    certificate(house, "issuing-2").verify_directly_issued_by(certificate(house, "root-2"))
+    published = house.succession.authorities.published(now=house.core.clock.now())
+    crossed = [
+        one for one in published if one.issuer == one.subject and one.issuer == certificate(house, "root").issuer
+    ]
+    # Two roots, OldWithNew and NewWithOld.
+    assert len(crossed) == 4
+    assert len({one.serial_number for one in published}) == len(published) == 6
+
+
+async def test_who_trusts_the_old_root_follows_to_the_new_issuer(house: Dynasty) -> None:
+    await house.rotation.rotate_root("issuing", LIKE_BEFORE, at=house.core.clock.now())
+
+    *below, new_with_old = house.succession.authorities.chain("issuing-2", now=house.core.clock.now())
+
+    new_with_old.verify_directly_issued_by(certificate(house, "root"))
+    assert verified(house, certificate(house, "issuing-2"), trusted="root", untrusted=[*below[1:], new_with_old])
+    assert not verified(house, certificate(house, "issuing-2"), trusted="root", untrusted=below[1:])
+    assert verified(house, certificate(house, "issuing-2"), trusted="root-2", untrusted=[])
+
+
+async def test_who_trusts_the_new_root_verifies_what_the_old_one_leads_to(house: Dynasty) -> None:
+    await house.rotation.rotate_root("issuing", LIKE_BEFORE, at=house.core.clock.now())
+
+    old_with_new = [
+        one
+        for one in house.succession.authorities.published(now=house.core.clock.now())
+        if one.public_key() == certificate(house, "root").public_key() and one != certificate(house, "root")
+    ]
+
+    assert len(old_with_new) == 1
+    old_with_new[0].verify_directly_issued_by(certificate(house, "root-2"))
+    assert verified(house, certificate(house, "issuing"), trusted="root-2", untrusted=old_with_new)
+    assert not verified(house, certificate(house, "issuing"), trusted="root-2", untrusted=[])
+
+
+async def test_the_chain_of_the_old_issuer_stays_as_it_was(house: Dynasty) -> None:
+    before = house.succession.authorities.chain("issuing", now=house.core.clock.now())
+
+    await house.rotation.rotate_root("issuing", LIKE_BEFORE, at=house.core.clock.now())
+
+    assert house.succession.authorities.chain("issuing", now=house.core.clock.now()) == before
+
+
+async def test_the_new_ca_issues_from_its_date_on(house: Dynasty) -> None:
+    await house.rotation.rotate("issuing", NewKey("ec-p384"), at=house.core.clock.now() + 10 * DAY)
+
+    before = current(house)
+    house.core.clock.move(10 * DAY)
+
+    assert (before, current(house)) == ("issuing", "issuing-2")
+
+
+async def test_the_old_ca_signs_crls_until_its_last_certificate_has_expired(house: Dynasty) -> None:
+    await house.core.register("acc", kind="device")
+    async with house.core.database.write() as tx:
+        await tx.execute(
+            "INSERT INTO certificates (serial, issuer, state, registration_id, profile, names, names_digest,"
+            " spki_sha256, not_before, not_after, door, intended_at)"
+            " SELECT :serial, 'issuing', 'issued', id, 'device', '', :digest, :digest, 0, :end, 'est', 0"
+            " FROM registrations WHERE account = 'acc'",
+            serial="0" * 40,
+            digest=bytes(32),
+            end=house.core.clock.now() + 90 * DAY,
+        )
+    await house.rotation.rotate("issuing", LIKE_BEFORE, at=house.core.clock.now())
+
+    async def publishing(days: int) -> set[str]:
+        house.core.clock.move(days * DAY)
+        await house.succession.turn()
+        now = house.core.clock.now()
+        return {ca.certificate.name for ca in house.succession.authorities.publishing(now=now)}
+
+    assert await publishing(90) == {"root", "issuing", "issuing-2"}
+    assert await publishing(1) == {"root", "issuing-2"}
+
+
+async def test_another_process_reads_what_a_ceremony_made(house: Dynasty) -> None:
+    await house.rotation.rotate_root("issuing", LIKE_BEFORE, at=house.core.clock.now())
+    other = house.restarted()
+
+    await other.turn()
+
+    assert [one.name for one in other.authorities.all()] == [one.name for one in house.succession.authorities.all()]
+    now = house.core.clock.now()
+    assert other.authorities.published(now=now) == house.succession.authorities.published(now=now)
+
+
+async def test_a_ceremony_that_a_crash_interrupted_is_finished_with_the_same_bytes(house: Dynasty) -> None:
+    async with house.core.database.write() as tx:
+        # The disk is lost for whatever follows the intention.
+        await tx.execute(
+            "CREATE TRIGGER crash BEFORE UPDATE ON authorities BEGIN SELECT RAISE(ABORT, 'power cut'); END"
+        )
+    with pytest.raises(Exception, match="power cut"):
+        await house.rotation.rotate_root("issuing", LIKE_BEFORE, at=house.core.clock.now())
+    async with house.core.database.write() as tx:
+        await tx.execute("DROP TRIGGER crash")
+        intended = {row.name: row.tbs for row in await table.every(tx) if row.tbs is not None}
+
+    made = await house.rotation.finish()
+
+    assert set(made) == set(intended) == {"root-2", "issuing-2"}
+    for name, tbs in intended.items():
+        assert certificate(house, name).tbs_certificate_bytes == tbs
+    assert len(await house.core.journal("ca-made")) == 2
+    assert len(await house.core.journal("roots-crossed")) == 2
+
+
+async def test_a_second_line_stands_beside_the_first(house: Dynasty) -> None:
+    made = await house.rotation.add("vault", NewKey("rsa-2048"), own_root=True)
+
+    assert list(made) == ["vault-root", "vault"]
+    assert (current(house), current(house, "vault")) == ("issuing", "vault")
+    assert house.succession.authorities.lines == {"issuing", "vault"}
+    certificate(house, "vault").verify_directly_issued_by(certificate(house, "vault-root"))
+
+
+async def test_a_line_may_share_the_root(house: Dynasty) -> None:
+    await house.rotation.add("vault", LIKE_BEFORE, own_root=False)
+
+    certificate(house, "vault").verify_directly_issued_by(certificate(house, "root"))
+    made = await house.rotation.rotate_root("vault", LIKE_BEFORE, at=house.core.clock.now())
+    assert set(made) == {"root-2", "issuing-2", "vault-2"}
+
+
+@pytest.mark.parametrize("line", ["issuing", "root", "issuing-2", "a/b", "", "Upper", "-x"])
+async def test_a_lines_name_is_its_own_and_fits_into_urls(line: str, house: Dynasty) -> None:
+    with pytest.raises(Misconfigured):
+        await house.rotation.add(line, LIKE_BEFORE, own_root=False)
+
+
+async def test_a_subscribers_key_never_becomes_a_cas(house: Dynasty) -> None:
+    uri = house.succession.strongbox.make_key("taken", "ec-p256")
+    await house.rotation.add("vault", NewKey("ec-p256", uri), own_root=False)
+
+    with pytest.raises(Misconfigured, match="already"):
+        await house.rotation.add("vault", NewKey("ec-p256", uri), own_root=False)
+
+
+# -- certified elsewhere -------------------------------------------------------------------------------------
+
+
+OFFLINE_ROOT = x509.Name.from_rfc4514_string("CN=Offline Root,O=Elsewhere")
+
+
+def signed_elsewhere(
+    house: Dynasty, request: x509.CertificateSigningRequest, *, is_ca: bool = True
+) -> list[x509.Certificate]:
+    """What an offline root makes of a request: the CA's certificate, and the root's."""
+    root_key = ec_key().public_key()
+    constraints = x509.BasicConstraints(ca=True, path_length=0) if is_ca else x509.BasicConstraints(False, None)
+    return [
+        built(house, request.subject, request.public_key(), constraints),
+        built(house, OFFLINE_ROOT, root_key, x509.BasicConstraints(ca=True, path_length=1)),
+    ]
+
+
+def built(
+    house: Dynasty, subject: x509.Name, public_key: PublicKeyTypes, constraints: x509.BasicConstraints
+) -> x509.Certificate:
+    signs = dict.fromkeys(("key_cert_sign", "crl_sign"), True)
+    never = ("digital_signature", "content_commitment", "key_encipherment", "data_encipherment", "key_agreement")
+    usage = x509.KeyUsage(**signs, **dict.fromkeys((*never, "encipher_only", "decipher_only"), False))
+    builder = (
+        x509.CertificateBuilder()
+        .subject_name(subject)
+        .issuer_name(OFFLINE_ROOT)
+        .public_key(public_key)  # type: ignore[arg-type]  # a key of ours
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(as_datetime(house.core.clock.now() - DAY))
+        .not_valid_after(as_datetime(house.core.clock.now() + 5 * YEAR))
+        .add_extension(constraints, critical=True)
+        .add_extension(usage, critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(public_key), critical=False)  # type: ignore[arg-type]  # as above
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(ec_key().public_key()), critical=False)
+    )
+    return builder.sign(ec_key(), hashes.SHA256())
+
+
+async def requested(house: Dynasty, line: str = "issuing") -> x509.CertificateSigningRequest:
+    der = await house.elsewhere.request(line, LIKE_BEFORE, subject_der=subject_der("CN=Issuing below elsewhere"))
+    return x509.load_der_x509_csr(der)
+
+
+async def test_an_offline_root_certifies_the_next_issuer(house: Dynasty) -> None:
+    request = await requested(house)
+    assert request.is_signature_valid
+    assert request.extensions.get_extension_for_class(x509.BasicConstraints).value == x509.BasicConstraints(True, 0)
+    certificates = signed_elsewhere(house, request)
+
+    name = await house.elsewhere.take(certificates, at=house.core.clock.now())
+
+    assert name == current(house) == "issuing-2"
+    assert list(house.succession.authorities.chain(name, now=house.core.clock.now())) == certificates[:1]
+    assert certificates[1] in house.succession.authorities.published(now=house.core.clock.now())
+    assert [entry.detail["name"] for entry in await house.core.journal("root-trusted")] == ["issuing-2-root"]
+
+
+async def test_a_request_is_repeated_while_it_waits(house: Dynasty) -> None:
+    first, second = await requested(house), await requested(house)
+
+    assert first.public_key() == second.public_key()
+    assert current(house) == "issuing"
+
+
+async def test_what_nobody_asked_for_is_not_taken_in(house: Dynasty) -> None:
+    stranger = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(rsa_key(), hashes.SHA256())
+
+    with pytest.raises(Misconfigured, match="no CA waits"):
+        await house.elsewhere.take(signed_elsewhere(house, stranger), at=house.core.clock.now())
+
+
+async def test_a_chain_without_its_root_is_not_taken_in(house: Dynasty) -> None:
+    certificates = signed_elsewhere(house, await requested(house))
+
+    with pytest.raises(Misconfigured, match="root last"):
+        await house.elsewhere.take(certificates[:1], at=house.core.clock.now())
+    with pytest.raises(Misconfigured, match="not issued by"):
+        await house.elsewhere.take([certificates[0], certificate(house, "root")], at=house.core.clock.now())
+
+
+async def test_a_certificate_that_is_no_cas_is_not_taken_in(house: Dynasty) -> None:
+    certificates = signed_elsewhere(house, await requested(house), is_ca=False)
+
+    with pytest.raises(Misconfigured, match="not that of a CA"):
+        await house.elsewhere.take(certificates, at=house.core.clock.now())
+    assert current(house) == "issuing"
+
+
+async def test_below_an_offline_root_a_rotation_says_how_it_is_done(house: Dynasty) -> None:
+    await house.elsewhere.take(signed_elsewhere(house, await requested(house)), at=house.core.clock.now())
+
+    with pytest.raises(Misconfigured, match="authority csr"):
+        await house.rotation.rotate("issuing", LIKE_BEFORE, at=house.core.clock.now())
