@@ -249,14 +249,19 @@ class Rotation:
         return self._succession.authorities.standing(ca.certificate.name)
 
     def _root_line(self, line: str) -> str:
-        """The line of the root above the current CA of a line."""
-        authorities = self._succession.authorities
-        return authorities.path(authorities.current(line, now=self._clock.now()).certificate.name)[-1].line
+        """The line of the root above the newest CA of a line."""
+        return self._succession.authorities.path(self._newest(line).name)[-1].line
 
     def _like(self, line: str, key: NewKey) -> NewKey:
         """Where no kind of key is given, the one that the line has."""
-        current = self._succession.authorities.current(line, now=self._clock.now())
-        return NewKey(key.kind or kind_of(current.certificate.certificate.public_key()), key.uri)
+        return NewKey(key.kind or kind_of(self._newest(line).certificate.certificate.public_key()), key.uri)
+
+    def _newest(self, line: str) -> Standing:
+        """The CA of a line that was made last, whatever its dates."""
+        made = [standing for standing in self._succession.authorities.all() if standing.line == line]
+        if not made:
+            raise Misconfigured(f"there is no CA {line}; see: soapstone authority show")
+        return made[-1]
 
     async def _next_name(self, line: str) -> str:
         async with self._database.read() as tx:

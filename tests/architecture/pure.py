@@ -11,6 +11,7 @@ PURE = (
     "ca_core/der.py",
     "ca_core/errors.py",
     "ca_core/identity.py",
+    "ca_core/issuance/ca_certificate.py",
     "ca_core/issuance/chain.py",
     "ca_core/issuance/lint.py",
     "ca_core/issuance/plan.py",

@@ -197,6 +197,35 @@ async def test_a_subscribers_key_never_becomes_a_cas(house: Dynasty) -> None:
         await house.rotation.add("vault", NewKey("ec-p256", uri), own_root=False)
 
 
+async def test_one_key_serves_one_line(house: Dynasty) -> None:
+    await house.rotation.add("vault", LIKE_BEFORE, own_root=False)
+    uri = house.succession.strongbox.make_key("shared", "ec-p256")
+
+    with pytest.raises(Misconfigured, match="one key cannot serve issuing, vault"):
+        await house.rotation.rotate_root("issuing", NewKey(uri=uri), at=house.core.clock.now())
+
+
+async def test_a_line_that_is_not_there_has_no_ca(house: Dynasty) -> None:
+    with pytest.raises(Misconfigured, match="no CA vault that issues"):
+        house.succession.authorities.current("vault", now=house.core.clock.now())
+    with pytest.raises(Misconfigured, match="no CA vault with a key here"):
+        house.succession.authorities.named("vault")
+
+
+async def test_an_expired_ca_needs_no_proof_and_says_nothing_any_more(house: Dynasty) -> None:
+    house.core.clock.move(11 * YEAR)
+
+    await house.succession.turn()
+
+    assert [ca.certificate.name for ca in house.succession.authorities.publishing(now=house.core.clock.now())] == [
+        "root"
+    ]
+    with pytest.raises(Misconfigured, match="no CA issuing that issues"):
+        current(house)
+    await house.rotation.rotate("issuing", NewKey("ec-p256"), at=house.core.clock.now())
+    assert current(house) == "issuing-2"
+
+
 # -- certified elsewhere -------------------------------------------------------------------------------------
 
 
@@ -292,3 +321,14 @@ async def test_below_an_offline_root_a_rotation_says_how_it_is_done(house: Dynas
 
     with pytest.raises(Misconfigured, match="authority csr"):
         await house.rotation.rotate("issuing", LIKE_BEFORE, at=house.core.clock.now())
+
+
+async def test_a_second_line_below_the_same_offline_root_knows_it(house: Dynasty) -> None:
+    await house.elsewhere.take(signed_elsewhere(house, await requested(house)), at=house.core.clock.now())
+    certificates = signed_elsewhere(house, await requested(house, "vault"))
+    roots = house.succession.authorities.standing("issuing-2-root").certificate.certificate
+
+    name = await house.elsewhere.take([certificates[0], roots], at=house.core.clock.now())
+
+    assert (name, current(house, "vault")) == ("vault", "vault")
+    assert house.succession.authorities.standing("vault").parent == "issuing-2-root"
