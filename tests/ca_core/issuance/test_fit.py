@@ -12,7 +12,9 @@ from tests.builders.authority import NOW, house
 
 def authorities() -> Authorities:
     made = house()
-    one = Standing(line=ISSUING, parent="root", signs_from=0, last_expiry=0, certificate=made.issuer, key=made.key)
+    one = Standing(
+        line=ISSUING, parent="root", signs_from=0, last_expiry=0, certificate=made.issuer, key_uri="file:", key=made.key
+    )
     return Authorities([one])
 
 
