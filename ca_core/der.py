@@ -45,6 +45,12 @@ class _TbsCertificate:
 
 
 @asn1.sequence
+class _SubjectPublicKeyInfo:
+    algorithm: asn1.TLV
+    subject_public_key: asn1.BitString
+
+
+@asn1.sequence
 class _WithoutParameters:
     algorithm: ObjectIdentifier
 
@@ -107,6 +113,15 @@ def spki_of(tbs_certificate: bytes) -> bytes:
         ValueError: no version 3 TBSCertificate.
     """
     return asn1.encode_der(asn1.decode_der(_TbsCertificate, tbs_certificate).spki)
+
+
+def key_bits(spki: bytes) -> bytes:
+    """The content of the BIT STRING of a SubjectPublicKeyInfo: what key identifiers are digests of.
+
+    Raises:
+        ValueError: no SubjectPublicKeyInfo.
+    """
+    return asn1.decode_der(_SubjectPublicKeyInfo, spki).subject_public_key.as_bytes()
 
 
 def header(tag: int, length: int) -> bytes:

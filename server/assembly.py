@@ -27,8 +27,10 @@ from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk
 from ca_core.registration.sheet import Places
 from ca_core.registration.sign_in import SignIn
+from ca_core.revocation.delegate import Delegates
 from ca_core.revocation.desk import RevocationDesk
 from ca_core.revocation.publisher import CrlIssuer, Publisher
+from ca_core.revocation.responder import Responder
 from ca_core.secret import Secret
 from ca_core.signing.key import open_key
 from ca_core.signing.software import KeyKind, generate, write_key
@@ -72,6 +74,8 @@ class Strongroom:
     publisher: Publisher
     own_certificate: OwnCertificate
     gate: Gate
+    delegates: Delegates
+    responder: Responder
 
     @property
     def authorities(self) -> Authorities:
@@ -145,17 +149,6 @@ async def strongroom(office: Office) -> Strongroom:
     window_days = settings.renewal.window_days
     gate = Gate()
     enrollment = Enrollment(database, clock, issuer, office.profiles, window_days=window_days, gate=gate)
-
-    def crl_issuers() -> list[CrlIssuer]:
-        hours = settings.crl
-        roots = {standing.name for standing in authorities.all() if standing.is_root}
-        return [
-            CrlIssuer(ca, hours.root_lifetime_hours * _HOUR_SECONDS)
-            if ca.certificate.name in roots
-            else CrlIssuer(ca, hours.issuing_lifetime_hours * _HOUR_SECONDS, hours.shards)
-            for ca in authorities.publishing(now=clock.now())
-        ]
-
     own_certificate = OwnCertificate(
         office.home / OWN_CERTIFICATE,
         settings.host,
@@ -166,9 +159,50 @@ async def strongroom(office: Office) -> Strongroom:
         authorities=authorities,
         passphrase=passphrase,
     )
-    publisher = Publisher(database, clock, crl_issuers)
+    publisher = Publisher(database, clock, lambda: _crl_issuers(settings, authorities, now=clock.now()))
+    delegates = _delegates(office, enrollment, own_certificate, authorities, passphrase)
     sign_in = SignIn(database, clock, office.keeper)
-    return Strongroom(office, succession, issuer, enrollment, sign_in, publisher, own_certificate, gate)
+    return Strongroom(
+        office=office,
+        succession=succession,
+        issuer=issuer,
+        enrollment=enrollment,
+        sign_in=sign_in,
+        publisher=publisher,
+        own_certificate=own_certificate,
+        gate=gate,
+        delegates=delegates,
+        responder=Responder(database, clock, delegates, lifetime_seconds=settings.ocsp.lifetime_hours * _HOUR_SECONDS),
+    )
+
+
+def _crl_issuers(settings: Settings, authorities: Authorities, *, now: int) -> list[CrlIssuer]:
+    hours = settings.crl
+    roots = {standing.name for standing in authorities.all() if standing.is_root}
+    return [
+        CrlIssuer(ca, hours.root_lifetime_hours * _HOUR_SECONDS)
+        if ca.certificate.name in roots
+        else CrlIssuer(ca, hours.issuing_lifetime_hours * _HOUR_SECONDS, hours.shards)
+        for ca in authorities.publishing(now=now)
+    ]
+
+
+def _delegates(
+    office: Office,
+    enrollment: Enrollment,
+    own_certificate: OwnCertificate,
+    authorities: Authorities,
+    passphrase: Secret,
+) -> Delegates:
+    return Delegates(
+        (office.home / OWN_CERTIFICATE).parent,
+        enrollment=enrollment,
+        registration=own_certificate.registration,
+        revocations=office.revocations,
+        authorities=authorities,
+        clock=office.clock,
+        passphrase=passphrase,
+    )
 
 
 async def _succession(office: Office, passphrase: Secret) -> Succession:

@@ -113,7 +113,7 @@ class OwnCertificate:
         return certificate if has_begun and is_ours and names_of(certificate) == self._names else None
 
     async def _renew(self) -> None:
-        registration = await self._registration()
+        registration = await self.registration()
         key = ec.generate_private_key(ec.SECP256R1())
         applicant = Applicant(registration.id, Door.SERVER, "operator", "localhost")
         request = parse(_csr(key, self._names))
@@ -140,7 +140,7 @@ class OwnCertificate:
                 f"cannot load the TLS certificate and key in {self._path} ({error}); remove the file, it is made again"
             ) from None
 
-    async def _registration(self) -> Registration:
+    async def registration(self) -> Registration:
         """This server's registration, with the names of today's host."""
         grants = tuple(Grant(name) for name in sorted(self._names))
         try:

@@ -25,6 +25,7 @@ from protocols.acme.validation import Validator
 from protocols.est.dialogue import EstDialogue, EstServices
 from protocols.est.messages import Wire
 from protocols.status.dialogue import RepositoryDialogue
+from protocols.status.responding import OcspDialogue
 from server import listeners, workers
 from server import settings as settings_module
 from server.assembly import Office, Strongroom, office, strongroom
@@ -67,6 +68,7 @@ async def _served(home: Path) -> AsyncIterator[Office]:
         await _require_open_account(opened)
         await _recover(opened, room)
         await room.own_certificate.turn()
+        await room.delegates.turn()
         validate = Worker("validation", _validator(opened).turn, every_seconds=2)
         sequencer = Worker("sequencer", sequence, every_seconds=_SEQUENCER_SECONDS)
         doors = _listeners(opened, room, validate.wake)
@@ -168,7 +170,7 @@ def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
     def certificates() -> dict[str, bytes]:
         return {ca.name: ca.certificate.der for ca in room.authorities.all()}
 
-    return RepositoryDialogue(room.publisher, opened.clock, certificates)
+    return RepositoryDialogue(room.publisher, opened.clock, certificates, OcspDialogue(room.responder, opened.clock))
 
 
 def _listeners(opened: Office, room: Strongroom, wake: Callable[[], None]) -> list[Listener]:
@@ -206,6 +208,8 @@ def _workers(opened: Office, room: Strongroom, doors: list[Listener]) -> list[Wo
 
     return [
         Worker("publisher", room.publisher.turn, every_seconds=2),
+        Worker("ocsp", room.responder.turn, every_seconds=1),
+        Worker("ocsp-responders", room.delegates.turn, every_seconds=5),
         Worker("own-certificate", room.own_certificate.turn, every_seconds=5),
         Worker("authorities", follow_authorities, every_seconds=5),
         Worker("recovery", finish_stale_intentions, every_seconds=60),

@@ -29,6 +29,8 @@ _LAST_PORT = 65_535
 _LONGEST_WINDOW_DAYS = 3_660
 _LONGEST_CRL_HOURS = 10 * 366 * 24
 _MOST_SHARDS = 1024
+_LONGEST_OCSP_HOURS = 3 * 24
+"""A responder's certificate lives a week and is renewed at half of that; an answer must not outlive it."""
 
 
 class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -103,6 +105,12 @@ class Crl(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     shards: int = 1
 
 
+class Ocsp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How long OCSP answers are good for; each is made anew when half of that is over."""
+
+    lifetime_hours: int = 24
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """Everything that an operator may set.
 
@@ -130,6 +138,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     est: Est = msgspec.field(default_factory=Est)
     renewal: Renewal = Renewal()
     crl: Crl = Crl()
+    ocsp: Ocsp = Ocsp()
     profiles: dict[str, ProfileSettings] = {}
 
     @property
@@ -254,6 +263,8 @@ def _check(settings: Settings) -> None:
     if not 0 <= settings.renewal.window_days <= _LONGEST_WINDOW_DAYS:
         raise Misconfigured(f"renewal.window_days must be from 0 to {_LONGEST_WINDOW_DAYS}")
     _check_crl(settings.crl)
+    if not 1 <= settings.ocsp.lifetime_hours <= _LONGEST_OCSP_HOURS:
+        raise Misconfigured(f"ocsp.lifetime_hours must be from an hour to {_LONGEST_OCSP_HOURS} hours")
     _check_addresses(settings)
     _check_profiles(settings)
 

@@ -56,12 +56,6 @@ class _Validity:
 
 
 @asn1.sequence
-class _SubjectPublicKeyInfo:
-    algorithm: asn1.TLV
-    subject_public_key: asn1.BitString
-
-
-@asn1.sequence
 class _TbsCertificate:
     version: Annotated[int, asn1.Explicit(0)]
     serial_number: int
@@ -150,8 +144,7 @@ def laid_down(
 
 def key_identifier(spki: bytes) -> bytes:
     """The 20 octets of the subjectKeyIdentifier of a key (RFC 7093, 2, method 1: SHA-256, no SHA-1)."""
-    key = asn1.decode_der(_SubjectPublicKeyInfo, spki).subject_public_key.as_bytes()
-    return hashlib.sha256(key).digest()[:_KEY_IDENTIFIER_OCTETS]
+    return hashlib.sha256(der.key_bits(spki)).digest()[:_KEY_IDENTIFIER_OCTETS]
 
 
 def _validity(profile: Profile, issuer: IssuerCertificate, now: int) -> tuple[int, int]:

@@ -1,4 +1,4 @@
-"""The repository as a dialogue: `/crl/NAME.crl`, `/ca/NAME.cer`, `/ca/NAME.pem` by plain HTTP (RFC 2585)."""
+"""The repository as a dialogue, by plain HTTP: `/crl/NAME.crl`, `/ca/NAME.cer`, `/ca/NAME.pem` (RFC 2585), `/ocsp`."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from ca_core.errors import Busy, NotFound, Refusal
 from ca_core.revocation.publisher import Publisher
 from protocols.status import downloads
 from protocols.status.downloads import Download
+from protocols.status.responding import PATH as OCSP_PATH
+from protocols.status.responding import OcspDialogue
 from protocols.wire import Reply, Request, plain_text
 
 METHODS = ("GET", "HEAD")
@@ -21,13 +23,22 @@ class RepositoryDialogue:
         certificates: tells the DER of the CA certificates by name, as in `/ca/NAME.cer`.
     """
 
-    def __init__(self, publisher: Publisher, clock: Clock, certificates: Callable[[], Mapping[str, bytes]]) -> None:
+    def __init__(
+        self,
+        publisher: Publisher,
+        clock: Clock,
+        certificates: Callable[[], Mapping[str, bytes]],
+        ocsp: OcspDialogue,
+    ) -> None:
         self._publisher = publisher
         self._clock = clock
         self._certificates = certificates
+        self._ocsp = ocsp
 
     async def answer(self, request: Request) -> Reply:
         """Answer one request; anything that is raised is a bug."""
+        if request.path == OCSP_PATH or request.path.startswith(f"{OCSP_PATH}/"):
+            return await self._ocsp.answer(request)
         try:
             download = await self._download(request.path)
         except NotFound as missing:
@@ -63,7 +74,7 @@ class RepositoryDialogue:
             case ["", "crl", file] if file.endswith(".crl"):
                 return await self._crl(file.removesuffix(".crl"))
             case _:
-                raise NotFound("there is nothing here; CRLs are at /crl/NAME.crl, CA certificates at /ca/NAME.cer")
+                raise NotFound("there is nothing here; CRLs are at /crl/NAME.crl, certificates at /ca/NAME.cer")
 
     async def _crl(self, name: str) -> Download:
         publication = await self._publisher.newest(name)

@@ -50,13 +50,13 @@ def crl(der: bytes, *, number: int, this_update: int, next_update: int, now: int
 
 def certificate(der: bytes) -> Download:
     """A CA certificate as caIssuers needs it: DER (RFC 5280, 4.2.2.1)."""
-    return Download("application/pkix-cert", der, _digest_etag(der))
+    return Download("application/pkix-cert", der, digest_etag(der))
 
 
 def pem_certificate(der: bytes) -> Download:
     """A CA certificate as people and most programs want it (RFC 7468, 5)."""
     pem = b"-----BEGIN CERTIFICATE-----\n" + wrapped_base64(der) + b"-----END CERTIFICATE-----\n"
-    return Download("application/x-pem-file", pem, _digest_etag(pem))
+    return Download("application/x-pem-file", pem, digest_etag(pem))
 
 
 def reply(download: Download, *, if_none_match: str) -> Reply:
@@ -79,5 +79,6 @@ def is_matched(etag: str, if_none_match: str) -> bool:
     return etag in tags or "*" in tags
 
 
-def _digest_etag(body: bytes) -> str:
+def digest_etag(body: bytes) -> str:
+    """An entity tag that only this body has."""
     return f'"{hashlib.sha256(body).hexdigest()[:32]}"'

@@ -23,6 +23,8 @@ PURE = (
     "ca_core/registration/sheet.py",
     "ca_core/registration/throttle.py",
     "ca_core/revocation/crl.py",
+    "ca_core/revocation/ocsp.py",
+    "ca_core/revocation/ready_made.py",
     "ca_core/revocation/reason.py",
     "ca_core/signing/raw.py",
     "ca_core/signing/uri.py",
@@ -46,6 +48,7 @@ PURE = (
     "protocols/est/messages.py",
     "protocols/est/refusals.py",
     "protocols/status/downloads.py",
+    "protocols/status/ocsp.py",
     "protocols/wire.py",
 )
 

@@ -61,6 +61,7 @@ class Core:
     clock: SettableClock
     database: Database
     authority: Authority
+    authorities: Authorities
     issuer: Issuer
     enrollment: Enrollment
     desk: Desk
@@ -164,11 +165,13 @@ async def core(folder: Path, profiles: Mapping[str, Profile] = BUILT_IN, *, shar
         keeper, gate = SecretKeeper(bytes(32)), Gate()
         sequencing = sequencer(database, clock, folder, gate)
         await sequencing.turn()
-        issuer = Issuer(database, clock, standing(ca), crl_shards=shards)
+        authorities = standing(ca)
+        issuer = Issuer(database, clock, authorities, crl_shards=shards)
         yield Core(
             clock=clock,
             database=database,
             authority=authority,
+            authorities=authorities,
             issuer=issuer,
             enrollment=Enrollment(database, clock, issuer, profiles, window_days=30, gate=gate),
             desk=Desk(database, clock, keeper),

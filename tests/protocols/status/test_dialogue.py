@@ -18,6 +18,7 @@ from protocols.status.dialogue import RepositoryDialogue
 from protocols.wire import Reply, Request
 from tests.builders.est import CLIENT, DAY, Csr, House, certificate_in, header, post, sheet_basic
 from tests.builders.est import house as open_house
+from tests.builders.ocsp import answering, asking
 
 
 @pytest.fixture
@@ -27,10 +28,10 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
 
 
 @pytest.fixture
-def repository(house: House) -> RepositoryDialogue:
+def repository(house: House, tmp_path: Path) -> RepositoryDialogue:
     certificates = {"issuing": house.authority.issuing, "root": house.authority.root}
     ders = {name: certificate.public_bytes(Encoding.DER) for name, certificate in certificates.items()}
-    return RepositoryDialogue(house.core.publisher, house.clock, lambda: ders)
+    return RepositoryDialogue(house.core.publisher, house.clock, lambda: ders, answering(house.core, tmp_path).dialogue)
 
 
 async def fetch(repository: RepositoryDialogue, path: str, *, method: str = "GET", **headers: str) -> Reply:
@@ -104,7 +105,6 @@ async def test_head_is_answered_like_get(repository: RepositoryDialogue) -> None
         "/ca/other.cer",
         "/ca/root.crt",
         "/ca/../ca/root.cer",
-        "/ocsp",
     ],
 )
 @pytest.mark.parametrize("method", ["GET", "POST"])
@@ -128,17 +128,25 @@ async def test_the_repository_can_only_be_read(
     assert header(reply, "Allow") == "GET, HEAD"
 
 
-async def test_a_store_that_cannot_be_read_is_503_and_says_when_to_come_again(house: House) -> None:
+async def test_a_store_that_cannot_be_read_is_503_and_says_when_to_come_again(house: House, tmp_path: Path) -> None:
     class Unreadable(Publisher):
         async def newest(self, name: str) -> Publication:
             raise StoreUnavailable(f"{name} cannot be read", retry_after_seconds=2)
 
-    repository = RepositoryDialogue(Unreadable(house.core.database, house.clock, list), house.clock, dict)
+    publisher = Unreadable(house.core.database, house.clock, list)
+    repository = RepositoryDialogue(publisher, house.clock, dict, answering(house.core, tmp_path).dialogue)
 
     reply = await fetch(repository, "/crl/issuing.crl")
 
     assert reply.status == 503
     assert header(reply, "Retry-After") == "2"
+
+
+@pytest.mark.parametrize("path", ["/ocsp", "/ocsp/"])
+async def test_ocsp_is_answered_beside_the_crls(repository: RepositoryDialogue, path: str) -> None:
+    request = Request("POST", path, {"content-type": "application/ocsp-request"}, asking(), CLIENT)
+
+    assert header(await repository.answer(request), "Content-Type") == "application/ocsp-response"
 
 
 async def test_a_bug_shows_its_reference_number_only(repository: RepositoryDialogue) -> None:
