@@ -6,10 +6,10 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --gener
            --allow-unsafe --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format conformance lock clean
+.PHONY: help up test lint format conformance bench bench-crl lock clean
 
 help:  ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
 
 up: .venv/.server  ## start a server, with an example registration the first time
 	@exec $(BIN)/soapstone up
@@ -33,6 +33,11 @@ conformance: .venv/.tools  ## only the standards, and the clients that nobody he
 	conformance/install
 	$(BIN)/pytest conformance
 
+bench: bench-crl  ## measure what the documents promise; a missed limit ends it
+
+bench-crl: .venv/.tools  ## a CRL of a million entries: seconds, memory, and who waits for it
+	$(BIN)/python -m bench.crl
+
 # The order matters: what the server runs with is decided first, and the tools bend to it.
 lock: .venv/.tools  ## choose versions anew and write them down with their hashes
 	for list in runtime build test certbot; do \
@@ -42,7 +47,7 @@ lock: .venv/.tools  ## choose versions anew and write them down with their hashe
 clean:  ## remove environments, caches and builds; never a server's home
 	rm -rf .venv .clients build dist htmlcov .coverage .hypothesis
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
-	find server protocols ca_core tests conformance -name __pycache__ -prune -exec rm -rf {} +
+	find server protocols ca_core tests conformance bench -name __pycache__ -prune -exec rm -rf {} +
 
 # An empty file in the environment remembers that a step was done.
 

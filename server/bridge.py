@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import io
 from ssl import SSLObject
 
 from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+from aiohttp.payload import Payload
 from multidict import CIMultiDict
 
 from protocols.wire import Peer, Reply, Request
 
 MOST_BODY_OCTETS = 64 * 1024
 """The widest limit of any protocol; each narrows it for itself."""
-_LARGE_OCTETS = 1 << 18
+_PIECE_OCTETS = 1 << 16
 
 
 async def read(request: web.BaseRequest) -> Request:
@@ -45,9 +46,31 @@ def write(reply: Reply) -> web.Response:
     """Turn a reply into a response; its Content-Length is known, so it is never chunked."""
     # A short Server header in place of aiohttp's banner: strongSwan reads header blocks below 1,024 octets only.
     headers = CIMultiDict([*reply.headers, ("Server", "soapstone")])
-    # What is large is sent in pieces, each read from the one copy that all who ask for it share.
-    body = io.BytesIO(reply.body) if len(reply.body) > _LARGE_OCTETS else reply.body
+    body = InPieces(reply.body) if len(reply.body) > _PIECE_OCTETS else reply.body
     return web.Response(status=reply.status, headers=headers, body=body)
+
+
+class InPieces(Payload):
+    """A large body, sent as fast as the client takes it, from the one copy that all who ask for it share.
+
+    Sent whole, a CRL of megabytes would be copied for each client, and others would wait meanwhile.
+    """
+
+    _value: bytes
+
+    def __init__(self, octets: bytes) -> None:
+        super().__init__(octets)
+        self._size = len(octets)
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        """As text, for whoever looks into a response."""
+        return self._value.decode(encoding, errors)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Send it; the writer waits for the client whenever its buffer is full."""
+        octets = memoryview(self._value)
+        for start in range(0, len(octets), _PIECE_OCTETS):
+            await writer.write(octets[start : start + _PIECE_OCTETS])
 
 
 def _peer(request: web.BaseRequest) -> Peer:

@@ -22,7 +22,6 @@ from ca_core.store.database import Database
 from ca_core.store.publications import Edition
 
 ACTOR = "server:publisher"
-_PART_OCTETS = 1 << 20
 # Longer than any publication takes: what is older and named by nobody belongs to a process that died.
 _ORPHANED_SECONDS = 3600
 
@@ -41,11 +40,16 @@ class CrlIssuer(msgspec.Struct, frozen=True):
 
 
 class Press:
-    """Reads, signs and stores; whoever stores first wins, and the other one starts again."""
+    """Reads, signs and stores; whoever stores first wins, and the other one starts again.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    Args:
+        part_octets: how much is stored in one transaction, for which other writers wait.
+    """
+
+    def __init__(self, database: Database, clock: Clock, *, part_octets: int = 1 << 20) -> None:
         self._database = database
         self._clock = clock
+        self._part_octets = part_octets
         self._turn = asyncio.Lock()
 
     async def publish(self, issuer: CrlIssuer, shard: int) -> Edition:
@@ -77,10 +81,11 @@ class Press:
             this_update=now,
             next_update=now + issuer.lifetime_seconds,
             body=new_id(now),
-            parts=-(-len(signed) // _PART_OCTETS),
+            parts=-(-len(signed) // self._part_octets),
         )
         for part in range(edition.parts):
-            octets = signed[part * _PART_OCTETS : (part + 1) * _PART_OCTETS]
+            start = part * self._part_octets
+            octets = signed[start : start + self._part_octets]
             async with self._database.write() as tx:
                 await publications.write_part(tx, edition, part, octets, now=now)
         is_newest = await self._replaced(edition, last)

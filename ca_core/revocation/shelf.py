@@ -13,8 +13,6 @@ from ca_core.store import publications
 from ca_core.store.database import Database
 from ca_core.store.publications import Edition
 
-MOST_OCTETS = 64 << 20
-
 
 class Publication(msgspec.Struct, frozen=True):
     """One published CRL with its bytes.
@@ -33,10 +31,15 @@ class Publication(msgspec.Struct, frozen=True):
 
 
 class Shelf:
-    """Holds what was asked for last, up to `MOST_OCTETS` in all, and one list however long it is."""
+    """Holds what was asked for last.
 
-    def __init__(self, database: Database) -> None:
+    Args:
+        most_octets: in all; one list is held however long it is.
+    """
+
+    def __init__(self, database: Database, *, most_octets: int = 64 << 20) -> None:
         self._database = database
+        self._most_octets = most_octets
         self._held: OrderedDict[str, tuple[str, Publication]] = OrderedDict()
         self._fetching: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
@@ -90,7 +93,7 @@ class Shelf:
             edition.name, edition.number, edition.this_update, edition.next_update, whole.getvalue()
         )
         self._held[edition.name] = (edition.body, publication)
-        while len(self._held) > 1 and self._octets() > MOST_OCTETS:
+        while len(self._held) > 1 and self._octets() > self._most_octets:
             self._held.popitem(last=False)
         return publication
 
