@@ -10,12 +10,14 @@ from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from ca_core import names as names_module
 from ca_core.applicant import Applicant, Door
 from ca_core.audit.gate import Gate
 from ca_core.clock import Clock
 from ca_core.errors import (
+    KeyCompromised,
     KeyInUse,
     NotFound,
     ProfileNotGranted,
@@ -27,6 +29,7 @@ from ca_core.errors import (
 from ca_core.issuance.issuer import Issuer
 from ca_core.names import Identifier
 from ca_core.policy import decision
+from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 from ca_core.policy.decision import Holding, Wish
 from ca_core.policy.key_types import key_name
 from ca_core.policy.keys import check_key, key_type
@@ -60,6 +63,7 @@ class Enrollment:
         profiles: by name.
         window_days: the renewal window (RULES, S9) of profiles that have none of their own.
         gate: closed while nothing may be issued, because it could not be recorded (DESIGN, invariant 10).
+        blocked: keys that are certified for nobody.
     """
 
     def __init__(
@@ -71,6 +75,7 @@ class Enrollment:
         *,
         window_days: int,
         gate: Gate,
+        blocked: Blocklist = NOTHING_BLOCKED,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -78,6 +83,7 @@ class Enrollment:
         self._profiles = profiles
         self._window_days = window_days
         self._gate = gate
+        self._blocked = blocked
 
     def profile(self, name: str) -> Profile:
         """Look a profile up.
@@ -89,6 +95,14 @@ class Enrollment:
             return self._profiles[name]
         except KeyError:
             raise ProfileNotOffered(f"there is no profile {name[:64]!r} here") from None
+
+    def check_key(self, public_key: PublicKeyTypes) -> None:
+        """Let only a sound key pass that nobody else is known to hold, for whatever it is to serve.
+
+        Raises:
+            WeakKey, KeyCompromised: as they say.
+        """
+        check_key(public_key, self._blocked)
 
     def default_profile(self, registration: Registration, door: Door) -> str:
         """The first granted profile that a door offers.
@@ -122,7 +136,7 @@ class Enrollment:
         """
         now = self._clock.now()
         self._gate.require_open(now, for_this_server=applicant.door is Door.SERVER)
-        check_key(request.public_key)
+        self.check_key(request.public_key)
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)
@@ -151,7 +165,7 @@ class Enrollment:
         """
         now = self._clock.now()
         self._gate.require_open(now)
-        check_key(request.public_key)
+        self.check_key(request.public_key)
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)
@@ -270,7 +284,9 @@ async def _claim_key(
 ) -> None:
     purpose, digest = profile.key_purpose, request.spki_sha256
     if not await certificates.claim_key(tx, digest, purpose=purpose, registration_id=registration.id):
-        raise KeyInUse("this key is compromised, or serves another purpose or subscriber already; make a new one")
+        if await certificates.is_blocked(tx, digest):
+            raise KeyCompromised
+        raise KeyInUse("this key serves another purpose or subscriber already; make a new one")
 
 
 def _check_renewal(old: Certificate, request: CertificationRequest, profile_name: str | None) -> None:

@@ -20,7 +20,7 @@
         │   ├── RegistrationSuspended, RegistrationClosed, RegistrationExpired
         │   ├── CredentialSpent, CredentialExpired
         │   ├── ProfileNotGranted, ProfileNotOffered, NameNotGranted, NameNotProved, SubjectMismatch
-        │   ├── WeakKey, KeyInUse, CaRequested
+        │   ├── WeakKey, KeyCompromised, KeyInUse, CaRequested
         │   ├── TooEarly                  outside the renewal window; carries the opening date
         │   ├── CertificateExpired, CertificateRevoked, AlreadyRevoked
         │   ├── AccountTaken, WrongState
@@ -153,6 +153,13 @@ class SubjectMismatch(Refused):
 
 class WeakKey(Refused):
     """The public key is too weak, or of a kind that the profile does not allow."""
+
+
+class KeyCompromised(Refused):
+    """Somebody else holds the private key, or is said to: it is certified nowhere and never again."""
+
+    def __init__(self) -> None:
+        super().__init__("this key is compromised: others have its private half; make a new one")
 
 
 class KeyInUse(Refused):

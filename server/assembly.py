@@ -21,6 +21,7 @@ from ca_core.issuance.fit import prove_profiles
 from ca_core.issuance.issuer import Issuer
 from ca_core.issuance.rotation import next_name
 from ca_core.issuance.succession import Strongbox, Succession
+from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 from ca_core.policy.profile import Profile
 from ca_core.policy.profile_settings import profiles_from
 from ca_core.registration.credential import SecretKeeper
@@ -133,8 +134,11 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
         await database.close()
 
 
-async def strongroom(office: Office) -> Strongroom:
+async def strongroom(office: Office, *, blocked: Blocklist = NOTHING_BLOCKED) -> Strongroom:
     """Open the CA keys and prove that they and their certificates fit together.
+
+    Args:
+        blocked: subscribers' keys that are certified for nobody; who opens a door reads them.
 
     Raises:
         Misconfigured: they do not, or cannot be read; says which.
@@ -148,7 +152,9 @@ async def strongroom(office: Office) -> Strongroom:
     issuer = Issuer(database, clock, authorities, crl_shards=settings.crl.shards)
     window_days = settings.renewal.window_days
     gate = Gate()
-    enrollment = Enrollment(database, clock, issuer, office.profiles, window_days=window_days, gate=gate)
+    enrollment = Enrollment(
+        database, clock, issuer, office.profiles, window_days=window_days, gate=gate, blocked=blocked
+    )
     own_certificate = OwnCertificate(
         office.home / OWN_CERTIFICATE,
         settings.host,

@@ -16,6 +16,7 @@ from cryptography import x509
 
 from ca_core.applicant import Door
 from ca_core.errors import Misconfigured, NotFound
+from ca_core.policy.keys import load_checks
 from ca_core.store import work
 from protocols.acme.dialogue import AcmeDialogue
 from protocols.acme.links import Links
@@ -26,7 +27,7 @@ from protocols.est.dialogue import EstDialogue, EstServices
 from protocols.est.messages import Wire
 from protocols.status.dialogue import RepositoryDialogue
 from protocols.status.responding import OcspDialogue
-from server import listeners, workers
+from server import blocklist, listeners, workers
 from server import settings as settings_module
 from server.assembly import Office, Strongroom, office, strongroom
 from server.home import sole_server
@@ -62,10 +63,12 @@ async def open_doors(home: Path) -> AsyncIterator[Office]:
 @asynccontextmanager
 async def _served(home: Path) -> AsyncIterator[Office]:
     async with office(home) as opened:
-        room = await strongroom(opened)
+        blocked = blocklist.read(opened.settings.keys.blocklist, home)
+        room = await strongroom(opened, blocked=blocked)
         sequence = watched(await open_sequencer(opened, room.gate), room.gate)
         await sequence()
         await _require_open_account(opened)
+        load_checks()
         await _recover(opened, room)
         await room.own_certificate.turn()
         await room.delegates.turn()

@@ -111,6 +111,12 @@ class Ocsp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     lifetime_hours: int = 24
 
 
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Subscribers' keys: the file of those that are certified for nobody, relative to the home; empty: none."""
+
+    blocklist: str = ""
+
+
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
     """Everything that an operator may set.
 
@@ -139,6 +145,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     renewal: Renewal = Renewal()
     crl: Crl = Crl()
     ocsp: Ocsp = Ocsp()
+    keys: Keys = Keys()
     profiles: dict[str, ProfileSettings] = {}
 
     @property

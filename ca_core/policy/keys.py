@@ -1,16 +1,19 @@
-"""Public keys: which kinds are certified, and which are too weak (DESIGN, invariant 9)."""
+"""Public keys: which kinds are certified, and which are too weak or known to others (DESIGN, invariant 9)."""
 
 from __future__ import annotations
 
 import hashlib
 import math
+from collections.abc import Callable
+from types import MappingProxyType
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from ca_core.errors import WeakKey
+from ca_core.errors import KeyCompromised, WeakKey
+from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 
 KeyType = Literal["rsa", "ec", "ed25519"]
 
@@ -20,24 +23,23 @@ MIN_EXPONENT = 65537
 MAX_EXPONENT_BITS = 64
 FERMAT_ROUNDS = 110
 _CURVES = (ec.SECP256R1, ec.SECP384R1, ec.SECP521R1)
+# Squares end in one of 12 of the 64 groups of six bits; the others need no root to be told.
+_LOW_BITS = 63
+_SQUARE_ENDINGS = frozenset(n * n & _LOW_BITS for n in range(_LOW_BITS + 1))
 
-
-def _primes_below(limit: int) -> tuple[int, ...]:
-    return tuple(n for n in range(2, limit) if all(n % d for d in range(2, math.isqrt(n) + 1)))
-
-
-# One gcd with this product finds every prime factor below 752, as Boulder's goodkey does.
-_SMALL_FACTORS = math.prod(_primes_below(752))
-
-# ROCA (CVE-2017-15361): Infineon's primes are k*M + (65537^a mod M) with M a product of the first primes,
-# at least those up to 167. Modulo each of these the modulus is thus a power of 65537. Where the powers are
-# only a part of the group this tells such keys from others: a sound key passes for one once in 2^27 or less.
-_ROCA_GENERATOR = 65537
-_ROCA_POWERS = {
-    p: frozenset(pow(_ROCA_GENERATOR, exponent, p) for exponent in range(p - 1))
-    for p in _primes_below(168)
-    if p > 2  # noqa: PLR2004  # the one even prime tells nothing
-}
+# What badkeys looks for, of all that it can, and what it means. Left out: `fermat` (100 rounds, ours are 110), `smalld`
+# and `rsainvalid` (nothing that they find has an exponent within our bounds), `rsawarnings` (our own sizes are
+# stricter), `blocklist` and `sharedprimes` (they open files, and a missing one ends the process).
+_WEAKNESSES = MappingProxyType(
+    {
+        "smallfactors": "the RSA modulus has a small factor; make a new key with a sound generator",
+        "roca": "the RSA key is of the ROCA kind (CVE-2017-15361); make a new key outside that chip",
+        "rsapoly": "the primes of the RSA key hold runs of zeros and it can be factored; make a new key",
+        "rsabias": "the bits of the RSA modulus are not random; make a new key with a sound generator",
+        "pattern": "the RSA modulus repeats itself; make a new key with a sound generator",
+        "xzbackdoor": "the RSA modulus carries an order to the backdoor CVE-2024-3094; make a new key elsewhere",
+    }
+)
 
 
 def key_type(public_key: PublicKeyTypes) -> KeyType:
@@ -57,11 +59,12 @@ def key_type(public_key: PublicKeyTypes) -> KeyType:
             raise WeakKey("keys of this kind are not certified here; use RSA, P-256, P-384, P-521 or Ed25519")
 
 
-def check_key(public_key: PublicKeyTypes) -> None:
+def check_key(public_key: PublicKeyTypes, blocked: Blocklist = NOTHING_BLOCKED) -> None:
     """Let only a sound key pass: a few milliseconds at most, for 8192 bits.
 
     Raises:
         WeakKey: says in one sentence what is wrong with the key.
+        KeyCompromised: somebody else is known to hold it.
     """
     key_type(public_key)
     if isinstance(public_key, rsa.RSAPublicKey):
@@ -69,6 +72,8 @@ def check_key(public_key: PublicKeyTypes) -> None:
         _check_rsa(numbers.n, numbers.e)
     elif isinstance(public_key, ec.EllipticCurvePublicKey) and not isinstance(public_key.curve, _CURVES):
         raise WeakKey(f"curve {public_key.curve.name} is not certified here; use P-256, P-384 or P-521")
+    if spki_sha256(spki_der(public_key)) in blocked:
+        raise KeyCompromised
 
 
 def require_affordable(public_key: PublicKeyTypes) -> None:
@@ -99,12 +104,19 @@ def _check_rsa(n: int, e: int) -> None:
         raise WeakKey(f"an RSA key must have {MIN_RSA_BITS} to {MAX_RSA_BITS} bits, and this one has {bits}")
     if e < MIN_EXPONENT or e % 2 == 0 or e.bit_length() > MAX_EXPONENT_BITS:
         raise WeakKey("the RSA exponent must be odd, at least 65537 and below 2^64; make a new key")
-    if math.gcd(n, _SMALL_FACTORS) != 1:
-        raise WeakKey("the RSA modulus has a small factor; make a new key with a sound generator")
-    if all(n % p in powers for p, powers in _ROCA_POWERS.items()):
-        raise WeakKey("the RSA key is of the ROCA kind (CVE-2017-15361); make a new key outside that chip")
+    for weakness in load_checks()(n, e, tuple(_WEAKNESSES)):
+        raise WeakKey(_WEAKNESSES[weakness])
     if _has_close_primes(n):
         raise WeakKey("the primes of the RSA key are too close; make a new key with a sound generator")
+
+
+def load_checks() -> Callable[[int, int, tuple[str, ...]], dict[str, object]]:
+    """The library of known weaknesses; a server loads it at its start, before somebody waits for it."""
+    # 50 ms, because it brings every tool of its own along: most commands never see an RSA key.
+    from badkeys.checks import checkrsa  # noqa: PLC0415
+
+    found: Callable[[int, int, tuple[str, ...]], dict[str, object]] = checkrsa
+    return found
 
 
 def _has_close_primes(n: int) -> bool:
@@ -114,8 +126,9 @@ def _has_close_primes(n: int) -> bool:
         return True
     remainder = (a + 1) * (a + 1) - n
     for step in range(1, FERMAT_ROUNDS + 1):
-        root = math.isqrt(remainder)
-        if root * root == remainder:
-            return True
+        if remainder & _LOW_BITS in _SQUARE_ENDINGS:
+            root = math.isqrt(remainder)
+            if root * root == remainder:
+                return True
         remainder += 2 * (a + step) + 1
     return False

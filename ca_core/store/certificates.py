@@ -220,6 +220,15 @@ async def block_key(tx: Transaction, spki_sha256: bytes, *, registration_id: str
     )
 
 
+async def is_blocked(tx: Transaction, spki_sha256: bytes) -> bool:
+    """Whether a public key was taken from whoever had it, by `block_key`."""
+    row = await tx.one(
+        "SELECT 1 FROM key_owners WHERE spki_sha256 = :spki_sha256 AND purpose = 'compromised'",
+        spki_sha256=spki_sha256,
+    )
+    return row is not None
+
+
 async def claim_key(tx: Transaction, spki_sha256: bytes, *, purpose: str, registration_id: str) -> bool:
     """Make a public key this owner's for this purpose; False when it is somebody's or something's else.
 

@@ -67,6 +67,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.NameNotProved: _UNAUTHORIZED,
         core.SubjectMismatch: _BAD_CSR,
         core.WeakKey: _BAD_CSR,
+        core.KeyCompromised: _BAD_CSR,
         core.KeyInUse: _BAD_CSR,
         core.CaRequested: _BAD_CSR,
         core.TooEarly: _RATE_LIMITED,

@@ -41,6 +41,7 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         core.NameNotProved: 403,
         core.SubjectMismatch: 400,
         core.WeakKey: 400,
+        core.KeyCompromised: 400,
         core.KeyInUse: 400,
         core.CaRequested: 400,
         core.TooEarly: 429,

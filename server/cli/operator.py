@@ -13,6 +13,7 @@ from ca_core.errors import Misconfigured
 from ca_core.issuance.authorities import ISSUING
 from ca_core.store import credentials
 from ca_core.store.migrate import migrate as apply_migrations
+from server import blocklist
 from server import settings as settings_module
 from server.assembly import Office, migrations, strongroom
 from server.cli.shared import echo_json, in_office, json_option
@@ -70,6 +71,8 @@ def doctor(home: Path) -> None:
         issuing = room.authorities.current(ISSUING, now=office.clock.now())
         click.echo(f"keys and chain  ok  until {rfc3339(issuing.certificate.not_after)}")
         click.echo(f"profiles        ok  {', '.join(office.profiles)}")
+        if path := office.settings.keys.blocklist:
+            click.echo(f"blocked keys    ok  {len(blocklist.read(path, home))} in {path}")
         await _check_credential_key(office)
         click.echo("credential key  ok")
         click.echo(f"journal         ok  {await _check_journal(office)}")

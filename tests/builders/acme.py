@@ -5,11 +5,9 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-import math
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +24,7 @@ from protocols.acme.probes import Seen
 from protocols.acme.validation import Validator
 from protocols.encoding import base64url, from_base64url
 from protocols.wire import Peer, Reply, Request
-from tests.builders import csr, jws
+from tests.builders import csr, jws, weak_keys
 from tests.builders.core import Core, core, granted
 from tests.builders.jws import Signer
 
@@ -248,9 +246,8 @@ async def acme_house(folder: Path, options: AcmeOptions | None = None) -> AsyncI
 
 def close_primes_signer() -> Signer:
     """A 2048-bit key that anybody can factor, and that signs all the same."""
-    n = csr.close_primes_key().public_numbers().n
-    p = next(a - b for a in count(math.isqrt(n) + 1) if (b := math.isqrt(a * a - n)) ** 2 == a * a - n)
-    q, e = n // p, 65537
+    weak = weak_keys.close_primes()
+    p, q, n, e = weak.p, weak.q, weak.n, weak.e
     d = rsa.rsa_recover_private_exponent(e, p, q)
     crt = (rsa.rsa_crt_dmp1(d, p), rsa.rsa_crt_dmq1(d, q), rsa.rsa_crt_iqmp(p, q))
     private = rsa.RSAPrivateNumbers(p, q, d, *crt, rsa.RSAPublicNumbers(e, n)).private_key()

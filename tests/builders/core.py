@@ -21,6 +21,7 @@ from ca_core.issuance.ceremony import Authority, make_authority
 from ca_core.issuance.chain import issuer_certificate
 from ca_core.issuance.issuer import Issuer
 from ca_core.names import Identifier
+from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 from ca_core.policy.profile import BUILT_IN, Profile
 from ca_core.registration.account import Grant
 from ca_core.registration.credential import SecretKeeper
@@ -146,7 +147,13 @@ def _found(folder: Path) -> Authority:
 
 
 @asynccontextmanager
-async def core(folder: Path, profiles: Mapping[str, Profile] = BUILT_IN, *, shards: int = 1) -> AsyncIterator[Core]:
+async def core(
+    folder: Path,
+    profiles: Mapping[str, Profile] = BUILT_IN,
+    *,
+    shards: int = 1,
+    blocked: Blocklist = NOTHING_BLOCKED,
+) -> AsyncIterator[Core]:
     """A core in a folder, with every component's tables; what the folder holds already is opened again."""
     clock = SettableClock()
     is_new = not (folder / "authority").exists()
@@ -173,7 +180,7 @@ async def core(folder: Path, profiles: Mapping[str, Profile] = BUILT_IN, *, shar
             authority=authority,
             authorities=authorities,
             issuer=issuer,
-            enrollment=Enrollment(database, clock, issuer, profiles, window_days=30, gate=gate),
+            enrollment=Enrollment(database, clock, issuer, profiles, window_days=30, gate=gate, blocked=blocked),
             desk=Desk(database, clock, keeper),
             sign_in=SignIn(database, clock, keeper),
             revocations=RevocationDesk(database, clock),

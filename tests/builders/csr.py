@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import count
 from typing import Annotated
 
 from cryptography import x509
@@ -118,34 +116,3 @@ def raw_san(*general_names: bytes) -> x509.UnrecognizedExtension:
 
 def permanent_identifier(text: str) -> x509.OtherName:
     return x509.OtherName(PERMANENT_IDENTIFIER, der.sequence(asn1.encode_der(text)))
-
-
-@cache
-def close_primes_key(distance: int = 25 << 512) -> rsa.RSAPublicKey:
-    """A 2048-bit key that Fermat's method breaks; the default `distance` takes it 104 rounds."""
-    p = _next_prime((3 << 1022) + 1)
-    q = _next_prime(p + distance + 1)
-    return rsa.RSAPublicNumbers(65537, p * q).public_key()
-
-
-@cache
-def roca_key() -> rsa.RSAPublicKey:
-    """A 2048-bit key with primes of the form k*M + (65537^a mod M) (CVE-2017-15361)."""
-    primorial = math.prod(n for n in range(2, 702) if all(n % d for d in range(2, math.isqrt(n) + 1)))
-    p, q = (_roca_prime(primorial, exponent) for exponent in (1234567, 7654321))
-    return rsa.RSAPublicNumbers(65537, p * q).public_key()
-
-
-def _roca_prime(primorial: int, exponent: int) -> int:
-    residue = pow(65537, exponent, primorial)
-    first = (3 << 1022) // primorial + 1
-    return next(n for k in count(first) if _is_prime(n := k * primorial + residue))
-
-
-def _next_prime(n: int) -> int:
-    return next(candidate for candidate in count(n | 1, 2) if _is_prime(candidate))
-
-
-def _is_prime(n: int) -> bool:
-    # Fermat's test: for numbers that nobody chose to fool it, that is enough.
-    return math.gcd(n, math.prod(range(3, 200, 2))) == 1 and pow(2, n - 1, n) == 1

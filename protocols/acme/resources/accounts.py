@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import msgspec
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from ca_core.applicant import Door
 from ca_core.audit import journal
 from ca_core.audit.event import AccountBound, AccountDeactivated
-from ca_core.errors import Misconfigured, NotFound, WeakKey
+from ca_core.errors import KeyCompromised, Misconfigured, NotFound, WeakKey
 from ca_core.identity import new_id
-from ca_core.policy.keys import check_key
 from ca_core.store import certificates, credentials, registrations
 from ca_core.store.database import Transaction
 from protocols.acme import eab, jwk, links, messages, render
@@ -63,7 +61,7 @@ class Accounts:
 
         Raises:
             AccountDoesNotExist: there is none, and only an existing one was wanted.
-            BadPublicKey: the key is too weak, or certified already.
+            BadPublicKey: the key is too weak, compromised, or certified already.
             ExternalAccountRequired, BadExternalAccountBinding: it needs a binding, or another one.
             Throttled: too many of those from this address.
             CredentialSpent, CredentialExpired: the binding was right.
@@ -75,7 +73,7 @@ class Accounts:
         if known is None and message.only_return_existing:
             raise AccountDoesNotExist
         if known is None:
-            _check_key(asked.key)
+            self._check_key(asked.key)
             bond = await self._bond(message, asked)
             made = self._account(asked.key, bond, message.contact or ())
             known = await self._store(made, bond, asked)
@@ -117,6 +115,12 @@ class Accounts:
         async with self._database.read() as tx:
             ids = await orders.listed(tx, id_, before=before, now=self._clock.now(), most=ORDERS_A_PAGE + 1)
         return render.orders(self._services.links, id_, ids[:ORDERS_A_PAGE], has_more=len(ids) > ORDERS_A_PAGE)
+
+    def _check_key(self, key: AccountKey) -> None:
+        try:
+            self._services.enrollment.check_key(key.public_key)
+        except (WeakKey, KeyCompromised) as refusal:
+            raise BadPublicKey(str(refusal)) from None
 
     async def _bond(self, message: messages.NewAccount, asked: ByKey) -> _Bond:
         if message.external_account_binding is not None:
@@ -212,16 +216,6 @@ class Accounts:
 def _require_own(asked: ByAccount, account_id: str) -> None:
     if asked.account.id != account_id:
         raise NotFound("there is no such account, or it is not yours")
-
-
-def _check_key(key: AccountKey) -> None:
-    # ML-DSA keys have one strength each and come checked; they sign requests and are not certified.
-    if not isinstance(key.public_key, rsa.RSAPublicKey | ec.EllipticCurvePublicKey | ed25519.Ed25519PublicKey):
-        return
-    try:
-        check_key(key.public_key)
-    except WeakKey as refusal:
-        raise BadPublicKey(str(refusal)) from None
 
 
 async def _claim(tx: Transaction, made: Account) -> None:

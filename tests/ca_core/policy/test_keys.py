@@ -1,14 +1,19 @@
 from __future__ import annotations
 
+import hashlib
+import statistics
 import time
+from itertools import count
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed448, rsa, x25519
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-from ca_core.errors import WeakKey
+from ca_core.errors import KeyCompromised, WeakKey
 from ca_core.policy import keys
-from tests.builders.csr import close_primes_key, ec_key, ed25519_key, roca_key, rsa_key, spki
+from ca_core.policy.blocklist import Blocklist
+from tests.builders import weak_keys
+from tests.builders.csr import Key, ec_key, ed25519_key, rsa_key, spki
 
 
 @pytest.mark.parametrize("curve", ["secp256r1", "secp384r1", "secp521r1"])
@@ -57,44 +62,80 @@ def test_an_exponent_beyond_256_bits_is_refused() -> None:
         keys.check_key(rsa.RSAPublicNumbers((1 << 256) + 1, n).public_key())
 
 
-@pytest.mark.parametrize("factor", [2, 3, 743, 751])
-def test_a_small_factor_is_found(factor: int) -> None:
-    n = rsa_key().public_key().public_numbers().n * factor
+@pytest.mark.parametrize(
+    ("key", "finding"),
+    [
+        (weak_keys.small_factor(3), "small factor"),
+        (weak_keys.small_factor(743), "small factor"),
+        (weak_keys.small_factor(), "small factor"),
+        (weak_keys.roca(), "ROCA"),
+        (weak_keys.zero_runs(), "runs of zeros"),
+        (weak_keys.biased(), "not random"),
+        (weak_keys.repeating(), "repeats itself"),
+        (weak_keys.backdoor_order(), "CVE-2024-3094"),
+        (weak_keys.close_primes(0), "too close"),
+        (weak_keys.close_primes(1 << 512), "too close"),
+        (weak_keys.close_primes(), "too close"),
+    ],
+)
+def test_a_known_weakness_is_found_and_named(key: weak_keys.WeakRsa, finding: str) -> None:
+    with pytest.raises(WeakKey, match=finding):
+        keys.check_key(key.public_key)
+
+
+def test_an_even_modulus_has_a_small_factor() -> None:
+    n = rsa_key().public_key().public_numbers().n
 
     with pytest.raises(WeakKey, match="small factor"):
-        keys.check_key(rsa.RSAPublicNumbers(65537, n).public_key())
-
-
-def test_a_roca_key_is_refused() -> None:
-    with pytest.raises(WeakKey, match="ROCA"):
-        keys.check_key(roca_key())
-
-
-@pytest.mark.parametrize("distance", [0, 1 << 512, 25 << 512])
-def test_close_primes_are_found(distance: int) -> None:
-    with pytest.raises(WeakKey, match="too close"):
-        keys.check_key(close_primes_key(distance))
+        keys.check_key(rsa.RSAPublicNumbers(65537, n * 2).public_key())
 
 
 def test_a_square_is_found() -> None:
-    p = 2**1024 - 105
+    p = weak_keys.close_primes().p
 
     with pytest.raises(WeakKey, match="too close"):
         keys.check_key(rsa.RSAPublicNumbers(65537, p * p).public_key())
 
 
+def test_our_110_rounds_find_what_100_rounds_do_not() -> None:
+    key = weak_keys.close_primes()
+
+    assert keys.load_checks()(key.n, key.e, ("fermat",)) == {}
+
+
 def test_primes_beyond_110_rounds_pass() -> None:
-    keys.check_key(close_primes_key(27 << 512))
+    keys.check_key(weak_keys.close_primes(27 << 512).public_key)
 
 
-def test_a_check_takes_milliseconds_at_most() -> None:
-    key = rsa_key(4096).public_key()
-    started = time.process_time()
+@pytest.mark.parametrize("bits", [2048, 3072, 4096, 8192])
+def test_a_check_takes_5_ms_at_most(bits: int) -> None:
+    # Any odd number without small factors takes as long as a product of two primes, and is sooner found.
+    n = next(n for n in count(weak_keys.chance("time", bits, high=3 << bits - 2) | 1, 2) if _is_accepted(n))
+    key = rsa.RSAPublicNumbers(65537, n).public_key()
 
-    for _ in range(20):
+    def seconds() -> float:
+        started = time.process_time()
         keys.check_key(key)
+        return time.process_time() - started
 
-    assert (time.process_time() - started) / 20 < 0.005
+    assert statistics.median(seconds() for _ in range(21)) < 0.005
+
+
+def _is_accepted(n: int) -> bool:
+    try:
+        keys.check_key(rsa.RSAPublicNumbers(65537, n).public_key())
+    except WeakKey:
+        return False
+    return True
+
+
+@pytest.mark.parametrize("key", [ec_key(), rsa_key(), ed25519_key()])
+def test_a_blocked_key_is_compromised_whatever_its_kind(key: Key) -> None:
+    blocked = Blocklist(hashlib.sha256(spki(key)).digest())
+
+    keys.check_key(key.public_key(), Blocklist(bytes(32)))
+    with pytest.raises(KeyCompromised, match="make a new one"):
+        keys.check_key(key.public_key(), blocked)
 
 
 def test_one_key_has_one_digest() -> None:
