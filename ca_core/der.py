@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from cryptography.hazmat import asn1
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, mldsa, rsa
 from cryptography.x509 import ExtensionType
 from cryptography.x509.oid import ObjectIdentifier, SignatureAlgorithmOID
 
@@ -61,9 +61,14 @@ class _WithNull:
     parameters: asn1.Null
 
 
-# RFC 5758, 3.2: ECDSA's parameters are absent. RFC 4055, 5: those of RSA are NULL.
+# RFC 5758, 3.2: ECDSA's parameters are absent.
 ECDSA_SHA256 = asn1.encode_der(_WithoutParameters(algorithm=SignatureAlgorithmOID.ECDSA_WITH_SHA256))
 ECDSA_SHA384 = asn1.encode_der(_WithoutParameters(algorithm=SignatureAlgorithmOID.ECDSA_WITH_SHA384))
+# RFC 9881, 2: ML-DSA's are absent too, and it takes the message itself, whatever its length.
+ML_DSA_44 = asn1.encode_der(_WithoutParameters(algorithm=SignatureAlgorithmOID.ML_DSA_44))
+ML_DSA_65 = asn1.encode_der(_WithoutParameters(algorithm=SignatureAlgorithmOID.ML_DSA_65))
+ML_DSA_87 = asn1.encode_der(_WithoutParameters(algorithm=SignatureAlgorithmOID.ML_DSA_87))
+# RFC 4055, 5: those of RSA are NULL.
 RSA_SHA256 = asn1.encode_der(_WithNull(algorithm=SignatureAlgorithmOID.RSA_WITH_SHA256, parameters=asn1.Null()))
 
 
@@ -71,7 +76,7 @@ def signature_algorithm(public_key: object) -> bytes:
     """The AlgorithmIdentifier, in DER, of the signatures that a CA key of this kind makes.
 
     Raises:
-        Misconfigured: neither RSA nor P-256 nor P-384.
+        Misconfigured: neither RSA nor P-256 nor P-384 nor ML-DSA.
     """
     match public_key:
         case rsa.RSAPublicKey():
@@ -80,8 +85,14 @@ def signature_algorithm(public_key: object) -> bytes:
             return ECDSA_SHA256
         case ec.EllipticCurvePublicKey(curve=ec.SECP384R1()):
             return ECDSA_SHA384
+        case mldsa.MLDSA44PublicKey():
+            return ML_DSA_44
+        case mldsa.MLDSA65PublicKey():
+            return ML_DSA_65
+        case mldsa.MLDSA87PublicKey():
+            return ML_DSA_87
         case _:
-            raise Misconfigured("a CA key must be RSA, EC P-256 or EC P-384")
+            raise Misconfigured("a CA key must be RSA, EC P-256, EC P-384 or ML-DSA")
 
 
 def time(seconds: int) -> Time:

@@ -8,14 +8,14 @@ from collections.abc import Callable
 from types import MappingProxyType
 from typing import Literal
 
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from ca_core.errors import KeyCompromised, WeakKey
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 
-KeyType = Literal["rsa", "ec", "ed25519"]
+KeyType = Literal["rsa", "ec", "ed25519", "ml-dsa"]
 
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 8192
@@ -55,8 +55,10 @@ def key_type(public_key: PublicKeyTypes) -> KeyType:
             return "ec"
         case ed25519.Ed25519PublicKey():
             return "ed25519"
+        case mldsa.MLDSA44PublicKey() | mldsa.MLDSA65PublicKey() | mldsa.MLDSA87PublicKey():
+            return "ml-dsa"
         case _:
-            raise WeakKey("keys of this kind are not certified here; use RSA, P-256, P-384, P-521 or Ed25519")
+            raise WeakKey("keys of this kind are not certified here; use RSA, P-256, P-384, P-521, Ed25519 or ML-DSA")
 
 
 def check_key(public_key: PublicKeyTypes, blocked: Blocklist = NOTHING_BLOCKED) -> None:

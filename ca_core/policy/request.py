@@ -27,6 +27,13 @@ _EXTENSION_REQUEST = ObjectIdentifier("1.2.840.113549.1.9.14")
 # Windows asks for extensions under an OID of its own.
 _EXTENSION_REQUESTS = (_EXTENSION_REQUEST, ObjectIdentifier("1.3.6.1.4.1.311.2.1.14"))
 _HASHES = (hashes.SHA256, hashes.SHA384, hashes.SHA512)
+# RFC 8410, 9 and RFC 9881, 3: these algorithms say themselves how they digest.
+_HASHED_INSIDE = (
+    SignatureAlgorithmOID.ED25519,
+    SignatureAlgorithmOID.ML_DSA_44,
+    SignatureAlgorithmOID.ML_DSA_65,
+    SignatureAlgorithmOID.ML_DSA_87,
+)
 _STRING_CODECS = {12: "utf-8", 19: "ascii", 20: "latin-1", 22: "ascii", 30: "utf-16-be"}
 # RFC 5280, 4.2.1.3: keyCertSign is bit 5 and cRLSign bit 6, counted from the most significant one.
 _CA_USAGES = 0b0000_0110
@@ -196,9 +203,8 @@ def _parsed(der: bytes) -> CertificationRequest:
 
 
 def _require_possession(csr: x509.CertificateSigningRequest) -> None:
-    is_hashed_inside = csr.signature_algorithm_oid == SignatureAlgorithmOID.ED25519
-    if not is_hashed_inside and not isinstance(csr.signature_hash_algorithm, _HASHES):
-        raise BadCsr("the certification request must be signed with SHA-256, SHA-384, SHA-512 or Ed25519")
+    if csr.signature_algorithm_oid not in _HASHED_INSIDE and not isinstance(csr.signature_hash_algorithm, _HASHES):
+        raise BadCsr("the certification request must be signed with SHA-256, SHA-384, SHA-512, Ed25519 or ML-DSA")
     keys.require_affordable(csr.public_key())
     if not csr.is_signature_valid:
         raise BadCsr("the signature of the certification request is wrong")

@@ -10,13 +10,12 @@ from typing import Protocol
 from urllib.parse import unquote, urlsplit
 
 from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_der_private_key, load_pem_private_key
 
 from ca_core.errors import Misconfigured
 from ca_core.secret import Secret
 from ca_core.signing.raw import TokenKeyKind
-from ca_core.signing.software import PublicKey, SoftwareKey
+from ca_core.signing.software import PrivateKey, PublicKey, SoftwareKey
 from ca_core.signing.uri import SCHEME, TokenUri, parse
 
 _PEM = b"-----BEGIN "
@@ -125,6 +124,6 @@ def _open_file(uri: str, passphrase: bytes, home: Path) -> SigningKey:
         raise Misconfigured(f"the key file {path} is not encrypted; encrypt it with openssl pkcs8 -topk8") from None
     except (ValueError, UnsupportedAlgorithm):
         raise Misconfigured(f"the key file {path} does not open; check the passphrase, or restore the file") from None
-    if not isinstance(private_key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey):
-        raise Misconfigured(f"the key in {path} must be RSA, EC P-256 or EC P-384")
+    if not isinstance(private_key, PrivateKey):
+        raise Misconfigured(f"the key in {path} must be RSA, EC P-256, EC P-384 or ML-DSA")
     return SoftwareKey(private_key)

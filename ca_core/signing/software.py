@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal
 
-from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
@@ -15,9 +15,11 @@ from ca_core import der
 from ca_core.errors import Misconfigured
 from ca_core.files import write_new
 
-KeyKind = Literal["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096"]
-PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
-PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
+KeyKind = Literal["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"]
+MlDsaPrivateKey = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
+MlDsaPublicKey = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
+PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | MlDsaPrivateKey
+PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | MlDsaPublicKey
 SHORTEST_PASSPHRASE_OCTETS = 20
 # What takes longer to digest than a thread to wake up: the CRLs of many revocations.
 _LONG_OCTETS = 1 << 17
@@ -32,14 +34,14 @@ class SoftwareKey:
         """Take the key.
 
         Raises:
-            Misconfigured: neither RSA nor P-256 nor P-384.
+            Misconfigured: neither RSA nor P-256 nor P-384 nor ML-DSA.
         """
         self.public_key: PublicKey = private_key.public_key()
         self.algorithm: bytes = der.signature_algorithm(self.public_key)
         self._sign = _signer(private_key)
-        # RSA takes milliseconds and gives the interpreter free meanwhile; an EC signature is over before a
-        # thread has woken up.
-        self._waits = isinstance(private_key, rsa.RSAPrivateKey)
+        # RSA and ML-DSA take a millisecond or more and give the interpreter free meanwhile; an EC signature is
+        # over before a thread has woken up.
+        self._waits = not isinstance(private_key, ec.EllipticCurvePrivateKey)
 
     def __repr__(self) -> str:
         """Say nothing."""
@@ -65,6 +67,12 @@ def generate(kind: KeyKind) -> PrivateKey:
             return ec.generate_private_key(ec.SECP384R1())
         case "rsa-2048" | "rsa-3072" | "rsa-4096":
             return rsa.generate_private_key(public_exponent=65537, key_size=int(kind.removeprefix("rsa-")))
+        case "ml-dsa-44":
+            return mldsa.MLDSA44PrivateKey.generate()
+        case "ml-dsa-65":
+            return mldsa.MLDSA65PrivateKey.generate()
+        case "ml-dsa-87":
+            return mldsa.MLDSA87PrivateKey.generate()
 
 
 def kind_of(public_key: object) -> KeyKind:
@@ -91,6 +99,8 @@ def kind_of(public_key: object) -> KeyKind:
 def write_key(path: Path, key: PrivateKey, passphrase: bytes) -> None:
     """Write a key as encrypted PKCS #8; when this returns it survives a power cut.
 
+    Of an ML-DSA key only the seed is written (RFC 9881, 6), of which the rest follows.
+
     The library derives the encryption key in few rounds, which a long and random passphrase makes up for:
     `init` draws 256 bits, and what is too short to be one is refused.
 
@@ -104,9 +114,12 @@ def write_key(path: Path, key: PrivateKey, passphrase: bytes) -> None:
 
 
 def _signer(private_key: PrivateKey) -> Callable[[bytes], bytes]:
-    if isinstance(private_key, rsa.RSAPrivateKey):
-        rsa_key = private_key
-        return lambda tbs: rsa_key.sign(tbs, padding.PKCS1v15(), SHA256())
-    ec_key = private_key
-    algorithm = ec.ECDSA(SHA384() if isinstance(ec_key.curve, ec.SECP384R1) else SHA256())
-    return lambda tbs: ec_key.sign(tbs, algorithm)
+    match private_key:
+        case rsa.RSAPrivateKey() as rsa_key:
+            return lambda tbs: rsa_key.sign(tbs, padding.PKCS1v15(), SHA256())
+        case ec.EllipticCurvePrivateKey() as ec_key:
+            algorithm = ec.ECDSA(SHA384() if isinstance(ec_key.curve, ec.SECP384R1) else SHA256())
+            return lambda tbs: ec_key.sign(tbs, algorithm)
+        case ml_dsa_key:
+            # RFC 9881, 3: pure ML-DSA, and the context is empty. A bound method would hand its key out.
+            return lambda tbs: ml_dsa_key.sign(tbs)  # noqa: PLW0108  # as it says

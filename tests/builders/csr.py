@@ -8,14 +8,15 @@ from typing import Annotated
 
 from cryptography import x509
 from cryptography.hazmat import asn1
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, padding, rsa
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384, SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cryptography.x509.oid import AttributeOID, ObjectIdentifier
 
 from ca_core import der
 
-Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
+MlDsaKey = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
+Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey | MlDsaKey
 Digest = SHA256 | SHA384 | SHA512
 
 SUBJECT = "CN=A123456789-63-YIRU,OU=RD,OU=RD2,OU=TWCA,O=TWCA,C=TW"
@@ -54,6 +55,17 @@ def ed25519_key() -> ed25519.Ed25519PrivateKey:
     return ed25519.Ed25519PrivateKey.generate()
 
 
+@cache
+def ml_dsa_key(strength: int = 65) -> MlDsaKey:
+    match strength:
+        case 44:
+            return mldsa.MLDSA44PrivateKey.generate()
+        case 65:
+            return mldsa.MLDSA65PrivateKey.generate()
+        case _:
+            return mldsa.MLDSA87PrivateKey.generate()
+
+
 def spki(key: Key) -> bytes:
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 
@@ -77,7 +89,8 @@ def csr(
         builder = builder.add_extension(extension, critical=False)
     if challenge_password is not None:
         builder = builder.add_attribute(AttributeOID.CHALLENGE_PASSWORD, challenge_password.encode())
-    digest = None if isinstance(key, ed25519.Ed25519PrivateKey) else digest or SHA256()
+    # The other kinds of keys say themselves how they digest.
+    digest = digest or SHA256() if isinstance(key, ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) else None
     rsa_padding = padding.PSS(padding.MGF1(SHA256()), 32) if pss else None
     return builder.sign(key, digest, rsa_padding=rsa_padding).public_bytes(Encoding.DER)
 

@@ -13,7 +13,7 @@ from ca_core.errors import KeyCompromised, WeakKey
 from ca_core.policy import keys
 from ca_core.policy.blocklist import Blocklist
 from tests.builders import weak_keys
-from tests.builders.csr import Key, ec_key, ed25519_key, rsa_key, spki
+from tests.builders.csr import Key, ec_key, ed25519_key, ml_dsa_key, rsa_key, spki
 
 
 @pytest.mark.parametrize("curve", ["secp256r1", "secp384r1", "secp521r1"])
@@ -21,9 +21,9 @@ def test_the_listed_curves_are_taken(curve: str) -> None:
     keys.check_key(ec_key(curve).public_key())
 
 
-def test_rsa_and_ed25519_are_taken() -> None:
-    keys.check_key(rsa_key().public_key())
-    keys.check_key(ed25519_key().public_key())
+@pytest.mark.parametrize("key", [rsa_key(), ed25519_key(), ml_dsa_key(44), ml_dsa_key(65), ml_dsa_key(87)])
+def test_rsa_ed25519_and_ml_dsa_are_taken(key: Key) -> None:
+    keys.check_key(key.public_key())
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def _is_accepted(n: int) -> bool:
     return True
 
 
-@pytest.mark.parametrize("key", [ec_key(), rsa_key(), ed25519_key()])
+@pytest.mark.parametrize("key", [ec_key(), rsa_key(), ed25519_key(), ml_dsa_key()])
 def test_a_blocked_key_is_compromised_whatever_its_kind(key: Key) -> None:
     blocked = Blocklist(hashlib.sha256(spki(key)).digest())
 
@@ -148,9 +148,9 @@ def test_one_key_has_one_digest() -> None:
 
 
 def test_kinds_have_names() -> None:
-    kinds = [keys.key_type(key.public_key()) for key in (rsa_key(), ec_key(), ed25519_key())]
+    kinds = [keys.key_type(key.public_key()) for key in (rsa_key(), ec_key(), ed25519_key(), ml_dsa_key())]
 
-    assert kinds == ["rsa", "ec", "ed25519"]
+    assert kinds == ["rsa", "ec", "ed25519", "ml-dsa"]
     with pytest.raises(WeakKey):
         keys.key_type(ec.generate_private_key(ec.SECP256R1()))  # type: ignore[arg-type]  # a private key, on purpose
 

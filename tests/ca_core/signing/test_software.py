@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import subprocess
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -19,16 +20,18 @@ from cryptography.hazmat.primitives.serialization import (
 from ca_core import der
 from ca_core.errors import Misconfigured
 from ca_core.signing.key import open_key
-from ca_core.signing.software import KeyKind, SoftwareKey, generate, write_key
-from tests.builders.csr import ec_key, ed25519_key, rsa_key
+from ca_core.signing.software import KeyKind, PrivateKey, SoftwareKey, generate, write_key
+from tests.builders.csr import ec_key, ed25519_key, ml_dsa_key, rsa_key
 
+# By the octets of the public key (FIPS 204, table 2).
+ML_DSA_ALGORITHMS = {1312: der.ML_DSA_44, 1952: der.ML_DSA_65, 2592: der.ML_DSA_87}
 PASSPHRASE = b"correct horse battery staple"
 
 
-@pytest.mark.parametrize("key", [ec_key(), ec_key("secp384r1"), rsa_key()])
-async def test_signatures_are_what_the_algorithm_says(
-    key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey,
-) -> None:
+@pytest.mark.parametrize(
+    "key", [ec_key(), ec_key("secp384r1"), rsa_key(), ml_dsa_key(44), ml_dsa_key(65), ml_dsa_key(87)]
+)
+async def test_signatures_are_what_the_algorithm_says(key: PrivateKey) -> None:
     software = SoftwareKey(key)
 
     signature = await software.sign(b"to be signed")
@@ -40,6 +43,9 @@ async def test_signatures_are_what_the_algorithm_says(
         case ec.EllipticCurvePublicKey() as public_key:
             digest = SHA384() if software.algorithm == der.ECDSA_SHA384 else SHA256()
             public_key.verify(signature, b"to be signed", ec.ECDSA(digest))
+        case ml_dsa:
+            ml_dsa.verify(signature, b"to be signed")
+            assert software.algorithm == ML_DSA_ALGORITHMS[len(ml_dsa.public_bytes_raw())]
 
 
 def test_other_keys_cannot_sign_certificates() -> None:
@@ -56,7 +62,28 @@ def test_a_key_says_nothing_of_itself() -> None:
     assert said == ["algorithm", "public_key", "sign", "sign_at_once"]
 
 
-@pytest.mark.parametrize("kind", ["ec-p256", "ec-p384", "rsa-2048"])
+@pytest.mark.parametrize("kind", get_args(KeyKind))
+def test_nothing_of_a_key_is_reachable_but_its_signatures(kind: KeyKind) -> None:
+    key = SoftwareKey(generate(kind))
+
+    names = {name for name in dir(key) if not name.startswith("__")}
+    values = [getattr(key, name) for name in names]
+
+    # A closure holds the key: who opens closures reads memory, and not attributes.
+    owners = [getattr(value, "__self__", None) for value in values]
+    assert not any(hasattr(thing, "private_bytes") for thing in [*values, *owners])
+    assert names == {"_sign", "_waits", "algorithm", "public_key", "sign", "sign_at_once"}
+
+
+def test_an_ml_dsa_key_is_written_as_its_seed() -> None:
+    """RFC 9881, 6."""
+    private = ml_dsa_key().private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+
+    assert private.endswith(b"\x04\x22\x80\x20" + ml_dsa_key().private_bytes_raw())
+    assert len(private) == 54
+
+
+@pytest.mark.parametrize("kind", ["ec-p256", "ec-p384", "rsa-2048", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"])
 def test_a_written_key_opens_again(kind: KeyKind, tmp_path: Path) -> None:
     key = generate(kind)
 
