@@ -33,9 +33,20 @@ def replace(path: Path, content: bytes, *, mode: int) -> None:
         fresh.unlink(missing_ok=True)
         _write_synced(fresh, content, mode)
         fresh.replace(path)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
     except OSError as error:
         raise Misconfigured(f"{path} cannot be written: {error.strerror}") from None
+
+
+def sync_all(folder: Path) -> None:
+    """Put a folder and everything in it on the disk."""
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+        else:
+            sync_folder(path)
+    sync_folder(folder)
 
 
 def _write_synced(path: Path, content: bytes, mode: int) -> None:
@@ -45,10 +56,10 @@ def _write_synced(path: Path, content: bytes, mode: int) -> None:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())
-    _sync_folder(path.parent)
+    sync_folder(path.parent)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A new name is on the disk only when its folder is."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

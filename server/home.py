@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.errors import Misconfigured
-from ca_core.files import replace, write_new
+from ca_core.files import replace, sync_folder, write_new
 from ca_core.registration.credential import MASTER_KEY_OCTETS
 from server import settings as settings_module
 from server.settings import FILE_NAME, Settings
@@ -22,6 +22,7 @@ from server.settings import FILE_NAME, Settings
 TRUST_ANCHOR = "trust.pem"
 OWN_CERTIFICATE = "tls/server.pem"
 STAGING = ".making"
+_MADE = ".made"
 _LOCK = "serving.lock"
 _FOLDERS = ("authority", "journal", "secrets", "tls")
 _PASSPHRASE_OCTETS = 32
@@ -33,6 +34,7 @@ def refuse_existing(home: Path) -> None:
     Raises:
         Misconfigured: there is.
     """
+    move_into_place(home)
     if (home / FILE_NAME).exists():
         raise Misconfigured(
             f"{home} is a home already; serve it, or choose another folder: soapstone --home FOLDER ..."
@@ -42,9 +44,10 @@ def refuse_existing(home: Path) -> None:
 
 @contextmanager
 def staging(home: Path) -> Iterator[Path]:
-    """A folder to make a home in; at the end of the block its content moves into place, the settings file last.
+    """An empty folder to make a home in; at the end of the block its content moves into place.
 
-    When the block fails, or a crash ends it, there is no home, and it can be made again.
+    When the block fails, or a crash ends it, there is no home, and it can be made again; after the block, the home
+    is whole or becomes so by `move_into_place`.
 
     Raises:
         Misconfigured: the folder cannot be written.
@@ -54,19 +57,46 @@ def staging(home: Path) -> Iterator[Path]:
         home.mkdir(mode=0o700, parents=True, exist_ok=True)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
-        for name in _FOLDERS:
-            (folder / name).mkdir(mode=0o700)
-        write_new(folder / "secrets" / "passphrase", _random_line(_PASSPHRASE_OCTETS), mode=0o600)
-        write_new(folder / "secrets" / "credential.key", _random_line(MASTER_KEY_OCTETS), mode=0o600)
         yield folder
         _refuse_files(home, [entry.name for entry in folder.iterdir()])
-        for entry in sorted(folder.iterdir(), key=lambda entry: entry.name == FILE_NAME):
-            entry.rename(home / entry.name)
-        folder.rmdir()
+        # One step that says "all of it is there"; the moves that follow are many, and a crash may come between.
+        folder.rename(home / _MADE)
+        sync_folder(home)
+        move_into_place(home)
     except OSError as error:
         raise Misconfigured(f"cannot make a home at {home}: {error.strerror}") from None
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def move_into_place(home: Path) -> None:
+    """Move a home that is made into its place, the settings file last; do nothing where there is none to move.
+
+    Raises:
+        Misconfigured: something stands in the way.
+    """
+    made = home / _MADE
+    if not made.is_dir():
+        return
+    try:
+        for entry in sorted(made.iterdir(), key=lambda entry: entry.name == FILE_NAME):
+            entry.rename(home / entry.name)
+        made.rmdir()
+        sync_folder(home)
+    except OSError as error:
+        raise Misconfigured(f"cannot move {made} into its place: {error.strerror}; move away what is there") from None
+
+
+def lay_out(folder: Path) -> None:
+    """Make what every new home begins with: its folders and its own secrets.
+
+    Raises:
+        Misconfigured: they cannot be written.
+    """
+    for name in _FOLDERS:
+        (folder / name).mkdir(mode=0o700)
+    write_new(folder / "secrets" / "passphrase", _random_line(_PASSPHRASE_OCTETS), mode=0o600)
+    write_new(folder / "secrets" / "credential.key", _random_line(MASTER_KEY_OCTETS), mode=0o600)
 
 
 @contextmanager

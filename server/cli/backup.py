@@ -12,6 +12,7 @@ from ca_core.audit import journal
 from ca_core.audit.event import BackupMade, Event, HomeRestored
 from ca_core.audit.gate import Gate
 from ca_core.errors import Misconfigured
+from ca_core.files import sync_all
 from ca_core.store.database import SCHEME
 from server import home as home_module
 from server import settings as settings_module
@@ -63,9 +64,10 @@ def restore(home: Path, file: Path | None, *, acknowledge: bool) -> None:
         return
     home_module.refuse_existing(home)
     try:
-        home.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tarfile.open(file) as archive:
-            archive.extractall(home, filter="data")
+        with home_module.staging(home) as folder:
+            with tarfile.open(file) as archive:
+                archive.extractall(folder, filter="data")
+            sync_all(folder)
     except (OSError, tarfile.TarError) as error:
         raise Misconfigured(f"cannot restore {home} from {file}: {error}") from None
     in_office(home, lambda office: _record(office, HomeRestored(file=str(file))))

@@ -65,6 +65,7 @@ def serve(home: Path, count: int) -> None:
 @click.pass_obj
 def up(home: Path, host: str, port: int) -> None:
     """Make a home if there is none, serve it, and show a first certificate."""
+    home_module.move_into_place(home)
     if not (home / settings_module.FILE_NAME).exists():
         settings = _first_settings(host, port, development=True)
         assignments = (f"acme.http_01_port={example.HTTP_01_PORT}",)
@@ -95,6 +96,7 @@ async def _make_home(home: Path, first: Settings, key: KeyKind, assignments: tup
     if key == _DEVELOPMENT_ONLY and not settings.development:
         raise Misconfigured("rsa-2048 is for --development only; choose ec-p256, or rsa-3072 and longer")
     with home_module.staging(home) as folder:
+        home_module.lay_out(folder)
         await _fill_home(folder, settings, key)
 
 

@@ -32,3 +32,12 @@ def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
     for write in (files.write_new, files.replace):
         with pytest.raises(Misconfigured, match="nowhere"):
             write(tmp_path / "nowhere" / "a", b"", mode=0o600)
+
+
+def test_a_tree_is_synced_whatever_it_holds(tmp_path: Path) -> None:
+    (tmp_path / "folder" / "empty").mkdir(parents=True)
+    (tmp_path / "folder" / "file").write_bytes(b"one")
+
+    files.sync_all(tmp_path)
+
+    assert (tmp_path / "folder" / "file").read_bytes() == b"one"
