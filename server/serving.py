@@ -209,11 +209,16 @@ def _workers(opened: Office, room: Strongroom, doors: list[Listener]) -> list[Wo
                     # What is known already stays; certificates of the new CAs prove devices from now on.
                     door.tls.load_verify_locations(cadata=room.trust_anchors())
 
+    async def finish_left_intentions() -> None:
+        if room.gate.is_open(opened.clock.now()):
+            await room.issuer.finish_left(opened.profiles)
+
     return [
         Worker("publisher", room.publisher.turn, every_seconds=2),
         Worker("ocsp", room.responder.turn, every_seconds=1),
         Worker("ocsp-responders", room.delegates.turn, every_seconds=5),
         Worker("own-certificate", room.own_certificate.turn, every_seconds=5),
         Worker("authorities", follow_authorities, every_seconds=5),
+        Worker("issuer", finish_left_intentions, every_seconds=2),
         Worker("recovery", finish_stale_intentions, every_seconds=60),
     ]

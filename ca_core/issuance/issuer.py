@@ -19,7 +19,7 @@ from ca_core import der
 from ca_core.audit import journal
 from ca_core.audit.event import CertificateIssued, IntentionAbandoned
 from ca_core.clock import Clock
-from ca_core.errors import InProgress, Refusal
+from ca_core.errors import Busy, InProgress, Refusal
 from ca_core.identity import new_serial, serial_text
 from ca_core.issuance.authorities import Authorities, IssuingCa
 from ca_core.issuance.lint import LintFailed, lint
@@ -54,6 +54,7 @@ class Issuer:
         self._clock = clock
         self._authorities = authorities
         self._crl_shards = crl_shards
+        self._left: set[str] = set()
 
     def plan(
         self,
@@ -115,9 +116,20 @@ class Issuer:
         """Steps 3 to 6: lint, sign, check, store.
 
         Raises:
-            Busy: the key or the store cannot be used now; the intention stays and is finished later.
+            Busy: the key or the store cannot be used now; the intention stays, and `finish_left` finishes it.
             LintFailed, CheckFailed: our bug; the intention is given up.
         """
+        try:
+            return await self._complete(
+                intention, profile, subject_der=subject_der, spki=spki, actor=actor, recovered=recovered
+            )
+        except Busy:
+            self._left.add(intention.serial)
+            raise
+
+    async def _complete(
+        self, intention: Intention, profile: Profile, *, subject_der: bytes, spki: bytes, actor: str, recovered: bool
+    ) -> Certificate:
         ca = self._authorities.named(intention.issuer)
         try:
             self._lint(ca, intention, profile, subject_der=subject_der, spki=spki)  # 3
@@ -173,13 +185,28 @@ class Issuer:
     async def recover(self, profiles: Mapping[str, Profile], *, before: int) -> int:
         """Finish every intention made before a time, or give it up (DESIGN, invariant 1); return how many.
 
-        Given up are those whose registration is not active any more, and those that no longer pass the lint.
+        Given up are those whose registration is not active any more, and those that no longer pass the lint. Where
+        the key or the store is busy, an intention stays for `finish_left`, and the others have their turn.
         """
         async with self._database.read() as tx:
             left = await certificates.intentions(tx, before=before)
-        for intention in left:
+        return sum([await self._is_settled(intention, profiles) for intention in left])
+
+    async def finish_left(self, profiles: Mapping[str, Profile]) -> None:
+        """Finish what a busy key or store left, once it is back; nobody else is at these intentions any more."""
+        for serial in sorted(self._left):
+            async with self._database.read() as tx:
+                intention = await certificates.intention(tx, serial)
+            if intention is None or await self._is_settled(intention, profiles):
+                self._left.discard(serial)
+
+    async def _is_settled(self, intention: Intention, profiles: Mapping[str, Profile]) -> bool:
+        try:
             await self._recover(intention, profiles)
-        return len(left)
+        except Busy:
+            self._left.add(intention.serial)
+            return False
+        return True
 
     async def _recover(self, intention: Intention, profiles: Mapping[str, Profile]) -> None:
         spki = der.spki_of(intention.tbs)

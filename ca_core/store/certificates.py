@@ -99,6 +99,11 @@ _OF_SUBSCRIBERS = (
     "c.registration_id NOT IN (SELECT id FROM registrations WHERE kind = :server) ORDER BY c.issued_at, c.serial"
 )
 
+_INTENTION = (
+    "SELECT serial, issuer, request_key, registration_id, profile, names, spki_sha256, not_before, not_after,"
+    " replaces, door, tbs, shard FROM certificates WHERE state = 'intended' AND "
+)
+
 
 def _certificate(row: Row | None) -> Certificate | None:
     return Certificate(*row) if row else None
@@ -165,13 +170,14 @@ async def abandon(tx: Transaction, serial: str) -> bool:
 
 async def intentions(tx: Transaction, *, before: int) -> list[Intention]:
     """Intentions made before a time that nothing became of, oldest first."""
-    rows = await tx.all(
-        "SELECT serial, issuer, request_key, registration_id, profile, names, spki_sha256, not_before, not_after,"
-        " replaces, door, tbs, shard FROM certificates WHERE state = 'intended' AND intended_at <= :before"
-        " ORDER BY intended_at",
-        before=before,
-    )
+    rows = await tx.all(_INTENTION + "intended_at <= :before ORDER BY intended_at", before=before)
     return [_intention(row) for row in rows]
+
+
+async def intention(tx: Transaction, serial: str) -> Intention | None:
+    """Find an intention that nothing became of yet."""
+    row = await tx.one(_INTENTION + "serial = :serial", serial=serial)
+    return _intention(row) if row else None
 
 
 async def holdings(tx: Transaction, registration_id: str, profile: str, names: str, *, now: int) -> list[Holding]:

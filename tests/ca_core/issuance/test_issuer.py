@@ -165,6 +165,55 @@ async def test_a_key_that_is_away_leaves_the_intention_for_later(core: Core) -> 
     assert [certificate.serial for certificate in await core.certificates()] == [intention.serial]
 
 
+async def test_what_a_busy_key_left_is_finished_as_soon_as_the_key_is_back(core: Core) -> None:
+    intention, request, subject_der = await intended(core)
+    issuer, key = with_key(core)
+    key.busy = True
+    with pytest.raises(Busy):
+        await complete(issuer, intention, request, subject_der)
+    await issuer.finish_left(BUILT_IN)
+    assert await core.certificates() == []
+
+    key.busy = False
+    await issuer.finish_left(BUILT_IN)
+
+    assert [certificate.serial for certificate in await core.certificates()] == [intention.serial]
+
+
+async def test_an_intention_that_is_being_signed_is_nobody_elses_to_finish(core: Core) -> None:
+    await intended(core)
+
+    await core.issuer.finish_left(BUILT_IN)
+
+    assert await core.certificates() == []
+
+
+async def test_what_was_left_and_finished_by_another_turn_is_left_alone(core: Core) -> None:
+    intention, request, subject_der = await intended(core)
+    issuer, key = with_key(core)
+    key.busy = True
+    with pytest.raises(Busy):
+        await complete(issuer, intention, request, subject_der)
+    await core.recover()
+
+    await issuer.finish_left(BUILT_IN)
+
+    assert len(await core.journal("certificate-issued")) == 1
+
+
+async def test_a_recovery_with_a_busy_key_loses_no_intention_and_finishes_it_later(core: Core) -> None:
+    intention, *_ = await intended(core)
+    issuer, key = with_key(core)
+    key.busy = True
+
+    finished = await issuer.recover(BUILT_IN, before=core.clock.now())
+
+    assert finished == 0
+    key.busy = False
+    await issuer.finish_left(BUILT_IN)
+    assert [certificate.serial for certificate in await core.certificates()] == [intention.serial]
+
+
 async def test_only_intentions_that_are_old_enough_are_recovered(core: Core) -> None:
     await intended(core)
 
