@@ -6,7 +6,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --gener
            --allow-unsafe --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint format conformance bench bench-crl lock clean
+.PHONY: help up test test-crash lint format conformance bench bench-crl lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -18,6 +18,9 @@ test: lint  ## everything: style, types, imports, tests, real clients, coverage
 	conformance/install
 	$(BIN)/pytest --cov
 	$(BIN)/coverage report --include="$$($(BIN)/python -m tests.architecture.pure)" --fail-under=100
+
+test-crash: .venv/.tools  ## pull the plug at 300 system calls, and see that nothing promised is lost
+	SOAPSTONE_CRASH_POINTS=300 $(BIN)/pytest conformance/crash
 
 lint: .venv/.tools  ## style, types and who may know whom
 	$(BIN)/ruff check

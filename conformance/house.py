@@ -110,11 +110,21 @@ class House:
         """Move the server's clock from now on, while it runs."""
         self._offset.write_text(str(int(days * 86_400)))
 
+    @property
+    def pid(self) -> int:
+        """The running server's process."""
+        assert self._process is not None
+        return self._process.pid
+
     def start(self) -> None:
         """Start the server and wait until it is ready."""
+        assert self.launch(), f"the server ended:\n{self.log[-4000:]}"
+
+    def launch(self, *under: str | Path) -> bool:
+        """Start the server, under another program if need be; whether it became ready before it ended."""
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [SOAPSTONE, "--home", self.home, "serve"],
+                [*under, SOAPSTONE, "--home", self.home, "serve"],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -125,9 +135,14 @@ class House:
         while time.monotonic() < deadline:
             line = self._process.stdout.readline()
             if line.strip() == "ready":
-                return
-            assert line, f"the server ended:\n{self.log[-4000:]}"
+                return True
+            if not line:
+                return False
         raise AssertionError(f"the server was not ready in {_READY_SECONDS} s:\n{self.log[-4000:]}")
+
+    def ended(self) -> bool:
+        """Whether the server that was started is dead."""
+        return self._process is not None and self._process.poll() is not None
 
     def stop(self) -> None:
         """Stop the server as an operator does; it has to end cleanly."""
