@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Annotated, TypeVar, cast
 
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
@@ -20,6 +22,7 @@ from ca_core.policy.profile import ExtendedUsage, Profile, Usage
 from ca_core.policy.request import names_of
 
 _Extension = TypeVar("_Extension", bound=x509.ExtensionType)
+_Values = Mapping[x509.ObjectIdentifier, x509.ExtensionType]
 _SIGN_BIT = 0x80
 _NO_REV_AVAIL = x509.ObjectIdentifier("2.5.29.56")
 _NULL = b"\x05\x00"
@@ -111,14 +114,14 @@ def lint(
         certificate = x509.load_der_x509_certificate(der.assemble(tbs, algorithm, b"\0"))
         _check_validity(certificate, issuer, profile, now)
         _check_names(certificate, profile, names)
-        access = _access(profile, issuer)
-        _check_extensions(
-            certificate.extensions,
-            expected=_expected(profile, access, has_names=bool(names), has_subject=subject_der != der.EMPTY_SEQUENCE),
-        )
-        _check_usages(certificate.extensions, profile, spki)
-        _check_pointers(certificate.extensions, issuer, access, crl_url or issuer.crl_url)
-        _check_statements(certificate.extensions, profile)
+        access = _access(profile, issuer.ca_url, issuer.ocsp_url)
+        expected = _expected(profile, access, has_names=bool(names), has_subject=subject_der != der.EMPTY_SEQUENCE)
+        _check_extensions(certificate.extensions, expected)
+        # Found by kind once: each search through all of them, and each that finds nothing, takes its microseconds.
+        values = {extension.oid: extension.value for extension in certificate.extensions}
+        _check_usages(values, profile, spki)
+        _check_pointers(values, issuer, access, crl_url or issuer.crl_url)
+        _check_statements(values, profile)
     except _UNREADABLE as error:
         raise LintFailed(f"cannot be read: {error}") from error
 
@@ -155,7 +158,7 @@ def _check_names(certificate: x509.Certificate, profile: Profile, names: frozens
 
 
 def _expected(
-    profile: Profile, access: list[x509.AccessDescription], *, has_names: bool, has_subject: bool
+    profile: Profile, access: Sequence[x509.AccessDescription], *, has_names: bool, has_subject: bool
 ) -> dict[x509.ObjectIdentifier, bool]:
     """The extensions of a certificate of this profile, and whether each is critical."""
     _require(has_names or has_subject, "neither a subject nor a name")
@@ -175,22 +178,22 @@ def _expected(
     return expected
 
 
-def _check_extensions(extensions: x509.Extensions, *, expected: dict[x509.ObjectIdentifier, bool]) -> None:
+def _check_extensions(extensions: x509.Extensions, expected: dict[x509.ObjectIdentifier, bool]) -> None:
     found = {extension.oid: extension.critical for extension in extensions}
     _require(found == expected, "other extensions, or other criticality, than planned")
     constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
     _require(constraints == x509.BasicConstraints(ca=False, path_length=None), "a CA certificate")
 
 
-def _check_usages(extensions: x509.Extensions, profile: Profile, spki: bytes) -> None:
-    usage = extensions.get_extension_for_class(x509.KeyUsage).value
+def _check_usages(values: _Values, profile: Profile, spki: bytes) -> None:
+    usage = _planned(values, x509.KeyUsage)
     granted = profile.usages_for(keys.key_type(load_der_public_key(spki)))
     found = {name for bit, name in _USAGE_BITS.items() if getattr(usage, bit)}
     # encipherOnly and decipherOnly mean something beside keyAgreement only (RFC 5280, 4.2.1.3).
     narrowed = usage.key_agreement and (usage.encipher_only or usage.decipher_only)
     _require(bool(granted) and found == granted, "other key usages than the profile's")
     _require(not narrowed and not any(getattr(usage, bit) for bit in _NEVER), "a key usage that no profile has")
-    extended = extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    extended = _planned(values, x509.ExtendedKeyUsage)
     _require(
         len(extended) == len(profile.extended_key_usage)
         and {_EXTENDED_USAGES.get(oid) for oid in extended} == profile.extended_key_usage,
@@ -198,49 +201,51 @@ def _check_usages(extensions: x509.Extensions, profile: Profile, spki: bytes) ->
     )
 
 
-def _access(profile: Profile, issuer: IssuerCertificate) -> list[x509.AccessDescription]:
+@lru_cache(maxsize=128)
+def _access(profile: Profile, ca_url: str, ocsp_url: str | None) -> tuple[x509.AccessDescription, ...]:
     places = [
-        (profile.ocsp, AuthorityInformationAccessOID.OCSP, issuer.ocsp_url),
-        (profile.ca_issuers, AuthorityInformationAccessOID.CA_ISSUERS, issuer.ca_url),
+        (profile.ocsp, AuthorityInformationAccessOID.OCSP, ocsp_url),
+        (profile.ca_issuers, AuthorityInformationAccessOID.CA_ISSUERS, ca_url),
     ]
-    return [
+    return tuple(
         x509.AccessDescription(method, x509.UniformResourceIdentifier(url))
         for is_wanted, method, url in places
         if is_wanted and url is not None
-    ]
+    )
 
 
 def _check_pointers(
-    extensions: x509.Extensions, issuer: IssuerCertificate, access: list[x509.AccessDescription], crl_url: str
+    values: _Values, issuer: IssuerCertificate, access: Sequence[x509.AccessDescription], crl_url: str
 ) -> None:
-    authority = extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value
+    authority = _planned(values, x509.AuthorityKeyIdentifier)
     _require(authority.key_identifier == issuer.key_identifier, "another authorityKeyIdentifier than the CA's key")
-    points = _value(extensions, x509.CRLDistributionPoints)
-    crl = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
-    _require(points is None or list(points) == [crl], "another CRL than the one that would show it")
-    places = _value(extensions, x509.AuthorityInformationAccess)
-    _require(places is None or list(places) == access, "another authorityInformationAccess than the issuer's")
+    if x509.CRLDistributionPoints.oid in values:
+        crl = x509.DistributionPoint([x509.UniformResourceIdentifier(crl_url)], None, None, None)
+        points = list(_planned(values, x509.CRLDistributionPoints))
+        _require(points == [crl], "another CRL than the one that would show it")
+    if access:
+        places = tuple(_planned(values, x509.AuthorityInformationAccess))
+        _require(places == access, "another authorityInformationAccess than the issuer's")
 
 
-def _check_statements(extensions: x509.Extensions, profile: Profile) -> None:
+def _check_statements(values: _Values, profile: Profile) -> None:
     """What the certificate says of itself: policies, must-staple, that nobody is told of its revocation."""
-    policies = _value(extensions, x509.CertificatePolicies)
-    qualifiers = [profile.cps_url] if profile.cps_url else None
-    stated = [x509.PolicyInformation(x509.ObjectIdentifier(oid), qualifiers) for oid in profile.policies]
-    _require(policies is None or list(policies) == stated, "other policies than the profile's")
-    feature = _value(extensions, x509.TLSFeature)
-    _require(feature is None or list(feature) == [x509.TLSFeatureType.status_request], "another TLS feature")
+    if profile.policies:
+        qualifiers = [profile.cps_url] if profile.cps_url else None
+        stated = [x509.PolicyInformation(x509.ObjectIdentifier(oid), qualifiers) for oid in profile.policies]
+        _require(list(_planned(values, x509.CertificatePolicies)) == stated, "other policies than the profile's")
+    if profile.must_staple:
+        features = list(_planned(values, x509.TLSFeature))
+        _require(features == [x509.TLSFeatureType.status_request], "another TLS feature")
     if profile.no_rev_avail:
-        value = extensions.get_extension_for_oid(_NO_REV_AVAIL).value
-        _require(value.public_bytes() == _NULL, "a noRevAvail that is not NULL (RFC 9608, 2)")
+        _require(values[_NO_REV_AVAIL].public_bytes() == _NULL, "a noRevAvail that is not NULL (RFC 9608, 2)")
         has_status = profile.crl or profile.ocsp or profile.must_staple
         _require(not has_status, "noRevAvail beside a place that tells of revocation (RFC 9608, 4)")
         _require(profile.validity_seconds <= _MAX_UNREVOCABLE_SECONDS, "noRevAvail in what is not short-lived")
 
 
-def _value(extensions: x509.Extensions, kind: type[_Extension]) -> _Extension | None:
-    """The extension of a class; None where there is none, which is right where none is expected."""
-    try:
-        return extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
+def _planned(values: _Values, kind: type[_Extension]) -> _Extension:
+    """The extension of a kind that must be there, for what is there was compared before."""
+    value = values[kind.oid]
+    _require(isinstance(value, kind), "an extension that is not read as what it is")
+    return cast("_Extension", value)
