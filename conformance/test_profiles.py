@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -45,14 +46,14 @@ def stopped(tmp_path: Path) -> House:
 
 
 @pytest.fixture
-def sheet(stopped: House, request: pytest.FixtureRequest) -> dict[str, Any]:
+def sheet(stopped: House) -> Iterator[dict[str, Any]]:
     settle(stopped, _PROFILES)
     stopped.start()
-    request.addfinalizer(stopped.close)
     profiles = [part for name in ("visitor", "shop", "staff") for part in ("--profile", name)]
-    return stopped.register(
+    yield stopped.register(
         "--kind", "organization", "--subject", "CN=Shop,O=Example,C=TW", "--dns", _NAME, "--account", "shop", *profiles
     )
+    stopped.close()
 
 
 def openssl(device: Device) -> str:

@@ -88,6 +88,14 @@ class Strongroom:
         chain = self.authorities.chain(name, now=self.office.clock.now())
         return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)
 
+    def require_fit(self) -> None:
+        """Prove that the profiles fit the CAs; commands that mend the one or the other do without.
+
+        Raises:
+            Misconfigured: a profile names no CA, or is to live longer than it; says which.
+        """
+        prove_profiles(self.office.profiles.values(), self.authorities, now=self.office.clock.now())
+
     def trust_anchors(self) -> str:
         """Every CA certificate, in PEM."""
         published = self.authorities.published(now=self.office.clock.now())
@@ -148,7 +156,6 @@ async def strongroom(office: Office, *, blocked: Blocklist = NOTHING_BLOCKED) ->
     succession = await _succession(office, passphrase)
     authorities = succession.authorities
     authorities.current(ISSUING, now=clock.now())
-    prove_profiles(office.profiles.values(), authorities, now=clock.now())
     issuer = Issuer(database, clock, authorities, crl_shards=settings.crl.shards)
     window_days = settings.renewal.window_days
     gate = Gate()

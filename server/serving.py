@@ -65,6 +65,7 @@ async def _served(home: Path) -> AsyncIterator[Office]:
     async with office(home) as opened:
         blocked = blocklist.read(opened.settings.keys.blocklist, home)
         room = await strongroom(opened, blocked=blocked)
+        room.require_fit()
         sequence = watched(await open_sequencer(opened, room.gate), room.gate)
         await sequence()
         await _require_open_account(opened)

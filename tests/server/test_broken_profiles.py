@@ -14,7 +14,9 @@ from ca_core.policy.key_types import FAMILIES
 from ca_core.policy.profile_rules import validated
 from ca_core.policy.profile_settings import ProfileSettings, profiles_from, read_profiles
 from server import settings
+from tests.architecture.house import ROOT
 
+UNITS = ("validity_days", "validity_hours", "validity_minutes", "validity_seconds")
 HOST = 'host = "localhost"\nport = 8443\n'
 
 # Profile and field, what is written there, and what the sentence says about it.
@@ -178,6 +180,17 @@ def test_a_new_profile_may_be_an_est_label() -> None:
         settings.from_builtins(
             tomllib.loads(f'{HOST}[profiles.printer]\nbased_on = "device"\ndoors = ["acme"]\n{label}')
         )
+
+
+def test_the_guide_shows_every_field_and_its_example_is_sound() -> None:
+    guide = (ROOT / "docs" / "guides" / "operator.md").read_text("utf-8").partition("## Profiles\n")[2]
+    example = guide.partition("```toml\n")[2].partition("```")[0]
+
+    read = settings.from_builtins(tomllib.loads(HOST + example))
+
+    assert set(read.profiles) == {"device", "visitor", "staff"}
+    shown = guide.replace("`validity_days`, `_hours`, `_minutes`, `_seconds`", " ".join(f"`{unit}`" for unit in UNITS))
+    assert [field for field in ProfileSettings.__struct_fields__ if f"`{field}`" not in shown] == []
 
 
 # -- Whatever is written ---------------------------------------------------------------------------------
