@@ -67,6 +67,11 @@ def signed_itself(certificate: x509.Certificate) -> bool:
     return True
 
 
+def choose_issuer(house: House, profile: str, line: str) -> None:
+    with (house.home / "soapstone.toml").open("a") as settings:
+        settings.write(f'\n[profiles.{profile}]\nissuer = "{line}"\n')
+
+
 def issuer_of(certificate: Path) -> str:
     return must("openssl", "x509", "-in", certificate, "-noout", "-issuer").strip()
 
@@ -171,3 +176,69 @@ def test_an_offline_root_certifies_the_issuer(house: House, tmp_path: Path) -> N
     refused = house.attempt("authority", "rotate")
     assert refused.returncode == 1
     assert "authority csr" in refused.stderr
+
+
+def test_two_lines_issue_side_by_side_as_profiles_say(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    try:
+        house.command("authority", "add", "vault", "--key", "rsa-3072", "--own-root")
+        choose_issuer(house, "signing", "vault")
+        house.start()
+        person = house.register("--kind", "person", "--subject", "CN=Ann,O=Example")
+        device = house.register("--kind", "device", "--subject", "CN=meter,O=Example")
+        signing, machine = Device(house, tmp_path / "signing"), Device(house, tmp_path / "machine")
+
+        assert signing.enroll(person, "signing") == 200
+        assert machine.enroll(device) == 200
+
+        assert issuer_of(signing.certificate) != issuer_of(machine.certificate)
+        for one in (signing, machine):
+            must("openssl", "verify", "-CAfile", house.trust, "-untrusted", cacerts(house, tmp_path), one.certificate)
+    finally:
+        house.close()
+
+
+def test_a_home_with_ml_dsa_cas_serves_clients_that_know_none(tmp_path: Path) -> None:
+    house = House(tmp_path, 'est.labels.device.wire="rfc"', options=("--development", "--key", "ml-dsa-65"))
+    try:
+        house.start()
+        sheet = house.register("--kind", "device", "--subject", "CN=meter,O=Example")
+        device = Device(house, tmp_path / "device")
+
+        assert device.enroll(sheet) == 200
+
+        # OpenSSL 3.0 reads such a certificate, and cannot verify it; cryptography can.
+        assert "2.16.840.1.101.3.4.3.18" in must("openssl", "x509", "-in", device.certificate, "-noout", "-text")
+        leaf = x509.load_pem_x509_certificate(device.certificate.read_bytes())
+        (issuing,) = x509.load_pem_x509_certificates(fetched_ca(house, "issuing", tmp_path).read_bytes())
+        leaf.verify_directly_issued_by(issuing)
+        crl = tmp_path / "issuing.crl"
+        must("curl", "-sSf", "-o", crl, f"{house.repository}/crl/issuing.crl")
+        assert x509.load_der_x509_crl(crl.read_bytes()).is_signature_valid(issuing.public_key())  # type: ignore[arg-type]  # ML-DSA
+        does = {one["name"]: one["does"] for one in json.loads(house.command("authority", "show", "--json"))}
+        assert does["transport"] == does["issuing"] == "issues"
+    finally:
+        house.close()
+
+
+def test_ecdsa_and_ml_dsa_issue_side_by_side(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    try:
+        house.command("authority", "add", "pq", "--key", "ml-dsa-87", "--own-root")
+        choose_issuer(house, "signing", "pq")
+        house.start()
+        person = house.register("--kind", "person", "--subject", "CN=Ann,O=Example")
+        signing, encryption = Device(house, tmp_path / "signing"), Device(house, tmp_path / "encryption")
+        encryption.new_key("RSA", "rsa_keygen_bits:2048")
+        encryption.ask("/CN=Ann")
+
+        assert signing.enroll(person, "signing") == 200
+        assert encryption.enroll(person, "encryption") == 200
+
+        pq, issuing = (
+            x509.load_pem_x509_certificate(fetched_ca(house, name, tmp_path).read_bytes()) for name in ("pq", "issuing")
+        )
+        x509.load_pem_x509_certificate(signing.certificate.read_bytes()).verify_directly_issued_by(pq)
+        x509.load_pem_x509_certificate(encryption.certificate.read_bytes()).verify_directly_issued_by(issuing)
+    finally:
+        house.close()

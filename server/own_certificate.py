@@ -19,7 +19,7 @@ from ca_core.enrollment import Enrollment
 from ca_core.errors import Misconfigured, NotFound
 from ca_core.files import replace
 from ca_core.identity import serial_text
-from ca_core.issuance.authorities import Authorities
+from ca_core.issuance.authorities import ISSUING, TRANSPORT, Authorities
 from ca_core.names import Identifier
 from ca_core.policy.profile import OWN_TLS
 from ca_core.policy.renewal import renewal_window
@@ -117,7 +117,9 @@ class OwnCertificate:
         key = ec.generate_private_key(ec.SECP256R1())
         applicant = Applicant(registration.id, Door.SERVER, "operator", "localhost")
         request = parse(_csr(key, self._names))
-        certificate = await self._enrollment.enroll(applicant, request, profile_name=OWN_TLS.name)
+        certificate = await self._enrollment.enroll(
+            applicant, request, profile_name=OWN_TLS.name, issuer_name=self._issuer()
+        )
         encryption = BestAvailableEncryption(self._passphrase.reveal().encode())
         chain = self._authorities.chain(certificate.issuer, now=self._clock.now())
         pem = [
@@ -130,6 +132,10 @@ class OwnCertificate:
         for context in self._contexts:
             self._load_into(context)
         _LOG.info("event=own-certificate serial=%s not_after=%d", certificate.serial, certificate.not_after)
+
+    def _issuer(self) -> str:
+        line = TRANSPORT if TRANSPORT in self._authorities.lines else ISSUING
+        return self._authorities.current(line, now=self._clock.now()).certificate.name
 
     def _load_into(self, context: ssl.SSLContext) -> None:
         """Connections that were made before keep the certificate that they have."""

@@ -15,6 +15,8 @@ ROOT = "root"
 """The line of the roots that this server made."""
 ISSUING = "issuing"
 """The line of issuing CAs that profiles mean where they name none."""
+TRANSPORT = "transport"
+"""The line that issues this server's own certificate, where the TLS library cannot serve one of `issuing`."""
 
 
 class IssuingCa(msgspec.Struct, frozen=True):

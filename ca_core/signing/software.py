@@ -92,6 +92,12 @@ def kind_of(public_key: object) -> KeyKind:
             return "rsa-3072"
         case rsa.RSAPublicKey(key_size=4096):
             return "rsa-4096"
+        case mldsa.MLDSA44PublicKey():
+            return "ml-dsa-44"
+        case mldsa.MLDSA65PublicKey():
+            return "ml-dsa-65"
+        case mldsa.MLDSA87PublicKey():
+            return "ml-dsa-87"
         case _:
             raise Misconfigured("keys of this kind are not made here; say which kind the new one shall be")
 

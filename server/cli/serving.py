@@ -14,18 +14,19 @@ from ca_core.audit import journal
 from ca_core.audit.event import AuthorityMade
 from ca_core.clock import SystemClock
 from ca_core.errors import Misconfigured
-from ca_core.issuance.authorities import ROOT
+from ca_core.issuance.authorities import ROOT, TRANSPORT
 from ca_core.issuance.ceremony import KeyKind, make_authority
+from ca_core.issuance.rotation import NewKey, Rotation
 from server import example, serving
 from server import home as home_module
 from server import settings as settings_module
-from server.assembly import AUTHORITY, Office, ca_url, crl_url, office, strongroom
+from server.assembly import AUTHORITY, Office, Strongroom, ca_url, crl_url, office, strongroom
 from server.cli.shared import operator_actor
 from server.journaling import open_sequencer
 from server.settings import Acme, Settings, read_secret
 
-# A server with ML-DSA CAs needs another CA for its own TLS certificate: `init` does not make that yet.
-KEY_KINDS: tuple[KeyKind, ...] = tuple(kind for kind in get_args(KeyKind) if not kind.startswith("ml-dsa"))
+KEY_KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
+_POST_QUANTUM = "ml-dsa"
 _LOOPBACK = ("127.0.0.0/8", "::1/128")
 _DEVELOPMENT_ONLY = "rsa-2048"
 _DEFAULT_PORT = 8443
@@ -114,6 +115,8 @@ async def _fill_home(folder: Path, settings: Settings, key: KeyKind) -> None:
     home_module.write_settings(folder, settings)
     async with office(folder, create=True) as opened:
         room = await strongroom(opened)
+        if key.startswith(_POST_QUANTUM):
+            await _add_transport(opened, room)
         event = AuthorityMade(home_module.fingerprint(made.root), home_module.fingerprint(made.issuing))
         async with opened.database.write() as tx:
             await journal.record(tx, event, now=now, actor=operator_actor())
@@ -124,6 +127,14 @@ async def _fill_home(folder: Path, settings: Settings, key: KeyKind) -> None:
         await room.own_certificate.turn()
         await room.publisher.publish_all()
         await sequencer.advance()
+
+
+async def _add_transport(opened: Office, room: Strongroom) -> None:
+    """Have a CA of its own issue this server's certificate: TLS does not know ML-DSA before OpenSSL 3.5."""
+    rotation = Rotation(opened.database, opened.clock, room.succession, actor=operator_actor())
+    await rotation.add(TRANSPORT, NewKey("ec-p256"), own_root=True)
+    roots = [standing for standing in room.authorities.all() if standing.is_root]
+    home_module.write_trust_anchors(opened.home, [root.certificate.certificate for root in roots])
 
 
 def _print_addresses(opened: Office) -> None:

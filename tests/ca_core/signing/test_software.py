@@ -20,7 +20,7 @@ from cryptography.hazmat.primitives.serialization import (
 from ca_core import der
 from ca_core.errors import Misconfigured
 from ca_core.signing.key import open_key
-from ca_core.signing.software import KeyKind, PrivateKey, SoftwareKey, generate, write_key
+from ca_core.signing.software import KeyKind, PrivateKey, SoftwareKey, generate, kind_of, write_key
 from tests.builders.csr import ec_key, ed25519_key, ml_dsa_key, rsa_key
 
 # By the octets of the public key (FIPS 204, table 2).
@@ -200,3 +200,13 @@ def test_a_key_of_another_kind_is_refused(tmp_path: Path) -> None:
 
     with pytest.raises(Misconfigured, match="must be RSA"):
         open_key("file:a.key", PASSPHRASE, tmp_path)
+
+
+@pytest.mark.parametrize("kind", get_args(KeyKind))
+def test_a_successors_key_is_of_the_kind_of_the_one_before(kind: KeyKind) -> None:
+    assert kind_of(generate(kind).public_key()) == kind
+
+
+def test_a_kind_that_is_not_made_here_is_to_be_said() -> None:
+    with pytest.raises(Misconfigured, match="say which kind"):
+        kind_of(ec_key("secp521r1").public_key())
