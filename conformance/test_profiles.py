@@ -164,3 +164,32 @@ def test_a_broken_profile_ends_serve_and_doctor_with_one_sentence(stopped: House
         assert done.returncode == 1
         assert len(done.stderr.splitlines()) == 1
         assert said in done.stderr
+
+
+def test_a_profile_that_outlives_its_ca_ends_serve_and_doctor_until_it_is_mended(
+    stopped: House, tmp_path: Path
+) -> None:
+    root_key, root, request, issuing = (tmp_path / name for name in ("root.key", "root.pem", "ca.csr", "ca.pem"))
+    must(
+        *("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"),
+        *("-keyout", root_key, "-out", root, "-days", "60", "-subj", "/O=Elsewhere/CN=Offline Root"),
+        *("-addext", "basicConstraints=critical,CA:true,pathlen:1", "-addext", "keyUsage=critical,keyCertSign,cRLSign"),
+    )
+    request.write_text(stopped.command("authority", "csr", "trial", "--subject", "CN=Trial CA,O=Example"))
+    must(
+        *("openssl", "x509", "-req", "-in", request, "-CA", root, "-CAkey", root_key, "-days", "30"),
+        *("-copy_extensions", "copy", "-extfile", "/dev/null", "-out", issuing),
+    )
+    chain = tmp_path / "chain.pem"
+    chain.write_bytes(issuing.read_bytes() + root.read_bytes())
+    stopped.command("authority", "import", str(chain))
+    settle(stopped, '[profiles.visitor]\nbased_on = "device"\nissuer = "trial"')
+
+    for command in ("serve", "doctor"):
+        done = stopped.attempt(command)
+        assert done.returncode == 1
+        assert "profiles.visitor.validity_seconds is more than the 2592000 of the CA trial itself" in done.stderr
+    stopped.command("authority", "show")
+    settle(stopped, "validity_days = 30")
+
+    assert "visitor" in stopped.command("doctor")

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import MappingProxyType
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
-FAMILIES = MappingProxyType(
+from ca_core.policy.keys import KeyType
+
+FAMILIES: Mapping[str, KeyType] = MappingProxyType(
     {
         "rsa-2048": "rsa",
         "rsa-3072": "rsa",

@@ -8,6 +8,7 @@ import msgspec
 
 from ca_core.applicant import Door
 from ca_core.names import Kind
+from ca_core.policy.keys import KeyType
 
 SECONDS_PER_DAY = 86_400
 
@@ -115,7 +116,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         """
         return default if self.renewal_window_days is None else self.renewal_window_days
 
-    def usages_for(self, key_type: str) -> frozenset[Usage]:
+    def usages_for(self, key_type: KeyType) -> frozenset[Usage]:
         """The key usages of a certificate for such a key; empty where such a key cannot serve the profile."""
         if key_type == "rsa":
             return self.rsa_usage

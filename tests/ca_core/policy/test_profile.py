@@ -6,6 +6,7 @@ import pytest
 from ca_core.applicant import Door
 from ca_core.errors import Misconfigured
 from ca_core.policy import profile as profiles
+from ca_core.policy.keys import KeyType
 from ca_core.policy.profile import ExtendedUsage, KeyPurpose, Usage
 from ca_core.policy.profile_rules import validated
 from ca_core.policy.profile_settings import ProfileSettings, profiles_from
@@ -35,7 +36,7 @@ def test_usages_follow_the_kind_of_key() -> None:
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "ml-dsa"])
-def test_keys_that_only_sign_cannot_encrypt(kind: str) -> None:
+def test_keys_that_only_sign_cannot_encrypt(kind: KeyType) -> None:
     assert profiles.ENCRYPTION.usages_for(kind) == frozenset()
 
 
