@@ -19,6 +19,7 @@ from ca_core.issuance.authorities import ISSUING, ROOT, Authorities
 from ca_core.issuance.ceremony import ISSUING_CERTIFICATE, ISSUING_KEY, ROOT_CERTIFICATE, ROOT_KEY
 from ca_core.issuance.fit import prove_profiles
 from ca_core.issuance.issuer import Issuer
+from ca_core.issuance.linter import Linter
 from ca_core.issuance.rotation import next_name
 from ca_core.issuance.succession import Strongbox, Succession
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
@@ -156,7 +157,7 @@ async def strongroom(office: Office, *, blocked: Blocklist = NOTHING_BLOCKED) ->
     succession = await _succession(office, passphrase)
     authorities = succession.authorities
     authorities.current(ISSUING, now=clock.now())
-    issuer = Issuer(database, clock, authorities, crl_shards=settings.crl.shards)
+    issuer = Issuer(database, clock, authorities, Linter(), crl_shards=settings.crl.shards)
     window_days = settings.renewal.window_days
     gate = Gate()
     enrollment = Enrollment(

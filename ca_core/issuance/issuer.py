@@ -2,7 +2,7 @@
 
 1  plan       serial and every to-be-signed byte
 2  intend     stored with the decision, in one transaction (`ca_core.enrollment`)
-3  lint       the stored bytes, before the key moves
+3  lint       the stored bytes, before the key moves: each against what was granted, each new shape with pkilint
 4  sign       exactly the linted bytes
 5  check      the result against the CA's certificate and the plan
 6  store      certificate and journal row, in one transaction
@@ -23,7 +23,9 @@ from ca_core.errors import Busy, InProgress, Refusal
 from ca_core.identity import new_serial, serial_text
 from ca_core.issuance.authorities import Authorities, IssuingCa
 from ca_core.issuance.lint import LintFailed, lint
+from ca_core.issuance.linter import Linter
 from ca_core.issuance.plan import tbs_certificate
+from ca_core.issuance.shape import shape_of
 from ca_core.policy.decision import Wish, subject_for
 from ca_core.policy.profile import Profile
 from ca_core.policy.request import CertificationRequest
@@ -46,15 +48,23 @@ class Issuer:
     """Turns an approved wish into a certificate.
 
     Args:
+        linter: remembers which shapes of certificates passed.
         crl_shards: how many CRLs share the new certificates of a CA; 1 means that there is the full one only.
     """
 
-    def __init__(self, database: Database, clock: Clock, authorities: Authorities, *, crl_shards: int = 1) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, authorities: Authorities, linter: Linter, *, crl_shards: int = 1
+    ) -> None:
         self._database = database
         self._clock = clock
         self._authorities = authorities
+        self._linter = linter
         self._crl_shards = crl_shards
         self._left: set[str] = set()
+
+    async def prepare(self) -> None:
+        """Load what step 3 needs, before somebody waits for it."""
+        await self._linter.prepare()
 
     def plan(
         self,
@@ -132,7 +142,7 @@ class Issuer:
     ) -> Certificate:
         ca = self._authorities.named(intention.issuer)
         try:
-            self._lint(ca, intention, profile, subject_der=subject_der, spki=spki)  # 3
+            await self._lint(ca, intention, profile, subject_der=subject_der, spki=spki)  # 3
         except LintFailed as finding:
             await self._abandon(intention, why=f"lint: {finding}")
             raise
@@ -145,11 +155,14 @@ class Issuer:
             raise
         return await self._store(intention, certificate, actor=actor, recovered=recovered)  # 6
 
-    def _lint(self, ca: IssuingCa, intention: Intention, profile: Profile, *, subject_der: bytes, spki: bytes) -> None:
-        lint(
+    async def _lint(
+        self, ca: IssuingCa, intention: Intention, profile: Profile, *, subject_der: bytes, spki: bytes
+    ) -> None:
+        algorithm = ca.key.algorithm
+        read = lint(
             intention.tbs,
             issuer=ca.certificate,
-            algorithm=ca.key.algorithm,
+            algorithm=algorithm,
             profile=profile,
             subject_der=subject_der,
             names=intention.names,
@@ -157,6 +170,11 @@ class Issuer:
             now=self._clock.now(),
             crl_url=ca.certificate.crl_url_of(intention.shard),
         )
+        issuer_der = ca.certificate.subject_der
+        shape = shape_of(
+            read, profile=profile, issuer_der=issuer_der, algorithm=algorithm, names=intention.names, spki=spki
+        )
+        await self._linter.require(shape, intention.tbs, ca.key.public_key)
 
     async def _store(self, intention: Intention, certificate: bytes, *, actor: str, recovered: bool) -> Certificate:
         now = self._clock.now()

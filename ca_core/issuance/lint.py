@@ -92,8 +92,8 @@ def lint(
     spki: bytes,
     now: int,
     crl_url: str | None = None,
-) -> None:
-    """Check a TBSCertificate against what was granted.
+) -> x509.Certificate:
+    """Check a TBSCertificate against what was granted, and return it as it will be read, under no signature.
 
     Args:
         algorithm: AlgorithmIdentifier of the signature to come, in DER.
@@ -122,6 +122,7 @@ def lint(
         _check_usages(values, profile, spki)
         _check_pointers(values, issuer, access, crl_url or issuer.crl_url)
         _check_statements(values, profile)
+        return certificate
     except _UNREADABLE as error:
         raise LintFailed(f"cannot be read: {error}") from error
 

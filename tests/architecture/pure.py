@@ -15,6 +15,8 @@ PURE = (
     "ca_core/issuance/chain.py",
     "ca_core/issuance/lint.py",
     "ca_core/issuance/plan.py",
+    "ca_core/issuance/rules.py",
+    "ca_core/issuance/shape.py",
     "ca_core/names.py",
     "ca_core/policy/",
     "ca_core/registration/account.py",

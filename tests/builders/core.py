@@ -20,6 +20,7 @@ from ca_core.issuance.authorities import ISSUING, Authorities, IssuingCa, Standi
 from ca_core.issuance.ceremony import Authority, make_authority
 from ca_core.issuance.chain import issuer_certificate
 from ca_core.issuance.issuer import Issuer
+from ca_core.issuance.linter import Linter
 from ca_core.names import Identifier
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 from ca_core.policy.profile import BUILT_IN, Profile
@@ -34,8 +35,12 @@ from ca_core.signing.key import open_key
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database, open_database
 from ca_core.store.migrate import found_in, migrate
+from tests.builders import linted
 from tests.builders.clock import SettableClock
 from tests.builders.journal import sequencer
+
+LINTER = Linter()
+"""One for all tests, as one process has one."""
 
 CRL_SECONDS = 86_400
 PASSPHRASE = b"correct horse battery staple"
@@ -173,7 +178,7 @@ async def core(
         sequencing = sequencer(database, clock, folder, gate)
         await sequencing.turn()
         authorities = standing(ca)
-        issuer = Issuer(database, clock, authorities, crl_shards=shards)
+        issuer = Issuer(database, clock, authorities, LINTER, crl_shards=shards)
         yield Core(
             clock=clock,
             database=database,
@@ -189,5 +194,6 @@ async def core(
             gate=gate,
             sequencer=sequencing,
         )
+        await linted.require_clean(database, profiles)
     finally:
         await database.close()

@@ -25,6 +25,7 @@ from ca_core.secret import Secret
 from protocols.status.responding import OcspDialogue
 from tests.builders.core import PASSPHRASE, Core
 from tests.builders.est import Csr
+from tests.builders.linted import ocsp_errors
 
 LIFETIME_SECONDS = 86_400
 SHA1_OID = ObjectIdentifier("1.3.14.3.2.26")
@@ -131,5 +132,8 @@ def tagged(tag: int, content: bytes) -> bytes:
 
 
 def opened(body: bytes) -> ocsp.OCSPResponse:
-    """Read an answer about one certificate as others do."""
-    return ocsp.load_der_ocsp_response(body)
+    """Read an answer as others do; one that says something is without a finding of pkilint's."""
+    answer = ocsp.load_der_ocsp_response(body)
+    if answer.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL:
+        assert ocsp_errors(body) == []
+    return answer

@@ -8,6 +8,7 @@ from ca_core.errors import Busy, InProgress
 from ca_core.issuance.authorities import IssuingCa
 from ca_core.issuance.issuer import CheckFailed, Issuer
 from ca_core.issuance.lint import LintFailed
+from ca_core.issuance.linter import Linter
 from ca_core.policy.decision import Wish
 from ca_core.policy.profile import BUILT_IN, DEVICE
 from ca_core.policy.request import CertificationRequest, parse
@@ -36,7 +37,7 @@ class Key:
 def with_key(core: Core) -> tuple[Issuer, Key]:
     ca = core.issuer._authorities.named("issuing")
     key = Key(ca.key)
-    return Issuer(core.database, core.clock, standing(IssuingCa(ca.certificate, key))), key
+    return Issuer(core.database, core.clock, standing(IssuingCa(ca.certificate, key)), Linter()), key
 
 
 async def intended(core: Core) -> tuple[Intention, CertificationRequest, bytes]:
