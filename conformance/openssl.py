@@ -6,6 +6,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from conformance import pkilint
 from conformance.house import House, must, run
 
 _AS_REGISTERED = "-nameopt=RFC2253,utf8,-esc_msb"
@@ -25,10 +26,11 @@ def verifies(
 
 
 def fetch_crl(house: House) -> Path:
-    """The issuing CA's CRL as the repository serves it, in PEM."""
+    """The issuing CA's CRL as the repository serves it, in PEM; pkilint finds nothing in it."""
     der, pem = house.home.parent / "crl.der", house.home.parent / "crl.pem"
     must("curl", "--silent", "--show-error", "--fail", "-o", der, f"{house.repository}/crl/issuing.crl")
     must("openssl", "crl", "-inform", "DER", "-in", der, "-out", pem)
+    assert pkilint.crl_errors(der) == ""
     return pem
 
 

@@ -70,7 +70,7 @@ async def _served(home: Path) -> AsyncIterator[Office]:
         await sequence()
         await _require_open_account(opened)
         load_checks()
-        await room.issuer.prepare()
+        await room.issuer.prepare(opened.profiles.values())
         await _recover(opened, room)
         await room.own_certificate.turn()
         await room.delegates.turn()

@@ -10,7 +10,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
@@ -25,6 +25,7 @@ from ca_core.issuance.authorities import Authorities, IssuingCa
 from ca_core.issuance.lint import LintFailed, lint
 from ca_core.issuance.linter import Linter
 from ca_core.issuance.plan import tbs_certificate
+from ca_core.issuance.sample import prove_sample
 from ca_core.issuance.shape import shape_of
 from ca_core.policy.decision import Wish, subject_for
 from ca_core.policy.profile import Profile
@@ -62,9 +63,16 @@ class Issuer:
         self._crl_shards = crl_shards
         self._left: set[str] = set()
 
-    async def prepare(self) -> None:
-        """Load what step 3 needs, before somebody waits for it."""
+    async def prepare(self, profiles: Iterable[Profile]) -> None:
+        """Load what step 3 needs before somebody waits for it, and prove it on a sample of each profile.
+
+        Raises:
+            Misconfigured: a profile whose certificates would not pass; says which.
+        """
         await self._linter.prepare()
+        now = self._clock.now()
+        for profile in profiles:
+            await prove_sample(profile, self._authorities.current(profile.issuer, now=now), self._linter, now=now)
 
     def plan(
         self,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance import pkilint
 from conformance.clients.certbot import Certbot
 from conformance.house import House, must, run
 from conformance.openssl import fetch_crl, subject_of, verifies
@@ -26,6 +27,7 @@ def test_a_vetted_name_needs_no_challenge(house: House, certbot: Certbot) -> Non
 
     assert done.returncode == 0, done.stderr
     assert verifies(house, certbot.live("shop.example"), untrusted=certbot.live("shop.example", "chain.pem"))
+    assert pkilint.certificate_errors(certbot.live("shop.example")) == ""
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance import pkilint
 from conformance.clients.device import Device, ca_certificates
 from conformance.house import House, must
 from conformance.openssl import subject_of, verifies
@@ -27,6 +28,7 @@ def test_a_device_enrolls_with_its_code(house: House, device: Device, tmp_path: 
 
     assert status == 200
     assert verifies(house, device.certificate, untrusted=ca_certificates(house, tmp_path))
+    assert pkilint.certificate_errors(device.certificate) == ""
 
 
 @pytest.mark.parametrize("subject", [REGISTERED, CHINESE])

@@ -71,6 +71,7 @@ def doctor(home: Path) -> None:
         issuing = room.authorities.current(ISSUING, now=office.clock.now())
         click.echo(f"keys and chain  ok  until {rfc3339(issuing.certificate.not_after)}")
         room.require_fit()
+        await room.issuer.prepare(office.profiles.values())
         click.echo(f"profiles        ok  {', '.join(office.profiles)}")
         if path := office.settings.keys.blocklist:
             click.echo(f"blocked keys    ok  {len(blocklist.read(path, home))} in {path}")

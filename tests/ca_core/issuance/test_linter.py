@@ -10,13 +10,16 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from pkilint import report
 
 from ca_core import der, names
+from ca_core.errors import Misconfigured
 from ca_core.issuance import rules
+from ca_core.issuance.authorities import IssuingCa
 from ca_core.issuance.lint import LintFailed, lint
 from ca_core.issuance.linter import Linter
 from ca_core.issuance.plan import Plan
+from ca_core.issuance.sample import prove_sample
 from ca_core.issuance.shape import Shape, shape_of
 from ca_core.names import Identifier
-from ca_core.policy.profile import BUILT_IN, DEVICE, SIGNING, TLS_SERVER, Profile
+from ca_core.policy.profile import BUILT_IN, DEVICE, SIGNING, TLS_SERVER, Profile, Usage
 from ca_core.policy.subject import subject_der
 from ca_core.signing.software import KeyKind
 from tests.builders import csr
@@ -249,6 +252,24 @@ async def test_the_event_loop_goes_on_while_a_new_shape_is_linted() -> None:
     await task
     # On a machine of its own the longest is below 1 ms; here others compute too, so the usual one is looked at.
     assert sorted(waits)[len(waits) // 2] < 0.002
+
+
+@pytest.mark.parametrize("profile", BUILT_IN.values(), ids=BUILT_IN)
+async def test_a_sample_of_every_profile_is_sound(profile: Profile) -> None:
+    await prove_sample(profile, IssuingCa(house().issuer, house().key), Linter(), now=NOW)
+
+
+async def test_a_profile_that_makes_unsound_certificates_is_named_before_anybody_asks() -> None:
+    agreeing = msgspec.structs.replace(TLS_SERVER, ec_usage=frozenset({Usage.CONTENT_COMMITMENT}))
+
+    with pytest.raises(Misconfigured, match=r"^profiles\.tls-server makes .* cabf\.serverauth"):
+        await prove_sample(agreeing, IssuingCa(house().issuer, house().key), Linter(), now=NOW)
+
+
+async def test_the_sample_of_a_profile_for_rsa_alone_has_such_a_key() -> None:
+    rsa_only = msgspec.structs.replace(TLS_SERVER, ec_usage=frozenset(), key_types=frozenset({"rsa-3072"}))
+
+    await prove_sample(rsa_only, IssuingCa(house().issuer, house().key), Linter(), now=NOW)
 
 
 @pytest.mark.parametrize("kind", ["ec-p256", "rsa-2048", "ml-dsa-65"])
