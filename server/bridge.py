@@ -22,12 +22,27 @@ async def read(request: web.BaseRequest) -> Request:
     At most one octet beyond the widest limit is kept, however the body is framed, so that the protocol can
     refuse what is too large in its own words.
     """
+    return _read(request, await _body(request))
+
+
+def read_at_once(request: web.BaseRequest) -> Request | None:
+    """Read a request that is there to its end, as most are when their headers are; None when some is on its way."""
+    if not request.content.is_eof():
+        return None
+    return _read(request, request.content.read_nowait()[: MOST_BODY_OCTETS + 1])
+
+
+async def _body(request: web.BaseRequest) -> bytes:
     body = bytearray()
     async for chunk in request.content.iter_any():
         body += chunk
         if len(body) > MOST_BODY_OCTETS:
             del body[MOST_BODY_OCTETS + 1 :]
             break
+    return bytes(body)
+
+
+def _read(request: web.BaseRequest, body: bytes) -> Request:
     headers: dict[str, str] = {}
     for name, value in request.headers.items():
         key = name.lower()
@@ -37,7 +52,7 @@ async def read(request: web.BaseRequest) -> Request:
         path=request.path,
         query=request.query_string,
         headers=headers,
-        body=bytes(body),
+        body=body,
         peer=_peer(request),
     )
 

@@ -26,12 +26,14 @@ class Listener(msgspec.Struct, frozen=True):
 
     Attributes:
         tls: None is plain HTTP.
+        counted: the beginning of the paths whose requests are counted instead of logged one by one.
     """
 
     name: str
     port: int
     dialogue: Dialogue
     tls: ssl.SSLContext | None = None
+    counted: str = ""
 
 
 def public_context() -> ssl.SSLContext:
@@ -82,7 +84,7 @@ async def close(runners: list[web.ServerRunner]) -> None:
 
 async def _open(address: str, listener: Listener) -> web.ServerRunner:
     server = web.Server(
-        edge(listener.dialogue, listener=listener.name),
+        edge(listener.dialogue, listener=listener.name, counted=listener.counted),
         access_log=None,
         logger=_unreadable_log(),
         # Nobody compresses a CSR, and what is unpacked has no size limit of its own.

@@ -18,6 +18,8 @@ from server import bridge
 
 _LOG = logging.getLogger("soapstone.http")
 _BODY_SECONDS = 30
+_TALLY_SECONDS = 1
+_FIRST_ERROR = 400
 _REFERENCE_OCTETS = 6
 
 
@@ -34,19 +36,62 @@ class Dialogue(Protocol):
         """Say in the protocol's own form that we failed, and under which reference."""
 
 
-def edge(dialogue: Dialogue, *, listener: str) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
-    """Wrap a dialogue into what aiohttp calls for each request."""
+class Tally:
+    """Counts requests, and says once a second how many there were: a line for each would cost more than its answer."""
+
+    def __init__(self, listener: str, path: str) -> None:
+        self._listener = listener
+        self._path = path
+        self._requests = 0
+        self._slowest_ms = 0.0
+
+    def covers(self, path: str, status: int) -> bool:
+        """Whether a request is counted: what went wrong has a line of its own."""
+        return bool(self._path) and path.startswith(self._path) and status < _FIRST_ERROR
+
+    def count(self, ms: float) -> None:
+        """Count one."""
+        if self._requests == 0:
+            asyncio.get_running_loop().call_later(_TALLY_SECONDS, self._say)
+        self._requests += 1
+        self._slowest_ms = max(self._slowest_ms, ms)
+
+    def _say(self) -> None:
+        _LOG.info(
+            "event=requests listener=%s path=%s count=%d slowest_ms=%.1f",
+            self._listener,
+            self._path,
+            self._requests,
+            self._slowest_ms,
+        )
+        self._requests, self._slowest_ms = 0, 0.0
+
+
+def edge(
+    dialogue: Dialogue, *, listener: str, counted: str = ""
+) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
+    """Wrap a dialogue into what aiohttp calls for each request.
+
+    Args:
+        listener: its name in the log.
+        counted: the beginning of the paths whose requests are counted instead of logged one by one.
+    """
+    tally = Tally(listener, counted)
 
     async def handle(incoming: web.BaseRequest) -> web.StreamResponse:
         started = time.perf_counter()
         response = await _response(incoming, dialogue)
+        ms = (time.perf_counter() - started) * 1000
+        if tally.covers(incoming.raw_path, response.status):
+            tally.count(ms)
+            return response
         _LOG.info(
             "event=request listener=%s method=%s path=%s status=%d ms=%.1f",
             listener,
             incoming.method,
             incoming.rel_url.raw_path,
             response.status,
-            (time.perf_counter() - started) * 1000,
+            ms,
         )
         return response
 
@@ -55,9 +100,11 @@ def edge(dialogue: Dialogue, *, listener: str) -> Callable[[web.BaseRequest], Aw
 
 async def _response(incoming: web.BaseRequest, dialogue: Dialogue) -> web.Response:
     try:
-        async with asyncio.timeout(_BODY_SECONDS):
-            await _meet_expectation(incoming)
-            request = await bridge.read(incoming)
+        request = bridge.read_at_once(incoming)
+        if request is None:
+            async with asyncio.timeout(_BODY_SECONDS):
+                await _meet_expectation(incoming)
+                request = await bridge.read(incoming)
     except TimeoutError:
         return _last(dialogue.refuse(BadRequest("the request's body did not arrive in time; send it again")))
     except (PayloadEncodingError, web.RequestPayloadError, ConnectionError):

@@ -26,6 +26,7 @@ from protocols.acme.validation import Validator
 from protocols.est.dialogue import EstDialogue, EstServices
 from protocols.est.messages import Wire
 from protocols.status.dialogue import RepositoryDialogue
+from protocols.status.responding import PATH as OCSP_PATH
 from protocols.status.responding import OcspDialogue
 from server import blocklist, listeners, workers
 from server import settings as settings_module
@@ -192,7 +193,7 @@ def _listeners(opened: Office, room: Strongroom, wake: Callable[[], None]) -> li
     return [
         Listener("public", settings.port, public, public_tls),
         Listener("est", settings.port + 1, _est(opened, room), est_tls),
-        Listener("repository", settings.port + 3, _repository(opened, room)),
+        Listener("repository", settings.port + 3, _repository(opened, room), counted=OCSP_PATH),
     ]
 
 
