@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
@@ -28,7 +29,7 @@ from ca_core.revocation.desk import RevocationDesk
 from ca_core.revocation.ocsp import IssuerHashes, issuer_hashes, responder_key_hash
 from ca_core.secret import Secret
 from ca_core.signing.key import SigningKey, open_key
-from ca_core.signing.software import PrivateKey, SoftwareKey, generate
+from ca_core.signing.software import KeyKind, PrivateKey, SoftwareKey, generate
 
 _RETRY_AFTER_SECONDS = 5
 _LOG = logging.getLogger("soapstone.ocsp")
@@ -161,7 +162,7 @@ class Delegates:
 
     async def _renewed(self, ca: IssuingCa) -> Delegate:
         name = ca.certificate.name
-        private_key = generate("ec-p256")
+        private_key = generate(_key_kind(ca))
         registration = await self._registration()
         applicant = Applicant(registration.id, Door.SERVER, "operator", "localhost")
         issued = await self._enrollment.enroll(
@@ -191,7 +192,14 @@ def _delegate(ca: IssuingCa, certificate: x509.Certificate, key: SigningKey) -> 
     )
 
 
+def _key_kind(ca: IssuingCa) -> KeyKind:
+    """P-256, whose signatures are short and made at once; beside a CA that withstands quantum computers, as it does."""
+    public_key = ca.certificate.certificate.public_key()
+    return "ec-p256" if isinstance(public_key, ec.EllipticCurvePublicKey | rsa.RSAPublicKey) else "ml-dsa-44"
+
+
 def _csr(key: PrivateKey) -> bytes:
     """A request without a name: the certificate bears the server's registered one."""
     builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    return builder.sign(key, SHA256()).public_bytes(Encoding.DER)
+    digest = SHA256() if isinstance(key, ec.EllipticCurvePrivateKey) else None
+    return builder.sign(key, digest).public_bytes(Encoding.DER)
