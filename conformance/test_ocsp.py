@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import time
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import mldsa
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509 import ocsp
 
 from conformance.clients.device import Device
@@ -235,3 +239,53 @@ def test_every_kind_of_ca_has_a_responder(tmp_path: Path, key: str) -> None:
     assert RelyingParty(house, tmp_path).status() == "good"
 
     house.stop()
+
+
+def test_after_a_rotation_each_ca_answers_for_its_own(party: RelyingParty, tmp_path: Path) -> None:
+    house = party.house
+    house.command("authority", "rotate", "--issuing-only")
+    issuer = tmp_path / "issuing-2.pem"
+    deadline = time.monotonic() + _RENEWAL_SECONDS
+    while run("curl", "-sf", "-o", issuer, f"{house.repository}/ca/issuing-2.pem").returncode:
+        assert time.monotonic() < deadline, "the new CA is not served"
+    (tmp_path / "new").mkdir()
+    new = RelyingParty(house, tmp_path / "new")
+    new.issuer = issuer
+
+    while "Response verify OK" not in new.ask():
+        assert time.monotonic() < deadline, "the new CA has no responder"
+
+    assert new.status() == party.status() == "good"
+    assert new.responder().issuer != party.responder().issuer
+    swapped = party.ask("-issuer", issuer, "-cert", new.certificate)
+    assert "Responder Error: unauthorized (6)" in swapped
+
+
+def test_beside_an_ml_dsa_ca_the_responder_signs_with_ml_dsa(house: House, tmp_path: Path) -> None:
+    house.command("authority", "add", "quantum", "--key", "ml-dsa-65", "--own-root")
+    pem, body, asked = tmp_path / "ca.pem", tmp_path / "answer", tmp_path / "asked"
+    deadline = time.monotonic() + _RENEWAL_SECONDS
+    while run("curl", "-sf", "-o", pem, f"{house.repository}/ca/quantum.pem").returncode:
+        assert time.monotonic() < deadline, "the new CA is not served"
+    ca = x509.load_pem_x509_certificate(pem.read_bytes())
+    key = hashlib.sha256(ca.public_key().public_bytes_raw()).digest()  # type: ignore[union-attr]  # an ML-DSA key
+    name = hashlib.sha256(ca.subject.public_bytes()).digest()
+    request = ocsp.OCSPRequestBuilder().add_certificate_by_hash(name, key, 4711, SHA256()).build()
+    asked.write_bytes(request.public_bytes(Encoding.DER))
+    kind = ("-H", "Content-Type: application/ocsp-request", "--data-binary", f"@{asked}")
+
+    while True:
+        must("curl", "-sf", "-o", body, *kind, f"{house.repository}/ocsp")
+        answer = ocsp.load_der_ocsp_response(body.read_bytes())
+        if answer.response_status is ocsp.OCSPResponseStatus.SUCCESSFUL:
+            break
+        assert time.monotonic() < deadline, answer.response_status
+        time.sleep(0.2)
+
+    assert answer.certificate_status is ocsp.OCSPCertStatus.UNKNOWN
+    (responder,) = answer.certificates
+    responder.verify_directly_issued_by(ca)
+    signer = responder.public_key()
+    assert isinstance(signer, mldsa.MLDSA44PublicKey)
+    signer.verify(answer.signature, answer.tbs_response_bytes)
+    must(_LINT, "lint", body)
