@@ -1,7 +1,8 @@
 """What relying parties get from one core: OCSP from ready-made answers, and CRLs (`make bench-status`).
 
 The installed server runs alone on one core, wrk on another; each figure is of several runs over keep-alive HTTP.
-CPU time is printed beside the rate, because it is the same on a machine that others use too.
+CPU time is printed beside the rate, and aiohttp answering with bytes and nothing else in the same run: on a machine
+that others use too, how far ours is from that is what can be compared.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 from urllib.request import Request, urlopen
 
+from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA1, SHA256
@@ -45,6 +47,10 @@ LEAST_OCSP = 8_000
 """Requests a second that one core has to answer."""
 
 _CONNECTIONS = 16
+_BARE = "aiohttp and nothing else"
+_BARE_PORT = PORT + 4
+_BARE_URL = f"http://127.0.0.1:{_BARE_PORT}/"
+_BARE_OCTETS = 760
 _ZONE = "bench.example"
 _MICROSECONDS_PER_TICK = 1_000_000 / os.sysconf("SC_CLK_TCK")
 _SCRIPT = """
@@ -80,7 +86,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
+    parser.add_argument("--bare", action="store_true", help=argparse.SUPPRESS)
     wanted = parser.parse_args()
+    if wanted.bare:
+        asyncio.run(answer_barely())
+        return
     require_wrk()
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="bench-status-") as name:
@@ -92,14 +102,17 @@ def main() -> None:
             soapstone(home, "register", "--json", "--kind", "organization", "--subject", "CN=Bench", "--zone", _ZONE)
         )
         soapstone(home, "crl", "publish")
-        with served(home, core=cores[0]) as process:
+        command = [str(SOAPSTONE), "--home", str(home), "serve"]
+        itself = [sys.executable, "-m", "bench.status", "--bare"]
+        with served(folder, command, core=cores[0]) as server, served(folder, itself, core=cores[0]) as bare:
             asked = [request(home, enroll(home, sheet, number)) for number in range(CERTIFICATES)]
             kinds = targets(folder, asked)
             print(f"server on core {cores[0]}, wrk on core {cores[-1]} with {_CONNECTIONS} connections, keep-alive")
             print(f"{wanted.runs} runs of {wanted.seconds} s; {CERTIFICATES} certificates, {REVOKED:,} revoked")
             print(f"{'':28}{'requests/s: min':>16}{'median':>9}{'max':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}")
+            show(_BARE, [run(bare, cores[-1], wanted.seconds, _BARE_URL) for _ in range(wanted.runs)])
             medians = {
-                label: show(label, [run(process, cores[-1], wanted.seconds, *target) for _ in range(wanted.runs)])
+                label: show(label, [run(server, cores[-1], wanted.seconds, *target) for _ in range(wanted.runs)])
                 for label, target in kinds.items()
             }
     slowest = min(rate for label, rate in medians.items() if label.startswith("OCSP"))
@@ -141,12 +154,25 @@ async def revoke_nobodys(home: Path) -> None:
             )
 
 
+async def answer_barely() -> None:
+    """What aiohttp alone does for an answer of the same length."""
+
+    async def answer(_: web.BaseRequest) -> web.Response:
+        return web.Response(body=bytes(_BARE_OCTETS), content_type="application/ocsp-response")
+
+    runner = web.ServerRunner(web.Server(answer, access_log=None))
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", _BARE_PORT).start()
+    print("ready", flush=True)
+    await asyncio.Event().wait()
+
+
 @contextmanager
-def served(home: Path, *, core: int) -> Iterator[subprocess.Popen[str]]:
-    """The server on one core, for the length of the block."""
-    with (home.parent / "log").open("w") as log:
-        command = ["taskset", "-c", str(core), str(SOAPSTONE), "--home", str(home), "serve"]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+def served(folder: Path, command: list[str], *, core: int) -> Iterator[subprocess.Popen[str]]:
+    """A server on one core, for the length of the block."""
+    with (folder / "log").open("a") as log:
+        pinned = ["taskset", "-c", str(core), *command]
+        process = subprocess.Popen(pinned, stdout=subprocess.PIPE, stderr=log, text=True)
     try:
         for line in process.stdout or ():
             if line.strip() == "ready":
@@ -213,7 +239,7 @@ def run(process: subprocess.Popen[str], core: int, seconds: int, *target: str) -
     requests = int(found(r"(\d+) requests in", said))
     cpu = (ticks(process.pid) - before) * _MICROSECONDS_PER_TICK / requests
     rate = float(found(r"Requests/sec:\s+([\d.]+)", said))
-    return Run(rate, milliseconds(found(r"50%\s+(\S+)", said)), milliseconds(found(r"99%\s+(\S+)", said)), cpu)
+    return Run(rate, milliseconds(found(r"\n +50% +(\S+)", said)), milliseconds(found(r"\n +99% +(\S+)", said)), cpu)
 
 
 def ticks(pid: int) -> int:

@@ -49,7 +49,7 @@ class OcspDialogue:
         if not self._responder.stands(ready.answer, now):
             return None
         if ready.at != now and isinstance(asked, str):
-            ready.reply, ready.at = ocsp.cacheable_reply(ready.answer, now=now), now
+            ready.reply, ready.at = ocsp.prolonged(ready.reply, ready.answer, now=now), now
         return ready.reply
 
     async def answer(self, request: Request) -> Reply:

@@ -208,6 +208,12 @@ def test_no_cache_keeps_an_answer_beyond_its_end(life: int, max_age: int) -> Non
     assert control == f"max-age={max_age}, public, no-transform, must-revalidate"
 
 
+def test_a_prolonged_reply_is_the_one_that_would_be_made_anew() -> None:
+    first = ocsp.cacheable_reply(answer(), now=NOW)
+
+    assert ocsp.prolonged(first, answer(), now=NOW + 7) == ocsp.cacheable_reply(answer(), now=NOW + 7)
+
+
 def test_who_has_it_already_gets_304_without_a_body() -> None:
     whole = ocsp.cacheable_reply(answer(), now=NOW)
 
