@@ -7,15 +7,13 @@ was not acknowledged is asked for again, and whatever is wrong comes back as sen
 from __future__ import annotations
 
 import functools
-import http.client
 import itertools
 import json
 import shutil
 import signal
 import time
 from collections import Counter
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +29,7 @@ Injection = str
 _AFTER_READY_SECONDS = 0.6
 """Long enough for every worker's first turn, which comes right after the doors opened."""
 _RETRY_SECONDS = 0.2
+_ATTEMPTS = 4
 _WRITER = 1
 """The thread of the writing connection: it is opened first."""
 
@@ -48,6 +47,7 @@ class Site:
         self.subscribers: list[Subscriber] = []
         self._numbers = itertools.count(1)
         self._crl_number = 0
+        self.intended: Point | None = None
 
     def subscriber(self) -> Subscriber:
         """A new one, registered now."""
@@ -103,7 +103,6 @@ class Flow:
         reached: whether the injection hit: something died, or was refused.
     """
 
-    name: str
     traced_from_the_beginning = False
 
     def __init__(self, site: Site) -> None:
@@ -120,23 +119,19 @@ class Flow:
     def settle(self) -> list[str]:
         raise NotImplementedError
 
-    def count(self) -> Counter[tuple[int | None, str]]:
-        """Walk the flow with nothing injected; how often which thread makes which call."""
+    def walk(self, name: str) -> list[Point]:
+        """Walk the flow with nothing injected; every point that it passes, in order."""
         self.prepare()
         tids = [] if self.traced_from_the_beginning else strace.threads(self.site.house.pid)
         broken = self.act(strace.COUNT_ONLY, thread=None)
-        counts = strace.counted(self.site.log)
+        calls = strace.walked(self.site.log)
         broken += self.settle()
         assert not broken, broken
         if self.traced_from_the_beginning:
-            most: Counter[tuple[int | None, str]] = Counter()
-            for (_, call), number in counts.items():
-                most[None, call] = max(most[None, call], number)
-            return most
-        assert {tid for tid, _ in counts} <= set(tids), "a thread was made meanwhile, and its calls are not covered"
+            return _points(name, calls, _busiest(calls))
+        assert {tid for tid, _ in calls} <= set(tids), "a thread was made meanwhile, and its calls are not covered"
         # What the reading threads do is as often as the scheduler likes, and changes nothing.
-        acting = {tid: place for place, tid in enumerate(tids) if place <= _WRITER}
-        return Counter({(acting[tid], call): number for (tid, call), number in counts.items() if tid in acting})
+        return _points(name, calls, {(tids[place], call): place for place in (0, _WRITER) for call in strace.CALLS})
 
     def die_at(self, point: Point) -> list[str]:
         """Kill at a point; everything that is wrong afterwards."""
@@ -150,6 +145,23 @@ class Flow:
         return [*self.act(point.fault(error), thread=point.thread), *self.settle()]
 
 
+def _points(name: str, calls: list[tuple[int, str]], places: Mapping[tuple[int, str], int | None]) -> list[Point]:
+    """The points of those threads and calls that have a place."""
+    numbers: Counter[tuple[int, str]] = Counter()
+    points = []
+    for key in calls:
+        numbers[key] += 1
+        if key in places:
+            points.append(Point(name, places[key], key[1], numbers[key]))
+    return points
+
+
+def _busiest(calls: list[tuple[int, str]]) -> dict[tuple[int, str], None]:
+    """For each call the thread that makes it most often: it is the first one that makes it so often."""
+    often = Counter(calls)
+    return {max((key for key in often if key[1] == call), key=lambda key: often[key]): None for _, call in often}
+
+
 class Served(Flow):
     """A subscriber's walk through the doors of a running server."""
 
@@ -157,20 +169,20 @@ class Served(Flow):
         super().__init__(site)
         self._walk = walk
         self._before = before
-        self._subscriber: Subscriber
+        self.subscriber: Subscriber
 
     def prepare(self) -> None:
-        self._subscriber = self.site.subscriber()
-        self._subscriber.client()
+        self.subscriber = self.site.subscriber()
+        self.subscriber.client()
         for walk in self._before:
-            walk(self._subscriber)
+            walk(self.subscriber)
 
     def act(self, injection: Injection, *, thread: int | None) -> list[str]:
         found: list[str] = []
-        self._subscriber.patience_seconds = 0 if self.faulty else PATIENCE_SECONDS
+        self.subscriber.patience_seconds = 0 if self.faulty else PATIENCE_SECONDS
         with strace.attached(self.site.house.pid, injection, self.site.log, thread=thread):
             try:
-                self._walk(self._subscriber)
+                self._walk(self.subscriber)
             except GONE as gone:
                 self.reached = True
                 if self.faulty:
@@ -182,7 +194,7 @@ class Served(Flow):
                 crl(self.site.house)  # reads go on
             except Broken as broken:
                 found.append(f"while it was cut: {broken}")
-        self._subscriber.patience_seconds = PATIENCE_SECONDS
+        self.subscriber.patience_seconds = PATIENCE_SECONDS
         return found
 
     def settle(self) -> list[str]:
@@ -193,7 +205,7 @@ class Served(Flow):
         if not self.site.house.launch():
             return [*found, f"the server did not start again: {self.site.house.log[-300:]}"]
         for time_ in ("asked again", "asked once more"):
-            found += trouble(time_, lambda: self._walk(self._subscriber))
+            found += trouble(time_, lambda: self._walk(self.subscriber))
         return [*found, *self.site.faults(before, signed)]
 
     def _go_on(self) -> list[str]:
@@ -206,7 +218,7 @@ class Served(Flow):
         deadline = time.monotonic() + PATIENCE_SECONDS
         while True:
             try:
-                self._walk(self._subscriber)
+                self._walk(self.subscriber)
             except Refused:
                 if time.monotonic() > deadline:
                     raise
@@ -228,22 +240,33 @@ class Start(Flow):
         self._signed: set[str] = set()
 
     def prepare(self) -> None:
-        self._revoked, self._subscriber = self.site.subscriber(), self.site.subscriber()
+        self._revoked = self.site.subscriber()
         self._revoked.acme()
-        self._subscriber.account()
-        self._subscriber.order()
-        # The second commit of a finalize is the certificate's; the first one is the intention's.
-        second = Point("finalize", _WRITER, "fdatasync", 2)
-        with (
-            strace.attached(self.site.house.pid, second.kill, self.site.log, thread=_WRITER),
-            suppress(OSError, http.client.HTTPException),
-        ):
-            self._subscriber.finalize()
-        self._dead, self._signed = self.site.cut()
+        self._leave_intention()
+        for _ in range(_ATTEMPTS):
+            if self.has_intention:
+                break
+            self.site.house.start()
+            self._leave_intention()
         serial = x509.load_der_x509_certificate(self._revoked.promises.get("ACME certificate")).serial_number
         self.site.house.command("revoke", f"{serial:x}", "--reason", "superseded")
         self._revoked.promises.revoked.add(serial)
         (self.site.house.home / "tls" / "server.pem").unlink()
+
+    def _leave_intention(self) -> None:
+        """Kill the server when it has just made an intention durable, before its thread tells the others."""
+        finalize = Served(self.site, Subscriber.finalize, Subscriber.account, Subscriber.order)
+        if self.site.intended is None:
+            writes = [point for point in finalize.walk("finalize") if point.thread == _WRITER]
+            commits = [place for place, point in enumerate(writes) if point.call == "fdatasync"]
+            self.site.intended = writes[commits[0] + 1]
+        finalize.prepare()
+        finalize.act(self.site.intended.kill, thread=_WRITER)
+        self._subscriber = finalize.subscriber
+        self._dead, self._signed = self.site.cut()
+        if not self.has_intention:
+            # The journal's own commit came between; it is counted anew.
+            self.site.intended = None
 
     @property
     def has_intention(self) -> bool:
@@ -266,7 +289,10 @@ class Start(Flow):
             found += trouble("the CRL", functools.partial(await_crl, self.site.house, serial))
         intended = [row.serial for row in self._dead.rows if row.state == "intended"]
         home = inspection.read(self.site.house.home / inspection.DATABASE)
-        found += [f"{serial} was not finished" for serial in intended if home.by_serial[serial].state != "issued"]
+        issued = {row.serial for row in home.issued}
+        found += [f"{serial} was not finished" for serial in intended if serial not in issued]
+        if not intended:
+            found.append("there was no intention to finish: this start has proved nothing")
         return [*found, *self.site.faults(self._dead, signed | self._signed)]
 
 

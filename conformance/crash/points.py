@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from functools import partial
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import chain, pairwise, zip_longest
 
 from conformance.crash.strace import Point
 
-Counts = Mapping[tuple[int | None, str], int]
+_COMMITS = frozenset({"fsync", "fdatasync", "rename"})
 
 
-def chosen(counts: Mapping[str, Counts], shares: Mapping[str, int], total: int) -> list[Point]:
+def chosen(walks: Mapping[str, Sequence[Point]], shares: Mapping[str, int], total: int) -> list[Point]:
     """Choose points for each flow by its share, as many as wanted in all, and no point twice.
 
     Args:
-        counts: for each flow, how often which thread makes which call.
+        walks: for each flow, every point that it passes, in order.
         shares: for each flow, its weight; what a small flow leaves over goes to the others in turn.
     """
-    streams = {flow: _spread(flow, counts[flow]) for flow in shares}
+    streams = {flow: _spread(walks[flow]) for flow in shares}
     whole = sum(shares.values())
     taken: list[Point] = []
     for flow, share in shares.items():
@@ -29,37 +30,55 @@ def chosen(counts: Mapping[str, Counts], shares: Mapping[str, int], total: int) 
     return taken
 
 
-def _spread(flow: str, counts: Counts) -> Iterator[Point]:
-    """All points of a flow, each kind of call in turn, and each kind from its middle to ever finer parts."""
-    kinds = [map(partial(Point, flow, thread, call), _halves(most)) for (thread, call), most in _ordered(counts)]
-    while kinds:
-        for kind in list(kinds):
-            point = next(kind, None)
-            if point is None:
-                kinds.remove(kind)
-            else:
-                yield point
+def _spread(walk: Sequence[Point]) -> Iterator[Point]:
+    """All points of a walk once: every other one beside a commit, the rest from each kind of call in turn."""
+    before, after = _beside_commits(walk)
+    kinds = [_from_the_middle(kind) for kind in _by_kind(walk)]
+    seen: set[Point] = set()
+    for point in _in_turn([_in_turn([_from_the_middle(before), _from_the_middle(after)]), _in_turn(kinds)]):
+        if point not in seen:
+            seen.add(point)
+            yield point
 
 
-def _ordered(counts: Counts) -> list[tuple[tuple[int | None, str], int]]:
-    return sorted(counts.items(), key=lambda item: (item[0][1], -1 if item[0][0] is None else item[0][0]))
+def _beside_commits(walk: Sequence[Point]) -> tuple[list[Point], list[Point]]:
+    """What a thread does right before it makes something durable, and right after, when nobody was told yet.
+
+    Before: everything is written but the last page, so the change is lost. After: it is there to stay.
+    """
+    by_thread: dict[int | None, list[Point]] = defaultdict(list)
+    for point in walk:
+        by_thread[point.thread].append(point)
+    before, after = [], []
+    for points in by_thread.values():
+        for earlier, later in pairwise(points):
+            if later.call in _COMMITS:
+                before.append(earlier)
+            if earlier.call in _COMMITS:
+                after.append(later)
+    return before, after
 
 
-def _halves(most: int) -> Iterator[int]:
-    """Every number from 1 to `most` once: the middle, the first one, the quarters, the eighths, and so on.
+def _by_kind(walk: Sequence[Point]) -> list[list[Point]]:
+    kinds: dict[tuple[str, int | None], list[Point]] = defaultdict(list)
+    for point in walk:
+        kinds[point.call, point.thread].append(point)
+    return list(kinds.values())
+
+
+def _in_turn(streams: Iterable[Iterable[Point]]) -> Iterator[Point]:
+    """One of each, then the next one of each, until all are empty."""
+    return (point for point in chain.from_iterable(zip_longest(*streams)) if point is not None)
+
+
+def _from_the_middle(points: Sequence[Point]) -> Iterator[Point]:
+    """The middle one, the first one, the quarters, the eighths, and so on.
 
     The last ones come last: how much goes on in the background differs a little from walk to walk.
     """
-    seen: set[int] = set()
-    for number in (1 + most // 2, 1):
-        if number <= most and number not in seen:
-            seen.add(number)
-            yield number
+    places = dict.fromkeys((len(points) // 2, 0)) if points else {}
     width = 2
-    while len(seen) < most:
+    while len(places) < len(points):
         width *= 2
-        for odd in range(1, width, 2):
-            number = 1 + odd * most // width
-            if number not in seen:
-                seen.add(number)
-                yield number
+        places |= dict.fromkeys(odd * len(points) // width for odd in range(1, width, 2))
+    return (points[place] for place in places)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -86,7 +85,7 @@ def attached(pid: int, injection: str, log: Path, *, thread: int | None) -> Iter
         tracer.communicate(timeout=_LONGEST_SECONDS)
 
 
-def counted(log: Path) -> Counter[tuple[int, str]]:
-    """How often each thread made each call."""
+def walked(log: Path) -> list[tuple[int, str]]:
+    """Which thread made which call, in order."""
     found = (_ENTRY.match(line) for line in log.read_text().splitlines())
-    return Counter((int(entry[1]), entry[2]) for entry in found if entry)
+    return [(int(entry[1]), entry[2]) for entry in found if entry]

@@ -9,8 +9,7 @@ from __future__ import annotations
 import itertools
 import os
 import queue
-from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,13 +82,13 @@ def lane(folder: Path, name: str, waiting: queue.SimpleQueue[Callable[[Site], T]
             site.close()
 
 
-def counted(folder: Path, names: list[str]) -> dict[str, Counter[tuple[int | None, str]]]:
-    """How often each flow makes which call, by walking it once with nothing injected."""
+def walked(folder: Path, names: Iterable[str]) -> dict[str, list[Point]]:
+    """Every point of each flow, by walking it once with nothing injected."""
 
-    def counting(name: str) -> Callable[[Site], tuple[str, Counter[tuple[int | None, str]]]]:
-        return lambda site: (name, FLOWS[name](site).count())
+    def walking(name: str) -> Callable[[Site], tuple[str, list[Point]]]:
+        return lambda site: (name, FLOWS[name](site).walk(name))
 
-    return dict(side_by_side(folder, [counting(name) for name in names]))
+    return dict(side_by_side(folder, [walking(name) for name in names]))
 
 
 def report(outcomes: list[Outcome]) -> str:
@@ -106,7 +105,7 @@ def outcome(flow: Flow, point: Point, act: Callable[[], list[str]]) -> Outcome:
 
 @pytest.mark.timeout(3600)
 def test_nothing_promised_is_lost_wherever_the_plug_is_pulled(tmp_path: Path) -> None:
-    counts = counted(tmp_path / "count", list(_SHARES))
+    walks = walked(tmp_path / "walk", _SHARES)
 
     def dying(point: Point) -> Callable[[Site], Outcome]:
         def act(site: Site) -> Outcome:
@@ -115,7 +114,7 @@ def test_nothing_promised_is_lost_wherever_the_plug_is_pulled(tmp_path: Path) ->
 
         return act
 
-    points = chosen(counts, _SHARES, _POINTS)
+    points = chosen(walks, _SHARES, _POINTS)
     outcomes = side_by_side(tmp_path / "kill", [dying(point) for point in points])
 
     assert len(outcomes) == _POINTS
@@ -127,8 +126,8 @@ def test_nothing_promised_is_lost_wherever_the_plug_is_pulled(tmp_path: Path) ->
 
 @pytest.mark.timeout(3600)
 def test_a_disk_that_fails_costs_a_503_and_no_promise(tmp_path: Path) -> None:
-    counts = counted(tmp_path / "count", list(_FAULTS))
-    failing = {name: {key: n for key, n in calls.items() if key[1] in _ERRORS} for name, calls in counts.items()}
+    walks = walked(tmp_path / "walk", _FAULTS)
+    failing = {name: [point for point in walk if point.call in _ERRORS] for name, walk in walks.items()}
 
     def faulting(point: Point) -> Callable[[Site], Outcome]:
         def act(site: Site) -> Outcome:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -16,6 +15,7 @@ from cryptography.x509.oid import NameOID
 from conformance.acme import new_key
 from conformance.crash.inspection import Home, Row, signed_things, violations
 from conformance.crash.points import chosen
+from conformance.crash.strace import Point
 from conformance.crash.subscriber import Broken, Promises
 
 _ISSUER_KEY, _STRANGER_KEY = new_key(), new_key()
@@ -116,16 +116,39 @@ def test_another_answer_to_the_same_question_breaks_a_promise() -> None:
     assert promises.certificates == [b"one"]
 
 
+def walk(flow: str, *calls: str, thread: int | None = 1) -> list[Point]:
+    """Points in the order of the calls, each numbered among its like."""
+    return [Point(flow, thread, call, calls[:place].count(call) + 1) for place, call in enumerate(calls)]
+
+
+COMMIT = ("pwrite64",) * 9 + ("fdatasync", "sendto")
+
+
 def test_points_are_always_the_same_all_different_and_of_every_kind() -> None:
-    calls: Counter[tuple[int | None, str]] = Counter({(0, "write"): 3, (1, "pwrite64"): 40, (1, "fdatasync"): 2})
-    counts: dict[str, Counter[tuple[int | None, str]]] = {"long": calls, "short": Counter({(None, "rename"): 2})}
+    walks = {"long": walk("long", *COMMIT * 4, "write"), "short": walk("short", "rename", "rename", thread=None)}
 
-    points = chosen(counts, {"long": 3, "short": 1}, 30)
+    points = chosen(walks, {"long": 3, "short": 1}, 30)
 
-    assert points == chosen(counts, {"long": 3, "short": 1}, 30)
+    assert points == chosen(walks, {"long": 3, "short": 1}, 30)
     assert len(set(points)) == 30
-    assert {(point.flow, point.thread, point.call) for point in points} == {
-        *(("long", *kind) for kind in calls),
-        ("short", None, "rename"),
+    assert set(points) <= {*walks["long"], *walks["short"]}
+    assert {(point.flow, point.call) for point in points} == {
+        *(("long", call) for call in ("pwrite64", "fdatasync", "sendto", "write")),
+        ("short", "rename"),
     }
-    assert all(1 <= point.number <= counts[point.flow][point.thread, point.call] for point in points)
+
+
+def test_the_last_write_of_each_commit_and_what_follows_it_are_taken_first() -> None:
+    points = chosen({"long": walk("long", *COMMIT * 4)}, {"long": 1}, 16)
+
+    taken = {(point.call, point.number) for point in points}
+    assert taken >= {("pwrite64", 9 * commit) for commit in (1, 2, 3, 4)}
+    assert taken >= {("sendto", commit) for commit in (1, 2, 3, 4)}
+
+
+def test_all_points_can_be_taken_and_no_more() -> None:
+    walks = {"long": walk("long", *COMMIT)}
+
+    assert sorted(map(str, chosen(walks, {"long": 1}, 11))) == sorted(map(str, walks["long"]))
+    with pytest.raises(AssertionError, match="11 points only"):
+        chosen(walks, {"long": 1}, 12)
