@@ -463,6 +463,7 @@ def _sheet_works(site: Site, sheet: dict[str, Any]) -> list[str]:
 
 FLOWS: dict[str, Callable[[Site], Flow]] = {
     "acme": lambda site: Served(site, Subscriber.acme),
+    "finalize": lambda site: Served(site, Subscriber.finalize, Subscriber.account, Subscriber.order),
     "est": lambda site: Served(site, Subscriber.est),
     "revocation": lambda site: Served(site, Subscriber.revoke, Subscriber.acme),
     "start": Start,

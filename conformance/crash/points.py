@@ -31,11 +31,11 @@ def chosen(walks: Mapping[str, Sequence[Point]], shares: Mapping[str, int], tota
 
 
 def _spread(walk: Sequence[Point]) -> Iterator[Point]:
-    """All points of a walk once: every other one beside a commit, the rest from each kind of call in turn."""
+    """All points of a walk once: two beside a commit, one from each kind of call in turn, and so on."""
     before, after = _beside_commits(walk)
     kinds = [_from_the_middle(kind) for kind in _by_kind(walk)]
     seen: set[Point] = set()
-    for point in _in_turn([_in_turn([_from_the_middle(before), _from_the_middle(after)]), _in_turn(kinds)]):
+    for point in _in_turn([_from_the_middle(before), _from_the_middle(after), _in_turn(kinds)]):
         if point not in seen:
             seen.add(point)
             yield point

@@ -26,10 +26,11 @@ _LANES = 2
 _LEAST_REACHED = 0.75
 """Where the background wrote less than when it was counted, the plug is pulled at the end of the walk instead."""
 _SHARES = {
-    "acme": 8,
-    "est": 7,
-    "start": 7,
-    "revocation": 4,
+    "acme": 5,
+    "finalize": 6,
+    "est": 6,
+    "start": 6,
+    "revocation": 3,
     "register": 3,
     "init": 3,
     "sheet": 2,
@@ -37,7 +38,7 @@ _SHARES = {
     "backup": 2,
     "restore": 2,
 }
-_FAULTS = {"acme": 3, "est": 3, "revocation": 2}
+_FAULTS = {"acme": 2, "finalize": 2, "est": 2, "revocation": 1}
 _ERRORS = {"pwrite64": "ENOSPC", "fdatasync": "EIO"}
 
 T = TypeVar("T")
