@@ -34,7 +34,7 @@ from ca_core.revocation.desk import RevocationDesk
 from ca_core.revocation.publisher import CrlIssuer, Publisher
 from ca_core.revocation.responder import Responder
 from ca_core.secret import Secret
-from ca_core.signing.key import open_key
+from ca_core.signing.key import is_in_token, make_key, open_key
 from ca_core.signing.software import KeyKind, generate, write_key
 from ca_core.store.authorities import Row
 from ca_core.store.database import Database, open_database
@@ -143,18 +143,21 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
         await database.close()
 
 
-async def strongroom(office: Office, *, blocked: Blocklist = NOTHING_BLOCKED) -> Strongroom:
+async def strongroom(
+    office: Office, *, blocked: Blocklist = NOTHING_BLOCKED, issuing_key: str | None = None
+) -> Strongroom:
     """Open the CA keys and prove that they and their certificates fit together.
 
     Args:
         blocked: subscribers' keys that are certified for nobody; who opens a door reads them.
+        issuing_key: for `init`: the URI of the first issuing CA's key, where it is not in the home.
 
     Raises:
         Misconfigured: they do not, or cannot be read; says which.
     """
     settings, clock, database = office.settings, office.clock, office.database
     passphrase = read_secret(settings.authority.passphrase, office.home)
-    succession = await _succession(office, passphrase)
+    succession = await _succession(office, issuing_key)
     authorities = succession.authorities
     authorities.current(ISSUING, now=clock.now())
     issuer = Issuer(database, clock, authorities, Linter(), crl_shards=settings.crl.shards)
@@ -219,21 +222,37 @@ def _delegates(
     )
 
 
-async def _succession(office: Office, passphrase: Secret) -> Succession:
-    settings, home = office.settings, office.home
+async def _succession(office: Office, issuing_key: str | None) -> Succession:
+    succession = Succession(office.database, office.clock, strongbox(office.settings, office.home))
+    await succession.turn()
+    if not succession.authorities.all():
+        await succession.adopt(_first_authority(office.home, issuing_key))
+    return succession
 
-    strongbox = Strongbox(
-        open_key=lambda uri: open_key(uri, passphrase.reveal().encode(), home),
-        make_key=lambda name, kind: _make_key(name, kind, passphrase, home),
+
+def strongbox(settings: Settings, home: Path) -> Strongbox:
+    """Opens and makes the keys of CAs, in the home and in tokens.
+
+    Raises:
+        Misconfigured: the passphrase cannot be read.
+    """
+    passphrase = read_secret(settings.authority.passphrase, home)
+    pin = (lambda: read_secret(settings.authority.pin, home)) if settings.authority.pin else None
+
+    def make(name: str, kind: KeyKind, uri: str | None) -> str:
+        if uri is None:
+            return _make_key(name, kind, passphrase, home)
+        if is_in_token(uri):
+            make_key(uri, kind, home, pin=pin)
+        return uri
+
+    return Strongbox(
+        open_key=lambda uri, expected: open_key(uri, passphrase.reveal().encode(), home, pin=pin, expected=expected),
+        make_key=make,
         crl_url=lambda name: crl_url(settings, name),
         ca_url=lambda name: ca_url(settings, name),
         ocsp_url=ocsp_url(settings),
     )
-    succession = Succession(office.database, office.clock, strongbox)
-    await succession.turn()
-    if not succession.authorities.all():
-        await succession.adopt(_first_authority(home))
-    return succession
 
 
 def _make_key(name: str, kind: KeyKind, passphrase: Secret, home: Path) -> str:
@@ -245,19 +264,25 @@ def _make_key(name: str, kind: KeyKind, passphrase: Secret, home: Path) -> str:
     return f"file:{AUTHORITY}/{file}"
 
 
-def _first_authority(home: Path) -> list[Row]:
+def _first_authority(home: Path, issuing_key: str | None) -> list[Row]:
     """The CAs that `init` made, as the store will have them from now on.
+
+    Args:
+        issuing_key: the URI of the issuing CA's key, where it is not in the home.
 
     Raises:
         Misconfigured: they cannot be read.
     """
     folder = home / AUTHORITY
 
-    def row(name: str, certificate: str, key: str) -> Row:
+    def row(name: str, certificate: str, key_uri: str) -> Row:
         der = read_certificate(folder / certificate).public_bytes(Encoding.DER)
-        return Row(name, name, ROOT, f"file:{AUTHORITY}/{key}", der, None, signs_from=0)
+        return Row(name, name, ROOT, key_uri, der, None, signs_from=0)
 
-    return [row(ROOT, ROOT_CERTIFICATE, ROOT_KEY), row(ISSUING, ISSUING_CERTIFICATE, ISSUING_KEY)]
+    return [
+        row(ROOT, ROOT_CERTIFICATE, f"file:{AUTHORITY}/{ROOT_KEY}"),
+        row(ISSUING, ISSUING_CERTIFICATE, issuing_key or f"file:{AUTHORITY}/{ISSUING_KEY}"),
+    ]
 
 
 def places(home: Path, settings: Settings) -> Places:

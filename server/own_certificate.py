@@ -16,7 +16,7 @@ from ca_core import names
 from ca_core.applicant import Applicant, Door
 from ca_core.clock import Clock
 from ca_core.enrollment import Enrollment
-from ca_core.errors import Misconfigured, NotFound
+from ca_core.errors import Busy, Misconfigured, NotFound
 from ca_core.files import replace
 from ca_core.identity import serial_text
 from ca_core.issuance.authorities import ISSUING, TRANSPORT, Authorities
@@ -85,7 +85,17 @@ class OwnCertificate:
             or await self._is_revoked(current.serial_number)
             or self._due_at(current) <= self._clock.now()
         ):
-            await self._renew()
+            try:
+                await self._renew()
+            except Busy as busy:
+                if current is None:
+                    raise Misconfigured(
+                        "this server has no TLS certificate yet, and the CA's key cannot be used to make one now;"
+                        " see the log, and start it again"
+                    ) from busy
+                # The one at hand serves meanwhile, and the next turn tries again.
+                _LOG.warning("event=own-certificate-waits why=%r", str(busy))
+                return
             current = self._current()
         if current is None:
             raise Misconfigured(f"{self._path} was written and cannot be read again; check the disk")

@@ -40,9 +40,15 @@ class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
 
 
 class Authority(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What opens the CAs' keys: a reference, `file:` or `env:`. Which CAs there are, the store knows."""
+    """What opens the CAs' keys: references, `file:` or `env:`. Which CAs there are, the store knows.
+
+    Attributes:
+        passphrase: of keys in files.
+        pin: of tokens whose `pkcs11:` URI has no pin-source; empty where none is needed.
+    """
 
     passphrase: str = "file:secrets/passphrase"
+    pin: str = ""
 
 
 class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

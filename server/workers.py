@@ -7,6 +7,8 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 
+from ca_core.errors import Busy
+
 _LOG = logging.getLogger("soapstone.work")
 
 
@@ -32,6 +34,8 @@ class Worker:
             self._woken.clear()
             try:
                 await self._turn()
+            except Busy as busy:
+                _LOG.warning("event=worker-waits worker=%s why=%r", self.name, str(busy))
             except Exception:  # noqa: BLE001  # around a worker's turn: the next one comes all the same
                 _LOG.exception("event=worker-failed worker=%s", self.name)
             with suppress(TimeoutError):

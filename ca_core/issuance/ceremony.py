@@ -19,7 +19,7 @@ from ca_core.issuance.ca_certificate import ISSUING_LEVELS, Signer, issued_tbs, 
 from ca_core.issuance.chain import prove_chain
 from ca_core.policy.keys import spki_der
 from ca_core.signing import software
-from ca_core.signing.software import SoftwareKey, generate, write_key
+from ca_core.signing.software import PrivateKey, PublicKey, SoftwareKey, generate, write_key
 
 KeyKind = software.KeyKind
 
@@ -49,6 +49,7 @@ def make_authority(
     now: int,
     root_crl_url: str,
     root_ca_url: str,
+    issuing_public: PublicKey | None = None,
     organization: str | None = None,
 ) -> Authority:
     """Make `root.key`, `root.pem`, `issuing.key` and `issuing.pem` in a folder, which is made if need be.
@@ -61,6 +62,7 @@ def make_authority(
         now: UTC seconds.
         root_crl_url, root_ca_url: where the root's CRL and certificate will be had; they go into the issuing
             CA's certificate.
+        issuing_public: of an issuing CA whose key is elsewhere; there is no `issuing.key` then.
 
     Raises:
         Misconfigured: one of the files exists, or cannot be written.
@@ -70,7 +72,11 @@ def make_authority(
         if path.exists():
             raise Misconfigured(f"{path} exists already and is not overwritten; choose another home")
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    root_key, issuing_key = generate(key_kind), generate(key_kind)
+    root_key = generate(key_kind)
+    issuing_key: PrivateKey | None = None
+    if issuing_public is None:
+        issuing_key = generate(key_kind)
+        issuing_public = issuing_key.public_key()
     signing = SoftwareKey(root_key)
     suffix, spki = new_suffix(), spki_der(root_key.public_key())
     name = ca_name(f"Soapstone Root CA {suffix}", organization)
@@ -78,7 +84,7 @@ def make_authority(
     issuing_tbs = issued_tbs(
         signer,
         subject_der=ca_name(f"Soapstone Issuing CA {suffix}", organization),
-        spki=spki_der(issuing_key.public_key()),
+        spki=spki_der(issuing_public),
         serial=new_serial(),
         validity=validity(now, ISSUING_YEARS),
         levels_below=ISSUING_LEVELS,
@@ -89,7 +95,8 @@ def make_authority(
     )
     prove_chain([(ISSUING, issuing), (ROOT, root)], now=now)
     write_key(folder / ROOT_KEY, root_key, passphrase)
-    write_key(folder / ISSUING_KEY, issuing_key, passphrase)
+    if issuing_key is not None:
+        write_key(folder / ISSUING_KEY, issuing_key, passphrase)
     write_new(folder / ROOT_CERTIFICATE, root.public_bytes(Encoding.PEM), mode=0o644)
     write_new(folder / ISSUING_CERTIFICATE, issuing.public_bytes(Encoding.PEM), mode=0o644)
     return Authority(root=root, issuing=issuing)

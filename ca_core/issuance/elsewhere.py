@@ -48,7 +48,7 @@ class Elsewhere:
         if waiting:
             uri = waiting[0].key_uri
         else:
-            uri = key.uri or self._succession.strongbox.make_key(name, key.kind or "ec-p256")
+            uri = self._succession.strongbox.make_key(name, key.kind or "ec-p256", key.uri)
         signing = self._succession.key(uri)
         spki = spki_der(signing.public_key)
         if not waiting:

@@ -89,9 +89,13 @@ class Issuer:
 
         Args:
             issuer_name: the CA; None means the one that issues now in the profile's line.
+
+        Raises:
+            KeyUnavailable: its key is known to be out of reach; nothing is begun then.
         """
         named = self._authorities.named(issuer_name) if issuer_name else None
         ca = named or self._authorities.current(wish.profile.issuer, now=now)
+        ca.key.require_ready()
         serial = new_serial()
         shard = crl.shard_of(serial, self._crl_shards)
         plan = tbs_certificate(

@@ -190,7 +190,7 @@ class Rotation:
 
     def _root(self, name: str, line: str, kind: KeyKind, subject_der: bytes) -> tuple[Row, Signer]:
         """A root in the making, and what it signs with."""
-        uri = self._succession.strongbox.make_key(name, kind)
+        uri = self._succession.strongbox.make_key(name, kind, None)
         signer = self._signing(name, subject_der, uri)
         tbs = root_tbs(signer, serial=new_serial(), validity=validity(self._clock.now(), ROOT_YEARS))
         return Row(name, line, name, uri, None, tbs, signs_from=self._clock.now()), signer
@@ -198,7 +198,7 @@ class Rotation:
     def _issuing(self, name: str, line: str, key: NewKey, root: str, signer: Signer, *, signs_from: int) -> Row:
         """An issuing CA in the making."""
         now = self._clock.now()
-        uri = key.uri or self._succession.strongbox.make_key(name, key.kind or "ec-p256")
+        uri = self._succession.strongbox.make_key(name, key.kind or "ec-p256", key.uri)
         title = "Issuing CA" if line == ISSUING else f"{line} Issuing CA"
         tbs = issued_tbs(
             signer,

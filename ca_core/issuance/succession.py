@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 
 import msgspec
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
 from ca_core.clock import Clock
 from ca_core.errors import Misconfigured
@@ -25,14 +27,16 @@ class Strongbox(msgspec.Struct, frozen=True):
     """What opening CAs needs from outside.
 
     Attributes:
-        open_key: opens a key by its URI, or raises Misconfigured.
-        make_key: makes the key of a CA of this name, and tells its URI; raises Misconfigured.
+        open_key: opens a key by its URI, with the public key of its certificate where there is one, or raises
+            Misconfigured.
+        make_key: makes the key of a CA of this name, in the home or where a URI points, and tells its URI; raises
+            Misconfigured.
         crl_url, ca_url: where the CRL and the certificate of a CA are served, by its name.
         ocsp_url: where the status of any CA's certificates is asked.
     """
 
-    open_key: Callable[[str], SigningKey]
-    make_key: Callable[[str, KeyKind], str]
+    open_key: Callable[[str, PublicKeyTypes | None], SigningKey]
+    make_key: Callable[[str, KeyKind, str | None], str]
     crl_url: Callable[[str], str]
     ca_url: Callable[[str], str]
     ocsp_url: str
@@ -64,7 +68,8 @@ class Succession:
             rows = [row for row in await table.every(tx) if row.certificate is not None]
             crosses = await table.crosses(tx)
             expiries = {row.name: await table.last_expiry(tx, row.name) or 0 for row in rows}
-        standings = [self._standing(row, rows, expiries) for row in rows]
+        # In a thread: a token that has to be looked for takes its time.
+        standings = await asyncio.to_thread(lambda: [self._standing(row, rows, expiries) for row in rows])
         for standing in standings:
             self._prove(standing, standings)
         self.authorities.take(standings, [_cross(row) for row in crosses if row.certificate is not None])
@@ -93,17 +98,20 @@ class Succession:
             last_expiry=max([expiries[row.name], *children]),
             certificate=self.strongbox.described(row.name, certificate),
             key_uri=row.key_uri,
-            key=self.key(row.key_uri) if row.key_uri and _not_after(row) >= self._clock.now() else None,
+            key=self.key(row.key_uri, certificate) if row.key_uri and _not_after(row) >= self._clock.now() else None,
         )
 
-    def key(self, uri: str) -> SigningKey:
+    def key(self, uri: str, certificate: x509.Certificate | None = None) -> SigningKey:
         """A CA's key, opened once.
+
+        Args:
+            certificate: the CA's; with it a token that is away is waited for.
 
         Raises:
             Misconfigured: it does not open.
         """
         if uri not in self._keys:
-            self._keys[uri] = self.strongbox.open_key(uri)
+            self._keys[uri] = self.strongbox.open_key(uri, certificate.public_key() if certificate else None)
         return self._keys[uri]
 
     def _prove(self, standing: Standing, standings: Sequence[Standing]) -> None:

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key, l
 
 from ca_core.errors import Misconfigured
 from ca_core.secret import Secret
-from ca_core.signing.raw import TokenKeyKind
+from ca_core.signing.raw import TOKEN_KEY_KINDS
 from ca_core.signing.software import PrivateKey, PublicKey, SoftwareKey
 from ca_core.signing.uri import SCHEME, TokenUri, parse
 
@@ -32,8 +32,24 @@ class SigningKey(Protocol):
     def algorithm(self) -> bytes:
         """AlgorithmIdentifier of its signatures, in DER."""
 
+    def require_ready(self) -> None:
+        """Refuse early what could not be signed anyway.
+
+        Raises:
+            KeyUnavailable: the key is known to be out of reach for the moment.
+        """
+
     async def sign(self, tbs: bytes) -> bytes:
-        """Return the content of the signature's BIT STRING over the to-be-signed bytes."""
+        """Return the content of the signature's BIT STRING over the to-be-signed bytes.
+
+        Raises:
+            KeyUnavailable: the key is out of reach, or has too much to do.
+        """
+
+
+def is_in_token(uri: str) -> bool:
+    """Whether a URI names a key in a token."""
+    return uri.startswith(SCHEME)
 
 
 def open_key(
@@ -57,7 +73,7 @@ def open_key(
             such library, token or key, a wrong PIN, a key that may leave its token; a kind of key that does not
             serve, or another key than the expected one.
     """
-    if uri.startswith(SCHEME):
+    if is_in_token(uri):
         return _open_in_token(uri, home, pin, expected)
     key = _open_file(uri, passphrase, home)
     if expected is not None and key.public_key != expected:
@@ -65,13 +81,16 @@ def open_key(
     return key
 
 
-def make_key(uri: str, kind: TokenKeyKind, home: Path, *, pin: Callable[[], Secret] | None = None) -> None:
+def make_key(uri: str, kind: str, home: Path, *, pin: Callable[[], Secret] | None = None) -> None:
     """Make a key pair in a token, where a `pkcs11:` URI points, unless there is one.
 
     Raises:
-        Misconfigured: no such URI, library or token, a wrong PIN, or the token does not do it.
+        Misconfigured: no such URI, library or token, a wrong PIN, a kind of key that is not made in tokens, or the
+            token does not do it.
     """
     parsed = parse(uri)
+    if kind not in TOKEN_KEY_KINDS:
+        raise Misconfigured(f"no {kind} key is made in a token; choose one of {', '.join(TOKEN_KEY_KINDS)}")
     _token_keys().make_token_key(parsed, _pin_reader(parsed, home, pin), kind)
 
 

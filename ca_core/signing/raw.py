@@ -6,7 +6,7 @@ Everything is hashed here: a CRL of a million entries never travels to the token
 from __future__ import annotations
 
 import hashlib
-from typing import Literal
+from typing import Literal, get_args
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec, padding, rsa
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from ca_core.errors import Misconfigured
 
 TokenKeyKind = Literal["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096"]
+TOKEN_KEY_KINDS: tuple[TokenKeyKind, ...] = get_args(TokenKeyKind)
 TokenPublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey
 MIN_RSA_BITS, MAX_RSA_BITS = 2048, 4096
 # The DER of DigestInfo in front of a SHA-256 digest (RFC 8017, 9.2, note 1).

@@ -47,6 +47,9 @@ class SoftwareKey:
         """Say nothing."""
         return "SoftwareKey(...)"
 
+    def require_ready(self) -> None:
+        """It always is."""
+
     async def sign(self, tbs: bytes) -> bytes:
         """Sign as `algorithm` says."""
         if self._waits or len(tbs) > _LONG_OCTETS:

@@ -37,17 +37,25 @@ ReadPin = Callable[[], Secret | None]
 class TokenKey:
     """A CA key in a token; this process has sessions and never the key."""
 
-    __slots__ = ("_sign", "_threads", "algorithm", "public_key")
+    __slots__ = ("_keyhole", "_threads", "algorithm", "public_key")
 
-    def __init__(self, public_key: TokenPublicKey, sign: Callable[[bytes], bytes]) -> None:
+    def __init__(self, public_key: TokenPublicKey, keyhole: _Keyhole) -> None:
         self.public_key = public_key
         self.algorithm: bytes = der.signature_algorithm(public_key)
-        self._sign = sign
+        self._keyhole = keyhole
         self._threads = Threads("token", most=SESSIONS, waiting=QUEUED)
 
     def __repr__(self) -> str:
         """Say nothing."""
         return "TokenKey(...)"
+
+    def require_ready(self) -> None:
+        """Refuse while the key rests.
+
+        Raises:
+            KeyUnavailable: and for how long it does.
+        """
+        self._keyhole.require_awake()
 
     async def sign(self, tbs: bytes) -> bytes:
         """Sign as `algorithm` says.
@@ -55,7 +63,7 @@ class TokenKey:
         Raises:
             KeyUnavailable: the token is away, slow, or has too much to do.
         """
-        return await self._threads.run(lambda: self._sign(tbs), timeout_seconds=TIMEOUT_SECONDS)
+        return await self._threads.run(lambda: self._keyhole.sign(tbs), timeout_seconds=TIMEOUT_SECONDS)
 
 
 def open_token_key(
@@ -81,7 +89,7 @@ def open_token_key(
             raise Misconfigured(f"the token of the key ({uri}) does not answer: {away}; connect it") from None
         keyhole.rest(str(away))
         public_key = known
-    return TokenKey(public_key, keyhole.sign)
+    return TokenKey(public_key, keyhole)
 
 
 def make_token_key(uri: TokenUri, pin: ReadPin, kind: TokenKeyKind) -> None:
@@ -147,7 +155,7 @@ class _Keyhole:
         Raises:
             KeyUnavailable: the token is away, and how long the key rests.
         """
-        self._refuse_at_rest()
+        self.require_awake()
         seen = self._library.generation
         try:
             signature = self._signed(tbs)
@@ -171,7 +179,12 @@ class _Keyhole:
                 _LOG.error("event=token-away key=%r why=%r rests_seconds=%d", str(self._place.uri), why, seconds)
             return self._unavailable()
 
-    def _refuse_at_rest(self) -> None:
+    def require_awake(self) -> None:
+        """Tell who asks how long the key still rests.
+
+        Raises:
+            KeyUnavailable: it does.
+        """
         with self._lock:
             if self._seconds() < self._rests_until:
                 raise self._unavailable()
@@ -200,7 +213,8 @@ class _Keyhole:
     def _proven(self) -> OpenKey:
         """Open the key in this thread, and prove that it is the one whose public key is known."""
         opened = self._place.open(self._public_key)
-        challenge = secrets.token_bytes(_CHALLENGE_OCTETS)
+        # No DER begins like this: what is signed here is never a certificate.
+        challenge = b"soapstone asks for proof of this key: " + secrets.token_bytes(_CHALLENGE_OCTETS)
         if not raw.is_signed(opened.public_key, _signature(opened, challenge), challenge):
             raise Misconfigured(f"the key in the token ({self._place.uri}) is not that of the CA's certificate")
         return opened

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import click
@@ -9,7 +10,7 @@ import click
 from ca_core.audit.gate import Gate
 from ca_core.audit.sequencer import ACKNOWLEDGE
 from ca_core.clock import rfc3339
-from ca_core.errors import Misconfigured
+from ca_core.errors import Busy, Misconfigured
 from ca_core.issuance.authorities import ISSUING
 from ca_core.store import credentials
 from ca_core.store.migrate import migrate as apply_migrations
@@ -69,6 +70,8 @@ def doctor(home: Path) -> None:
         click.echo(f"database        ok  {office.settings.store.url}")
         room = await strongroom(office)
         issuing = room.authorities.current(ISSUING, now=office.clock.now())
+        for ca in room.authorities.publishing(now=office.clock.now()):
+            _require_key(ca.certificate.name, ca.key.require_ready)
         click.echo(f"keys and chain  ok  until {rfc3339(issuing.certificate.not_after)}")
         room.require_fit()
         await room.issuer.prepare(office.profiles.values())
@@ -104,3 +107,13 @@ async def _check_credential_key(office: Office) -> None:
         credential = await credentials.any_eab_key(tx)
     if credential is not None:
         office.keeper.opened(credential.kid or "", credential.secret)
+
+
+def _require_key(name: str, require_ready: Callable[[], None]) -> None:
+    """A token that is away is no error to a server, which waits for it; to who asks it is."""
+    try:
+        require_ready()
+    except Busy:
+        raise Misconfigured(
+            f"the key of the CA {name} cannot be used now: connect its token; the log says why"
+        ) from None

@@ -14,13 +14,13 @@ from ca_core.audit import journal
 from ca_core.audit.event import AuthorityMade
 from ca_core.clock import SystemClock
 from ca_core.errors import Misconfigured
-from ca_core.issuance.authorities import ROOT, TRANSPORT
+from ca_core.issuance.authorities import ISSUING, ROOT, TRANSPORT
 from ca_core.issuance.ceremony import KeyKind, make_authority
 from ca_core.issuance.rotation import NewKey, Rotation
 from server import example, serving
 from server import home as home_module
 from server import settings as settings_module
-from server.assembly import AUTHORITY, Office, Strongroom, ca_url, crl_url, office, strongroom
+from server.assembly import AUTHORITY, Office, Strongroom, ca_url, crl_url, office, strongbox, strongroom
 from server.cli.shared import operator_actor
 from server.journaling import open_sequencer
 from server.settings import Acme, Settings, read_secret
@@ -36,12 +36,23 @@ _DEFAULT_PORT = 8443
 @click.option("--host", default="localhost", show_default=True, help="The name under which others reach it.")
 @click.option("--port", default=_DEFAULT_PORT, show_default=True, help="The first of four consecutive ports.")
 @click.option("--key", type=click.Choice(KEY_KINDS), default=KEY_KINDS[0], show_default=True, help="The CA keys.")
+@click.option("--issuing-key", metavar="URI", help="The issuing CA's key in a token, pkcs11:...; it is made there.")
 @click.option("--development", is_flag=True, help="Probes may reach loopback, the clock can be moved.")
 @click.option("--set", "assignments", multiple=True, metavar="KEY=VALUE", help="A setting; dotted key, TOML value.")
 @click.pass_obj
-def init(home: Path, host: str, port: int, key: KeyKind, assignments: tuple[str, ...], *, development: bool) -> None:
+def init(
+    home: Path,
+    host: str,
+    port: int,
+    key: KeyKind,
+    assignments: tuple[str, ...],
+    *,
+    issuing_key: str | None,
+    development: bool,
+) -> None:
     """Make a home: settings, CA, TLS certificate, database."""
-    asyncio.run(_make_home(home, _first_settings(host, port, development=development), key, assignments))
+    first = _first_settings(host, port, development=development)
+    asyncio.run(_make_home(home, first, key, assignments, issuing_key=issuing_key))
     click.echo(f"{home} is made; register a subscriber and serve it: soapstone --home {home} serve")
 
 
@@ -91,18 +102,22 @@ def _first_settings(host: str, port: int, *, development: bool) -> Settings:
     )
 
 
-async def _make_home(home: Path, first: Settings, key: KeyKind, assignments: tuple[str, ...]) -> None:
+async def _make_home(
+    home: Path, first: Settings, key: KeyKind, assignments: tuple[str, ...], *, issuing_key: str | None = None
+) -> None:
     home_module.refuse_existing(home)
     settings = settings_module.with_assignments(first, assignments)
     if key == _DEVELOPMENT_ONLY and not settings.development:
         raise Misconfigured("rsa-2048 is for --development only; choose ec-p256, or rsa-3072 and longer")
     with home_module.staging(home) as folder:
         home_module.lay_out(folder)
-        await _fill_home(folder, settings, key)
+        await _fill_home(folder, settings, key, issuing_key)
 
 
-async def _fill_home(folder: Path, settings: Settings, key: KeyKind) -> None:
+async def _fill_home(folder: Path, settings: Settings, key: KeyKind, issuing_key: str | None) -> None:
     now = SystemClock(development=settings.development).now()
+    box = strongbox(settings, folder)
+    elsewhere = box.open_key(box.make_key(ISSUING, key, issuing_key), None) if issuing_key else None
     made = make_authority(
         folder / AUTHORITY,
         key_kind=key,
@@ -110,11 +125,12 @@ async def _fill_home(folder: Path, settings: Settings, key: KeyKind) -> None:
         now=now,
         root_crl_url=crl_url(settings, ROOT),
         root_ca_url=ca_url(settings, ROOT),
+        issuing_public=elsewhere.public_key if elsewhere else None,
     )
     home_module.write_trust_anchors(folder, [made.root])
     home_module.write_settings(folder, settings)
     async with office(folder, create=True) as opened:
-        room = await strongroom(opened)
+        room = await strongroom(opened, issuing_key=issuing_key)
         if key.startswith(_POST_QUANTUM):
             await _add_transport(opened, room)
         event = AuthorityMade(home_module.fingerprint(made.root), home_module.fingerprint(made.issuing))

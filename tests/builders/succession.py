@@ -35,13 +35,15 @@ class Dynasty:
 
 
 def strongbox(folder: Path) -> Strongbox:
-    def make_key(name: str, kind: KeyKind) -> str:
+    def make_key(name: str, kind: KeyKind, uri: str | None) -> str:
+        if uri is not None:
+            return uri
         file = f"{name}-{secrets.token_hex(2)}.key"
         write_key(folder / file, generate(kind), PASSPHRASE)
         return f"file:{file}"
 
     return Strongbox(
-        open_key=lambda uri: open_key(uri, PASSPHRASE, folder),
+        open_key=lambda uri, expected: open_key(uri, PASSPHRASE, folder, expected=expected),
         make_key=make_key,
         crl_url=lambda name: f"http://ca.example/crl/{name}.crl",
         ca_url=lambda name: f"http://ca.example/ca/{name}.cer",

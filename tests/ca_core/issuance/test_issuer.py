@@ -4,7 +4,7 @@ import pytest
 from cryptography import x509
 
 from ca_core.applicant import Door
-from ca_core.errors import Busy, InProgress
+from ca_core.errors import Busy, InProgress, KeyUnavailable
 from ca_core.issuance.authorities import IssuingCa
 from ca_core.issuance.issuer import CheckFailed, Issuer
 from ca_core.issuance.lint import LintFailed
@@ -26,7 +26,11 @@ class Key:
     def __init__(self, real: SigningKey) -> None:
         self._real = real
         self.public_key, self.algorithm = real.public_key, real.algorithm
-        self.busy, self.lies = False, False
+        self.busy, self.lies, self.rests = False, False, False
+
+    def require_ready(self) -> None:
+        if self.rests:
+            raise KeyUnavailable("the token is away", retry_after_seconds=1)
 
     async def sign(self, tbs: bytes) -> bytes:
         if self.busy:
@@ -160,8 +164,9 @@ async def test_a_key_that_is_away_leaves_the_intention_for_later(core: Core) -> 
     with pytest.raises(Busy):
         await complete(issuer, intention, request, subject_der)
 
+    assert await issuer.recover(BUILT_IN, before=core.clock.now()) == 0
     key.busy = False
-    await issuer.recover(BUILT_IN, before=core.clock.now())
+    assert await issuer.recover(BUILT_IN, before=core.clock.now()) == 1
 
     assert [certificate.serial for certificate in await core.certificates()] == [intention.serial]
 
@@ -213,6 +218,25 @@ async def test_a_recovery_with_a_busy_key_loses_no_intention_and_finishes_it_lat
     key.busy = False
     await issuer.finish_left(BUILT_IN)
     assert [certificate.serial for certificate in await core.certificates()] == [intention.serial]
+
+
+async def test_with_a_key_that_is_known_to_be_away_nothing_is_begun(core: Core) -> None:
+    await core.register("acc", kind="device")
+    registration = await core.desk.show("acc")
+    issuer, key = with_key(core)
+    key.rests = True
+    wish = Wish(DEVICE, registration.subject_der, frozenset())
+
+    with pytest.raises(KeyUnavailable):
+        issuer.plan(
+            registration,
+            wish,
+            parse(Csr().der()),
+            door=Door.EST,
+            request_key=None,
+            issuer_name=None,
+            now=core.clock.now(),
+        )
 
 
 async def test_only_intentions_that_are_old_enough_are_recovered(core: Core) -> None:

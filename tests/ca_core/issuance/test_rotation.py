@@ -190,7 +190,7 @@ async def test_a_lines_name_is_its_own_and_fits_into_urls(line: str, house: Dyna
 
 
 async def test_a_subscribers_key_never_becomes_a_cas(house: Dynasty) -> None:
-    uri = house.succession.strongbox.make_key("taken", "ec-p256")
+    uri = house.succession.strongbox.make_key("taken", "ec-p256", None)
     await house.rotation.add("vault", NewKey("ec-p256", uri), own_root=False)
 
     with pytest.raises(Misconfigured, match="already"):
@@ -199,7 +199,7 @@ async def test_a_subscribers_key_never_becomes_a_cas(house: Dynasty) -> None:
 
 async def test_one_key_serves_one_line(house: Dynasty) -> None:
     await house.rotation.add("vault", LIKE_BEFORE, own_root=False)
-    uri = house.succession.strongbox.make_key("shared", "ec-p256")
+    uri = house.succession.strongbox.make_key("shared", "ec-p256", None)
 
     with pytest.raises(Misconfigured, match="one key cannot serve issuing, vault"):
         await house.rotation.rotate_root("issuing", NewKey(uri=uri), at=house.core.clock.now())

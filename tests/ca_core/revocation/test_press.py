@@ -36,6 +36,9 @@ class Hesitant:
         self.asked, self.let = asyncio.Event(), asyncio.Event()
         self.is_busy = False
 
+    def require_ready(self) -> None:
+        self._key.require_ready()
+
     async def sign(self, tbs: bytes) -> bytes:
         self.asked.set()
         if self.is_busy:

@@ -15,7 +15,7 @@ from ca_core import der
 from ca_core.signing.key import SigningKey, make_key, open_key
 from ca_core.signing.raw import TokenKeyKind
 from ca_core.signing.software import generate, write_key
-from tests.builders.softhsm import PIN, SoftToken
+from conformance.softhsm import PIN, SoftToken
 
 PASSPHRASE = b"correct horse battery staple"
 KINDS: list[TokenKeyKind] = ["ec-p256", "ec-p384", "rsa-2048"]
@@ -80,7 +80,7 @@ async def test_a_key_says_nothing_of_itself(key: SigningKey, caplog: pytest.LogC
 
     assert not hasattr(key, "__dict__")
     shown = {name for name in dir(key) if not name.startswith("_")}
-    assert shown <= {"algorithm", "public_key", "sign", "sign_at_once"}
+    assert shown <= {"algorithm", "public_key", "sign", "sign_at_once", "require_ready"}
     for text in (repr(key), str(key), caplog.text):
         assert PIN not in text
         assert PASSPHRASE.decode() not in text

@@ -59,7 +59,7 @@ def test_a_key_says_nothing_of_itself() -> None:
     assert repr(key) == "SoftwareKey(...)"
     assert not hasattr(key, "__dict__")
     said = [name for name in dir(key) if not name.startswith("_")]
-    assert said == ["algorithm", "public_key", "sign", "sign_at_once"]
+    assert said == ["algorithm", "public_key", "require_ready", "sign", "sign_at_once"]
 
 
 @pytest.mark.parametrize("kind", get_args(KeyKind))
@@ -72,7 +72,7 @@ def test_nothing_of_a_key_is_reachable_but_its_signatures(kind: KeyKind) -> None
     # A closure holds the key: who opens closures reads memory, and not attributes.
     owners = [getattr(value, "__self__", None) for value in values]
     assert not any(hasattr(thing, "private_bytes") for thing in [*values, *owners])
-    assert names == {"_sign", "_waits", "algorithm", "public_key", "sign", "sign_at_once"}
+    assert names == {"_sign", "_waits", "algorithm", "public_key", "require_ready", "sign", "sign_at_once"}
 
 
 def test_an_ml_dsa_key_is_written_as_its_seed() -> None:
@@ -162,6 +162,13 @@ def test_a_key_in_pem_opens_too(tmp_path: Path) -> None:
 def test_another_scheme_is_refused(uri: str, tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="does not name a key"):
         open_key(uri, PASSPHRASE, tmp_path)
+
+
+def test_a_key_of_another_certificate_is_refused(tmp_path: Path) -> None:
+    write_key(tmp_path / "a.key", ec_key(), PASSPHRASE)
+
+    with pytest.raises(Misconfigured, match="not that of the CA's certificate"):
+        open_key("file:a.key", PASSPHRASE, tmp_path, expected=rsa_key().public_key())
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -57,6 +57,10 @@ class SoftToken:
         self._util("--import", path, "--token", self.label, "--label", label, "--id", key_id, "--pin", PIN)
         path.unlink()
 
+    def add_namesake(self) -> None:
+        """Put a second token of the same label into the next slot."""
+        self._util("--init-token", "--free", "--label", self.label, "--so-pin", SO_PIN, "--pin", PIN)
+
     def go_away(self) -> None:
         """As when it is pulled out."""
         self._tokens.rename(self._elsewhere)
