@@ -22,7 +22,7 @@
         │   ├── ProfileNotGranted, ProfileNotOffered, NameNotGranted, NameNotProved, SubjectMismatch
         │   ├── WeakKey, KeyCompromised, KeyInUse, CaRequested
         │   ├── TooEarly                  outside the renewal window; carries the opening date
-        │   ├── CertificateExpired, CertificateRevoked, AlreadyRevoked
+        │   ├── CertificateExpired, CertificateRevoked, CertificateOnHold, AlreadyRevoked
         │   ├── AccountTaken, WrongState
         └── Busy                      ask again later; carries `retry_after_seconds`
             ├── Throttled
@@ -190,6 +190,10 @@ class CertificateExpired(Refused):
 
 class CertificateRevoked(Refused):
     """A revoked certificate renews nothing and proves nobody."""
+
+
+class CertificateOnHold(Refused):
+    """A certificate on hold renews nothing and proves nobody, until an officer has released it (RULES, S11)."""
 
 
 class AlreadyRevoked(Refused):

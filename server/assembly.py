@@ -135,7 +135,7 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
             database=database,
             keeper=keeper,
             desk=Desk(database, clock, keeper),
-            revocations=RevocationDesk(database, clock),
+            revocations=RevocationDesk(database, clock, profiles),
             profiles=profiles,
             places=places(home, settings),
         )

@@ -15,6 +15,7 @@ from pathlib import Path
 from cryptography import x509
 
 from ca_core.applicant import Door
+from ca_core.clock import rfc3339
 from ca_core.errors import Misconfigured, NotFound
 from ca_core.policy.keys import load_checks
 from ca_core.store import work
@@ -43,6 +44,7 @@ _STALE_INTENTION_SECONDS = 120
 _NONCE_KEY_OCTETS = 32
 _SEQUENCER_SECONDS = 0.5
 _END_OF_TIME = 1 << 62
+_DESK_SECONDS = 5
 
 
 @asynccontextmanager
@@ -197,6 +199,22 @@ def _listeners(opened: Office, room: Strongroom, wake: Callable[[], None]) -> li
     ]
 
 
+def _revocation_desk(opened: Office) -> Callable[[], Awaitable[None]]:
+    """The desk's turn, with a line in the log for each request that waits too long."""
+
+    async def turn() -> None:
+        for late in await opened.revocations.turn():
+            _LOG.warning(
+                "event=%s request=%d serial=%s due_at=%s",
+                "revocation-request-overdue" if late.is_overdue else "revocation-request-half-time",
+                late.number,
+                late.serial,
+                rfc3339(late.due_at),
+            )
+
+    return turn
+
+
 def _workers(opened: Office, room: Strongroom, doors: list[Listener]) -> list[Worker]:
     async def finish_stale_intentions() -> None:
         before = opened.clock.now() - _STALE_INTENTION_SECONDS
@@ -222,6 +240,7 @@ def _workers(opened: Office, room: Strongroom, doors: list[Listener]) -> list[Wo
         Worker("ocsp-responders", room.delegates.turn, every_seconds=5),
         Worker("own-certificate", room.own_certificate.turn, every_seconds=5),
         Worker("authorities", follow_authorities, every_seconds=5),
+        Worker("revocation-desk", _revocation_desk(opened), every_seconds=_DESK_SECONDS),
         Worker("issuer", finish_left_intentions, every_seconds=2),
         Worker("recovery", finish_stale_intentions, every_seconds=60),
     ]

@@ -94,9 +94,79 @@ class IntentionAbandoned(Event, frozen=True, tag="intention-abandoned"):
 
 
 class CertificateRevoked(Event, frozen=True, tag="certificate-revoked"):
-    """A certificate was revoked."""
+    """A certificate was revoked, or the reason of its revocation became another one.
+
+    Attributes:
+        was: the reason that this one replaces, such as `certificateHold`; None where it was good.
+        invalid_since: since when it is not to be trusted, UTC seconds.
+        same_key_as: the serial whose compromised key it shares.
+        request: the number of the request that was approved.
+    """
 
     reason: str
+    was: str | None = None
+    invalid_since: int | None = None
+    same_key_as: str | None = None
+    request: int | None = None
+    note: str = ""
+
+
+class CertificateHeld(Event, frozen=True, tag="certificate-held"):
+    """A certificate was put on hold, by an officer or because of a request."""
+
+    request: int | None = None
+    note: str = ""
+
+
+class CertificateReleased(Event, frozen=True, tag="certificate-released"):
+    """A certificate came back from hold."""
+
+    request: int | None = None
+    note: str = ""
+
+
+class RevocationRequested(Event, frozen=True, tag="revocation-requested"):
+    """A revocation was asked for that an officer must look at; or a pending request became more urgent."""
+
+    request: int
+    reason: str
+    asker: str
+    due_at: int
+
+
+class RevocationRequestClosed(Event, frozen=True, tag="revocation-request-closed"):
+    """A request waits no more.
+
+    Attributes:
+        outcome: `approved`, `rejected`, `overtaken` by another revocation, or `lapsed` with the certificate.
+    """
+
+    request: int
+    outcome: str
+    note: str = ""
+
+
+class RevocationRequestLate(Event, frozen=True, tag="revocation-request-late"):
+    """Half of a request's time is gone, or all of it."""
+
+    request: int
+    due_at: int
+    is_overdue: bool
+
+
+class BulkRevocationRun(Event, frozen=True, tag="bulk-revocation"):
+    """One batch of a bulk revocation; each certificate in it has an event of its own.
+
+    Attributes:
+        selector: what was selected, in words.
+        last_serial: the batch's last one.
+    """
+
+    selector: str
+    reason: str
+    count: int
+    last_serial: str
+    note: str = ""
 
 
 class CrlPublished(Event, frozen=True, tag="crl-published"):

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import msgspec
 
 from ca_core.audit.event import Event
 from ca_core.identity import new_ordered_id
-from ca_core.store.database import Transaction
+from ca_core.store.database import Transaction, Value
+
+_INSERT = (
+    "INSERT INTO journal (id, at, event, actor, registration_id, serial, detail)"
+    " VALUES (:id, :at, :event, :actor, :registration_id, :serial, :detail)"
+)
 
 # What one transaction records in the same second stays in the order in which it happened.
 _numbers = itertools.count()
@@ -29,14 +35,27 @@ async def record(
         actor: who did it, such as `acme:acme-account:192.0.2.7` or `cli:operator:root`.
         serial: the certificate concerned, as 40 hex digits.
     """
-    await tx.execute(
-        "INSERT INTO journal (id, at, event, actor, registration_id, serial, detail)"
-        " VALUES (:id, :at, :event, :actor, :registration_id, :serial, :detail)",
-        id=new_ordered_id(now, next(_numbers)),
-        at=now,
-        event=str(type(event).__struct_config__.tag),
-        actor=actor,
-        registration_id=registration_id,
-        serial=serial,
-        detail=msgspec.json.encode(event).decode(),
+    await tx.execute(_INSERT, **_row(event, now=now, actor=actor, registration_id=registration_id, serial=serial))
+
+
+async def record_each(tx: Transaction, events: Sequence[tuple[Event, str, str]], *, now: int, actor: str) -> None:
+    """Append many events of one actor, each with the registration and the serial concerned, in one hop."""
+    await tx.execute_each(
+        _INSERT,
+        [
+            _row(event, now=now, actor=actor, registration_id=registration_id, serial=serial)
+            for event, registration_id, serial in events
+        ],
     )
+
+
+def _row(event: Event, *, now: int, actor: str, registration_id: str | None, serial: str | None) -> dict[str, Value]:
+    return {
+        "id": new_ordered_id(now, next(_numbers)),
+        "at": now,
+        "event": str(type(event).__struct_config__.tag),
+        "actor": actor,
+        "registration_id": registration_id,
+        "serial": serial,
+        "detail": msgspec.json.encode(event).decode(),
+    }

@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 
 from ca_core import der
 from ca_core.audit import journal
-from ca_core.audit.event import CertificateIssued, IntentionAbandoned
+from ca_core.audit.event import CertificateIssued
 from ca_core.clock import Clock
 from ca_core.errors import Busy, InProgress, Refusal
 from ca_core.identity import new_serial, serial_text
@@ -31,9 +31,11 @@ from ca_core.policy.decision import Wish, subject_for
 from ca_core.policy.profile import Profile
 from ca_core.policy.request import CertificationRequest
 from ca_core.registration.account import Registration
-from ca_core.revocation import crl
+from ca_core.revocation import acts, crl
+from ca_core.revocation.acts import Act
 from ca_core.revocation.reason import Reason
-from ca_core.store import certificates, publications, registrations, revocations
+from ca_core.revocation.rules import Asker
+from ca_core.store import certificates, registrations
 from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Database
 
@@ -266,31 +268,15 @@ class Issuer:
 
     async def _abandon(self, intention: Intention, *, why: str) -> None:
         """Give an intention up and revoke its serial, in case a signature got out before the crash."""
-        now = self._clock.now()
-        reason = Reason.CESSATION_OF_OPERATION
-        entry = crl.entry(int(intention.serial, 16), now, reason)
+        act = Act(
+            reason=Reason.CESSATION_OF_OPERATION,
+            asker=Asker.OPERATOR,
+            actor=RECOVERY,
+            now=self._clock.now(),
+            note=why,
+        )
         async with self._database.write() as tx:
-            if not await certificates.abandon(tx, intention.serial):
-                return
-            await revocations.insert(
-                tx,
-                intention.serial,
-                intention.issuer,
-                shard=intention.shard,
-                not_after=intention.not_after,
-                reason=reason,
-                entry=entry,
-                now=now,
-            )
-            await publications.request(tx, intention.issuer, intention.shard, now=now)
-            await journal.record(
-                tx,
-                IntentionAbandoned(why=why),
-                now=now,
-                actor=RECOVERY,
-                registration_id=intention.registration_id,
-                serial=intention.serial,
-            )
+            await acts.abandon(tx, intention, act)
 
 
 def _check(ca: IssuingCa, certificate: bytes, intention: Intention) -> None:

@@ -7,7 +7,7 @@ import msgspec
 from ca_core import der
 from ca_core.applicant import Door
 from ca_core.clock import rfc3339
-from ca_core.errors import InProgress, NameNotGranted, TooEarly
+from ca_core.errors import CertificateOnHold, InProgress, NameNotGranted, TooEarly
 from ca_core.names import Identifier
 from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import Window, renewal_window
@@ -26,6 +26,7 @@ class Holding(msgspec.Struct, frozen=True):
     Attributes:
         intended_at: when its intention was stored, UTC seconds.
         is_issued: False while it is an intention.
+        is_on_hold: whether it may come back, and serves nobody until then.
     """
 
     serial: str
@@ -34,6 +35,7 @@ class Holding(msgspec.Struct, frozen=True):
     not_after: int
     intended_at: int
     is_issued: bool
+    is_on_hold: bool = False
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -121,6 +123,7 @@ def require_window(kind: Kind, profile: Profile, holdings: list[Holding], *, win
     Raises:
         TooEarly: as many are held as the kind tolerates, and the oldest's window is not open.
         InProgress: the same, but the oldest is being signed at this moment.
+        CertificateOnHold: the same, but the oldest is on hold.
     """
     if len(holdings) < kind.live_certificates:
         return
@@ -128,6 +131,8 @@ def require_window(kind: Kind, profile: Profile, holdings: list[Holding], *, win
     if not window.is_open(now):
         if not holdings[0].is_issued:
             raise InProgress("a certificate for these names is being signed", retry_after_seconds=_IN_PROGRESS_SECONDS)
+        if holdings[0].is_on_hold:
+            raise _on_hold(holdings[0])
         raise TooEarly(
             f"a live {profile.name} certificate for these names exists (serial {holdings[0].serial});"
             f" the renewal window opens on {rfc3339(window.opens_at)}: try again then, or revoke it first",
@@ -146,6 +151,7 @@ def repeated(
 
     Raises:
         InProgress: it is being signed at this moment.
+        CertificateOnHold: it is on hold; to deliver it again would look like success.
     """
     for holding in holdings:
         if holding.spki_sha256 != request.spki_sha256 or holding.serial == replaces:
@@ -154,9 +160,17 @@ def repeated(
         if now < max(soon, _window(holding, window_days).opens_at):
             if not holding.is_issued:
                 raise InProgress("this request is being signed", retry_after_seconds=_IN_PROGRESS_SECONDS)
+            if holding.is_on_hold:
+                raise _on_hold(holding)
             return holding.serial
     return None
 
 
 def _window(holding: Holding, window_days: int) -> Window:
     return renewal_window(holding.not_before, holding.not_after, days=window_days)
+
+
+def _on_hold(holding: Holding) -> CertificateOnHold:
+    return CertificateOnHold(
+        f"the certificate for these names (serial {holding.serial}) is on hold; ask your registration authority"
+    )

@@ -73,6 +73,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         must_staple: a TLS server must send an OCSP answer along (RFC 7633).
         no_rev_avail: nobody is told of a revocation, for the certificate ends sooner (RFC 9608).
         revocation: what becomes of a request to revoke.
+        hold: whether a certificate may be on hold (RULES: never where the public relies on it).
     """
 
     name: str
@@ -97,6 +98,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     must_staple: bool = False
     no_rev_avail: bool = False
     revocation: RevocationRule = RevocationRule.IMMEDIATE
+    hold: bool = False
 
     @property
     def is_grantable(self) -> bool:
@@ -151,6 +153,7 @@ DEVICE = Profile(
     names_required=False,
     doors=frozenset({Door.ACME, Door.EST}),
     key_purpose=KeyPurpose.AUTHENTICATION,
+    hold=True,
 )
 SIGNING = Profile(
     name="signing",
@@ -162,6 +165,7 @@ SIGNING = Profile(
     names_required=False,
     doors=frozenset({Door.EST}),
     key_purpose=KeyPurpose.SIGNING,
+    hold=True,
 )
 ENCRYPTION = Profile(
     name="encryption",
@@ -173,6 +177,7 @@ ENCRYPTION = Profile(
     names_required=False,
     doors=frozenset({Door.EST}),
     key_purpose=KeyPurpose.ENCRYPTION,
+    hold=True,
 )
 OWN_TLS = Profile(
     name="own-tls",

@@ -166,6 +166,8 @@ def _revocation(profile: Profile) -> Iterator[Fault]:
         yield "no_rev_avail", "must be false where the validity is more than 7 days: nobody would hear of a revocation"
     if profile.no_rev_avail and profile.revocation is RevocationRule.REVIEWED_ON_HOLD:
         yield "no_rev_avail", "must be false where revocation puts certificates on hold: nobody would hear of it"
+    if profile.revocation is RevocationRule.REVIEWED_ON_HOLD and not profile.hold:
+        yield "revocation", f"must not be {profile.revocation} unless hold is true as well"
     if not (is_told or profile.no_rev_avail or profile.answers_ocsp):
         yield "crl", "and ocsp must not both be false without no_rev_avail: nobody would hear of a revocation"
 

@@ -80,6 +80,7 @@ class ProfileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     renewal_window_days: int | None = None
     same_key_renewal: bool | None = None
     revocation: str | None = None
+    hold: bool | None = None
     issuer: str | None = None
 
 

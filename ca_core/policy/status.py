@@ -14,20 +14,23 @@ class CertificateStatus(StrEnum):
     ABOUT_TO_EXPIRE = "about to expire"
     EXPIRED = "expired"
     REVOKED = "revoked"
+    ON_HOLD = "on hold"
 
 
 def certificate_status(
-    not_before: int, not_after: int, revoked_at: int | None, *, window_days: int, now: int
+    not_before: int, not_after: int, revoked_at: int | None, *, is_on_hold: bool, window_days: int, now: int
 ) -> CertificateStatus:
-    """The status at a time; revoked before expired, expired before about to expire.
+    """The status at a time; revoked before expired, expired before on hold: that could come back, this cannot.
 
     Args:
         not_before, not_after, revoked_at, now: UTC seconds.
     """
-    if revoked_at is not None:
+    if revoked_at is not None and not is_on_hold:
         return CertificateStatus.REVOKED
     if now > not_after:
         return CertificateStatus.EXPIRED
+    if is_on_hold:
+        return CertificateStatus.ON_HOLD
     if renewal_window(not_before, not_after, days=window_days).is_open(now):
         return CertificateStatus.ABOUT_TO_EXPIRE
     return CertificateStatus.VALID

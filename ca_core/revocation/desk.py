@@ -1,70 +1,199 @@
-"""The revocation desk: may this be revoked for this reason? Then row, journal and work in one transaction."""
+"""The revocation desk: whoever asks for a revocation, through whichever door, asks here (RULES, S11).
+
+Who asks is for the door to prove. Whether this asker may give this reason, and whether it is done at once or waits
+for an officer, is decided here, by the tables in `ca_core.revocation.rules`.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import msgspec
+
 from ca_core.audit import journal
-from ca_core.audit.event import CertificateRevoked
+from ca_core.audit.event import RevocationRequested, RevocationRequestLate
 from ca_core.clock import Clock
-from ca_core.errors import AlreadyRevoked, BadReason, NotFound
-from ca_core.revocation import crl
-from ca_core.revocation.reason import OFFICER_REASONS, Reason
-from ca_core.store import certificates, publications, revocations
+from ca_core.errors import AlreadyRevoked, BadReason, InProgress, NotFound, WrongState
+from ca_core.policy.profile import Profile
+from ca_core.revocation import acts, rules
+from ca_core.revocation.acts import Act
+from ca_core.revocation.reason import Reason
+from ca_core.revocation.request import Escalation, RequestState, RevocationRequest
+from ca_core.revocation.rules import Asker, Course
+from ca_core.store import certificates, revocation_requests
 from ca_core.store.certificates import Certificate
-from ca_core.store.database import Database
+from ca_core.store.database import Database, Transaction
+
+CLOCKWORK = "server:revocation-desk"
+"""The journal's actor for what time alone brings about."""
+
+
+class Revoked(msgspec.Struct, frozen=True):
+    """It is done; the CRL follows within a minute.
+
+    Attributes:
+        serials: the certificate's, then those of every other one with the same compromised key.
+    """
+
+    serials: tuple[str, ...]
+
+
+class UnderReview(msgspec.Struct, frozen=True):
+    """An officer must look at it, by `due_at` (UTC seconds)."""
+
+    number: int
+    due_at: int
 
 
 class RevocationDesk:
-    """Revokes, and looks certificates up for those who may ask."""
+    """Revokes, holds and releases; keeps the requests that wait.
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    Args:
+        profiles: by name; they say which requests wait, and which certificates may be on hold.
+    """
+
+    def __init__(self, database: Database, clock: Clock, profiles: Mapping[str, Profile]) -> None:
         self._database = database
         self._clock = clock
+        self._profiles = profiles
 
-    async def revoke(self, serial: str, reason: Reason, *, actor: str, invalid_since: int | None = None) -> None:
-        """Revoke an issued certificate at once; the CRL follows within a minute.
+    async def ask(self, serial: str, reason: Reason, *, asker: Asker, actor: str) -> Revoked | UnderReview:
+        """Ask for a revocation: it is carried out, or recorded for an officer, as the certificate's profile says.
 
-        Who may ask is for the caller to prove: a certificate's key, its registration, or an officer.
+        A request that is repeated while the first one waits is the first one, unless its reason is more urgent.
 
         Args:
             serial: 40 hex digits.
-            invalid_since: since when it is not to be trusted, UTC seconds (RFC 5280, 5.3.2); None where nobody said.
+            asker: what the door has proved.
 
         Raises:
-            NotFound: no such certificate.
-            AlreadyRevoked: it is revoked; the first reason and date stay.
-            BadReason: one that would leave the certificate good, or not for ever bad.
+            BadReason: not for this asker to give.
+            NotFound, AlreadyRevoked, CertificateExpired: as they say.
         """
-        if reason not in OFFICER_REASONS:
-            raise BadReason(f"{reason.text} does not revoke a certificate for good; choose another reason")
-        now = self._clock.now()
+        rules.require_reason(asker, reason)
+        act = Act(reason=reason, asker=asker, actor=actor, now=self._clock.now())
         async with self._database.write() as tx:
-            certificate = await certificates.by_serial(tx, serial)
-            if certificate is None:
-                raise NotFound("there is no such certificate")
-            inserted = await revocations.insert(
-                tx,
-                serial,
-                certificate.issuer,
-                shard=certificate.shard,
-                not_after=certificate.not_after,
-                reason=reason,
-                entry=crl.entry(int(serial, 16), now, reason, invalid_since=invalid_since),
-                now=now,
-                invalid_since=invalid_since,
+            certificate = await _known(tx, serial)
+            course = rules.course(self._profiles.get(certificate.profile), asker, reason)
+            if course is Course.AT_ONCE:
+                return Revoked(await acts.revoke(tx, certificate, act))
+            return await self._put_down(tx, certificate, act, course)
+
+    async def revoke(
+        self,
+        serial: str,
+        reason: Reason,
+        *,
+        actor: str,
+        asker: Asker = Asker.OPERATOR,
+        invalid_since: int | None = None,
+        note: str = "",
+    ) -> Revoked:
+        """Revoke for good and at once, as an officer or the operator does.
+
+        Args:
+            serial: 40 hex digits.
+            invalid_since: since when it is not to be trusted, UTC seconds (RFC 5280, 5.3.2); None where nobody knows.
+
+        Raises:
+            BadReason: not a final one, not for this asker to give, or an invalidity date that is yet to come.
+            NotFound, AlreadyRevoked, CertificateExpired: as they say.
+        """
+        rules.require_final(reason)
+        rules.require_reason(asker, reason)
+        now = self._clock.now()
+        if invalid_since is not None and invalid_since > now:
+            raise BadReason("the date since which it is invalid cannot be in the future")
+        act = Act(reason=reason, asker=asker, actor=actor, now=now, invalid_since=invalid_since, note=note)
+        async with self._database.write() as tx:
+            return Revoked(await acts.revoke(tx, await _known(tx, serial), act))
+
+    async def hold(self, serial: str, *, actor: str, note: str = "") -> None:
+        """Put a certificate on hold until it is released or revoked.
+
+        Raises:
+            BadReason: its profile knows no hold.
+            NotFound, AlreadyRevoked, CertificateExpired, WrongState: as they say.
+        """
+        act = self._officers_act(Reason.CERTIFICATE_HOLD, actor=actor, note=note)
+        async with self._database.write() as tx:
+            certificate = await _known(tx, serial)
+            profile = self._profiles.get(certificate.profile)
+            if profile is None or not profile.hold:
+                raise BadReason(
+                    f"certificates of the profile {certificate.profile} are never on hold;"
+                    " revoke it, or suspend its registration"
+                )
+            await acts.hold(tx, certificate, act)
+
+    async def release(self, serial: str, *, actor: str, note: str = "") -> None:
+        """Let a certificate come back from hold. A request that had put it there waits on.
+
+        Raises:
+            NotFound, WrongState: there is no such certificate, or it is not on hold.
+        """
+        act = self._officers_act(Reason.REMOVE_FROM_CRL, actor=actor, note=note)
+        async with self._database.write() as tx:
+            certificate = await _known(tx, serial)
+            await acts.release(tx, certificate, act)
+            request = await revocation_requests.pending_for(tx, serial)
+            if request is not None:
+                await revocation_requests.set_holds(tx, request.number, holds=False)
+
+    async def approve(self, number: int, *, actor: str, note: str = "") -> Revoked:
+        """Revoke what a request asks for, with its reason.
+
+        Raises:
+            NotFound, WrongState: there is no such request, or it does not wait any more.
+            CertificateExpired: as it says; the request lapses by itself.
+        """
+        async with self._database.write() as tx:
+            request = await _waiting(tx, number)
+            act = msgspec.structs.replace(
+                self._officers_act(request.reason, actor=actor, note=note), request=request.number
             )
-            if not inserted:
-                raise AlreadyRevoked("the certificate is revoked already")
-            if reason is Reason.KEY_COMPROMISE:
-                await certificates.block_key(tx, certificate.spki_sha256, registration_id=certificate.registration_id)
-            await publications.request(tx, certificate.issuer, certificate.shard, now=now)
-            await journal.record(
-                tx,
-                CertificateRevoked(reason=reason.text),
-                now=now,
-                actor=actor,
-                registration_id=certificate.registration_id,
-                serial=serial,
+            certificate = await _known(tx, request.serial)
+            acts.require_unexpired(certificate, act.now)
+            if not await acts.close_request(tx, request, RequestState.APPROVED, act):
+                raise _decided(request)
+            return Revoked(await acts.revoke(tx, certificate, act))
+
+    async def reject(self, number: int, *, actor: str, note: str = "") -> RevocationRequest:
+        """Turn a request down; the hold that it brought is released. Returns the request as it was.
+
+        Raises:
+            NotFound, WrongState: there is no such request, or it does not wait any more.
+        """
+        async with self._database.write() as tx:
+            request = await _waiting(tx, number)
+            act = msgspec.structs.replace(
+                self._officers_act(Reason.REMOVE_FROM_CRL, actor=actor, note=note), request=request.number
             )
+            if not await acts.close_request(tx, request, RequestState.REJECTED, act):
+                raise _decided(request)
+            if request.holds:
+                await acts.release(tx, await _known(tx, request.serial), act)
+            return request
+
+    async def requests(self, *, every: bool = False) -> list[RevocationRequest]:
+        """What waits, the most urgent first; or all that ever came, oldest first."""
+        async with self._database.read() as tx:
+            return await (revocation_requests.every(tx) if every else revocation_requests.pending(tx))
+
+    async def turn(self) -> list[Escalation]:
+        """One turn of the worker: call for requests that wait too long, once at half-time and once when overdue.
+
+        What has waited until its certificate expired lapses.
+        """
+        now = self._clock.now()
+        async with self._database.read() as tx:
+            if not await revocation_requests.late(tx, now=now) and not await revocation_requests.expired(tx, now=now):
+                return []
+        async with self._database.write() as tx:
+            for request in await revocation_requests.expired(tx, now=now):
+                act = Act(reason=request.reason, asker=Asker.OPERATOR, actor=CLOCKWORK, now=now)
+                await acts.close_request(tx, request, RequestState.LAPSED, act)
+            return [late for late in await revocation_requests.late(tx, now=now) if await self._call(tx, late, now)]
 
     async def certificate(self, serial: str) -> Certificate | None:
         """Look an issued certificate up; None when there is none."""
@@ -75,3 +204,92 @@ class RevocationDesk:
         """All issued certificates, of one registration or of all, oldest first."""
         async with self._database.read() as tx:
             return await certificates.every(tx, registration_id=registration_id)
+
+    def _officers_act(self, reason: Reason, *, actor: str, note: str) -> Act:
+        return Act(reason=reason, asker=Asker.OPERATOR, actor=actor, now=self._clock.now(), note=note)
+
+    async def _put_down(self, tx: Transaction, certificate: Certificate, act: Act, course: Course) -> UnderReview:
+        """Record a request, or find the one that waits already."""
+        _require_worth_asking(certificate, act)
+        due_at = rules.due_at(act.reason, now=act.now)
+        number = await revocation_requests.insert(
+            tx,
+            certificate.serial,
+            certificate.registration_id,
+            reason=act.reason,
+            asker=act.asker,
+            actor=act.actor,
+            now=act.now,
+            due_at=due_at,
+        )
+        if number is None:
+            return await self._ask_again(tx, certificate, act)
+        await _journal_request(tx, certificate, act, number=number, due_at=due_at)
+        if course is Course.REVIEW_ON_HOLD and certificate.revoked_at is None:
+            holding = msgspec.structs.replace(act, reason=Reason.CERTIFICATE_HOLD, request=number)
+            await acts.hold(tx, certificate, holding)
+            await revocation_requests.set_holds(tx, number, holds=True)
+        return UnderReview(number, due_at)
+
+    async def _ask_again(self, tx: Transaction, certificate: Certificate, act: Act) -> UnderReview:
+        waiting = await revocation_requests.pending_for(tx, certificate.serial)
+        if waiting is None:
+            raise InProgress("another request is being recorded at this moment", retry_after_seconds=1)
+        if not rules.is_more_urgent(act.reason, waiting.reason):
+            return UnderReview(waiting.number, waiting.due_at)
+        due_at = min(waiting.due_at, rules.due_at(act.reason, now=act.now))
+        await revocation_requests.sharpen(
+            tx, waiting.number, reason=act.reason, actor=act.actor, now=act.now, due_at=due_at
+        )
+        await _journal_request(tx, certificate, act, number=waiting.number, due_at=due_at)
+        return UnderReview(waiting.number, due_at)
+
+    @staticmethod
+    async def _call(tx: Transaction, late: Escalation, now: int) -> bool:
+        if not await revocation_requests.call(tx, late):
+            return False
+        event = RevocationRequestLate(request=late.number, due_at=late.due_at, is_overdue=late.is_overdue)
+        await journal.record(tx, event, now=now, actor=CLOCKWORK, serial=late.serial)
+        return True
+
+
+async def _known(tx: Transaction, serial: str) -> Certificate:
+    certificate = await certificates.by_serial(tx, serial)
+    if certificate is None:
+        raise NotFound("there is no such certificate")
+    return certificate
+
+
+async def _waiting(tx: Transaction, number: int) -> RevocationRequest:
+    request = await revocation_requests.by_number(tx, number)
+    if request is None:
+        raise NotFound(f"there is no request {number}; see: soapstone requests")
+    if request.state is not RequestState.PENDING:
+        raise _decided(request)
+    return request
+
+
+def _decided(request: RevocationRequest) -> WrongState:
+    return WrongState(f"request {request.number} does not wait any more: it is {request.state}")
+
+
+def _require_worth_asking(certificate: Certificate, act: Act) -> None:
+    """Let only a request pass that an officer could still approve.
+
+    Raises:
+        AlreadyRevoked, CertificateExpired: as they say.
+    """
+    if certificate.revoked_at is not None and not certificate.is_on_hold:
+        raise AlreadyRevoked("the certificate is revoked already")
+    acts.require_unexpired(certificate, act.now)
+
+
+async def _journal_request(tx: Transaction, certificate: Certificate, act: Act, *, number: int, due_at: int) -> None:
+    await journal.record(
+        tx,
+        RevocationRequested(request=number, reason=act.reason.text, asker=act.asker.value, due_at=due_at),
+        now=act.now,
+        actor=act.actor,
+        registration_id=certificate.registration_id,
+        serial=certificate.serial,
+    )

@@ -44,18 +44,10 @@ _BY_TEXT = {text.lower(): reason for reason, text in _TEXTS.items()}
 _BY_TEXT |= {str(reason.value): reason for reason in Reason}
 
 ALL_REASONS = frozenset(Reason)
-SUBSCRIBER_REASONS = frozenset(
-    {
-        Reason.UNSPECIFIED,
-        Reason.KEY_COMPROMISE,
-        Reason.AFFILIATION_CHANGED,
-        Reason.SUPERSEDED,
-        Reason.CESSATION_OF_OPERATION,
-    }
-)
-"""What a subscriber may say; the others are for the CA to find."""
-OFFICER_REASONS = ALL_REASONS - {Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL}
-"""What an officer may say. A hold has no end yet, and removeFromCRL is for delta CRLs only (RFC 5280, 5.3.1)."""
+COMPROMISE_REASONS = frozenset({Reason.KEY_COMPROMISE, Reason.CA_COMPROMISE, Reason.AA_COMPROMISE})
+"""A key is in wrong hands: what it may be used for meanwhile cannot be taken back."""
+FINAL_REASONS = ALL_REASONS - {Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL}
+"""Those that revoke for good. A hold can be released; removeFromCRL says that it was (RFC 5280, 5.3.1)."""
 
 
 def parse(value: str | int, *, allowed: AbstractSet[Reason] = ALL_REASONS) -> Reason:

@@ -8,10 +8,12 @@ from enum import StrEnum
 import msgspec
 
 from ca_core import names as names_module
-from ca_core.errors import CertificateExpired, CertificateRevoked
+from ca_core.errors import CertificateExpired, CertificateOnHold, CertificateRevoked
 from ca_core.names import Identifier
 from ca_core.policy.decision import Holding
 from ca_core.registration.kind import SERVER
+from ca_core.revocation.reason import Reason
+from ca_core.revocation.selector import Selector
 from ca_core.store.database import Row, Transaction
 
 
@@ -56,7 +58,7 @@ class Certificate(msgspec.Struct, frozen=True):
 
     Attributes:
         names: one a line, as `names.canonical` writes them.
-        revoked_at, reason: None while it is not revoked.
+        revoked_at, reason: None while it is neither revoked nor on hold.
         shard: which CRL beside the full one shows it; 0 none.
     """
 
@@ -75,17 +77,27 @@ class Certificate(msgspec.Struct, frozen=True):
     reason: int | None = None
     shard: int = 0
 
+    @property
+    def is_on_hold(self) -> bool:
+        """Whether it is not to be relied on for now, and can come back."""
+        return self.reason == Reason.CERTIFICATE_HOLD
+
     def require_live(self, now: int) -> None:
         """Let only a certificate pass that can still prove its holder.
 
         Raises:
             CertificateRevoked, CertificateExpired: it was good once.
+            CertificateOnHold: it may be good again.
         """
-        if self.revoked_at is not None:
+        if self.revoked_at is not None and not self.is_on_hold:
             raise CertificateRevoked("the certificate is revoked and renews nothing; enroll with a new sheet's code")
         if now > self.not_after:
             raise CertificateExpired(
                 "the certificate has expired and renews nothing; ask your registration authority for a new sheet"
+            )
+        if self.is_on_hold:
+            raise CertificateOnHold(
+                "the certificate is on hold and proves nothing until your registration authority has released it"
             )
 
 
@@ -181,20 +193,25 @@ async def intention(tx: Transaction, serial: str) -> Intention | None:
 
 
 async def holdings(tx: Transaction, registration_id: str, profile: str, names: str, *, now: int) -> list[Holding]:
-    """What a registration holds of one profile and set of names: unexpired, not revoked, issued or intended."""
+    """What a registration holds of one profile and set of names: unexpired, not revoked, issued or intended.
+
+    What is on hold counts: it can come back, and then there would be one more than the kind tolerates.
+    """
     rows = await tx.all(
-        "SELECT c.serial, c.spki_sha256, c.not_before, c.not_after, c.intended_at, c.state"
+        "SELECT c.serial, c.spki_sha256, c.not_before, c.not_after, c.intended_at, c.state, r.serial"
         " FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial"
         " WHERE c.registration_id = :registration_id AND c.profile = :profile AND c.names_digest = :names_digest"
-        " AND c.state <> 'abandoned' AND c.not_after >= :now AND r.serial IS NULL ORDER BY c.not_after",
+        " AND c.state <> 'abandoned' AND c.not_after >= :now AND (r.serial IS NULL OR r.reason = :hold)"
+        " ORDER BY c.not_after",
         registration_id=registration_id,
         profile=profile,
         names_digest=names_digest(names),
         now=now,
+        hold=Reason.CERTIFICATE_HOLD.value,
     )
     return [
-        Holding(serial, spki_sha256, not_before, not_after, intended_at, State(state) is State.ISSUED)
-        for serial, spki_sha256, not_before, not_after, intended_at, state in rows
+        Holding(serial, spki_sha256, not_before, not_after, intended_at, State(state) is State.ISSUED, held is not None)
+        for serial, spki_sha256, not_before, not_after, intended_at, state, held in rows
     ]
 
 
@@ -212,6 +229,47 @@ async def every(tx: Transaction, *, registration_id: str | None) -> list[Certifi
         )
     else:
         rows = await tx.all(_CERTIFICATE + _OF_SUBSCRIBERS, server=SERVER.name)
+    return [Certificate(*row) for row in rows]
+
+
+async def with_key(tx: Transaction, spki_sha256: bytes, *, now: int) -> list[Certificate]:
+    """Every issued certificate of one public key that has not expired, revoked or not."""
+    rows = await tx.all(
+        _CERTIFICATE + "c.spki_sha256 = :spki_sha256 AND c.not_after >= :now ORDER BY c.issued_at, c.serial",
+        spki_sha256=spki_sha256,
+        now=now,
+    )
+    return [Certificate(*row) for row in rows]
+
+
+async def intentions_with_key(tx: Transaction, spki_sha256: bytes) -> list[Intention]:
+    """What is being signed at this moment for one public key."""
+    rows = await tx.all(_INTENTION + "spki_sha256 = :spki_sha256", spki_sha256=spki_sha256)
+    return [_intention(row) for row in rows]
+
+
+async def live(tx: Transaction, selector: Selector, *, after: str, now: int, most: int) -> list[Certificate]:
+    """A page of what an officer could revoke: issued, not expired, not revoked for good; by serial, after one.
+
+    The selector's dates, profile, issuer, registration and key are judged here, its names and serials are not.
+    """
+    rows = await tx.all(
+        _CERTIFICATE + "c.serial > :after AND c.not_after >= :now AND (r.serial IS NULL OR r.reason = :hold)"
+        " AND c.registration_id = COALESCE(:registration_id, c.registration_id)"
+        " AND c.profile = COALESCE(:profile, c.profile) AND c.issuer = COALESCE(:issuer, c.issuer)"
+        " AND c.spki_sha256 = COALESCE(:spki_sha256, c.spki_sha256)"
+        " AND c.issued_at >= :issued_since AND c.issued_at <= :issued_until ORDER BY c.serial LIMIT :most",
+        after=after,
+        now=now,
+        hold=Reason.CERTIFICATE_HOLD.value,
+        registration_id=selector.registration_id,
+        profile=selector.profile,
+        issuer=selector.issuer,
+        spki_sha256=selector.spki_sha256,
+        issued_since=selector.issued_since if selector.issued_since is not None else 0,
+        issued_until=selector.issued_until if selector.issued_until is not None else now,
+        most=most,
+    )
     return [Certificate(*row) for row in rows]
 
 

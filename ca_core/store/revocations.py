@@ -22,6 +22,7 @@ async def insert(
     entry: bytes,
     now: int,
     invalid_since: int | None = None,
+    mark: bool = True,
 ) -> bool:
     """Store a revocation; False when the serial is revoked already.
 
@@ -30,6 +31,7 @@ async def insert(
         entry: what `ca_core.revocation.crl.entry` made of the same values.
         now: when it is revoked, UTC seconds.
         invalid_since: since when the certificate is not to be trusted, UTC seconds; None where nobody said.
+        mark: whether servers are told now; False where the caller tells them of many at once, in this transaction.
     """
     inserted = await tx.execute(
         "INSERT INTO revocations (serial, issuer, shard, not_after, revoked_at, reason, entry, invalid_since)"
@@ -43,9 +45,44 @@ async def insert(
         entry=entry,
         invalid_since=invalid_since,
     )
-    if inserted == 1:
+    if inserted == 1 and mark:
         await statuses.mark_changed(tx, serial, now=now)
     return inserted == 1
+
+
+async def replace(
+    tx: Transaction,
+    serial: str,
+    *,
+    was: int,
+    reason: int,
+    entry: bytes,
+    now: int,
+    invalid_since: int | None = None,
+) -> bool:
+    """Give a revocation another reason by compare-and-set; its date stays. False when it had another one."""
+    changed = await tx.execute(
+        "UPDATE revocations SET reason = :reason, entry = :entry, invalid_since = :invalid_since"
+        " WHERE serial = :serial AND reason = :was",
+        serial=serial,
+        was=was,
+        reason=reason,
+        entry=entry,
+        invalid_since=invalid_since,
+    )
+    if changed == 1:
+        await statuses.mark_changed(tx, serial, now=now)
+    return changed == 1
+
+
+async def release(tx: Transaction, serial: str, *, was: int, now: int) -> bool:
+    """Take a revocation away by compare-and-set, when its reason is still the hold's; False when it is not."""
+    changed = await tx.execute(
+        "DELETE FROM revocations WHERE serial = :serial AND reason = :was", serial=serial, was=was
+    )
+    if changed == 1:
+        await statuses.mark_changed(tx, serial, now=now)
+    return changed == 1
 
 
 class Page(msgspec.Struct, frozen=True):

@@ -41,6 +41,16 @@ async def mark_changed(tx: Transaction, serial: str, *, now: int) -> None:
     )
 
 
+async def mark_each_changed(tx: Transaction, serials: list[str], *, now: int) -> None:
+    """As `mark_changed`, for many in a few statements."""
+    await tx.execute("UPDATE status_counter SET last = last + :count", count=len(serials))
+    first = await last_change(tx) - len(serials) + 1
+    await tx.execute_each(
+        "INSERT INTO status_changes (id, serial, at) VALUES (:id, :serial, :now)",
+        [{"id": number, "serial": serial, "now": now} for number, serial in enumerate(serials, first)],
+    )
+
+
 async def last_change(tx: Transaction) -> int:
     """The number of the newest change; 0 before the first."""
     rows = await tx.all("SELECT last FROM status_counter")

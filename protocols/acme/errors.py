@@ -55,6 +55,19 @@ class RevocationNotYours(Unproven):
         )
 
 
+class RevocationUnderReview(Refused):
+    """The request was recorded; the certificate is revoked only once an officer agrees (`unauthorized`, RULES, S11).
+
+    Args:
+        number: of the request.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(
+            f"request {number} is recorded and waits for the registration authority; there is nothing more to do"
+        )
+
+
 class BadNonce(Malformed):
     """The nonce was not issued here, is too old or was used (`badNonce`, RFC 8555, 6.5)."""
 

@@ -41,6 +41,8 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         acme.AccountDoesNotExist: Answer(400, "accountDoesNotExist"),
         acme.BadExternalAccountBinding: _UNAUTHORIZED,
         acme.RevocationNotYours: _UNAUTHORIZED,
+        # Not 2xx: clients take that for "revoked", and some delete the certificate (docs/decisions).
+        acme.RevocationUnderReview: _UNAUTHORIZED,
         core.BadRequest: _MALFORMED,
         core.BadCsr: _BAD_CSR,
         core.BadName: _MALFORMED,
@@ -73,6 +75,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.TooEarly: _RATE_LIMITED,
         core.CertificateExpired: _UNAUTHORIZED,
         core.CertificateRevoked: _UNAUTHORIZED,
+        core.CertificateOnHold: _UNAUTHORIZED,
         core.AlreadyRevoked: Answer(400, "alreadyRevoked"),
         core.AccountTaken: Answer(409, "malformed"),
         core.WrongState: Answer(409, "malformed"),

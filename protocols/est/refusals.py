@@ -47,6 +47,7 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         core.TooEarly: 429,
         core.CertificateExpired: 403,
         core.CertificateRevoked: 403,
+        core.CertificateOnHold: 403,
         core.AlreadyRevoked: 409,
         core.AccountTaken: 409,
         core.WrongState: 409,

@@ -1,4 +1,4 @@
-"""Commands about certificates: listing and revoking."""
+"""The list of certificates."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from ca_core.clock import rfc3339
 from ca_core.errors import NotFound
 from ca_core.identity import serial_text
 from ca_core.policy.status import certificate_status
-from ca_core.revocation import reason as reason_module
-from ca_core.revocation.reason import OFFICER_REASONS, Reason
+from ca_core.revocation.reason import Reason
 from ca_core.store.certificates import Certificate
 from server.assembly import Office
-from server.cli.shared import echo_json, in_office, json_option, operator_actor
+from server.cli.shared import echo_json, in_office, json_option
 
 
 @click.command()
@@ -39,20 +38,12 @@ def certificates(home: Path, account: str | None, *, as_json: bool) -> None:
         click.echo(f"{row['serial']}  {row['account']}  {row['profile']}  {row['status']}  until {row['not_after']}")
 
 
-@click.command()
-@click.argument("serial")
-@click.option("--reason", default="unspecified", show_default=True, help="As in RFC 5280, such as keyCompromise.")
-@click.pass_obj
-def revoke(home: Path, serial: str, reason: str) -> None:
-    """Revoke the certificate with this SERIAL (hex); the CRL follows within a minute."""
-    code = reason_module.parse(reason, allowed=OFFICER_REASONS)
-    text = serial_in_hex(serial)
-    in_office(home, lambda office: office.revocations.revoke(text, code, actor=operator_actor()))
-    click.echo(f"{text} is revoked ({code.text}); a running server publishes the CRL within a minute")
-
-
 def serial_in_hex(text: str) -> str:
-    """A serial as people copy it: with colons, upper case or `0x`."""
+    """A serial as people copy it: with colons, upper case or `0x`.
+
+    Raises:
+        NotFound: it is none.
+    """
     try:
         return serial_text(int(text.replace(":", ""), 16))
     except ValueError:
@@ -66,6 +57,7 @@ def _shown(certificate: Certificate, account: str | None, office: Office) -> dic
         certificate.not_before,
         certificate.not_after,
         certificate.revoked_at,
+        is_on_hold=certificate.is_on_hold,
         window_days=profile.window_days(days) if profile else days,
         now=office.clock.now(),
     )

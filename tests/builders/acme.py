@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ca_core import names
 from ca_core.names import Identifier
+from ca_core.policy.profile import BUILT_IN, Profile
 from ca_core.registration.sheet import Sheet
 from protocols.acme.dialogue import AcmeDialogue, AcmeOptions, AcmeServices
 from protocols.acme.links import Links, Resource
@@ -219,8 +220,10 @@ def csr_for(*values: str, key: csr.Key | None = None, common_name: str | None = 
 
 
 @asynccontextmanager
-async def acme_house(folder: Path, options: AcmeOptions | None = None) -> AsyncIterator[AcmeHouse]:
-    async with core(folder) as strongroom:
+async def acme_house(
+    folder: Path, options: AcmeOptions | None = None, profiles: Mapping[str, Profile] = BUILT_IN
+) -> AsyncIterator[AcmeHouse]:
+    async with core(folder, profiles) as strongroom:
         probes, woken = StagedProbes(), list[None]()
         services = AcmeServices(
             database=strongroom.database,

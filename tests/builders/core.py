@@ -188,7 +188,7 @@ async def core(
             enrollment=Enrollment(database, clock, issuer, profiles, window_days=30, gate=gate, blocked=blocked),
             desk=Desk(database, clock, keeper),
             sign_in=SignIn(database, clock, keeper),
-            revocations=RevocationDesk(database, clock),
+            revocations=RevocationDesk(database, clock, profiles),
             publisher=Publisher(database, clock, lambda: [CrlIssuer(ca, CRL_SECONDS, shards)]),
             profiles=profiles,
             gate=gate,

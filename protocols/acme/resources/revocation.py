@@ -8,12 +8,14 @@ from ca_core import names
 from ca_core.errors import BadRequest, NotFound
 from ca_core.identity import serial_text
 from ca_core.revocation import reason
-from ca_core.revocation.reason import SUBSCRIBER_REASONS, Reason
+from ca_core.revocation.desk import UnderReview
+from ca_core.revocation.reason import Reason
+from ca_core.revocation.rules import MAY_GIVE, Asker
 from ca_core.store import certificates
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Transaction
 from protocols.acme import jwk, messages
-from protocols.acme.errors import RevocationNotYours
+from protocols.acme.errors import RevocationNotYours, RevocationUnderReview
 from protocols.acme.jws import members
 from protocols.acme.records import authorizations, orders
 from protocols.acme.services import AcmeServices
@@ -34,58 +36,68 @@ class Revocation:
         """Revoke for the account that got it, or for one that holds authorizations for all of its names.
 
         Raises:
-            RevocationNotYours: it is neither, or the certificate is another registration's.
-            NotFound, BadReason, AlreadyRevoked, BadRequest: as they say.
+            RevocationNotYours: it is neither.
+            RevocationUnderReview: an officer must look at it.
+            NotFound, BadReason, AlreadyRevoked, CertificateExpired, BadRequest: as they say.
         """
-        wanted, why = _read(asked.payload)
+        wanted, why = _read(asked.payload, Asker.SUBSCRIBER)
         async with self._database.read() as tx:
             certificate = await _stored(tx, wanted)
-            if not await self._may_revoke(tx, asked, certificate):
-                raise RevocationNotYours
-        await self._desk.revoke(certificate.serial, why, actor=asked.applicant().actor)
-        return Reply(200)
+            asker = await self._asker(tx, asked, certificate)
+        return await self._ask(certificate, why, asker=asker, actor=asked.applicant().actor)
 
     async def by_key(self, asked: ByKey, _: str) -> Reply:
         """Revoke for who holds the certificate's key, also when its registration is suspended.
 
         Raises:
             RevocationNotYours: it is another key.
-            NotFound, BadReason, AlreadyRevoked, BadRequest: as they say.
+            RevocationUnderReview: an officer must look at it; never where the key is compromised.
+            NotFound, BadReason, AlreadyRevoked, CertificateExpired, BadRequest: as they say.
         """
-        wanted, why = _read(asked.payload)
+        wanted, why = _read(asked.payload, Asker.HOLDER)
         async with self._database.read() as tx:
             certificate = await _stored(tx, wanted)
         if jwk.spki_sha256(asked.key) != certificate.spki_sha256:
             raise RevocationNotYours
         actor = asked.applicant(certificate.registration_id, "certificate-key").actor
-        await self._desk.revoke(certificate.serial, why, actor=actor)
+        return await self._ask(certificate, why, asker=Asker.HOLDER, actor=actor)
+
+    async def _ask(self, certificate: Certificate, why: Reason, *, asker: Asker, actor: str) -> Reply:
+        outcome = await self._desk.ask(certificate.serial, why, asker=asker, actor=actor)
+        if isinstance(outcome, UnderReview):
+            raise RevocationUnderReview(outcome.number)
         return Reply(200)
 
-    async def _may_revoke(self, tx: Transaction, asked: ByAccount, certificate: Certificate) -> bool:
+    async def _asker(self, tx: Transaction, asked: ByAccount, certificate: Certificate) -> Asker:
         """The account that ordered it, or one that holds valid authorizations for all names (RFC 8555, 7.6).
 
         For another registration's certificate only proved ones count: the RA's word is for its own subscriber.
+
+        Raises:
+            RevocationNotYours: it is neither.
         """
         if await orders.owner_of(tx, certificate.serial) == asked.account.id:
-            return True
+            return Asker.SUBSCRIBER
         is_own = certificate.registration_id == asked.account.registration_id
         account_id, now = asked.account.id, self._clock.now()
         for name in names.from_canonical(certificate.names):
             proved = await authorizations.proved(tx, account_id, name, good_until=now)
             if proved is None and not (is_own and await authorizations.held(tx, account_id, name, now=now)):
-                return False
-        return bool(certificate.names)
+                raise RevocationNotYours
+        if not certificate.names:
+            raise RevocationNotYours
+        return Asker.SUBSCRIBER if is_own else Asker.CONTROLLER
 
 
-def _read(payload: bytes) -> tuple[bytes, Reason]:
+def _read(payload: bytes, asker: Asker) -> tuple[bytes, Reason]:
     """The certificate in DER and the reason.
 
     Raises:
         BadRequest: not such an object.
-        BadReason: not a reason that a subscriber may give.
+        BadReason: not a reason that such an asker may give.
     """
     message = members(payload, messages.Revocation)
-    why = reason.parse(message.reason or 0, allowed=SUBSCRIBER_REASONS)
+    why = reason.parse(message.reason or 0, allowed=MAY_GIVE[asker])
     return from_base64url(message.certificate), why
 
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from ca_core import names
-from ca_core.errors import InProgress, NameNotGranted, TooEarly
+from ca_core.errors import CertificateOnHold, InProgress, NameNotGranted, TooEarly
 from ca_core.policy import decision
 from ca_core.policy.decision import Holding
 from ca_core.policy.profile import DEVICE, TLS_SERVER
@@ -55,6 +55,22 @@ def test_a_very_short_lived_one_within_its_first_half() -> None:
 def test_what_is_being_signed_is_to_be_asked_for_again() -> None:
     with pytest.raises(InProgress):
         repeated(msgspec.structs.replace(HELD, is_issued=False), now=1000)
+
+
+def test_what_is_on_hold_is_neither_delivered_again_nor_doubled() -> None:
+    on_hold = msgspec.structs.replace(HELD, is_on_hold=True)
+
+    with pytest.raises(CertificateOnHold, match="serial s"):
+        repeated(on_hold, now=1000)
+    with pytest.raises(CertificateOnHold, match="ask your registration authority"):
+        decision.require_window(KINDS["device"], DEVICE, [on_hold], window_days=30, now=1)
+
+
+def test_inside_its_window_what_is_on_hold_stands_in_nobodys_way() -> None:
+    on_hold = msgspec.structs.replace(HELD, is_on_hold=True)
+
+    assert repeated(on_hold, now=60 * DAY) is None
+    decision.require_window(KINDS["device"], DEVICE, [on_hold], window_days=30, now=60 * DAY)
 
 
 def test_a_short_lived_certificate_never_holds_the_window_shut() -> None:

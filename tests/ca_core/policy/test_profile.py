@@ -147,3 +147,12 @@ def test_a_profile_for_rsa_keys_alone_needs_no_usage_of_others() -> None:
 
 def test_the_servers_own_validity_can_be_set() -> None:
     assert profiles_from({"own-tls": ProfileSettings(validity_days=47)})["own-tls"].validity_seconds == 47 * 86_400
+
+
+def test_a_request_puts_nothing_on_hold_that_may_not_be() -> None:
+    on_hold = ProfileSettings(revocation="reviewed-on-hold")
+
+    with pytest.raises(Misconfigured, match=r"tls-server\.revocation must not be reviewed-on-hold unless hold is true"):
+        profiles_from({"tls-server": on_hold})
+    assert profiles_from({"device": on_hold})["device"].revocation is profiles.RevocationRule.REVIEWED_ON_HOLD
+    assert profiles_from({"tls-server": msgspec.structs.replace(on_hold, hold=True)})["tls-server"].hold

@@ -80,8 +80,8 @@ async def revoke(
     serial, now = new_serial(), house.clock.now()
     async with house.database.write() as tx:
         entry = crl.entry(serial, now, reason)
-        values = {"shard": shard, "not_after": now + lifetime, "now": now}
-        await revocations.insert(tx, serial_text(serial), name, reason=reason, entry=entry, **values)
+        text, not_after = serial_text(serial), now + lifetime
+        await revocations.insert(tx, text, name, shard=shard, not_after=not_after, reason=reason, entry=entry, now=now)
         await publications.request(tx, name, shard, now=now)
     return serial
 

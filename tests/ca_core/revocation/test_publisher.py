@@ -45,7 +45,7 @@ async def test_a_revocation_is_on_the_next_crl_with_its_date_and_reason(core: Co
 async def test_the_first_revocation_stays(core: Core) -> None:
     certificate = await issued(core)
     outcomes = await asyncio.gather(
-        *(core.revocations.revoke(certificate.serial, reason, actor="test") for reason in list(Reason)[:5]),
+        *(core.revocations.revoke(certificate.serial, reason, actor="test") for reason in list(Reason)[1:6]),
         return_exceptions=True,
     )
 

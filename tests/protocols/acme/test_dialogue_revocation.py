@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ca_core.policy.profile import RevocationRule
+from ca_core.revocation.reason import Reason
 from protocols.acme.links import Resource
 from protocols.encoding import base64url
-from tests.builders.acme import LINKS, AcmeHouse, Client, statuses
+from tests.builders.acme import LINKS, AcmeHouse, Client, acme_house, csr_for, statuses
 from tests.builders.jws import Signer, signer
+from tests.builders.revocation import profiles
 
 REVOKE = LINKS.to(Resource.REVOKE_CERT)
 
@@ -144,3 +150,94 @@ async def test_a_revoked_certificate_makes_room_for_another(house: AcmeHouse) ->
     await client.revoke(await issued(client, "a.example"), reason=4)
 
     assert (await client.finalize(await client.order("a.example"))).json["status"] == "valid"
+
+
+@pytest.fixture
+async def reviewed(tmp_path: Path) -> AsyncIterator[AcmeHouse]:
+    async with acme_house(tmp_path, profiles=profiles(RevocationRule.REVIEWED)) as opened:
+        yield opened
+
+
+@pytest.fixture
+async def on_hold(tmp_path: Path) -> AsyncIterator[AcmeHouse]:
+    async with acme_house(tmp_path, profiles=profiles(RevocationRule.REVIEWED_ON_HOLD)) as opened:
+        yield opened
+
+
+async def test_a_request_that_waits_is_no_success_and_says_that_nothing_more_is_to_do(reviewed: AcmeHouse) -> None:
+    client = await reviewed.subscriber("acme-corp", "a.example")
+    der = await issued(client, "a.example")
+
+    answers = [await client.revoke(der, reason=4) for _ in range(3)]
+
+    assert {answer.refusal for answer in answers} == {(403, "unauthorized")}
+    assert {answer.json["detail"] for answer in answers} == {
+        "request 1 is recorded and waits for the registration authority; there is nothing more to do"
+    }
+    (request,) = await reviewed.core.revocations.requests()
+    assert (request.actor, request.asker) == ("acme:acme-account:192.0.2.7", "subscriber")
+    assert (await reviewed.core.certificates())[0].revoked_at is None
+
+
+async def test_an_approved_request_is_answered_as_revoked_already(reviewed: AcmeHouse) -> None:
+    client = await reviewed.subscriber("acme-corp", "a.example")
+    der = await issued(client, "a.example")
+    await client.revoke(der, reason=4)
+    await reviewed.core.revocations.approve(1, actor="officer")
+
+    assert (await client.revoke(der, reason=4)).refusal == (400, "alreadyRevoked")
+
+
+async def test_the_certificates_key_waits_for_nobody_when_it_is_compromised(reviewed: AcmeHouse) -> None:
+    key = signer("ES256", 20)
+    client = await reviewed.subscriber("acme-corp", "a.example")
+    der = await issued(client, "a.example", key=key)
+    holder = Client(reviewed, key)
+
+    superseded = await holder.revoke(der, reason=4, by_key=True)
+    by_account = await client.revoke(der, reason=1)
+    compromised = await holder.revoke(der, reason=1, by_key=True)
+
+    assert superseded.refusal == by_account.refusal == (403, "unauthorized")
+    assert compromised.status == 200
+    assert (await reviewed.core.certificates())[0].reason == Reason.KEY_COMPROMISE
+    order = await client.order("a.example")
+    assert (await client.finalize(order)).status == 200
+    assert (await client.order("a.example")).status == 429
+
+
+async def test_a_certificate_on_hold_makes_no_room_for_another(on_hold: AcmeHouse) -> None:
+    client = await on_hold.subscriber("acme-corp", "a.example")
+    der = await issued(client, "a.example")
+    await client.revoke(der, reason=4)
+
+    answer = await client.order("a.example")
+
+    assert answer.refusal == (403, "unauthorized")
+    assert "is on hold; ask your registration authority" in answer.json["detail"]
+
+
+async def test_who_controls_the_names_of_anothers_certificate_says_nothing_about_its_key(house: AcmeHouse) -> None:
+    owner = await house.subscriber("acme-corp", "a.example", vetted=False)
+    order = await owner.order("a.example")
+    await owner.authorize(order)
+    key = signer("ES256", 20)
+    answer = await owner.finalize(order, csr_for("a.example", key=key.private))
+    chain = await owner.post(answer.json["certificate"])
+    der = x509.load_pem_x509_certificates(chain.body)[0].public_bytes(Encoding.DER)
+    other = await house.subscriber("successor", "a.example", which=1, vetted=False)
+    await other.authorize(await other.order("a.example"))
+
+    assert (await other.revoke(der, reason=1)).refusal == (400, "badRevocationReason")
+    assert (await other.revoke(der, reason=5)).status == 200
+
+
+async def test_an_expired_certificate_is_refused_with_the_date(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+    der = await issued(client, "a.example")
+    house.core.clock.move(91 * 86_400)
+
+    answer = await client.revoke(der)
+
+    assert answer.refusal == (403, "unauthorized")
+    assert "the certificate expired on 2030" in answer.json["detail"]

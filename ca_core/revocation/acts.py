@@ -1,0 +1,255 @@
+"""What changes a certificate's status, each within a transaction of its caller's.
+
+Status, CRL entry, journal row, the closing of a request and the work item for the publisher commit together or not
+at all, and each change is a compare-and-set: of two who act at once, one is told that the other was first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+
+from ca_core.audit import journal
+from ca_core.audit.event import (
+    CertificateHeld,
+    CertificateReleased,
+    CertificateRevoked,
+    Event,
+    IntentionAbandoned,
+    RevocationRequestClosed,
+)
+from ca_core.clock import rfc3339
+from ca_core.errors import AlreadyRevoked, CertificateExpired, WrongState
+from ca_core.revocation import crl, rules
+from ca_core.revocation.reason import Reason
+from ca_core.revocation.request import RequestState, RevocationRequest
+from ca_core.revocation.rules import Asker
+from ca_core.store import certificates, publications, revocation_requests, revocations, statuses
+from ca_core.store.certificates import Certificate, Intention
+from ca_core.store.database import Transaction
+
+
+class Act(msgspec.Struct, frozen=True, kw_only=True):
+    """Who does it, why and when.
+
+    Attributes:
+        actor: as the journal writes it.
+        now, invalid_since: UTC seconds; since when the certificate is not to be trusted (RFC 5280, 5.3.2).
+        request: the number of the request that this act decides, if it is one that decides.
+    """
+
+    reason: Reason
+    asker: Asker
+    actor: str
+    now: int
+    invalid_since: int | None = None
+    request: int | None = None
+    note: str = ""
+
+
+async def revoke(tx: Transaction, certificate: Certificate, act: Act) -> tuple[str, ...]:
+    """Revoke for good; return the serial, and those of every other certificate that a compromised key takes along.
+
+    Raises:
+        AlreadyRevoked, CertificateExpired: as they say.
+    """
+    await _enter(tx, certificate, act)
+    if act.reason is not Reason.KEY_COMPROMISE:
+        return (certificate.serial,)
+    return (certificate.serial, *await _take_key(tx, certificate, act))
+
+
+async def revoke_each(tx: Transaction, serials: Sequence[str], act: Act) -> list[str]:
+    """Revoke many for good, in few statements; return those that were good or on hold until now."""
+    waiting = {request.serial for request in await revocation_requests.pending(tx)}
+    revoked: list[str] = []
+    plain: list[Certificate] = []
+    for serial in serials:
+        certificate = await certificates.by_serial(tx, serial)
+        if certificate is None or act.now > certificate.not_after:
+            continue
+        if certificate.reason is not None and not rules.may_replace(Reason(certificate.reason), act.reason, act.asker):
+            continue
+        if certificate.reason is None and act.reason is not Reason.KEY_COMPROMISE and serial not in waiting:
+            if await _insert(tx, certificate, act, mark=False):
+                plain.append(certificate)
+        else:
+            revoked += await revoke(tx, certificate, act)
+    await _finish_each(tx, plain, act)
+    return revoked + [certificate.serial for certificate in plain]
+
+
+async def hold(tx: Transaction, certificate: Certificate, act: Act) -> None:
+    """Put a certificate on hold.
+
+    Raises:
+        AlreadyRevoked, CertificateExpired, WrongState: it is revoked, expired, or on hold already.
+    """
+    require_unexpired(certificate, act.now)
+    if certificate.is_on_hold:
+        raise WrongState("the certificate is on hold already")
+    if certificate.revoked_at is not None or not await _insert(tx, certificate, act):
+        raise AlreadyRevoked("the certificate is revoked already")
+    await publications.request(tx, certificate.issuer, certificate.shard, now=act.now)
+    await _journal(tx, certificate, CertificateHeld(request=act.request, note=act.note), act)
+
+
+async def release(tx: Transaction, certificate: Certificate, act: Act) -> None:
+    """Let a certificate come back from hold; its entry is not on the next CRL any more.
+
+    Raises:
+        WrongState: it is not on hold.
+    """
+    if not await revocations.release(tx, certificate.serial, was=Reason.CERTIFICATE_HOLD, now=act.now):
+        raise WrongState("the certificate is not on hold; there is nothing to release")
+    await publications.request(tx, certificate.issuer, certificate.shard, now=act.now)
+    await _journal(tx, certificate, CertificateReleased(request=act.request, note=act.note), act)
+
+
+async def abandon(tx: Transaction, intention: Intention, act: Act) -> bool:
+    """Give an intention up and revoke its serial, in case a signature got out; False when it is none any more."""
+    if not await certificates.abandon(tx, intention.serial):
+        return False
+    await revocations.insert(
+        tx,
+        intention.serial,
+        intention.issuer,
+        shard=intention.shard,
+        not_after=intention.not_after,
+        reason=act.reason,
+        entry=crl.entry(int(intention.serial, 16), act.now, act.reason),
+        now=act.now,
+    )
+    await publications.request(tx, intention.issuer, intention.shard, now=act.now)
+    await journal.record(
+        tx,
+        IntentionAbandoned(why=act.note),
+        now=act.now,
+        actor=act.actor,
+        registration_id=intention.registration_id,
+        serial=intention.serial,
+    )
+    return True
+
+
+async def close_request(tx: Transaction, request: RevocationRequest, to: RequestState, act: Act) -> bool:
+    """Decide a pending request; False when it was decided already."""
+    if not await revocation_requests.close(tx, request.number, to, now=act.now, decided_by=act.actor, note=act.note):
+        return False
+    await journal.record(
+        tx,
+        RevocationRequestClosed(request=request.number, outcome=to.value, note=act.note),
+        now=act.now,
+        actor=act.actor,
+        registration_id=request.registration_id,
+        serial=request.serial,
+    )
+    return True
+
+
+def require_unexpired(certificate: Certificate, now: int) -> None:
+    """Let only a certificate pass that somebody could still rely on.
+
+    Raises:
+        CertificateExpired: it has expired.
+    """
+    if now > certificate.not_after:
+        raise CertificateExpired(
+            f"the certificate expired on {rfc3339(certificate.not_after)}; there is nothing left to revoke"
+        )
+
+
+async def _enter(tx: Transaction, certificate: Certificate, act: Act, *, same_key_as: str | None = None) -> None:
+    """Make one certificate's revocation, in the place of a hold or a weaker reason where one stands."""
+    was = None if certificate.reason is None else Reason(certificate.reason)
+    if was is not None and not rules.may_replace(was, act.reason, act.asker):
+        raise AlreadyRevoked("the certificate is revoked already")
+    require_unexpired(certificate, act.now)
+    done = await (_insert(tx, certificate, act) if was is None else _replace(tx, certificate, was, act))
+    if not done:
+        raise AlreadyRevoked("the certificate is revoked already")
+    await publications.request(tx, certificate.issuer, certificate.shard, now=act.now)
+    event = CertificateRevoked(
+        reason=act.reason.text,
+        was=was.text if was is not None else None,
+        invalid_since=act.invalid_since,
+        same_key_as=same_key_as,
+        request=act.request,
+        note=act.note,
+    )
+    await _journal(tx, certificate, event, act)
+    request = await revocation_requests.pending_for(tx, certificate.serial)
+    if request is not None:
+        await close_request(tx, request, RequestState.OVERTAKEN, act)
+
+
+async def _finish_each(tx: Transaction, plain: list[Certificate], act: Act) -> None:
+    """What follows a revocation, for many at once."""
+    if not plain:
+        return
+    await statuses.mark_each_changed(tx, [certificate.serial for certificate in plain], now=act.now)
+    for issuer, shard in sorted({(certificate.issuer, certificate.shard) for certificate in plain}):
+        await publications.request(tx, issuer, shard, now=act.now)
+    event = CertificateRevoked(reason=act.reason.text, note=act.note)
+    events = [(event, certificate.registration_id, certificate.serial) for certificate in plain]
+    await journal.record_each(tx, events, now=act.now, actor=act.actor)
+
+
+async def _take_key(tx: Transaction, certificate: Certificate, act: Act) -> list[str]:
+    """Block the key for ever, and take along what else was made with it or is being made at this moment."""
+    await certificates.block_key(tx, certificate.spki_sha256, registration_id=certificate.registration_id)
+    others = [
+        other
+        for other in await certificates.with_key(tx, certificate.spki_sha256, now=act.now)
+        if other.serial != certificate.serial
+        and (other.reason is None or rules.may_replace(Reason(other.reason), act.reason, act.asker))
+    ]
+    # What was approved is the one request; the others are revoked because of the key.
+    along = msgspec.structs.replace(act, request=None)
+    for other in others:
+        await _enter(tx, other, along, same_key_as=certificate.serial)
+    giving_up = msgspec.structs.replace(act, note=f"its key is compromised, as that of {certificate.serial}")
+    for intention in await certificates.intentions_with_key(tx, certificate.spki_sha256):
+        await abandon(tx, intention, giving_up)
+    return [other.serial for other in others]
+
+
+async def _insert(tx: Transaction, certificate: Certificate, act: Act, *, mark: bool = True) -> bool:
+    return await revocations.insert(
+        tx,
+        certificate.serial,
+        certificate.issuer,
+        shard=certificate.shard,
+        not_after=certificate.not_after,
+        reason=act.reason,
+        entry=crl.entry(int(certificate.serial, 16), act.now, act.reason, invalid_since=act.invalid_since),
+        now=act.now,
+        invalid_since=act.invalid_since,
+        mark=mark,
+    )
+
+
+async def _replace(tx: Transaction, certificate: Certificate, was: Reason, act: Act) -> bool:
+    # The date stays that of the hold: the certificate has not been good since (X.509, 9.5.3.1).
+    revoked_at = certificate.revoked_at if certificate.revoked_at is not None else act.now
+    return await revocations.replace(
+        tx,
+        certificate.serial,
+        was=was,
+        reason=act.reason,
+        entry=crl.entry(int(certificate.serial, 16), revoked_at, act.reason, invalid_since=act.invalid_since),
+        now=act.now,
+        invalid_since=act.invalid_since,
+    )
+
+
+async def _journal(tx: Transaction, certificate: Certificate, event: Event, act: Act) -> None:
+    await journal.record(
+        tx,
+        event,
+        now=act.now,
+        actor=act.actor,
+        registration_id=certificate.registration_id,
+        serial=certificate.serial,
+    )

@@ -1,0 +1,154 @@
+"""Revocation requests that wait for an officer, and what became of them."""
+
+from __future__ import annotations
+
+from ca_core.revocation.reason import Reason
+from ca_core.revocation.request import Escalation, RequestState, RevocationRequest
+from ca_core.revocation.rules import Asker
+from ca_core.store.database import Row, Transaction
+
+_SELECT = (
+    "SELECT number, serial, registration_id, reason, asker, actor, state, holds, requested_at, due_at, decided_at,"
+    " decided_by, note FROM revocation_requests WHERE "
+)
+
+_EXPIRED = "serial IN (SELECT serial FROM certificates WHERE not_after < :now)"
+
+# How loudly a request was called for already: once at half-time, once when it is overdue.
+_CALLED_AT_HALF_TIME = 1
+_CALLED_OVERDUE = 2
+
+
+def _request(row: Row) -> RevocationRequest:
+    number, serial, registration_id, reason, asker, actor, state, holds, *rest = row
+    requested_at, due_at, decided_at, decided_by, note = rest
+    return RevocationRequest(
+        number=number,
+        serial=serial,
+        registration_id=registration_id,
+        reason=Reason(reason),
+        asker=Asker(asker),
+        actor=actor,
+        state=RequestState(state),
+        holds=bool(holds),
+        requested_at=requested_at,
+        due_at=due_at,
+        decided_at=decided_at,
+        decided_by=decided_by,
+        note=note,
+    )
+
+
+async def insert(
+    tx: Transaction,
+    serial: str,
+    registration_id: str,
+    *,
+    reason: Reason,
+    asker: Asker,
+    actor: str,
+    now: int,
+    due_at: int,
+) -> int | None:
+    """Store a pending request under the next number; None when one for this certificate is pending already."""
+    rows = await tx.all(
+        "INSERT INTO revocation_requests"
+        " (number, serial, registration_id, reason, asker, actor, state, holds, requested_at, due_at, called, note)"
+        " SELECT COALESCE(MAX(number), 0) + 1, :serial, :registration_id, :reason, :asker, :actor, 'pending', 0,"
+        " :now, :due_at, 0, '' FROM revocation_requests WHERE 1 = 1 ON CONFLICT DO NOTHING RETURNING number",
+        serial=serial,
+        registration_id=registration_id,
+        reason=reason.value,
+        asker=asker.value,
+        actor=actor,
+        now=now,
+        due_at=due_at,
+    )
+    return int(rows[0][0]) if rows else None
+
+
+async def by_number(tx: Transaction, number: int) -> RevocationRequest | None:
+    """Find a request."""
+    row = await tx.one(_SELECT + "number = :number", number=number)
+    return _request(row) if row else None
+
+
+async def pending_for(tx: Transaction, serial: str) -> RevocationRequest | None:
+    """The request that waits for a certificate, if there is one."""
+    row = await tx.one(_SELECT + "serial = :serial AND state = 'pending'", serial=serial)
+    return _request(row) if row else None
+
+
+async def pending(tx: Transaction) -> list[RevocationRequest]:
+    """All that wait, the most urgent first."""
+    return [_request(row) for row in await tx.all(_SELECT + "state = 'pending' ORDER BY due_at, number")]
+
+
+async def every(tx: Transaction) -> list[RevocationRequest]:
+    """All requests ever made, oldest first."""
+    return [_request(row) for row in await tx.all(_SELECT + "1 = 1 ORDER BY number")]
+
+
+async def sharpen(tx: Transaction, number: int, *, reason: Reason, actor: str, now: int, due_at: int) -> bool:
+    """Give a pending request a more urgent reason, and its time anew; False when it does not wait any more."""
+    changed = await tx.execute(
+        "UPDATE revocation_requests SET reason = :reason, actor = :actor, requested_at = :now, due_at = :due_at,"
+        " called = 0 WHERE number = :number AND state = 'pending'",
+        number=number,
+        reason=reason.value,
+        actor=actor,
+        now=now,
+        due_at=due_at,
+    )
+    return changed == 1
+
+
+async def set_holds(tx: Transaction, number: int, *, holds: bool) -> None:
+    """Remember whether the certificate is on hold because of this request."""
+    await tx.execute(
+        "UPDATE revocation_requests SET holds = :holds WHERE number = :number", number=number, holds=int(holds)
+    )
+
+
+async def close(tx: Transaction, number: int, to: RequestState, *, now: int, decided_by: str, note: str = "") -> bool:
+    """Decide a request by compare-and-set; False when it does not wait any more."""
+    changed = await tx.execute(
+        "UPDATE revocation_requests SET state = :to, decided_at = :now, decided_by = :decided_by, note = :note"
+        " WHERE number = :number AND state = 'pending'",
+        number=number,
+        to=to.value,
+        now=now,
+        decided_by=decided_by,
+        note=note,
+    )
+    return changed == 1
+
+
+async def late(tx: Transaction, *, now: int) -> list[Escalation]:
+    """Those that have waited for half of their time or for all of it, and were not called for as loudly yet."""
+    rows = await tx.all(
+        "SELECT number, serial, due_at FROM revocation_requests WHERE state = 'pending'"
+        " AND ((called < :half AND requested_at + due_at <= 2 * :now) OR (called < :overdue AND due_at <= :now))"
+        " ORDER BY due_at, number",
+        half=_CALLED_AT_HALF_TIME,
+        overdue=_CALLED_OVERDUE,
+        now=now,
+    )
+    return [Escalation(number, serial, due_at, due_at <= now) for number, serial, due_at in rows]
+
+
+async def call(tx: Transaction, escalation: Escalation) -> bool:
+    """Remember by compare-and-set that a request was called for; False when it was, or does not wait any more."""
+    changed = await tx.execute(
+        "UPDATE revocation_requests SET called = :called"
+        " WHERE number = :number AND state = 'pending' AND called < :called",
+        number=escalation.number,
+        called=_CALLED_OVERDUE if escalation.is_overdue else _CALLED_AT_HALF_TIME,
+    )
+    return changed == 1
+
+
+async def expired(tx: Transaction, *, now: int) -> list[RevocationRequest]:
+    """Those that wait for a certificate that has expired."""
+    rows = await tx.all(_SELECT + "state = 'pending' AND " + _EXPIRED, now=now)
+    return [_request(row) for row in rows]

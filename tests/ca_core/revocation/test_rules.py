@@ -1,0 +1,112 @@
+"""RULES, S11; BR 4.9.1.1."""
+
+from __future__ import annotations
+
+import itertools
+
+import msgspec
+import pytest
+
+from ca_core.errors import BadReason
+from ca_core.policy.profile import DEVICE, RevocationRule
+from ca_core.revocation import rules
+from ca_core.revocation.reason import Reason
+from ca_core.revocation.rules import MAY_GIVE, MEANINGS, Asker, Course
+from tests.builders.clock import START
+
+HOUR = 3600
+
+# One letter each: subscriber, holder, controller, officer, operator (X).
+WHO_MAY = {
+    Reason.UNSPECIFIED: "SHCOX",
+    Reason.KEY_COMPROMISE: "SH-OX",
+    Reason.CA_COMPROMISE: "----X",
+    Reason.AFFILIATION_CHANGED: "SH-OX",
+    Reason.SUPERSEDED: "SH-OX",
+    Reason.CESSATION_OF_OPERATION: "SHCOX",
+    Reason.CERTIFICATE_HOLD: "---OX",
+    Reason.REMOVE_FROM_CRL: "---OX",
+    Reason.PRIVILEGE_WITHDRAWN: "---OX",
+    Reason.AA_COMPROMISE: "----X",
+}
+LETTERS = {
+    Asker.SUBSCRIBER: "S",
+    Asker.HOLDER: "H",
+    Asker.CONTROLLER: "C",
+    Asker.OFFICER: "O",
+    Asker.OPERATOR: "X",
+}
+
+
+@pytest.mark.parametrize(("asker", "reason"), list(itertools.product(Asker, Reason)))
+def test_who_may_give_which_reason(asker: Asker, reason: Reason) -> None:
+    if LETTERS[asker] in WHO_MAY[reason]:
+        rules.require_reason(asker, reason)
+        assert reason in MAY_GIVE[asker]
+    else:
+        with pytest.raises(BadReason, match=r"use one of unspecified \(0\)"):
+            rules.require_reason(asker, reason)
+
+
+def test_every_reason_has_a_meaning() -> None:
+    assert set(MEANINGS) == set(Reason)
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_only_a_hold_and_its_end_do_not_revoke_for_good(reason: Reason) -> None:
+    if reason in {Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL}:
+        with pytest.raises(BadReason, match="does not revoke"):
+            rules.require_final(reason)
+    else:
+        rules.require_final(reason)
+
+
+@pytest.mark.parametrize(("rule", "asker", "reason"), list(itertools.product(RevocationRule, Asker, Reason)))
+def test_the_profile_says_what_waits_but_neither_an_officer_nor_a_proved_compromise_does(
+    rule: RevocationRule, asker: Asker, reason: Reason
+) -> None:
+    profile = msgspec.structs.replace(DEVICE, revocation=rule)
+
+    course = rules.course(profile, asker, reason)
+
+    if asker in {Asker.OFFICER, Asker.OPERATOR} or (asker, reason) == (Asker.HOLDER, Reason.KEY_COMPROMISE):
+        assert course is Course.AT_ONCE
+    else:
+        expected = {"immediate": Course.AT_ONCE, "reviewed": Course.REVIEW, "reviewed-on-hold": Course.REVIEW_ON_HOLD}
+        assert course is expected[rule.value]
+
+
+def test_a_profile_that_is_gone_keeps_nobody_waiting() -> None:
+    assert rules.course(None, Asker.SUBSCRIBER, Reason.SUPERSEDED) is Course.AT_ONCE
+
+
+@pytest.mark.parametrize("to", list(Reason))
+@pytest.mark.parametrize("was", [reason for reason in Reason if reason is not Reason.CERTIFICATE_HOLD])
+def test_what_is_revoked_for_good_can_only_become_a_proved_compromise(was: Reason, to: Reason) -> None:
+    may = {asker for asker in Asker if rules.may_replace(was, to, asker)}
+
+    if to is Reason.KEY_COMPROMISE and was is not Reason.KEY_COMPROMISE:
+        assert may == {Asker.HOLDER, Asker.OFFICER, Asker.OPERATOR}
+    else:
+        assert may == set()
+
+
+@pytest.mark.parametrize("asker", list(Asker))
+def test_a_hold_can_become_whatever_is_final(asker: Asker) -> None:
+    becomes = {reason for reason in Reason if rules.may_replace(Reason.CERTIFICATE_HOLD, reason, asker)}
+
+    assert set(Reason) - becomes == {Reason.CERTIFICATE_HOLD, Reason.REMOVE_FROM_CRL}
+
+
+@pytest.mark.parametrize("reason", list(Reason))
+def test_a_compromise_and_a_request_without_a_reason_are_due_within_a_day(reason: Reason) -> None:
+    urgent = {Reason.UNSPECIFIED, Reason.KEY_COMPROMISE, Reason.CA_COMPROMISE, Reason.AA_COMPROMISE}
+    hours = 24 if reason in urgent else 5 * 24
+
+    assert rules.due_at(reason, now=START) == START + hours * HOUR
+
+
+def test_only_a_compromise_is_more_urgent_than_what_waits() -> None:
+    assert rules.is_more_urgent(Reason.KEY_COMPROMISE, Reason.SUPERSEDED)
+    assert not rules.is_more_urgent(Reason.KEY_COMPROMISE, Reason.KEY_COMPROMISE)
+    assert not rules.is_more_urgent(Reason.UNSPECIFIED, Reason.SUPERSEDED)
