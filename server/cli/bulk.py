@@ -24,6 +24,7 @@ from server.cli.revocations import Moment, note_option
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 
 _DIGEST_OCTETS = 32
+_SAID_EVERY = 10_000
 
 
 @click.command("revoke-many")
@@ -129,10 +130,12 @@ async def _dry_run(office: Office, selector: Selector) -> _DryRun:
 async def _run(office: Office, selector: Selector, reason: Reason, *, expected: int | None, note: str) -> _Run:
     bulk, resolved = _bulk(office), await _resolved(office, selector)
     found = await bulk.find(resolved)
-    revoked = 0
+    revoked = said = 0
     async for batch in bulk.run(found, resolved, reason, actor=operator_actor(), expected=expected, note=note):
         revoked += batch
-        click.echo(f"{revoked} of {len(found.certificates)} revoked", err=True)
+        if revoked - said >= _SAID_EVERY:
+            said = revoked
+            click.echo(f"{revoked} of {len(found.certificates)} revoked", err=True)
     return _Run(revoked, len(found.certificates) - revoked, found.unknown)
 
 

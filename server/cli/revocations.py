@@ -148,6 +148,8 @@ def _list(home: Path, *, every: bool, as_json: bool) -> None:
     if as_json:
         echo_json(rows)
         return
+    if not rows:
+        click.echo("nothing waits")
     for row in rows:
         due = f"{'OVERDUE since' if row['overdue'] else 'due'} {row['due_at']}"
         when = due if row["state"] == "pending" else f"{row['decided_at']} by {row['decided_by']}"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import re
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -110,3 +112,15 @@ def test_only_a_compromise_is_more_urgent_than_what_waits() -> None:
     assert rules.is_more_urgent(Reason.KEY_COMPROMISE, Reason.SUPERSEDED)
     assert not rules.is_more_urgent(Reason.KEY_COMPROMISE, Reason.KEY_COMPROMISE)
     assert not rules.is_more_urgent(Reason.UNSPECIFIED, Reason.SUPERSEDED)
+
+
+def test_the_officers_guide_says_what_the_tables_say() -> None:
+    guide = (Path(__file__).parents[3] / "docs" / "guides" / "ra-officer.md").read_text("utf-8")
+
+    rows = re.findall(r"^\| `(\w+)` \| ([a-z, ]+) \| (.*) \|$", guide, re.MULTILINE)
+
+    expected = {
+        (reason.text, ", ".join(asker for asker in Asker if reason in MAY_GIVE[asker]), MEANINGS[reason])
+        for reason in Reason
+    }
+    assert expected <= set(rows)
