@@ -56,6 +56,16 @@ def follows(house: House, serial: str, is_right: Callable[[str], bool]) -> str:
     return said
 
 
+def asked(house: House, certificate: Path, folder: Path) -> str:
+    """What OCSP says of a certificate, as openssl prints it."""
+    issuer = house.home / "authority" / "issuing.pem"
+    url = f"{house.repository}/ocsp"
+    return must(
+        *("openssl", "ocsp", "-issuer", issuer, "-cert", certificate, "-url", url, "-CAfile", house.trust),
+        *("-verify_other", issuer),
+    )
+
+
 def test_certbot_is_told_that_its_request_waits_and_an_officer_approves_it(reviewed: House, tmp_path: Path) -> None:
     certbot = Certbot(reviewed, tmp_path / "certbot")
     sheet = shop(reviewed, certbot)
@@ -121,6 +131,9 @@ def test_a_certificate_on_hold_proves_nothing_and_comes_back(house: House, tmp_p
 
     assert house.certificates(sheet["account"])[0]["status"] == "on hold"
     assert "Certificate Hold" in follows(house, held["serial"], bool)
+    said = asked(house, device.certificate, tmp_path)
+    assert ": revoked" in said
+    assert "certificateHold" in said
     assert device.reenroll() == 403
     assert "on hold" in device.said()
     assert device.enroll(sheet) == 403
@@ -129,6 +142,7 @@ def test_a_certificate_on_hold_proves_nothing_and_comes_back(house: House, tmp_p
 
     assert house.certificates(sheet["account"])[0]["status"] == "valid"
     follows(house, held["serial"], lambda said: not said)
+    assert ": good" in asked(house, device.certificate, tmp_path)
     assert device.reenroll() == 429
     assert house.attempt("release", held["serial"]).returncode == 1
 

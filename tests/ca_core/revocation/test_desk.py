@@ -10,17 +10,30 @@ from pathlib import Path
 import pytest
 from cryptography.x509 import ReasonFlags
 
-from ca_core.errors import AlreadyRevoked, BadReason, CertificateExpired, CertificateOnHold, NotFound, WrongState
-from ca_core.policy.profile import RevocationRule
+from ca_core.applicant import Door
+from ca_core.errors import (
+    AlreadyRevoked,
+    BadReason,
+    CertificateExpired,
+    CertificateOnHold,
+    InProgress,
+    KeyCompromised,
+    NotFound,
+    WrongState,
+)
+from ca_core.policy.decision import Wish
+from ca_core.policy.profile import DEVICE, RevocationRule
+from ca_core.policy.request import parse
 from ca_core.revocation import rules
-from ca_core.revocation.desk import Revoked, UnderReview
+from ca_core.revocation.desk import RevocationDesk, Revoked, UnderReview
 from ca_core.revocation.reason import FINAL_REASONS, Reason
 from ca_core.revocation.request import RequestState
 from ca_core.revocation.rules import MAY_GIVE, Asker, Course
+from ca_core.store import certificates
 from ca_core.store.certificates import Certificate
 from tests.builders.core import Core
 from tests.builders.core import core as open_core
-from tests.builders.est import new_key
+from tests.builders.est import Csr, new_key
 from tests.builders.revocation import crl_entry, enroll, entry_of, issued, now, profiles, reason_of
 
 DAY = 86_400
@@ -237,11 +250,13 @@ async def test_a_hold_is_the_profiles_choice(core: Core) -> None:
     certificate = await issued(core)
     await core.revocations.hold(certificate.serial, actor="officer")
     assert (await now(core, certificate)).is_on_hold
-
-    sheet = await core.register("shop", kind="organization")
-    assert sheet.eab is not None
     with pytest.raises(WrongState, match="on hold already"):
         await core.revocations.hold(certificate.serial, actor="officer")
+
+    never = RevocationDesk(core.database, core.clock, {})
+    other = await issued(core, "other")
+    with pytest.raises(BadReason, match="device are never on hold"):
+        await never.hold(other.serial, actor="officer")
 
 
 async def test_only_what_is_on_hold_is_released(core: Core) -> None:
@@ -295,6 +310,32 @@ async def test_a_compromised_key_takes_its_other_certificates_along(core: Core) 
         assert reason_of(await entry_of(core, certificate)) is ReasonFlags.key_compromise
     events = {event.serial: event.detail["same_key_as"] for event in await core.journal("certificate-revoked")}
     assert events == {renewed.serial: None, first.serial: renewed.serial}
+
+
+async def test_a_compromised_key_takes_along_what_is_being_signed_for_it(core: Core) -> None:
+    key = new_key()
+    certificate = await issued(core, key=key)
+    registration = await core.desk.show("acc")
+    core.clock.move(70 * DAY)
+    request = parse(Csr(key=key).der())
+    wish = Wish(DEVICE, registration.subject_der, frozenset())
+    crossing = core.issuer.plan(
+        registration, wish, request, door=Door.EST, request_key=None, issuer_name=None, now=core.clock.now()
+    )
+    async with core.database.write() as tx:
+        await certificates.intend(tx, crossing, now=core.clock.now())
+
+    await ask(core, certificate, Reason.KEY_COMPROMISE, Asker.HOLDER)
+
+    with pytest.raises(InProgress):
+        await core.issuer.complete(
+            crossing, DEVICE, subject_der=registration.subject_der, spki=request.spki, actor="test"
+        )
+    assert await core.revocations.certificate(crossing.serial) is None
+    (event,) = await core.journal("intention-abandoned")
+    assert (event.serial, certificate.serial in event.detail["why"]) == (crossing.serial, True)
+    with pytest.raises(KeyCompromised):
+        await enroll(core, "acc", key=key)
 
 
 async def test_another_reason_leaves_certificates_of_the_same_key_alone(core: Core) -> None:
