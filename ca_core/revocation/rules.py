@@ -89,7 +89,7 @@ def require_reason(asker: Asker, reason: Reason) -> None:
     """
     if reason not in MAY_GIVE[asker]:
         choices = ", ".join(f"{choice.text} ({choice.value})" for choice in sorted(MAY_GIVE[asker]))
-        raise BadReason(f"{reason.text} is not for the {asker} of a certificate to say; use one of {choices}")
+        raise BadReason(f"{reason.text} is not for the {asker} to give; use one of {choices}")
 
 
 def require_final(reason: Reason) -> None:
