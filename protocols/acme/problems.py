@@ -41,7 +41,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         acme.AccountDoesNotExist: Answer(400, "accountDoesNotExist"),
         acme.BadExternalAccountBinding: _UNAUTHORIZED,
         acme.RevocationNotYours: _UNAUTHORIZED,
-        # Not 2xx: clients take that for "revoked", and some delete the certificate (docs/decisions/013).
+        # Not 2xx: clients take that for "revoked", and some delete the certificate (docs/decisions/014).
         acme.RevocationUnderReview: _UNAUTHORIZED,
         core.BadRequest: _MALFORMED,
         core.BadCsr: _BAD_CSR,
