@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 from cryptography import x509
 from cryptography.hazmat import asn1
-from cryptography.x509.oid import AuthorityInformationAccessOID, ObjectIdentifier
+from cryptography.x509.oid import AuthorityInformationAccessOID, CertificatePoliciesOID, ObjectIdentifier
 
 from ca_core import der
 from ca_core.issuance.plan import key_identifier, laid_down
@@ -74,6 +74,8 @@ def issued_tbs(
         der.extension(x509.AuthorityKeyIdentifier(key_identifier(signer.spki), None, None)),
         der.extension(x509.CRLDistributionPoints([crl])),
         der.extension(x509.AuthorityInformationAccess([issuers])),
+        # Without it no policy of a certificate below counts for who asks for one (RFC 5280, 6.1.3, d).
+        der.extension(x509.CertificatePolicies([x509.PolicyInformation(CertificatePoliciesOID.ANY_POLICY, None)])),
     ]
     return laid_down(
         serial=serial,

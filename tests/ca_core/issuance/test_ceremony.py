@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from cryptography import x509
+from cryptography.x509.oid import CertificatePoliciesOID
 
 from ca_core.errors import Misconfigured
 from ca_core.issuance.chain import issuer_certificate, prove_chain, prove_key
@@ -68,6 +69,12 @@ def test_one_ca_level_fits_below_the_root_and_none_below_the_issuing_ca() -> Non
     ]
 
     assert levels == [1, 0]
+
+
+def test_policies_of_certificates_below_the_issuing_ca_count() -> None:
+    policies = house().authority.issuing.extensions.get_extension_for_class(x509.CertificatePolicies).value
+
+    assert [policy.policy_identifier for policy in policies] == [CertificatePoliciesOID.ANY_POLICY]
 
 
 def test_openssl_takes_the_chain_strictly() -> None:
