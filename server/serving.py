@@ -45,6 +45,7 @@ _NONCE_KEY_OCTETS = 32
 _SEQUENCER_SECONDS = 0.5
 _END_OF_TIME = 1 << 62
 _DESK_SECONDS = 5
+_ONCE = 1e9
 
 
 @asynccontextmanager
@@ -72,8 +73,6 @@ async def _served(home: Path) -> AsyncIterator[Office]:
         sequence = watched(await open_sequencer(opened, room.gate), room.gate)
         await sequence()
         await _require_open_account(opened)
-        load_checks()
-        await room.issuer.prepare(opened.profiles.values())
         await _recover(opened, room)
         await room.own_certificate.turn()
         await room.delegates.turn()
@@ -215,6 +214,19 @@ def _revocation_desk(opened: Office) -> Callable[[], Awaitable[None]]:
     return turn
 
 
+def _loading_checks(opened: Office, room: Strongroom) -> Callable[[], Awaitable[None]]:
+    """Have the first request find loaded what it needs, without the doors waiting for it; `doctor` says it louder."""
+
+    async def load() -> None:
+        await asyncio.to_thread(load_checks)
+        try:
+            await room.issuer.prepare(opened.profiles.values())
+        except Misconfigured as error:
+            _LOG.error("event=unsound-profile why=%s", error)  # the operator's settings, not our bug
+
+    return load
+
+
 def _workers(opened: Office, room: Strongroom, doors: list[Listener]) -> list[Worker]:
     async def finish_stale_intentions() -> None:
         before = opened.clock.now() - _STALE_INTENTION_SECONDS
@@ -235,6 +247,7 @@ def _workers(opened: Office, room: Strongroom, doors: list[Listener]) -> list[Wo
             await room.issuer.finish_left(opened.profiles)
 
     return [
+        Worker("checks", _loading_checks(opened, room), every_seconds=_ONCE),
         Worker("publisher", room.publisher.turn, every_seconds=2),
         Worker("ocsp", room.responder.turn, every_seconds=1),
         Worker("ocsp-responders", room.delegates.turn, every_seconds=5),

@@ -13,7 +13,7 @@ import click
 from ca_core.errors import SoapstoneError
 
 _COMMANDS = {
-    "init": "serving",
+    "init": "making",
     "serve": "serving",
     "up": "serving",
     "register": "registrations",
