@@ -153,4 +153,11 @@ def assemble(tbs: bytes, algorithm: bytes, signature: bytes) -> bytes:
 
     The to-be-signed bytes are copied and never parsed, so that what was signed is what is published.
     """
-    return sequence(tbs, algorithm, header(BIT_STRING, len(signature) + 1), b"\0", signature)
+    before, after = framing(len(tbs), algorithm, signature)
+    return b"".join((before, tbs, after))
+
+
+def framing(tbs_octets: int, algorithm: bytes, signature: bytes) -> tuple[bytes, bytes]:
+    """What stands before and after the to-be-signed bytes of a Certificate or CertificateList."""
+    after = b"".join((algorithm, header(BIT_STRING, len(signature) + 1), b"\0", signature))
+    return header(SEQUENCE, tbs_octets + len(after)), after

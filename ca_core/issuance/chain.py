@@ -41,11 +41,16 @@ class IssuerCertificate(msgspec.Struct, frozen=True):
     ocsp_url: str | None = None
 
     def crl_url_of(self, shard: int) -> str:
-        """Where the CRL of one of its shards is; of 0, the full one.
+        """Where the CRL of one of its shards is; of 0, the full one."""
+        return crl_url_of(self.crl_url, shard)
 
-        A CA's name holds no dot, so that `/crl/NAME.SHARD.crl` is nobody else's.
-        """
-        return f"{self.crl_url.removesuffix('.crl')}.{shard}.crl" if shard else self.crl_url
+
+def crl_url_of(url: str, shard: int) -> str:
+    """Where the CRL of a shard is, from where the full one is; of 0, the full one.
+
+    A CA's name holds no dot, so that `/crl/NAME.SHARD.crl` is nobody else's.
+    """
+    return f"{url.removesuffix('.crl')}.{shard}.crl" if shard else url
 
 
 def issuer_certificate(

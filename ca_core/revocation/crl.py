@@ -72,7 +72,7 @@ def tbs_crl(
     number: int,
     this_update: int,
     next_update: int,
-    shard_url: str | None = None,
+    shard_urls: Sequence[str] = (),
 ) -> bytes:
     """The to-be-signed bytes of a version 2 CRL with AuthorityKeyIdentifier and CRLNumber.
 
@@ -86,16 +86,16 @@ def tbs_crl(
         entries: what `entry` made, one by one or many joined.
         number: positive, growing with each CRL of this issuer (RFC 5280, 5.2.3).
         this_update, next_update: UTC seconds.
-        shard_url: of a shard, where it is served: exactly the CRLDistributionPoints of the certificates that it
-            covers. Without one the CRL covers everything that the CA issued.
+        shard_urls: of a shard, where it is served, and where it was when certificates were issued that have not
+            expired: exactly their CRLDistributionPoints. Without any the CRL covers everything that the CA issued.
     """
     length = sum(map(len, entries))
     # RFC 5280, 5.1.2.6: without revoked certificates the list is absent, not empty.
     listed = (der.header(der.SEQUENCE, length), *entries) if length else ()
     authority_key = x509.AuthorityKeyIdentifier(key_identifier, None, None)
     parts = [_extension(authority_key), _extension(x509.CRLNumber(number))]
-    if shard_url is not None:
-        parts.append(_extension(_distribution_point(shard_url), critical=True))
+    if shard_urls:
+        parts.append(_extension(_distribution_point(shard_urls), critical=True))
     extensions = der.sequence(*parts)
     return der.sequence(
         _VERSION_2,
@@ -109,10 +109,10 @@ def tbs_crl(
     )
 
 
-def _distribution_point(url: str) -> x509.IssuingDistributionPoint:
+def _distribution_point(urls: Sequence[str]) -> x509.IssuingDistributionPoint:
     """What tells a shard from the others, so that none passes for another one (RFC 5280, 5.2.5)."""
     return x509.IssuingDistributionPoint(
-        full_name=[x509.UniformResourceIdentifier(url)],
+        full_name=[x509.UniformResourceIdentifier(url) for url in urls],
         relative_name=None,
         only_contains_user_certs=False,
         only_contains_ca_certs=False,

@@ -7,6 +7,7 @@ nobody who is served meanwhile waits for them, and one list is made at a time, s
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterator
 
 import msgspec
 
@@ -16,6 +17,7 @@ from ca_core.audit.event import CrlPublished
 from ca_core.clock import Clock
 from ca_core.identity import new_id
 from ca_core.issuance.authorities import IssuingCa
+from ca_core.issuance.chain import crl_url_of
 from ca_core.revocation import crl
 from ca_core.store import publications, revocations
 from ca_core.store.database import Database
@@ -24,6 +26,7 @@ from ca_core.store.publications import Edition
 ACTOR = "server:publisher"
 # Longer than any publication takes: what is older and named by nobody belongs to a process that died.
 _ORPHANED_SECONDS = 3600
+_SWEPT_AT_ONCE = 2
 
 
 class CrlIssuer(msgspec.Struct, frozen=True):
@@ -68,12 +71,16 @@ class Press:
         """None when somebody else has published meanwhile, perhaps from older entries."""
         async with self._database.read() as tx:
             last = await publications.newest(tx, crl.name_of(issuer.name, shard))
+            addresses = await publications.addresses(tx, issuer.name)
         # The time is taken before the entries are read: what is revoked later is said by a later list.
         now = self._clock.now()
         entries = await self._entries(issuer, shard, since=_since(last, issuer, now))
         # Seconds since 1970 keep the numbers growing after an older backup was restored (RFC 5280, 5.2.3).
         number = max(last.number + 1, now) if last else now
-        signed = await _signed(issuer, shard, entries, number=number, now=now)
+        places = dict.fromkeys([issuer.ca.certificate.crl_url, *addresses])
+        urls = [crl_url_of(place, shard) for place in places] if shard else []
+        tbs = await _to_be_signed(issuer, entries, urls, number=number, now=now)
+        signature = await issuer.ca.key.sign(tbs)
         edition = Edition(
             issuer=issuer.name,
             shard=shard,
@@ -81,11 +88,9 @@ class Press:
             this_update=now,
             next_update=now + issuer.lifetime_seconds,
             body=new_id(now),
-            parts=-(-len(signed) // self._part_octets),
+            parts=-(-len(tbs) // self._part_octets),
         )
-        for part in range(edition.parts):
-            start = part * self._part_octets
-            octets = signed[start : start + self._part_octets]
+        for part, octets in enumerate(self._parts(tbs, *der.framing(len(tbs), issuer.ca.key.algorithm, signature))):
             async with self._database.write() as tx:
                 await publications.write_part(tx, edition, part, octets, now=now)
         is_newest = await self._replaced(edition, last)
@@ -109,6 +114,12 @@ class Press:
                 current = await revocations.next_shard(tx, issuer.name, after=current)
         return pages
 
+    def _parts(self, tbs: bytes, before: bytes, after: bytes) -> Iterator[bytes]:
+        """The whole list, part by part: there is never a second copy of what was signed."""
+        for start in range(0, len(tbs), self._part_octets):
+            end = start + self._part_octets
+            yield (before if not start else b"") + tbs[start:end] + (after if end >= len(tbs) else b"")
+
     async def _replaced(self, edition: Edition, last: Edition | None) -> bool:
         async with self._database.write() as tx:
             if not await publications.replace(tx, edition, was=last.number if last else None):
@@ -118,14 +129,14 @@ class Press:
         return True
 
     async def _sweep(self, edition: Edition, loser: Edition | None) -> None:
-        """Remove the parts of the loser, and those that a process left that died; each by itself, as they came."""
+        """Remove the parts of the loser, and those that a process left that died; a few at a time, as they came."""
         async with self._database.read() as tx:
             stale = await publications.leftovers(tx, edition.name, before=edition.this_update - _ORPHANED_SECONDS)
         if loser is not None:
             stale += [(loser.body, part) for part in range(loser.parts)]
-        for body, part in stale:
+        for start in range(0, len(stale), _SWEPT_AT_ONCE):
             async with self._database.write() as tx:
-                await publications.delete_part(tx, body, part)
+                await publications.delete_parts(tx, stale[start : start + _SWEPT_AT_ONCE])
 
 
 def _since(last: Edition | None, issuer: CrlIssuer, now: int) -> int:
@@ -138,20 +149,19 @@ def _since(last: Edition | None, issuer: CrlIssuer, now: int) -> int:
     return min(lived_out, last.this_update) if last else lived_out
 
 
-async def _signed(issuer: CrlIssuer, shard: int, entries: list[bytes], *, number: int, now: int) -> bytes:
-    certificate, key = issuer.ca.certificate, issuer.ca.key
+async def _to_be_signed(issuer: CrlIssuer, entries: list[bytes], urls: list[str], *, number: int, now: int) -> bytes:
+    certificate = issuer.ca.certificate
     tbs = await asyncio.to_thread(
         crl.tbs_crl,
         issuer_subject_der=certificate.subject_der,
         key_identifier=certificate.key_identifier,
-        algorithm=key.algorithm,
+        algorithm=issuer.ca.key.algorithm,
         entries=entries,
         number=number,
         this_update=now,
         next_update=now + issuer.lifetime_seconds,
-        shard_url=certificate.crl_url_of(shard) if shard else None,
+        shard_urls=urls,
     )
-    # The one copy is in the other: a list of a million entries is not held three times.
+    # They are in the list now, and need no room beside it.
     entries.clear()
-    signature = await key.sign(tbs)
-    return await asyncio.to_thread(der.assemble, tbs, key.algorithm, signature)
+    return tbs

@@ -71,19 +71,21 @@ class Publisher:
         return editions
 
     async def _get_to_know(self, issuer: CrlIssuer) -> list[tuple[str, int]]:
-        """Find out, once, which CRLs an issuer has; return those that were never published.
+        """Find out, once, which CRLs an issuer has; return those that were never published, or not where they are now.
 
         While settings stay as they are, certificates are issued into the shards that they name; those of
         earlier settings only become fewer.
         """
         now = self._clock.now()
         current = range(1, issuer.shards + 1) if issuer.shards > 1 else ()
+        async with self._database.write() as tx:
+            has_moved = await publications.add_address(tx, issuer.name, issuer.ca.certificate.crl_url, now=now)
         async with self._database.read() as tx:
             earlier = await revocations.live_shards(tx, issuer.name, since=now - issuer.lifetime_seconds)
             published = await publications.shards(tx, issuer.name)
         shards = frozenset({FULL, *current, *earlier})
         self._shards[issuer.name] = shards
-        return [(issuer.name, shard) for shard in sorted(shards - published)]
+        return [(issuer.name, shard) for shard in sorted(shards if has_moved else shards - published)]
 
     async def _ask_for_what_is_due(self, issuers: dict[str, CrlIssuer]) -> None:
         async with self._database.read() as tx:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from ca_core.revocation.crl import FULL, name_of
@@ -75,6 +77,23 @@ async def shards(tx: Transaction, issuer: str) -> set[int]:
     return {shard for (shard,) in rows}
 
 
+async def add_address(tx: Transaction, issuer: str, url: str, *, now: int) -> bool:
+    """Remember where the full CRL of an issuer is; False when it is known."""
+    inserted = await tx.execute(
+        "INSERT INTO crl_addresses (issuer, url, since) VALUES (:issuer, :url, :now) ON CONFLICT DO NOTHING",
+        issuer=issuer,
+        url=url,
+        now=now,
+    )
+    return inserted == 1
+
+
+async def addresses(tx: Transaction, issuer: str) -> list[str]:
+    """Where the full CRL of an issuer is and was, the newest first."""
+    rows = await tx.all("SELECT url FROM crl_addresses WHERE issuer = :issuer ORDER BY since DESC, url", issuer=issuer)
+    return [url for (url,) in rows]
+
+
 async def write_part(tx: Transaction, edition: Edition, part: int, octets: bytes, *, now: int) -> None:
     """Store one part of what will be published; nobody sees it before `replace`."""
     await tx.execute(
@@ -126,6 +145,9 @@ async def leftovers(tx: Transaction, name: str, *, before: int) -> list[tuple[st
     return [(body, part) for body, part in rows]
 
 
-async def delete_part(tx: Transaction, body: str, part: int) -> None:
-    """Remove one part."""
-    await tx.execute("DELETE FROM publication_parts WHERE body = :body AND part = :part", body=body, part=part)
+async def delete_parts(tx: Transaction, parts: Sequence[tuple[str, int]]) -> None:
+    """Remove parts, each by body and number."""
+    await tx.execute_each(
+        "DELETE FROM publication_parts WHERE body = :body AND part = :part",
+        [{"body": body, "part": part} for body, part in parts],
+    )

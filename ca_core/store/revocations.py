@@ -7,7 +7,7 @@ import msgspec
 from ca_core.store import statuses
 from ca_core.store.database import Transaction, Value
 
-_PAGE_ENTRIES = 4096
+_PAGE_ENTRIES = 8192
 _END_OF_TIME = 1 << 62
 
 

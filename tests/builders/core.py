@@ -158,6 +158,7 @@ async def core(
     *,
     shards: int = 1,
     blocked: Blocklist = NOTHING_BLOCKED,
+    repository: str = "http://ca.example",
 ) -> AsyncIterator[Core]:
     """A core in a folder, with every component's tables; what the folder holds already is opened again."""
     clock = SettableClock()
@@ -166,7 +167,7 @@ async def core(
     certificate = issuer_certificate(
         "issuing",
         authority.issuing,
-        crl_url="http://ca.example/crl/issuing.crl",
+        crl_url=f"{repository}/crl/issuing.crl",
         ca_url="http://ca.example/ca/issuing.cer",
         ocsp_url="http://ca.example/ocsp",
     )

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import time
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -35,7 +36,7 @@ async def signed(
     *,
     number: int = 1,
     next_update: int = NOW + DAY,
-    shard_url: str | None = None,
+    shard_urls: Sequence[str] = (),
 ) -> bytes:
     tbs = crl.tbs_crl(
         issuer_subject_der=made.issuer.subject_der,
@@ -45,7 +46,7 @@ async def signed(
         number=number,
         this_update=NOW,
         next_update=next_update,
-        shard_url=shard_url,
+        shard_urls=shard_urls,
     )
     return await made.signed(tbs)
 
@@ -91,7 +92,7 @@ async def test_an_entry_says_since_when_the_certificate_is_invalid() -> None:
 async def test_a_shard_says_which_one_it_is_and_the_full_list_does_not() -> None:
     url = house().issuer.crl_url_of(7)
 
-    shard = x509.load_der_x509_crl(await signed(house(), [], shard_url=url))
+    shard = x509.load_der_x509_crl(await signed(house(), [], shard_urls=[url]))
 
     point = shard.extensions.get_extension_for_class(x509.IssuingDistributionPoint)
     assert point.critical

@@ -280,7 +280,7 @@ async def test_a_hold_is_listed_and_gone_once_it_is_released(house: Core) -> Non
 async def test_many_entries_in_many_parts_are_all_there(house: Core, key: Hesitant) -> None:
     key.let.set()
     now = house.clock.now()
-    serials = {number: serial_text(new_serial()) for number in range(10_000)}
+    serials = {number: serial_text(new_serial()) for number in range(20_000)}
     async with house.database.write() as tx:
         await tx.execute_each(
             "INSERT INTO revocations (serial, issuer, shard, not_after, revoked_at, reason, entry)"
@@ -290,7 +290,7 @@ async def test_many_entries_in_many_parts_are_all_there(house: Core, key: Hesita
                     "serial": serial,
                     "shard": number % 3,
                     # Pages begin in the middle of what expires at one time.
-                    "not_after": now + number // 3000,
+                    "not_after": now + number // 6000,
                     "now": now,
                     "entry": crl.entry(int(serial, 16), now, Reason.UNSPECIFIED),
                 }

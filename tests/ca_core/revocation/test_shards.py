@@ -103,6 +103,26 @@ async def test_other_settings_move_no_certificate_and_its_shard_goes_on(tmp_path
             await house.publisher.newest(f"issuing.{certificate.shard % SHARDS + 1}")
 
 
+async def test_a_shard_that_moves_still_covers_the_certificates_that_point_to_where_it_was(tmp_path: Path) -> None:
+    async with core(tmp_path, shards=SHARDS) as house:
+        certificate = await issued(house)
+        await house.publisher.turn()
+    async with core(tmp_path, shards=SHARDS, repository="http://new.example") as house:
+        house.clock.move(1)
+        newer = await issued(house, "newer")
+
+        await house.publisher.turn()
+
+        for one, host in ((certificate, "ca.example"), (newer, "new.example")):
+            assert pointer(one) == f"http://{host}/crl/issuing.{one.shard}.crl"
+            crl = x509.load_der_x509_crl((await house.publisher.newest(f"issuing.{one.shard}")).der)
+            named = crl.extensions.get_extension_for_class(x509.IssuingDistributionPoint).value.full_name
+            assert named == [
+                x509.UniformResourceIdentifier(f"http://{where}/crl/issuing.{one.shard}.crl")
+                for where in ("new.example", "ca.example")
+            ]
+
+
 async def test_the_journal_names_shard_and_number(tmp_path: Path) -> None:
     async with core(tmp_path, shards=2) as house:
         await house.publisher.turn()
