@@ -117,7 +117,7 @@ class Publisher:
         issuer_name, _, number = name.partition(".")
         shard = int(number) if number else FULL
         for issuer in self._issuers():
-            if issuer.name == issuer_name:
+            if issuer.name == issuer_name and issuer_name in self._shards:
                 # Whatever was asked for shows somebody's certificate, also one that another server issued.
                 self._shards[issuer.name] |= {shard}
                 await self._press.publish(issuer, shard)

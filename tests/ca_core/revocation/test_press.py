@@ -338,6 +338,19 @@ async def test_a_list_without_all_of_its_parts_is_never_published(house: Core) -
         assert not await publications.replace(tx, edition, was=before)
 
 
+async def test_a_ca_that_begins_within_a_turn_has_its_crl_in_the_next(house: Core, key: Hesitant) -> None:
+    serial = await revoke(house)
+    key.let.set()
+    answers = [[], [issuer(house, key)], [issuer(house, key)], [issuer(house, key)]]
+    server = Publisher(house.database, house.clock, lambda: answers.pop(0))
+
+    await server.turn()
+    house.clock.move(5)
+    await server.turn()
+
+    assert await listed(house) == {serial}
+
+
 async def test_work_for_a_ca_that_is_unknown_waits_and_is_given_up(house: Core) -> None:
     await revoke(house, name="stranger")
     for _ in range(9):
