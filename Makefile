@@ -6,7 +6,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --gener
            --allow-unsafe --no-emit-options --no-emit-index-url --no-emit-find-links --no-emit-trusted-host
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-crash lint format conformance bench bench-crl bench-status lock clean
+.PHONY: help up test test-crash lint format conformance bench bench-crl bench-journal bench-status lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -36,10 +36,13 @@ conformance: .venv/.tools  ## only the standards, and the clients that nobody he
 	conformance/install
 	$(BIN)/pytest conformance
 
-bench: bench-crl bench-status  ## measure what the documents promise; a missed limit ends it
+bench: bench-crl bench-journal bench-status  ## measure what the documents promise; a missed limit ends it
 
 bench-crl: .venv/.tools  ## a CRL of a million entries: seconds, memory, and who waits for it
 	$(BIN)/python -m bench.crl
+
+bench-journal: .venv/.tools  ## a journal of a million rows: seconds and memory that proving it takes
+	$(BIN)/python -m bench.journal
 
 bench-status: .venv/.tools  ## OCSP answers and CRLs a second from one core, by wrk
 	$(BIN)/python -m bench.status
