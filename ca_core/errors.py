@@ -4,6 +4,7 @@
 
     SoapstoneError
     ├── Misconfigured                 the operator's: ends a command with one sentence
+    │   └── Damaged                       what is stored cannot be read
     └── Refusal                       a user's: becomes an ACME problem, an EST answer, a line of the CLI
         ├── Unproven                  who asks is not proved
         │   ├── WrongSecret               unknown, wrong, voided or suspended: answered alike, on purpose
@@ -45,6 +46,10 @@ class SoapstoneError(Exception):
 
 class Misconfigured(SoapstoneError):
     """The operator must change something; the text says what and where."""
+
+
+class Damaged(Misconfigured):
+    """The store holds what cannot be read: it was damaged, or altered by somebody else."""
 
 
 class Refusal(SoapstoneError):

@@ -13,8 +13,8 @@ def new_id(now: int) -> str:
 
 
 def new_ordered_id(now: int, number: int) -> str:
-    """Return an identity like `new_id`, in which a running number orders what came in the same second."""
-    return f"{now:012x}{number % (1 << 32):08x}{secrets.token_hex(6)}"
+    """Return an identity like `new_id`, in which a growing number orders what came in the same second."""
+    return f"{now:012x}{number % (1 << 40):010x}{secrets.token_hex(5)}"
 
 
 def new_serial() -> int:

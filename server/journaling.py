@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from importlib import metadata
 from pathlib import Path
 
 from ca_core.audit.checkpoint import SEED_OCTETS, JournalKey
+from ca_core.audit.event import Event, ServerStarted, ServerStopped
 from ca_core.audit.gate import Gate
+from ca_core.audit.journal import record
 from ca_core.audit.outside import CheckpointFile
 from ca_core.audit.sequencer import Sequencer
-from ca_core.errors import Misconfigured
+from ca_core.errors import Misconfigured, StoreUnavailable
 from ca_core.files import write_new
 from ca_core.store import journal
 from server.assembly import Office
-from server.settings import Settings, read_secret
+from server.settings import FILE_NAME, Settings, read_secret
 
 FOLDER = "journal"
 _LOCK = f"{FOLDER}/lock"
 _FILE = "file:"
+_ACTOR = "server:serving"
 _LOG = logging.getLogger("soapstone.journal")
 
 
@@ -72,7 +78,33 @@ async def open_sequencer(office: Office, gate: Gate) -> Sequencer:
     return Sequencer(office.database, office.clock, key, outside, gate)
 
 
-def watched(sequencer: Sequencer, gate: Gate) -> Callable[[], Awaitable[None]]:
+async def begin_journal(office: Office, gate: Gate) -> Callable[[], Awaitable[None]]:
+    """Keep a home's journal while it is served: record the start, take the first turn, and return the next ones.
+
+    Raises:
+        Misconfigured: as `open_key()`.
+    """
+    turn = _watched(await open_sequencer(office, gate), gate)
+    digest = hashlib.sha256((office.home / FILE_NAME).read_bytes()).hexdigest()
+    await _record(office, ServerStarted(metadata.version("soapstone"), digest))
+    await turn()
+    return turn
+
+
+async def end_journal(office: Office, turn: Callable[[], Awaitable[None]]) -> None:
+    """Record the stop, and take the last turn."""
+    await _record(office, ServerStopped())
+    await turn()
+
+
+async def _record(office: Office, event: Event) -> None:
+    # A disk that cannot be written stops issuance, and not the serving of what there is.
+    with suppress(StoreUnavailable):
+        async with office.database.write() as tx:
+            await record(tx, event, now=office.clock.now(), actor=_ACTOR)
+
+
+def _watched(sequencer: Sequencer, gate: Gate) -> Callable[[], Awaitable[None]]:
     """A sequencer's turn that tells the operator when something has begun or ended to stand against it."""
     told = ""
 

@@ -33,7 +33,7 @@ from server import blocklist, listeners, workers
 from server import settings as settings_module
 from server.assembly import Office, Strongroom, office, strongroom
 from server.home import sole_server
-from server.journaling import open_sequencer, watched
+from server.journaling import begin_journal, end_journal
 from server.listeners import Listener
 from server.probes import NetworkProbes, ProbePolicy
 from server.routes import PublicDialogue
@@ -70,8 +70,7 @@ async def _served(home: Path) -> AsyncIterator[Office]:
         blocked = blocklist.read(opened.settings.keys.blocklist, home)
         room = await strongroom(opened, blocked=blocked)
         room.require_fit()
-        sequence = watched(await open_sequencer(opened, room.gate), room.gate)
-        await sequence()
+        sequence = await begin_journal(opened, room.gate)
         await _require_open_account(opened)
         await _recover(opened, room)
         await room.own_certificate.turn()
@@ -86,7 +85,7 @@ async def _served(home: Path) -> AsyncIterator[Office]:
         finally:
             await listeners.close(running)
             await workers.stop(tasks)
-            await sequence()
+            await end_journal(opened, sequence)
 
 
 async def serve(home: Path, ready: Callable[[Office], Awaitable[None]]) -> None:

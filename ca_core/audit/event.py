@@ -44,10 +44,17 @@ class RegistrationRenewed(Event, frozen=True, tag="registration-renewed"):
 
 
 class CredentialRefused(Event, frozen=True, tag="credential-refused"):
-    """A secret did not open anything. The account is as it was sent, at most 64 characters."""
+    """A secret or a client certificate did not open anything.
+
+    Attributes:
+        account: as it was sent, at most 64 characters; empty where a certificate was shown.
+        why: `wrong` for a secret that opens nothing; else the refusal, such as `CertificateRevoked` or
+            `CredentialSpent`, and the row names the registration or the serial.
+    """
 
     account: str
     door: str
+    why: str = "wrong"
 
 
 class AccountBound(Event, frozen=True, tag="acme-account-bound"):
@@ -214,6 +221,21 @@ class AuthorityMade(Event, frozen=True, tag="authority-made"):
 
     root_sha256: str
     issuing_sha256: str
+
+
+class ServerStarted(Event, frozen=True, tag="server-started"):
+    """A process began to serve the home.
+
+    Attributes:
+        settings_sha256: of the settings file, so that a change of settings shows.
+    """
+
+    version: str
+    settings_sha256: str
+
+
+class ServerStopped(Event, frozen=True, tag="server-stopped"):
+    """A process stopped serving, as it was asked to."""
 
 
 class BackupMade(Event, frozen=True, tag="backup-made"):

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
 from ca_core.applicant import Applicant, Door
 from ca_core.audit import journal
 from ca_core.audit.event import CredentialRefused
 from ca_core.clock import Clock
-from ca_core.errors import CertificateNotAccepted, WrongSecret
+from ca_core.errors import (
+    CertificateExpired,
+    CertificateNotAccepted,
+    CertificateRevoked,
+    CredentialExpired,
+    CredentialSpent,
+    RegistrationClosed,
+    RegistrationExpired,
+    RegistrationSuspended,
+    Throttled,
+    WrongSecret,
+)
 from ca_core.identity import serial_text
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper, new_mac_key
 from ca_core.registration.throttle import Throttle
 from ca_core.secret import Secret
 from ca_core.store import certificates, credentials, registrations
 from ca_core.store.database import Database
+
+_NOTED = (
+    *(RegistrationSuspended, RegistrationClosed, RegistrationExpired, CredentialSpent, CredentialExpired),
+    *(CertificateNotAccepted, CertificateExpired, CertificateRevoked),
+)
+"""What is said to somebody whose secret or key was right."""
 
 _SHOWN = 64
 _NOBODY = "nobody"
@@ -25,7 +45,7 @@ class SignIn:
         self._database = database
         self._clock = clock
         self._keeper = keeper
-        self._throttle = Throttle()
+        self._throttle, self._noted = Throttle(), Throttle()
         self._sealed_for_nobody = keeper.sealed(_NOBODY, new_mac_key())
 
     async def by_enrollment_code(self, account: str, code: Secret, *, source: str, door: Door) -> Applicant:
@@ -48,7 +68,8 @@ class SignIn:
         if not self._keeper.matches(owner, code, stored) or registration is None or credential is None:
             await self.refuse(account, source=source, door=door)
             raise WrongSecret
-        registration.require_active(self._clock.now())
+        async with self.noting(source=source, door=door, registration_id=registration.id, account=account):
+            registration.require_active(self._clock.now())
         return Applicant(registration.id, door, "enrollment-code", source, credential_id=credential.id)
 
     async def by_certificate(self, der: bytes, serial: int, *, source: str, door: Door) -> Applicant:
@@ -66,15 +87,16 @@ class SignIn:
             RegistrationSuspended, RegistrationExpired, RegistrationClosed: its holder may not.
         """
         now = self._clock.now()
-        async with self._database.read() as tx:
-            known = await certificates.by_serial(tx, serial_text(serial))
-            if known is None or known.der != der:
-                raise CertificateNotAccepted("the client certificate was not issued to a subscriber of this server")
-            registration = await registrations.by_id(tx, known.registration_id)
-        known.require_live(now)
-        if now < known.not_before:
-            raise CertificateNotAccepted("the client certificate is not valid yet; check the clocks")
-        registration.require_active(now)
+        async with self.noting(source=source, door=door, serial=serial_text(serial)):
+            async with self._database.read() as tx:
+                known = await certificates.by_serial(tx, serial_text(serial))
+                if known is None or known.der != der:
+                    raise CertificateNotAccepted("the client certificate was not issued to a subscriber of this server")
+                registration = await registrations.by_id(tx, known.registration_id)
+            known.require_live(now)
+            if now < known.not_before:
+                raise CertificateNotAccepted("the client certificate is not valid yet; check the clocks")
+            registration.require_active(now)
         return Applicant(registration.id, door, "certificate", source, serial=known.serial)
 
     async def eab_key(self, kid: str) -> tuple[Credential | None, bytes]:
@@ -87,6 +109,39 @@ class SignIn:
         if credential is None:
             return None, self._keeper.opened(_NOBODY, self._sealed_for_nobody)
         return credential, self._keeper.opened(kid, credential.secret)
+
+    @asynccontextmanager
+    async def noting(
+        self,
+        *,
+        source: str,
+        door: Door,
+        registration_id: str | None = None,
+        serial: str | None = None,
+        account: str = "",
+    ) -> AsyncIterator[None]:
+        """Journal when somebody whose secret or key was right is refused for what it is worth now; the refusal flies.
+
+        A device may repeat itself for ever: of one source no more is journaled than of wrong secrets.
+        """
+        try:
+            yield
+        except _NOTED as refusal:
+            event = CredentialRefused(account=account[:_SHOWN], door=door, why=type(refusal).__name__)
+            await self._note(event, source=source, registration_id=registration_id, serial=serial)
+            raise
+
+    async def _note(
+        self, event: CredentialRefused, *, source: str, registration_id: str | None, serial: str | None
+    ) -> None:
+        now = self._clock.now()
+        try:
+            self._noted.failed(source, now)
+        except Throttled:
+            return
+        actor = f"{event.door}:refused:{source}"
+        async with self._database.write() as tx:
+            await journal.record(tx, event, now=now, actor=actor, registration_id=registration_id, serial=serial)
 
     async def refuse(self, account: str, *, source: str, door: Door) -> None:
         """Count a wrong secret against its source and journal it.

@@ -55,7 +55,7 @@ class Press:
         self._part_octets = part_octets
         self._turn = asyncio.Lock()
 
-    async def publish(self, issuer: CrlIssuer, shard: int) -> Edition:
+    async def publish(self, issuer: CrlIssuer, shard: int, *, actor: str = ACTOR) -> Edition:
         """Publish one CRL with what is revoked now.
 
         Raises:
@@ -63,11 +63,11 @@ class Press:
         """
         async with self._turn:
             while True:
-                edition = await self._attempt(issuer, shard)
+                edition = await self._attempt(issuer, shard, actor=actor)
                 if edition is not None:
                     return edition
 
-    async def _attempt(self, issuer: CrlIssuer, shard: int) -> Edition | None:
+    async def _attempt(self, issuer: CrlIssuer, shard: int, *, actor: str) -> Edition | None:
         """None when somebody else has published meanwhile, perhaps from older entries."""
         async with self._database.read() as tx:
             last = await publications.newest(tx, crl.name_of(issuer.name, shard))
@@ -93,7 +93,7 @@ class Press:
         for part, octets in enumerate(self._parts(tbs, *der.framing(len(tbs), issuer.ca.key.algorithm, signature))):
             async with self._database.write() as tx:
                 await publications.write_part(tx, edition, part, octets, now=now)
-        is_newest = await self._replaced(edition, last)
+        is_newest = await self._replaced(edition, last, actor=actor)
         await self._sweep(edition, last if is_newest else edition)
         return edition if is_newest else None
 
@@ -120,12 +120,12 @@ class Press:
             end = start + self._part_octets
             yield (before if not start else b"") + tbs[start:end] + (after if end >= len(tbs) else b"")
 
-    async def _replaced(self, edition: Edition, last: Edition | None) -> bool:
+    async def _replaced(self, edition: Edition, last: Edition | None, *, actor: str) -> bool:
         async with self._database.write() as tx:
             if not await publications.replace(tx, edition, was=last.number if last else None):
                 return False
             event = CrlPublished(name=edition.issuer, number=edition.number, shard=edition.shard)
-            await journal.record(tx, event, now=edition.this_update, actor=ACTOR)
+            await journal.record(tx, event, now=edition.this_update, actor=actor)
         return True
 
     async def _sweep(self, edition: Edition, loser: Edition | None) -> None:

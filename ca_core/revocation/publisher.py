@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from ca_core.clock import Clock
 from ca_core.errors import Busy
 from ca_core.revocation.crl import FULL, name_of
-from ca_core.revocation.press import CrlIssuer, Press
+from ca_core.revocation.press import ACTOR, CrlIssuer, Press
 from ca_core.revocation.shelf import Publication, Shelf
 from ca_core.store import publications, revocations, work
 from ca_core.store.database import Database
@@ -62,12 +62,13 @@ class Publisher:
         await self._ask_for_what_is_due(issuers)
         await work_by_subject(self._database, self._clock, PUBLISH_CRL, self._publish_items, pace=_PACE)
 
-    async def publish_all(self) -> list[Edition]:
+    async def publish_all(self, *, actor: str = ACTOR) -> list[Edition]:
         """Publish every CRL now."""
         editions = []
         for issuer in self._issuers():
             await self._get_to_know(issuer)
-            editions += [await self._press.publish(issuer, shard) for shard in sorted(self._shards[issuer.name])]
+            shards = sorted(self._shards[issuer.name])
+            editions += [await self._press.publish(issuer, shard, actor=actor) for shard in shards]
         return editions
 
     async def _get_to_know(self, issuer: CrlIssuer) -> list[tuple[str, int]]:

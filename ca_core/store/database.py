@@ -16,7 +16,7 @@ from typing import Any, TypeAlias
 
 import aiosqlite
 
-from ca_core.errors import Misconfigured, StoreUnavailable
+from ca_core.errors import Damaged, Misconfigured, StoreUnavailable
 
 Value: TypeAlias = str | int | bytes | None
 Row: TypeAlias = tuple[Any, ...]
@@ -34,6 +34,7 @@ _PASSING_FAULTS = frozenset(
         sqlite3.SQLITE_READONLY,
     }
 )
+_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY_CODE = 0xFF
 
 
@@ -42,8 +43,13 @@ def _faults_as_ours() -> Iterator[None]:
     """Turn what the disk or another writer causes into a refusal; an error in our SQL stays a bug."""
     try:
         yield
-    except sqlite3.OperationalError as error:
-        if error.sqlite_errorcode & _PRIMARY_CODE not in _PASSING_FAULTS:
+    except sqlite3.DatabaseError as error:
+        # Text that is not UTF-8 is found by the library, and has no code.
+        has_no_code = isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode")
+        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
+        if has_no_code or code in _DAMAGE:
+            raise Damaged(f"the database is damaged ({error}); see: soapstone journal verify") from error
+        if not isinstance(error, sqlite3.OperationalError) or code not in _PASSING_FAULTS:
             raise
         raise StoreUnavailable(
             "the store cannot be used right now; try again shortly",

@@ -11,6 +11,13 @@ class ContactsChanged(Event, frozen=True, tag="acme-contacts-changed"):
     account: str
 
 
+class OrderPlaced(Event, frozen=True, tag="acme-order-placed"):
+    """An account ordered a certificate; the names that the RA vouches for are in `policy-grant`."""
+
+    order: str
+    names: tuple[str, ...]
+
+
 class AuthorizationDeactivated(Event, frozen=True, tag="acme-authorization-deactivated"):
     """The holder of an account gave an authorization up."""
 

@@ -59,6 +59,7 @@ class EstDialogue:
         self._enrollment = services.enrollment
         self._labels = services.labels
         self._sign_in = EstSignIn(services.sign_in)
+        self._noting = services.sign_in.noting
         self._ca_certificates = services.ca_certificates
         # What was sent last: it changes when a CA comes or goes.
         self._sent = services.ca_certificates()
@@ -111,10 +112,18 @@ class EstDialogue:
         """Enroll or re-enroll; the label is the name of the profile that is meant."""
         if operation == SIMPLEENROLL:
             applicant = await self._sign_in.for_enrollment(request)
-            certificate = await self._enrollment.enroll(applicant, _csr(request), profile_name=label)
         else:
             applicant = await self._sign_in.for_renewal(request)
-            certificate = await self._enrollment.renew(applicant, _csr(request), profile_name=label)
+        async with self._noting(
+            source=applicant.source,
+            door=applicant.door,
+            registration_id=applicant.registration_id,
+            serial=applicant.serial,
+        ):
+            if operation == SIMPLEENROLL:
+                certificate = await self._enrollment.enroll(applicant, _csr(request), profile_name=label)
+            else:
+                certificate = await self._enrollment.renew(applicant, _csr(request), profile_name=label)
         return messages.issued(certificate.der)
 
 

@@ -40,10 +40,8 @@ def backup(home: Path, file: Path) -> None:
             members = {database: copy, **{name: home / name for name in _KEPT}}
             # Before the database: what a checkpoint knows must be in the copy, or it would seem to be an older one.
             # One that is kept outside the home is not put into the file: it must be newer than a backup to be of use.
-            outside = checkpoint_path(home, settings)
-            if outside.exists() and not Path(settings.journal.checkpoint_file).is_absolute():
-                checkpoint.write_bytes(outside.read_bytes())
-                members[settings.journal.checkpoint_file] = checkpoint
+            if name := _copied_from_home(checkpoint_path(home, settings), home, checkpoint):
+                members[name] = checkpoint
             await office.database.backup(copy)
             _pack(file, home, members)
 
@@ -86,6 +84,15 @@ def _acknowledge(home: Path) -> None:
 async def _record(office: Office, event: Event) -> None:
     async with office.database.write() as tx:
         await journal.record(tx, event, now=office.clock.now(), actor=operator_actor())
+
+
+def _copied_from_home(file: Path, home: Path, copy: Path) -> str:
+    """Copy a file of the home; return its name in it, or nothing where it is kept elsewhere or is not there."""
+    file, home = file.resolve(), home.resolve()
+    if not file.exists() or not file.is_relative_to(home):
+        return ""
+    copy.write_bytes(file.read_bytes())
+    return str(file.relative_to(home))
 
 
 def _pack(file: Path, home: Path, members: dict[str, Path]) -> None:

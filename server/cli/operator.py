@@ -17,7 +17,7 @@ from ca_core.store.migrate import migrate as apply_migrations
 from server import blocklist
 from server import settings as settings_module
 from server.assembly import Office, migrations, strongroom
-from server.cli.shared import echo_json, in_office, json_option
+from server.cli.shared import echo_json, in_office, json_option, operator_actor
 from server.journaling import checkpoint_path, open_key, open_sequencer
 
 
@@ -35,7 +35,7 @@ def publish(home: Path, *, as_json: bool) -> None:
     async def do(office: Office) -> list[dict[str, object]]:
         return [
             {"name": crl.name, "number": crl.number, "next_update": rfc3339(crl.next_update)}
-            for crl in await (await strongroom(office)).publisher.publish_all()
+            for crl in await (await strongroom(office)).publisher.publish_all(actor=operator_actor())
         ]
 
     rows = in_office(home, do)

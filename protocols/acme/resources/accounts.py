@@ -76,7 +76,10 @@ class Accounts:
             self._check_key(asked.key)
             bond = await self._bond(message, asked)
             made = self._account(asked.key, bond, message.contact or ())
-            known = await self._store(made, bond, asked)
+            async with self._services.sign_in.noting(
+                source=asked.source, door=Door.ACME, registration_id=bond.registration_id
+            ):
+                known = await self._store(made, bond, asked)
             if known is None:
                 return render.account(self._services.links, made, status=201)
         return await self._found(known)

@@ -8,7 +8,7 @@ import msgspec
 
 from ca_core.applicant import Door
 from ca_core.audit import journal
-from ca_core.audit.event import NamesGranted
+from ca_core.audit.event import Event, NamesGranted
 from ca_core.enrollment import OrderClaim
 from ca_core.errors import NameNotProved, NotFound, ProfileNotOffered, Refusal
 from ca_core.names import Identifier
@@ -19,6 +19,7 @@ from ca_core.store import registrations
 from ca_core.store.database import Transaction
 from protocols.acme import csr, messages, ordering, problems, render
 from protocols.acme.errors import OrderNotReady
+from protocols.acme.events import OrderPlaced
 from protocols.acme.jws import members
 from protocols.acme.objects import Authorization, Order
 from protocols.acme.records import authorizations, orders
@@ -153,14 +154,16 @@ class Orders:
         )
         await orders.insert(tx, order, [one.id for one in used])
         if granted := tuple(sorted(str(one.identifier) for one in used if one.vetted)):
-            await journal.record(
-                tx,
-                NamesGranted(order=order.id, names=granted),
-                now=now,
-                actor=asked.applicant().actor,
-                registration_id=registration.id,
-            )
+            await self._record(tx, NamesGranted(order=order.id, names=granted), asked, now=now)
+        # One row says it all where every name is vetted.
+        if len(granted) < len(used):
+            names = tuple(sorted(map(str, identifiers)))
+            await self._record(tx, OrderPlaced(order=order.id, names=names), asked, now=now)
         return _View(order, Outcome(order.status), tuple(used))
+
+    async def _record(self, tx: Transaction, event: Event, asked: ByAccount, *, now: int) -> None:
+        actor, registration_id = asked.applicant().actor, asked.registration.id
+        await journal.record(tx, event, now=now, actor=actor, registration_id=registration_id)
 
     async def _view(self, asked: ByAccount, id_: str) -> _View:
         async with self._database.read() as tx:

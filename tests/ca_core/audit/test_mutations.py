@@ -28,8 +28,8 @@ from tests.builders.core import MIGRATIONS
 from tests.builders.journal import KEY, sequencer
 
 MUTATIONS = 10_000
-ROWS = 60
-ROWS_A_CHECKPOINT = 15
+ROWS = 36
+ROWS_A_CHECKPOINT = 12
 COLUMNS = ("id", "at", "event", "actor", "registration_id", "serial", "detail", "position", "hash")
 STRANGER = JournalKey(bytes(32))
 SELECT = "SELECT position, hash, id, at, event, actor, registration_id, serial, detail FROM rows"

@@ -280,3 +280,12 @@ async def test_a_slower_process_never_puts_an_older_checkpoint_back(kept: Kept) 
     known = outside.read()
     assert known is not None
     assert known.position == 3
+
+
+async def test_a_row_that_cannot_even_be_read_is_found(kept: Kept) -> None:
+    await kept.record(3)
+    await kept.sequencer.turn()
+    await kept.sql("UPDATE journal SET actor = CAST(x'ff' AS TEXT) WHERE position = 2")
+
+    with pytest.raises(Broken, match="row behind position 1 was altered and cannot be read"):
+        await kept.verify()

@@ -76,7 +76,7 @@ async def test_a_wrong_code_in_the_journal_is_not_the_code(core: Core) -> None:
         await by_code(core, "a" * 1000, Secret("THE-CODE"))
 
     (entry,) = await core.journal("credential-refused")
-    assert entry.detail == {"event": "credential-refused", "account": "a" * 64, "door": "est"}
+    assert entry.detail == {"event": "credential-refused", "account": "a" * 64, "door": "est", "why": "wrong"}
 
 
 async def test_wrong_codes_suspend_nobody_and_throttle_their_source_only(core: Core) -> None:
