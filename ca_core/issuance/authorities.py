@@ -18,6 +18,9 @@ ISSUING = "issuing"
 TRANSPORT = "transport"
 """The line that issues this server's own certificate, where the TLS library cannot serve one of `issuing`."""
 
+# Each revoked certificate has to be on a CRL that was issued after its end (RFC 5280, 3.3), and a root's are rare.
+_AFTERLIFE_SECONDS = 100 * 86_400
+
 
 class IssuingCa(msgspec.Struct, frozen=True):
     """A CA that signs: its certificate and the key behind it."""
@@ -124,7 +127,7 @@ class Authorities:
         return IssuingCa(standing.certificate, standing.key)
 
     def publishing(self, *, now: int) -> list[IssuingCa]:
-        """The CAs that sign CRLs and OCSP responders: until the last certificate that one issued has expired."""
+        """The CAs that sign CRLs and OCSP responders: until after the last certificate that one issued has expired."""
         return [
             IssuingCa(standing.certificate, standing.key)
             for standing in self._standings.values()
@@ -136,7 +139,7 @@ class Authorities:
         if standing.certificate.not_after < now:
             return False
         is_in_use = standing.signs_from > now or standing == self._current(standing.line, now)
-        return is_in_use or standing.last_expiry >= now
+        return is_in_use or standing.last_expiry + _AFTERLIFE_SECONDS >= now
 
     def chain(self, name: str, *, now: int) -> tuple[x509.Certificate, ...]:
         """What a client is sent beside a certificate: the CA's own certificate and those up to the root, without it.

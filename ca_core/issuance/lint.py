@@ -117,6 +117,7 @@ def lint(
         access = _access(profile, issuer.ca_url, issuer.ocsp_url)
         expected = _expected(profile, access, has_names=bool(names), has_subject=subject_der != der.EMPTY_SEQUENCE)
         _check_extensions(certificate.extensions, expected)
+        _check_spelling(certificate.extensions, outline.extensions)
         # Found by kind once: each search through all of them, and each that finds nothing, takes its microseconds.
         values = {extension.oid: extension.value for extension in certificate.extensions}
         _check_usages(values, profile, spki)
@@ -142,6 +143,14 @@ def _check_members(
     _require(asn1.encode_der(outline.issuer) == issuer.subject_der, "another issuer than the CA's subject")
     _require(asn1.encode_der(outline.subject) == subject_der, "another subject than the registered one")
     _require(asn1.encode_der(outline.spki) == spki, "another key than the request's")
+
+
+def _check_spelling(read: x509.Extensions, laid_down: list[asn1.TLV]) -> None:
+    """DER has one spelling for each value; of keyUsage's unused bits cryptography takes others."""
+    for extension, found in zip(read, laid_down, strict=True):
+        if extension.oid == ExtensionOID.KEY_USAGE:
+            spelled = der.extension(extension.value, critical=extension.critical)
+            _require(asn1.encode_der(spelled) == asn1.encode_der(found), "keyUsage is not in DER")
 
 
 def _check_validity(certificate: x509.Certificate, issuer: IssuerCertificate, profile: Profile, now: int) -> None:

@@ -251,6 +251,15 @@ def test_any_changed_octet_is_found_or_belongs_to_what_may_vary(position: int, v
     assert fixed(bytes(data)) == fixed(tbs(granted()))
 
 
+def test_unused_bits_are_counted_as_they_are() -> None:
+    # digitalSignature alone leaves seven bits unused, and cryptography reads it with none unused as well.
+    spelled, respelled = b"\x03\x02\x07\x80", b"\x03\x02\x00\x80"
+    assert tbs(granted()).count(spelled) == 1
+
+    with pytest.raises(LintFailed, match="keyUsage is not in DER"):
+        lint(tbs(granted()).replace(spelled, respelled), **granted())
+
+
 def test_rubbish_is_a_finding() -> None:
     for rubbish in (b"", b"\x30\x00", b"rubbish", tbs(granted()) + b"\0"):
         with pytest.raises(LintFailed, match="cannot be read"):

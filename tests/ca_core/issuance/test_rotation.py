@@ -110,7 +110,7 @@ async def test_the_new_ca_issues_from_its_date_on(house: Dynasty) -> None:
     assert (before, current(house)) == ("issuing", "issuing-2")
 
 
-async def test_the_old_ca_signs_crls_until_its_last_certificate_has_expired(house: Dynasty) -> None:
+async def test_the_old_ca_signs_crls_until_after_its_last_certificate_has_expired(house: Dynasty) -> None:
     await house.core.register("acc", kind="device")
     async with house.core.database.write() as tx:
         await tx.execute(
@@ -131,6 +131,8 @@ async def test_the_old_ca_signs_crls_until_its_last_certificate_has_expired(hous
         return {ca.certificate.name for ca in house.succession.authorities.publishing(now=now)}
 
     assert await publishing(90) == {"root", "issuing", "issuing-2"}
+    # And some CRLs longer, so that what was revoked is on one that was issued after its end (RFC 5280, 3.3).
+    assert await publishing(100) == {"root", "issuing", "issuing-2"}
     assert await publishing(1) == {"root", "issuing-2"}
 
 
