@@ -6,6 +6,7 @@ import functools
 import json
 import shutil
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,10 @@ from cryptography import x509
 
 from conformance.crash import strace
 from conformance.crash.site import Flow, Injection, Site, trouble
-from conformance.crash.subscriber import Subscriber, await_crl
+from conformance.crash.subscriber import CRL_SECONDS, Subscriber, await_crl
 from conformance.house import SOAPSTONE, run
+
+_RETRY_SECONDS = 0.5
 
 
 class Command(Flow):
@@ -135,14 +138,20 @@ class Rotate(Command):
 
     def check(self) -> list[str]:
         for command in (("doctor",), self.arguments, ("doctor",)):
-            done = self.site.house.attempt(*command)
-            if done.returncode != 0:
-                return [f"{' '.join(command)} fails: {done.stderr}"]
+            if complaint := self._patiently(*command):
+                return [f"{' '.join(command)} fails: {complaint}"]
         self.site.cut()
         if not self.site.house.launch():
             return [f"the server did not start again: {self.site.house.log[-300:]}"]
         newcomer = self.site.subscriber()
         return [*trouble("after the rotation", newcomer.acme), *trouble("after the rotation", newcomer.enroll)]
+
+    def _patiently(self, *command: str) -> str:
+        """Run a command until it is content: who died may hold the lease of a CRL, which is promised in a minute."""
+        deadline = time.monotonic() + CRL_SECONDS
+        while (done := self.site.house.attempt(*command)).returncode != 0 and time.monotonic() < deadline:
+            time.sleep(_RETRY_SECONDS)
+        return done.stderr if done.returncode != 0 else ""
 
 
 class Backup(Command):

@@ -54,7 +54,11 @@ class Point:
 
 def threads(pid: int) -> list[int]:
     """The threads of a process, in the order in which they were made."""
-    return sorted(int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir())
+    numbers = int(Path("/proc/sys/kernel/pid_max").read_text())
+    # Numbers are given out upwards from the process's own, and begin again at the bottom after the highest.
+    return sorted(
+        (int(entry.name) for entry in Path(f"/proc/{pid}/task").iterdir()), key=lambda tid: (tid - pid) % numbers
+    )
 
 
 def from_the_beginning(injection: str, log: Path) -> list[str | Path]:

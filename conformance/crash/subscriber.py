@@ -22,7 +22,8 @@ GONE = (OSError, http.client.HTTPException)
 
 PATIENCE_SECONDS = 15
 """How long anything may take that is not done at once: a worker's turn, a recovery."""
-_CRL_SECONDS = 60
+CRL_SECONDS = 60
+"""What relying parties are promised."""
 _TURN_SECONDS = 2.5
 
 _POLL_SECONDS = 0.05
@@ -213,7 +214,7 @@ def crl(house: House, name: str = "issuing") -> x509.CertificateRevocationList:
         connection.close()
 
 
-def await_crl(house: House, serial: int, *, within_seconds: float = _CRL_SECONDS) -> None:
+def await_crl(house: House, serial: int, *, within_seconds: float = CRL_SECONDS) -> None:
     """Wait until relying parties see a revocation; they are promised a minute.
 
     Raises:

@@ -10,13 +10,14 @@ import click
 from ca_core.audit.gate import Gate
 from ca_core.audit.sequencer import ACKNOWLEDGE
 from ca_core.clock import rfc3339
-from ca_core.errors import Busy, Misconfigured
+from ca_core.errors import Busy, Misconfigured, NotFound
 from ca_core.issuance.authorities import ISSUING
+from ca_core.revocation.shelf import Publication
 from ca_core.store import credentials
 from ca_core.store.migrate import migrate as apply_migrations
 from server import blocklist
 from server import settings as settings_module
-from server.assembly import Office, migrations, strongroom
+from server.assembly import Office, Strongroom, migrations, strongroom
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 from server.journaling import checkpoint_path, open_key, open_sequencer
 
@@ -82,7 +83,7 @@ def doctor(home: Path) -> None:
         click.echo("credential key  ok")
         click.echo(f"journal         ok  {await _check_journal(office)}")
         for name in (ca.certificate.name for ca in room.authorities.publishing(now=office.clock.now())):
-            published = await room.publisher.newest(name)
+            published = await _newest(room, name)
             if published.next_update < office.clock.now():
                 raise Misconfigured(
                     f"the CRL {name} is overdue since {rfc3339(published.next_update)}; start the server"
@@ -99,6 +100,13 @@ async def _check_journal(office: Office) -> str:
         raise Misconfigured(f"{found}; {ACKNOWLEDGE}")
     key = await open_key(office)
     return f"checkpoint {checkpoint_path(office.home, office.settings)}, key {key.public.fingerprint}"
+
+
+async def _newest(room: Strongroom, name: str) -> Publication:
+    try:
+        return await room.publisher.newest(name)
+    except NotFound:
+        raise Misconfigured(f"the CRL {name} is not published yet; start the server, or wait half a minute") from None
 
 
 async def _check_credential_key(office: Office) -> None:
