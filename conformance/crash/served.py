@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
-
-from cryptography import x509
+from typing import ClassVar
 
 from conformance.crash import inspection, strace
 from conformance.crash.inspection import Home
 from conformance.crash.site import WRITER, Flow, Injection, Site, trouble
+from conformance.crash.strace import Point
 from conformance.crash.subscriber import GONE, PATIENCE_SECONDS, Broken, Refused, Subscriber, await_crl, crl
 
 _AFTER_READY_SECONDS = 0.6
@@ -91,6 +91,8 @@ class Start(Flow):
     """
 
     traced_from_the_beginning = True
+    _intended: ClassVar[list[Point]] = []
+    """Where a finalize has just made its intention durable; found once, for all sites."""
 
     def __init__(self, site: Site) -> None:
         super().__init__(site)
@@ -100,34 +102,33 @@ class Start(Flow):
         self._signed: set[str] = set()
 
     def prepare(self) -> None:
-        self._revoked = self.site.subscriber()
-        self._revoked.acme()
+        self._revoked = self.site.with_certificate()
         self._leave_intention()
         for _ in range(_ATTEMPTS):
             if self.has_intention:
                 break
             self.site.house.start()
             self._leave_intention()
-        serial = x509.load_der_x509_certificate(self._revoked.promises.get("ACME certificate")).serial_number
-        self.site.house.command("revoke", f"{serial:x}", "--reason", "superseded")
-        self._revoked.promises.revoked.add(serial)
         for own in (self.site.house.home / "tls").glob("*.pem"):
             own.unlink()
 
     def _leave_intention(self) -> None:
         """Kill the server when it has just made an intention durable, before its thread tells the others."""
         finalize = Served(self.site, Subscriber.finalize, Subscriber.account, Subscriber.order)
-        if self.site.intended is None:
+        if not self._intended:
             writes = [point for point in finalize.walk("finalize") if point.thread == WRITER]
-            commits = [place for place, point in enumerate(writes) if point.call == "fdatasync"]
-            self.site.intended = writes[commits[0] + 1]
+            commit = next(place for place, point in enumerate(writes) if point.call == "fdatasync")
+            self._intended.append(writes[commit + 1])
+        point = self._intended[-1]
         finalize.prepare()
-        finalize.act(self.site.intended.kill, thread=WRITER)
+        # The CRL follows within seconds, or at the start: the kill comes sooner.
+        self._revoked.give_up()
+        finalize.act(point.kill, thread=WRITER)
         self._subscriber = finalize.subscriber
         self._dead, self._signed = self.site.cut()
         if not self.has_intention:
             # The journal's own commit came between; it is counted anew.
-            self.site.intended = None
+            self._intended.clear()
 
     @property
     def has_intention(self) -> bool:

@@ -37,7 +37,6 @@ class Site:
         self.subscribers: list[Subscriber] = []
         self._numbers = itertools.count(1)
         self._crl_number = 0
-        self.intended: Point | None = None
         self.is_spent = False
         """Whether it is another one than before, or broken, and of no use to other flows."""
 
@@ -45,6 +44,15 @@ class Site:
         """A new one, registered now."""
         made = Subscriber(self.house, f"{next(self._numbers):04}", self.folder)
         self.subscribers.append(made)
+        return made
+
+    def with_certificate(self) -> Subscriber:
+        """One that holds a certificate from ACME and has not revoked it."""
+        for one in self.subscribers:
+            if one.promises.get("ACME certificate") and not one.promises.revoked:
+                return one
+        made = self.subscriber()
+        made.acme()
         return made
 
     def number(self) -> str:

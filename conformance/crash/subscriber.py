@@ -147,8 +147,8 @@ class Subscriber:
         self.order()
         self.finalize()
 
-    def revoke(self) -> None:
-        """RevokeCert, and the CRL that shows it."""
+    def give_up(self) -> int:
+        """RevokeCert; return the serial."""
         der: bytes = self.promises.get("ACME certificate")
         answer = self.client().post(self.client().directory["revokeCert"], {"certificate": b64(der)})
         # Asked again, it is no success for RFC 8555, 7.6, but says all the same that it is done.
@@ -157,6 +157,11 @@ class Subscriber:
             expect(answer, 200)
         serial = x509.load_der_x509_certificate(der).serial_number
         self.promises.revoked.add(serial)
+        return serial
+
+    def revoke(self) -> None:
+        """RevokeCert, and the CRL that shows it."""
+        serial = self.give_up()
         if self.patience_seconds:
             await_crl(self.house, serial)
         else:
