@@ -158,6 +158,7 @@ def test_an_offline_root_certifies_the_issuer(house: House, tmp_path: Path) -> N
         *("openssl", "x509", "-req", "-in", request, "-CA", root, "-CAkey", root_key, "-days", "1825"),
         *("-copy_extensions", "copy", "-extfile", "/dev/null", "-out", issuing),
     )
+    assert "waits for its certificate" in house.command("authority", "show")
     chain = tmp_path / "chain.pem"
     chain.write_bytes(issuing.read_bytes() + root.read_bytes())
 
@@ -242,3 +243,69 @@ def test_ecdsa_and_ml_dsa_issue_side_by_side(tmp_path: Path) -> None:
         x509.load_pem_x509_certificate(encryption.certificate.read_bytes()).verify_directly_issued_by(issuing)
     finally:
         house.close()
+
+
+def test_an_expired_ca_is_replaced_by_the_command_that_the_refusal_names(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    try:
+        house.move_clock(days=3651)
+        refused = house.attempt("serve")
+        assert refused.returncode == 1
+        assert "no CA issuing that issues" in refused.stderr
+        assert "nothing any more" in house.command("authority", "show")
+
+        house.command("authority", "rotate", "--issuing-only")
+
+        house.start()
+        sheet = house.register("--kind", "device", "--subject", "CN=meter,O=Example")
+        names = [one["name"] for one in json.loads(house.command("authority", "show", "--json"))]
+        assert names == ["issuing", "root", "issuing-2"]
+        assert sheet["enrollment_code"]
+    finally:
+        house.close()
+
+
+def test_a_lost_key_of_a_retired_ca_stops_nothing_but_its_own_crl(house: House, tmp_path: Path) -> None:
+    sheet = house.register("--kind", "device", "--subject", "CN=old,O=Example")
+    assert Device(house, tmp_path / "old").enroll(sheet) == 200
+    house.command("authority", "rotate")
+    house.stop()
+    (house.home / "authority" / "issuing.key").unlink()
+
+    house.start()
+
+    fresh = house.register("--kind", "device", "--subject", "CN=new,O=Example")
+    assert Device(house, tmp_path / "new").enroll(fresh) == 200
+    assert "cannot be used" in house.command("authority", "show")
+    checked = house.attempt("doctor")
+    assert checked.returncode == 1
+    assert "the CA issuing cannot be used" in checked.stderr
+
+
+def test_a_trust_anchor_file_that_was_left_behind_is_brought_up_to_date(house: House) -> None:
+    before = house.trust.read_bytes()
+    house.command("authority", "rotate")
+    house.stop()
+    house.trust.write_bytes(before)
+
+    house.start()
+
+    deadline = time.monotonic() + _SECONDS
+    while len(x509.load_pem_x509_certificates(house.trust.read_bytes())) < 2:
+        assert time.monotonic() < deadline, "trust.pem still lacks the new root"
+        time.sleep(0.05)
+
+
+def test_only_serious_cas_and_lines_are_made(tmp_path: Path) -> None:
+    house = House(tmp_path, options=())
+    for arguments, why in (
+        (("rotate", "--key", "rsa-2048"), "--development only"),
+        (("add", "transport"), "this server's own certificate"),
+        (("csr", "../evil"), "a line's name"),
+        (("rotate", "root"), "no line of issuing CAs"),
+        (("rotate", "--at", "9999-12-31"), "has to begin before that"),
+    ):
+        refused = house.attempt("authority", *arguments)
+        assert refused.returncode == 1
+        assert why in refused.stderr
+        assert "Traceback" not in refused.stderr

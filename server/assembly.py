@@ -93,9 +93,15 @@ class Strongroom:
         """Prove that the profiles fit the CAs; commands that mend the one or the other do without.
 
         Raises:
-            Misconfigured: a profile names no CA, or is to live longer than it; says which.
+            Misconfigured: a line has no CA that can be used, or a profile is to live longer than it; says which.
         """
+        self.authorities.current(ISSUING, now=self.office.clock.now())
         prove_profiles(self.office.profiles.values(), self.authorities, now=self.office.clock.now())
+
+    def roots(self) -> list[x509.Certificate]:
+        """What subscribers trust: the roots that have not expired."""
+        roots = [one.certificate for one in self.authorities.all() if one.is_root]
+        return [root.certificate for root in roots if root.not_after >= self.office.clock.now()]
 
     def trust_anchors(self) -> str:
         """Every CA certificate, in PEM."""
@@ -159,7 +165,6 @@ async def strongroom(
     passphrase = read_secret(settings.authority.passphrase, office.home)
     succession = await _succession(office, issuing_key)
     authorities = succession.authorities
-    authorities.current(ISSUING, now=clock.now())
     issuer = Issuer(database, clock, authorities, Linter(), crl_shards=settings.crl.shards)
     window_days = settings.renewal.window_days
     gate = Gate()

@@ -120,8 +120,10 @@ def write_settings(home: Path, settings: Settings) -> None:
 
 
 def write_trust_anchors(home: Path, roots: Iterable[x509.Certificate]) -> None:
-    """Write the roots' certificates where every sheet points to, in the place of those before."""
-    replace(home / TRUST_ANCHOR, b"".join(root.public_bytes(Encoding.PEM) for root in roots), mode=0o644)
+    """Write the roots' certificates where every sheet points to, in the place of others."""
+    path, wanted = home / TRUST_ANCHOR, b"".join(root.public_bytes(Encoding.PEM) for root in roots)
+    if not path.exists() or path.read_bytes() != wanted:
+        replace(path, wanted, mode=0o644)
 
 
 def fingerprint(certificate: x509.Certificate) -> str:

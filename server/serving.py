@@ -32,7 +32,7 @@ from protocols.status.responding import OcspDialogue
 from server import blocklist, listeners, workers
 from server import settings as settings_module
 from server.assembly import Office, Strongroom, office, strongroom
-from server.home import sole_server
+from server.home import sole_server, write_trust_anchors
 from server.journaling import begin_journal, end_journal
 from server.listeners import Listener
 from server.probes import NetworkProbes, ProbePolicy
@@ -226,20 +226,35 @@ def _loading_checks(opened: Office, room: Strongroom) -> Callable[[], Awaitable[
     return load
 
 
-def _workers(opened: Office, room: Strongroom, doors: list[Listener]) -> list[Worker]:
-    async def finish_stale_intentions() -> None:
-        before = opened.clock.now() - _STALE_INTENTION_SECONDS
-        if room.gate.is_open(opened.clock.now()):
-            await room.issuer.recover(opened.profiles, before=before)
+def _following_authorities(opened: Office, room: Strongroom, doors: list[Listener]) -> Callable[[], Awaitable[None]]:
+    """Follow what commands do to the CAs, and say once what keeps one from being used."""
+    told: dict[str, str] = {}
 
-    async def follow_authorities() -> None:
+    async def follow() -> None:
+        nonlocal told
         known = room.trust_anchors()
         await room.succession.turn()
+        # Also at the first turn: a ceremony may have been interrupted before it came to this.
+        await asyncio.to_thread(write_trust_anchors, opened.home, room.roots())
         if room.trust_anchors() != known:
             for door in doors:
                 if door.tls is not None and door.tls.verify_mode is not ssl.CERT_NONE:
                     # What is known already stays; certificates of the new CAs prove devices from now on.
                     door.tls.load_verify_locations(cadata=room.trust_anchors())
+        trouble = {one.name: one.trouble for one in room.authorities.all() if one.trouble}
+        for name, why in trouble.items():
+            if told.get(name) != why:
+                _LOG.error("event=ca-trouble ca=%s why=%r", name, why)
+        told = trouble
+
+    return follow
+
+
+def _workers(opened: Office, room: Strongroom, doors: list[Listener]) -> list[Worker]:
+    async def finish_stale_intentions() -> None:
+        before = opened.clock.now() - _STALE_INTENTION_SECONDS
+        if room.gate.is_open(opened.clock.now()):
+            await room.issuer.recover(opened.profiles, before=before)
 
     async def finish_left_intentions() -> None:
         if room.gate.is_open(opened.clock.now()):
@@ -251,7 +266,7 @@ def _workers(opened: Office, room: Strongroom, doors: list[Listener]) -> list[Wo
         Worker("ocsp", room.responder.turn, every_seconds=1),
         Worker("ocsp-responders", room.delegates.turn, every_seconds=5),
         Worker("own-certificate", room.own_certificate.turn, every_seconds=5),
-        Worker("authorities", follow_authorities, every_seconds=5),
+        Worker("authorities", _following_authorities(opened, room, doors), every_seconds=5),
         Worker("revocation-desk", _revocation_desk(opened), every_seconds=_DESK_SECONDS),
         Worker("issuer", finish_left_intentions, every_seconds=2),
         Worker("recovery", finish_stale_intentions, every_seconds=60),

@@ -201,6 +201,12 @@ class CaRequested(Event, frozen=True, tag="ca-requested"):
     spki_sha256: str
 
 
+class CaWithdrawn(Event, frozen=True, tag="ca-withdrawn"):
+    """A request that waited for another CA was given up; its key serves nobody any more."""
+
+    name: str
+
+
 class RootTrusted(Event, frozen=True, tag="root-trusted"):
     """A CA whose key is elsewhere became part of a chain here."""
 

@@ -39,7 +39,8 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
         last_expiry: when the last certificate that it issued expires, UTC seconds; 0 where it issued none.
         certificate: its certificate.
         key_uri: where its key is; empty where that is elsewhere.
-        key: None where it is elsewhere, or needed no more.
+        key: None where it is elsewhere, needed no more, or not to be had.
+        trouble: why it cannot be used, in a sentence for the operator; empty where nothing is wrong.
     """
 
     line: str
@@ -49,6 +50,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     certificate: IssuerCertificate
     key_uri: str
     key: SigningKey | None
+    trouble: str = ""
 
     @property
     def name(self) -> str:
@@ -97,19 +99,15 @@ class Authorities:
         """The CA of a line that issues at a time: of those that have begun, the one that began last.
 
         Raises:
-            Misconfigured: the line has none.
+            Misconfigured: the line has none, or it cannot be used; says why.
         """
         standing = self._current(line, now)
-        if standing is None or standing.key is None:
+        if standing is None:
             raise Misconfigured(f"there is no CA {line} that issues; see: soapstone authority show")
-        return IssuingCa(standing.certificate, standing.key)
-
-    def standing(self, name: str) -> Standing:
-        """One CA as it stands; its name comes from here or from the store."""
-        return self._standings[name]
+        return _usable(standing)
 
     def path(self, name: str) -> Sequence[Standing]:
-        """A CA and those above it, the root last."""
+        """A CA and those above it, the root last; the name comes from here or from the store."""
         path = [self._standings[name]]
         while not path[-1].is_root:
             path.append(self._standings[path[-1].parent])
@@ -121,20 +119,19 @@ class Authorities:
         Raises:
             Misconfigured: there is none, or its key is not here.
         """
-        standing = self._standings.get(name)
-        if standing is None or standing.key is None:
-            raise Misconfigured(f"there is no CA {name} with a key here; see: soapstone authority show")
-        return IssuingCa(standing.certificate, standing.key)
+        if name not in self._standings:
+            raise Misconfigured(f"there is no CA {name}; see: soapstone authority show")
+        return _usable(self._standings[name])
 
     def publishing(self, *, now: int) -> list[IssuingCa]:
         """The CAs that sign CRLs and OCSP responders: until after the last certificate that one issued has expired."""
         return [
             IssuingCa(standing.certificate, standing.key)
             for standing in self._standings.values()
-            if standing.key is not None and self._is_publishing(standing, now=now)
+            if standing.key is not None and self.is_publishing(standing, now=now)
         ]
 
-    def _is_publishing(self, standing: Standing, *, now: int) -> bool:
+    def is_publishing(self, standing: Standing, *, now: int) -> bool:
         """Whether a CA still has anything to say about what it issued."""
         if standing.certificate.not_after < now:
             return False
@@ -144,18 +141,21 @@ class Authorities:
     def chain(self, name: str, *, now: int) -> tuple[x509.Certificate, ...]:
         """What a client is sent beside a certificate: the CA's own certificate and those up to the root, without it.
 
-        While a root is being replaced, its key certified by the one before closes the chain, so that who
-        trusts only the old root can follow (RFC 4210, 4.4: NewWithOld).
+        While a root before it lives, its key certified by the one before closes the chain, and so on back to the
+        oldest that lives, so that who trusts only that one can follow (RFC 4210, 4.4: NewWithOld).
         """
         *below, root = self.path(name)
-        return (
-            *(standing.certificate.certificate for standing in below),
-            *(
-                cross.certificate
+        chain = [standing.certificate.certificate for standing in below]
+        link: str | None = root.name
+        while link is not None:
+            older = [
+                cross
                 for cross in self._crosses
-                if cross.subject == root.name and self._is_older(cross.issuer, root.name) and _is_live(cross, now)
-            ),
-        )
+                if cross.subject == link and self._is_older(cross.issuer, link) and _is_live(cross, now)
+            ]
+            chain += [cross.certificate for cross in older[:1]]
+            link = older[0].issuer if older else None
+        return tuple(chain)
 
     def published(self, *, now: int) -> tuple[x509.Certificate, ...]:
         """Every CA and cross-certificate that has not expired, as EST's `/cacerts` sends them (RFC 7030, 4.1.3)."""
@@ -178,6 +178,14 @@ class Authorities:
     def _is_older(self, one: str, other: str) -> bool:
         names = list(self._standings)
         return names.index(one) < names.index(other)
+
+
+def _usable(standing: Standing) -> IssuingCa:
+    if standing.trouble:
+        raise Misconfigured(standing.trouble)
+    if standing.key is None:
+        raise Misconfigured(f"the key of the CA {standing.name} is not here; see: soapstone authority show")
+    return IssuingCa(standing.certificate, standing.key)
 
 
 def _is_live(cross: Cross, now: int) -> bool:

@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core import der
 from ca_core.audit import journal
-from ca_core.audit.event import CaMade, CaRequested, RootTrusted
+from ca_core.audit.event import CaMade, CaRequested, CaWithdrawn, RootTrusted
 from ca_core.clock import Clock
 from ca_core.errors import Misconfigured
 from ca_core.issuance.ca_certificate import request_info
 from ca_core.issuance.chain import prove_chain
-from ca_core.issuance.rotation import NewKey, next_name
+from ca_core.issuance.fit import require_outlived
+from ca_core.issuance.rotation import NewKey, next_name, require_kind, require_line
 from ca_core.issuance.succession import Succession, claim_key, sha256, spki_of_certificate
 from ca_core.policy.keys import spki_der, spki_sha256
+from ca_core.policy.profile import Profile
+from ca_core.signing.software import KeyKind, kind_of
 from ca_core.store import authorities as table
 from ca_core.store.authorities import Row
 from ca_core.store.database import Database, Transaction
@@ -39,32 +42,51 @@ class Elsewhere:
         """The certification request, in DER, for the next CA of a line; while one waits, the request for it again.
 
         Raises:
-            Misconfigured: the key does not open, or cannot be made.
+            Misconfigured: no name for a line, or that of a root; a key that does not open, cannot be made, or is
+                not the one that was asked for.
         """
+        require_line(line)
         async with self._database.read() as tx:
             rows = await table.every(tx)
+        if any(row.line == line and row.parent == row.name for row in rows):
+            raise Misconfigured(f"{line} is the name of a root; ask for an issuing CA of another name")
         waiting = [row for row in rows if row.line == line and _is_waiting(row)]
         name = waiting[0].name if waiting else next_name(line, {row.name for row in rows})
         if waiting:
             uri = waiting[0].key_uri
         else:
-            uri = self._succession.strongbox.make_key(name, key.kind or "ec-p256", key.uri)
-        signing = self._succession.key(uri)
+            uri = self._succession.strongbox.make_key(name, key.kind or self._kind_of(line), key.uri)
+        signing = require_kind(self._succession.key(uri), key, uri)
         spki = spki_der(signing.public_key)
         if not waiting:
             await self._wait(Row(name, line, "", uri, None, None, signs_from=0), spki)
         info = request_info(subject_der, spki)
         return der.assemble(info, signing.algorithm, await signing.sign(info))
 
-    async def take(self, certificates: Sequence[x509.Certificate], *, at: int) -> str:
+    async def withdraw(self, line: str) -> str:
+        """Give up the request of a line that waits; return the name that it had.
+
+        Raises:
+            Misconfigured: none waits.
+        """
+        async with self._database.write() as tx:
+            waiting = [row for row in await table.every(tx) if row.line == line and _is_waiting(row)]
+            if not waiting:
+                raise Misconfigured(f"no request of the line {line[:64]!r} waits; see: soapstone authority show")
+            await table.withdraw(tx, waiting[0].name)
+            await journal.record(tx, CaWithdrawn(waiting[0].name), now=self._clock.now(), actor=self._actor)
+        return waiting[0].name
+
+    async def take(self, certificates: Sequence[x509.Certificate], *, at: int, profiles: Iterable[Profile] = ()) -> str:
         """Take in the certificate of a CA that waits for it, and the chain above; return the CA's name.
 
         Args:
             certificates: the CA's own first, each followed by its issuer, the self-signed root last.
             at: from when it issues, UTC seconds.
+            profiles: those of its line have to fit into its life.
 
         Raises:
-            Misconfigured: no CA waits for it, or the chain does not lead to its root.
+            Misconfigured: no CA waits for it, the chain does not lead to its root, or a profile does not fit.
         """
         now = self._clock.now()
         own, *above = certificates
@@ -73,6 +95,9 @@ class Elsewhere:
         row = self._waiting_for(own, rows)
         names = _names_above(row.name, above, rows)
         prove_chain([(row.name, own), *zip(names, above, strict=True)], now=now)
+        for profile in profiles:
+            if profile.issuer == row.line:
+                require_outlived(profile, self._succession.strongbox.described(row.name, own))
         async with self._database.write() as tx:
             await self._take_above(tx, names, above, {one.name for one in rows})
             encoded = own.public_bytes(Encoding.DER)
@@ -83,10 +108,15 @@ class Elsewhere:
         await self._succession.turn()
         return row.name
 
+    def _kind_of(self, line: str) -> KeyKind:
+        """The kind of key that the line has; a new line begins with the commonest."""
+        made = [one for one in self._succession.authorities.all() if one.line == line]
+        return kind_of(made[-1].certificate.certificate.public_key()) if made else "ec-p256"
+
     async def _wait(self, row: Row, spki: bytes) -> None:
         now = self._clock.now()
         async with self._database.write() as tx:
-            await claim_key(tx, row.name, spki)
+            await claim_key(tx, row.name, spki, owner=row.name)
             if not await table.insert(tx, row, now=now):
                 raise Misconfigured(f"there is a CA {row.name} already; look with: soapstone authority show")
             event = CaRequested(row.name, spki_sha256(spki).hex())
@@ -109,7 +139,7 @@ class Elsewhere:
                 continue
             encoded = certificate.public_bytes(Encoding.DER)
             parent = names[position + 1] if position + 1 < len(names) else name
-            await claim_key(tx, name, spki_of_certificate(encoded))
+            await claim_key(tx, name, spki_of_certificate(encoded), owner=name)
             await table.insert(tx, Row(name, name, parent, "", encoded, None, signs_from=0), now=now)
             await journal.record(tx, RootTrusted(name, sha256(encoded)), now=now, actor=self._actor)
 

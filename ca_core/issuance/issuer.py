@@ -19,7 +19,7 @@ from ca_core import der
 from ca_core.audit import journal
 from ca_core.audit.event import CertificateIssued
 from ca_core.clock import Clock
-from ca_core.errors import Busy, InProgress, Refusal
+from ca_core.errors import Busy, InProgress, KeyUnavailable, Misconfigured, Refusal
 from ca_core.identity import new_serial, serial_text
 from ca_core.issuance.authorities import Authorities, IssuingCa
 from ca_core.issuance.lint import LintFailed, lint
@@ -39,6 +39,7 @@ from ca_core.store import certificates, registrations
 from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Database
 
+_UNUSABLE_SECONDS = 60
 RECOVERY = "server:recovery"
 """The journal's actor for what the start-up finishes."""
 
@@ -95,8 +96,11 @@ class Issuer:
         Raises:
             KeyUnavailable: its key is known to be out of reach; nothing is begun then.
         """
-        named = self._authorities.named(issuer_name) if issuer_name else None
-        ca = named or self._authorities.current(wish.profile.issuer, now=now)
+        try:
+            named = self._authorities.named(issuer_name) if issuer_name else None
+            ca = named or self._authorities.current(wish.profile.issuer, now=now)
+        except Misconfigured as error:
+            raise _unusable() from error
         ca.key.require_ready()
         serial = new_serial()
         shard = crl.shard_of(serial, self._crl_shards)
@@ -154,7 +158,10 @@ class Issuer:
     async def _complete(
         self, intention: Intention, profile: Profile, *, subject_der: bytes, spki: bytes, actor: str, recovered: bool
     ) -> Certificate:
-        ca = self._authorities.named(intention.issuer)
+        try:
+            ca = self._authorities.named(intention.issuer)
+        except Misconfigured as error:
+            raise _unusable() from error
         try:
             await self._lint(ca, intention, profile, subject_der=subject_der, spki=spki)  # 3
         except LintFailed as finding:
@@ -245,6 +252,9 @@ class Issuer:
         async with self._database.read() as tx:
             registration = await registrations.by_id(tx, intention.registration_id)
         profile = profiles.get(intention.profile)
+        if self._has_expired(intention.issuer):
+            await self._abandon(intention, why="its CA has expired")
+            return
         try:
             registration.require_active(self._clock.now())
         except Refusal as refusal:
@@ -266,6 +276,10 @@ class Issuer:
             # Given up and journaled by `complete`; the others still want to be finished.
             return
 
+    def _has_expired(self, issuer: str) -> bool:
+        known = {one.name: one.certificate.not_after for one in self._authorities.all()}
+        return known.get(issuer, 0) < self._clock.now()
+
     async def _abandon(self, intention: Intention, *, why: str) -> None:
         """Give an intention up and revoke its serial, in case a signature got out before the crash."""
         act = Act(
@@ -277,6 +291,12 @@ class Issuer:
         )
         async with self._database.write() as tx:
             await acts.abandon(tx, intention, act)
+
+
+def _unusable() -> KeyUnavailable:
+    """What a subscriber is told of a CA that the operator has to see to."""
+    text = "certificates cannot be signed for the moment; send the same request again later"
+    return KeyUnavailable(text, retry_after_seconds=_UNUSABLE_SECONDS)
 
 
 def _check(ca: IssuingCa, certificate: bytes, intention: Intention) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 from cryptography import x509
@@ -17,14 +17,16 @@ from cryptography.exceptions import InvalidSignature
 from ca_core import der
 from ca_core.audit import journal
 from ca_core.audit.event import CaMade, RootsCrossed
-from ca_core.clock import Clock
+from ca_core.clock import Clock, rfc3339
 from ca_core.errors import Misconfigured
 from ca_core.identity import new_serial
 from ca_core.issuance.authorities import ISSUING, ROOT, Standing
 from ca_core.issuance.ca_certificate import ISSUING_LEVELS, ROOT_LEVELS, Signer, issued_tbs, root_tbs
 from ca_core.issuance.ceremony import ISSUING_YEARS, ROOT_YEARS, ca_name, new_suffix, validity
+from ca_core.issuance.chain import prove_chain
 from ca_core.issuance.succession import Succession, claim_key, sha256
 from ca_core.policy.keys import spki_der
+from ca_core.signing.key import SigningKey
 from ca_core.signing.software import KeyKind, kind_of
 from ca_core.store import authorities as table
 from ca_core.store.authorities import CrossRow, Row
@@ -70,35 +72,37 @@ class Rotation:
         Raises:
             Misconfigured: the name is taken, or there is no root whose key is here.
         """
-        if not _LINE.fullmatch(line) or _NUMBERED.search(line):
-            raise Misconfigured("a line's name is lower-case letters, digits and hyphens, and ends with no number")
+        require_line(line)
         if await self._next_name(line) != line:
             raise Misconfigured(f"there is a CA {line} already; choose another name, or rotate it")
-        await self.finish()
+        before = await self.finish()
+        now = self._clock.now()
         rows: list[Row] = []
         if own_root:
             kind = key.kind or "ec-p256"
             root = f"{line}-root"
             row, signer = self._root(root, root, kind, ca_name(f"Soapstone {line} Root CA {new_suffix()}", None))
             rows.append(row)
+            ends_at = validity(now, ROOT_YEARS)[1]
         else:
             standing = self._online(ROOT)
-            root, signer = standing.name, self._signer(standing)
+            root, signer, ends_at = standing.name, self._signer(standing), standing.certificate.not_after
             kind = key.kind or kind_of(standing.certificate.certificate.public_key())
-        rows.append(self._issuing(line, line, NewKey(kind, key.uri), root, signer, signs_from=self._clock.now()))
-        return await self._intend(rows, [])
+        rows.append(self._issuing(line, line, NewKey(kind, key.uri), root, signer, signs_from=now, ends_at=ends_at))
+        return [*before, *await self._intend(rows, [])]
 
     async def rotate(self, line: str, key: NewKey, *, at: int) -> Sequence[str]:
         """Make the next CA of a line below the newest root of the one before; it issues from `at` on, UTC seconds.
 
         Raises:
-            Misconfigured: there is no such line, or no root whose key is here.
+            Misconfigured: there is no such line, no root whose key is here, or the root ends before that.
         """
-        await self.finish()
+        before = await self.finish()
         root = self._online(self._root_line(line))
-        name = await self._next_name(line)
-        row = self._issuing(name, line, self._like(line, key), root.name, self._signer(root), signs_from=at)
-        return await self._intend([row], [])
+        name, like = await self._next_name(line), self._like(line, key)
+        ends_at = root.certificate.not_after
+        row = self._issuing(name, line, like, root.name, self._signer(root), signs_from=at, ends_at=ends_at)
+        return [*before, *await self._intend([row], [])]
 
     async def rotate_root(self, line: str, key: NewKey, *, at: int) -> Sequence[str]:
         """Make the next root of a line, the cross-certificates, and below it the next CA of each line it certifies.
@@ -115,19 +119,22 @@ class Rotation:
         Raises:
             Misconfigured: there is no root whose key is here, or one URI and several lines.
         """
-        await self.finish()
+        before = await self.finish()
         old = self._online(self._root_line(line))
         lines = sorted(name for name in self._succession.authorities.lines if self._root_line(name) == old.line)
         if key.uri and len(lines) > 1:
             raise Misconfigured(f"one key cannot serve {', '.join(lines)}; rotate them one by one afterwards")
+        keys = {below: self._like(below, key) for below in lines}
+        ends_at = validity(self._clock.now(), ROOT_YEARS)[1]
+        _require_before(at, ends_at)
         kind = key.kind or kind_of(old.certificate.certificate.public_key())
         root = await self._next_name(old.line)
         row, signer = self._root(root, old.line, kind, old.certificate.subject_der)
         rows = [row]
         for below in lines:
             name = await self._next_name(below)
-            rows.append(self._issuing(name, below, self._like(below, key), root, signer, signs_from=at))
-        return await self._intend(rows, self._crossed(old, root, signer))
+            rows.append(self._issuing(name, below, keys[below], root, signer, signs_from=at, ends_at=ends_at))
+        return [*before, *await self._intend(rows, self._crossed(old, root, signer))]
 
     async def finish(self) -> Sequence[str]:
         """Sign what was intended, and read the CAs anew; return the names of the CAs that were finished.
@@ -145,6 +152,8 @@ class Rotation:
             above = rows[row.parent]
             certificate = await self._signed(row.tbs or b"", above, is_root=above is row)
             rows[row.name] = msgspec.structs.replace(row, certificate=certificate)
+            # Before it is stored: what does not hold together would be of no use, and in everybody's way.
+            prove_chain(_path(row.name, rows), now=self._clock.now())
             await self._store(row, certificate)
         for cross in crosses:
             if cross.tbs is not None:
@@ -156,7 +165,7 @@ class Rotation:
         now = self._clock.now()
         async with self._database.write() as tx:
             for row in rows:
-                await claim_key(tx, row.name, der.spki_of(row.tbs or b""))
+                await claim_key(tx, row.name, der.spki_of(row.tbs or b""), owner=row.name)
                 if not await table.insert(tx, row, now=now):
                     raise Misconfigured(f"there is a CA {row.name} already; look with: soapstone authority show")
             for cross in crosses:
@@ -195,18 +204,22 @@ class Rotation:
         tbs = root_tbs(signer, serial=new_serial(), validity=validity(self._clock.now(), ROOT_YEARS))
         return Row(name, line, name, uri, None, tbs, signs_from=self._clock.now()), signer
 
-    def _issuing(self, name: str, line: str, key: NewKey, root: str, signer: Signer, *, signs_from: int) -> Row:
-        """An issuing CA in the making."""
+    def _issuing(
+        self, name: str, line: str, key: NewKey, root: str, signer: Signer, *, signs_from: int, ends_at: int
+    ) -> Row:
+        """An issuing CA in the making, which ends with its root at the latest."""
         now = self._clock.now()
+        _require_before(signs_from, ends_at)
         uri = self._succession.strongbox.make_key(name, key.kind or "ec-p256", key.uri)
+        spki = spki_der(require_kind(self._succession.key(uri), key, uri).public_key)
         title = "Issuing CA" if line == ISSUING else f"{line} Issuing CA"
         tbs = issued_tbs(
             signer,
             subject_der=ca_name(f"Soapstone {title} {new_suffix()}", None),
-            spki=spki_der(self._succession.key(uri).public_key),
+            spki=spki,
             serial=new_serial(),
             # It lives as long as if it began on the day of the switch.
-            validity=(validity(now, ISSUING_YEARS)[0], validity(max(now, signs_from), ISSUING_YEARS)[1]),
+            validity=(validity(now, ISSUING_YEARS)[0], min(ends_at, validity(max(now, signs_from), ISSUING_YEARS)[1])),
             levels_below=ISSUING_LEVELS,
         )
         return Row(name, line, root, uri, None, tbs, signs_from=signs_from)
@@ -246,27 +259,71 @@ class Rotation:
             raise Misconfigured(
                 f"the key of the root {line} is not here; have it sign a request: soapstone authority csr"
             ) from None
-        return self._succession.authorities.standing(ca.certificate.name)
+        return self._succession.authorities.path(ca.certificate.name)[0]
 
     def _root_line(self, line: str) -> str:
         """The line of the root above the newest CA of a line."""
         return self._succession.authorities.path(self._newest(line).name)[-1].line
 
     def _like(self, line: str, key: NewKey) -> NewKey:
-        """Where no kind of key is given, the one that the line has."""
-        return NewKey(key.kind or kind_of(self._newest(line).certificate.certificate.public_key()), key.uri)
+        """Where no kind of key is given, the one that the line has.
+
+        Raises:
+            Misconfigured: that is in a token, and nobody said that the next one shall be elsewhere.
+        """
+        newest = self._newest(line)
+        if key == NewKey() and not newest.key_uri.startswith("file:"):
+            raise Misconfigured(
+                f"the key of the CA {newest.name} is in a token: say where the next one is to be, with --key-uri,"
+                " or with --key which kind is to be made in a file"
+            )
+        return NewKey(key.kind or (None if key.uri else kind_of(newest.certificate.certificate.public_key())), key.uri)
 
     def _newest(self, line: str) -> Standing:
-        """The CA of a line that was made last, whatever its dates."""
-        made = [standing for standing in self._succession.authorities.all() if standing.line == line]
+        """The issuing CA of a line that was made last, whatever its dates."""
+        made = [one for one in self._succession.authorities.all() if one.line == line and not one.is_root]
         if not made:
-            raise Misconfigured(f"there is no CA {line}; see: soapstone authority show")
+            raise Misconfigured(f"there is no line of issuing CAs {line[:64]!r}; see: soapstone authority show")
         return made[-1]
 
     async def _next_name(self, line: str) -> str:
         async with self._database.read() as tx:
             taken = {row.name for row in await table.every(tx)}
         return next_name(line, taken)
+
+
+def require_line(line: str) -> None:
+    """Let only a name pass that can stand in URLs and file names, and be numbered.
+
+    Raises:
+        Misconfigured: it cannot.
+    """
+    if not _LINE.fullmatch(line) or _NUMBERED.search(line):
+        raise Misconfigured("a line's name is lower-case letters, digits and hyphens, and ends with no number")
+
+
+def require_kind(opened: SigningKey, wanted: NewKey, uri: str) -> SigningKey:
+    """Let only a key pass that is of the kind that was asked for: one that was there may be another.
+
+    Raises:
+        Misconfigured: it is not.
+    """
+    if wanted.kind is not None and kind_of(opened.public_key) != wanted.kind:
+        raise Misconfigured(f"the key {uri} is there already and is no {wanted.kind}; leave --key out, or name another")
+    return opened
+
+
+def _require_before(signs_from: int, ends_at: int) -> None:
+    if signs_from >= ends_at:
+        raise Misconfigured(f"the root ends on {rfc3339(ends_at)}; a CA below it has to begin before that")
+
+
+def _path(name: str, rows: Mapping[str, Row]) -> list[tuple[str, x509.Certificate]]:
+    """A CA and those above it, as they are certified."""
+    path = [rows[name]]
+    while path[-1].parent != path[-1].name:
+        path.append(rows[path[-1].parent])
+    return [(row.name, x509.load_der_x509_certificate(row.certificate or b"")) for row in path]
 
 
 def next_name(line: str, taken: set[str]) -> str:

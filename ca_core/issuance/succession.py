@@ -59,20 +59,17 @@ class Succession:
         self.authorities = Authorities()
 
     async def turn(self) -> None:
-        """Read the CAs anew, open what is new, and prove each before it is used.
+        """Read the CAs anew, open those that are needed, and prove each before it is used.
 
-        Raises:
-            Misconfigured: a key does not open, or a key, a certificate and its chain do not fit together.
+        One that cannot be used keeps nobody from using the others: its standing says what is wrong.
         """
         async with self._database.read() as tx:
             rows = [row for row in await table.every(tx) if row.certificate is not None]
-            crosses = await table.crosses(tx)
+            crosses = [_cross(row) for row in await table.crosses(tx) if row.certificate is not None]
             expiries = {row.name: await table.last_expiry(tx, row.name) or 0 for row in rows}
-        # In a thread: a token that has to be looked for takes its time.
-        standings = await asyncio.to_thread(lambda: [self._standing(row, rows, expiries) for row in rows])
-        for standing in standings:
-            self._prove(standing, standings)
-        self.authorities.take(standings, [_cross(row) for row in crosses if row.certificate is not None])
+        # In a thread: a token that has to be looked for takes its time, and proofs take milliseconds.
+        standings = await asyncio.to_thread(self._opened, rows, crosses, expiries)
+        self.authorities.take(standings, crosses)
 
     async def adopt(self, rows: Sequence[Row]) -> None:
         """Take in the first CAs of a home, where there are none.
@@ -85,21 +82,45 @@ class Succession:
             if not await table.every(tx):
                 for row in rows:
                     await table.insert(tx, row, now=now)
-                    await claim_key(tx, row.name, spki_of_certificate(row.certificate or b""))
+                    await claim_key(tx, row.name, spki_of_certificate(row.certificate or b""), owner="")
         await self.turn()
 
-    def _standing(self, row: Row, rows: Sequence[Row], expiries: dict[str, int]) -> Standing:
+    def _opened(self, rows: Sequence[Row], crosses: Sequence[Cross], expiries: dict[str, int]) -> list[Standing]:
+        closed = Authorities([self._standing(row, rows, crosses, expiries) for row in rows])
+        return [self._open(standing, closed) for standing in closed.all()]
+
+    def _standing(self, row: Row, rows: Sequence[Row], crosses: Sequence[Cross], expiries: dict[str, int]) -> Standing:
+        """A CA whose key is not opened yet."""
         certificate = x509.load_der_x509_certificate(row.certificate or b"")
-        children = [_not_after(other) for other in rows if other.parent == row.name != other.name]
+        children = [
+            _not_after(x509.load_der_x509_certificate(other.certificate or b""))
+            for other in rows
+            if other.parent == row.name != other.name
+        ]
+        linked = [_not_after(cross.certificate) for cross in crosses if cross.issuer == row.name]
         return Standing(
             line=row.line,
             parent=row.parent,
             signs_from=row.signs_from,
-            last_expiry=max([expiries[row.name], *children]),
+            last_expiry=max([expiries[row.name], *children, *linked]),
             certificate=self.strongbox.described(row.name, certificate),
             key_uri=row.key_uri,
-            key=self.key(row.key_uri, certificate) if row.key_uri and _not_after(row) >= self._clock.now() else None,
+            key=None,
         )
+
+    def _open(self, standing: Standing, closed: Authorities) -> Standing:
+        """Open and prove the key of a CA that still signs anything."""
+        now = self._clock.now()
+        if not standing.key_uri or not closed.is_publishing(standing, now=now):
+            return standing
+        path = [(one.name, one.certificate.certificate) for one in closed.path(standing.name)]
+        try:
+            prove_chain(path, now=now)
+            key = self.key(standing.key_uri, standing.certificate.certificate)
+            prove_key(standing.certificate, key.public_key)
+        except Misconfigured as error:
+            return msgspec.structs.replace(standing, trouble=str(error))
+        return msgspec.structs.replace(standing, key=key)
 
     def key(self, uri: str, certificate: x509.Certificate | None = None) -> SigningKey:
         """A CA's key, opened once.
@@ -114,24 +135,18 @@ class Succession:
             self._keys[uri] = self.strongbox.open_key(uri, certificate.public_key() if certificate else None)
         return self._keys[uri]
 
-    def _prove(self, standing: Standing, standings: Sequence[Standing]) -> None:
-        """An expired CA signs nothing any more, and needs no proof."""
-        now = self._clock.now()
-        if standing.certificate.not_after < now:
-            return
-        path = Authorities(standings).path(standing.name)
-        prove_chain([(one.name, one.certificate.certificate) for one in path], now=now)
-        if standing.key is not None:
-            prove_key(standing.certificate, standing.key.public_key)
 
+async def claim_key(tx: Transaction, name: str, spki: bytes, *, owner: str) -> None:
+    """Have a CA own its key, so that no subscriber and no other CA ever shares it (DESIGN, invariant 9).
 
-async def claim_key(tx: Transaction, name: str, spki: bytes) -> None:
-    """Have a CA own its key, so that no subscriber ever shares it (DESIGN, invariant 9).
+    Args:
+        name: for the message.
+        owner: the CA's name; empty for the first CAs of a home, whose keys had no other owner yet.
 
     Raises:
         Misconfigured: it is somebody's already.
     """
-    if not await certificates.claim_key(tx, spki_sha256(spki), purpose="authority", registration_id=""):
+    if not await certificates.claim_key(tx, spki_sha256(spki), purpose="authority", registration_id=owner):
         raise Misconfigured(f"the key of the CA {name} serves another purpose already; make a new one")
 
 
@@ -145,8 +160,8 @@ def spki_of_certificate(certificate: bytes) -> bytes:
     return spki_der(x509.load_der_x509_certificate(certificate).public_key())
 
 
-def _not_after(row: Row) -> int:
-    return int(x509.load_der_x509_certificate(row.certificate or b"").not_valid_after_utc.timestamp())
+def _not_after(certificate: x509.Certificate) -> int:
+    return int(certificate.not_valid_after_utc.timestamp())
 
 
 def _cross(row: CrossRow) -> Cross:

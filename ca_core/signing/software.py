@@ -5,21 +5,24 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from cryptography.hazmat.primitives.asymmetric import ec, mldsa, padding, rsa
+from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
 
 from ca_core import der
 from ca_core.errors import Misconfigured
 from ca_core.files import write_new
+from ca_core.policy.key_types import key_name
 
 KeyKind = Literal["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"]
 MlDsaPrivateKey = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
 MlDsaPublicKey = mldsa.MLDSA44PublicKey | mldsa.MLDSA65PublicKey | mldsa.MLDSA87PublicKey
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey | MlDsaPrivateKey
 PublicKey = ec.EllipticCurvePublicKey | rsa.RSAPublicKey | MlDsaPublicKey
+_KINDS: dict[str, KeyKind] = {kind: kind for kind in get_args(KeyKind)}
 SHORTEST_PASSPHRASE_OCTETS = 20
 # What takes longer to digest than a thread to wake up: the CRLs of many revocations.
 _LONG_OCTETS = 1 << 17
@@ -78,31 +81,16 @@ def generate(kind: KeyKind) -> PrivateKey:
             return mldsa.MLDSA87PrivateKey.generate()
 
 
-def kind_of(public_key: object) -> KeyKind:
+def kind_of(public_key: PublicKeyTypes) -> KeyKind:
     """The kind that `generate` makes keys like this one of.
 
     Raises:
         Misconfigured: none.
     """
-    match public_key:
-        case ec.EllipticCurvePublicKey(curve=ec.SECP256R1()):
-            return "ec-p256"
-        case ec.EllipticCurvePublicKey(curve=ec.SECP384R1()):
-            return "ec-p384"
-        case rsa.RSAPublicKey(key_size=2048):
-            return "rsa-2048"
-        case rsa.RSAPublicKey(key_size=3072):
-            return "rsa-3072"
-        case rsa.RSAPublicKey(key_size=4096):
-            return "rsa-4096"
-        case mldsa.MLDSA44PublicKey():
-            return "ml-dsa-44"
-        case mldsa.MLDSA65PublicKey():
-            return "ml-dsa-65"
-        case mldsa.MLDSA87PublicKey():
-            return "ml-dsa-87"
-        case _:
-            raise Misconfigured("keys of this kind are not made here; say which kind the new one shall be")
+    kind = _KINDS.get(key_name(public_key))
+    if kind is None:
+        raise Misconfigured("keys of this kind are not made here; say which kind the new one shall be")
+    return kind
 
 
 def write_key(path: Path, key: PrivateKey, passphrase: bytes) -> None:

@@ -91,6 +91,11 @@ async def certify(tx: Transaction, name: str, certificate: bytes, *, parent: str
     return changed == 1
 
 
+async def withdraw(tx: Transaction, name: str) -> None:
+    """Remove a CA that waits for its certificate."""
+    await tx.execute("DELETE FROM authorities WHERE name = :name AND certificate IS NULL AND tbs IS NULL", name=name)
+
+
 async def certify_cross(tx: Transaction, subject: str, issuer: str, certificate: bytes) -> bool:
     """Turn the intention of a cross-certificate into one by compare-and-set; False when it is one."""
     changed = await tx.execute(

@@ -13,12 +13,15 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.clock import rfc3339
 from ca_core.errors import Misconfigured
-from ca_core.issuance.authorities import ISSUING, Standing
+from ca_core.issuance.authorities import ISSUING, TRANSPORT, Standing
 from ca_core.issuance.ceremony import KeyKind, ca_name, new_suffix
 from ca_core.issuance.elsewhere import Elsewhere
 from ca_core.issuance.rotation import NewKey, Rotation
 from ca_core.policy.subject import subject_der
+from ca_core.store import authorities as table
+from ca_core.store.authorities import Row
 from server.assembly import Office, Strongroom, strongroom
+from server.cli.making import require_serious
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 from server.home import fingerprint, write_trust_anchors
 
@@ -26,7 +29,9 @@ T = TypeVar("T")
 
 _KEY_KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
 key_option = click.option("--key", type=click.Choice(_KEY_KINDS), help="What kind of key; else as the CA before.")
-key_uri_option = click.option("--key-uri", metavar="URI", help="A key that is there, such as pkcs11:token=...")
+key_uri_option = click.option(
+    "--key-uri", metavar="URI", help="Where its key is, or is to be made, such as pkcs11:token=..."
+)
 at_option = click.option("--at", metavar="DATE", help="From when it issues, such as 2027-01-31; else now.")
 
 
@@ -42,7 +47,9 @@ def show_authority(home: Path, *, as_json: bool) -> None:
     """Show every CA, what it does, and where its certificate and CRL are served."""
 
     async def do(room: Strongroom) -> list[dict[str, object]]:
-        return [_shown(standing, room) for standing in room.authorities.all()]
+        async with room.office.database.read() as tx:
+            waiting = [row for row in await table.every(tx) if row.certificate is None]
+        return [_shown(standing, room) for standing in room.authorities.all()] + list(map(_waiting, waiting))
 
     rows = _in_strongroom(home, do)
     if as_json:
@@ -62,7 +69,9 @@ def add(home: Path, line: str, key: KeyKind | None, key_uri: str | None, *, own_
     """Add a LINE of issuing CAs beside the others; profiles choose it by `issuer`."""
 
     async def do(room: Strongroom) -> None:
-        names = await _rotation(room).add(line, NewKey(key, key_uri), own_root=own_root)
+        if line == TRANSPORT:
+            raise Misconfigured(f"{TRANSPORT} is the line of this server's own certificate; choose another name")
+        names = await _rotation(room).add(line, _new_key(room, key, key_uri), own_root=own_root)
         await _announce(room, names)
 
     _in_strongroom(home, do)
@@ -82,7 +91,7 @@ def rotate(
 
     async def do(room: Strongroom) -> None:
         begins = _moment(at, room)
-        new_key = NewKey(key, key_uri)
+        new_key = _new_key(room, key, key_uri)
         if issuing_only:
             names = await _rotation(room).rotate(line, new_key, at=begins)
         else:
@@ -97,13 +106,20 @@ def rotate(
 @key_option
 @key_uri_option
 @click.option("--subject", metavar="DN", help="The CA's name; else one is made.")
+@click.option("--withdraw", is_flag=True, help="Give up the request that waits.")
 @click.pass_obj
-def csr(home: Path, line: str, key: KeyKind | None, key_uri: str | None, subject: str | None) -> None:
+def csr(
+    home: Path, line: str, key: KeyKind | None, key_uri: str | None, subject: str | None, *, withdraw: bool
+) -> None:
     """Print a request for the next CA of a LINE, for another CA to sign; asked again, it prints the same key's."""
+    if withdraw:
+        name_given_up = _in_strongroom(home, lambda room: _elsewhere(room).withdraw(line))
+        click.echo(f"the request of {name_given_up} is given up")
+        return
     name = subject_der(subject) if subject else ca_name(f"Soapstone {line} CA {new_suffix()}", None)
 
     async def do(room: Strongroom) -> bytes:
-        return await _elsewhere(room).request(line, NewKey(key, key_uri), subject_der=name)
+        return await _elsewhere(room).request(line, _new_key(room, key, key_uri), subject_der=name)
 
     request = x509.load_der_x509_csr(_in_strongroom(home, do))
     click.echo(request.public_bytes(Encoding.PEM).decode(), nl=False)
@@ -121,20 +137,23 @@ def import_certificate(home: Path, file: Path, at: str | None) -> None:
         raise Misconfigured(f"{file} holds no certificates in PEM: {error}") from None
 
     async def do(room: Strongroom) -> None:
-        name = await _elsewhere(room).take(certificates, at=_moment(at, room))
+        profiles = room.office.profiles.values()
+        name = await _elsewhere(room).take(certificates, at=_moment(at, room), profiles=profiles)
         await _announce(room, [name])
 
     _in_strongroom(home, do)
 
 
 def _in_strongroom(home: Path, do: Callable[[Strongroom], Awaitable[T]]) -> T:
-    return in_office(home, lambda office: _opened(office, do))
+    async def opened(office: Office) -> T:
+        return await do(await strongroom(office))
+
+    return in_office(home, opened)
 
 
-async def _opened(office: Office, do: Callable[[Strongroom], Awaitable[T]]) -> T:
-    room = await strongroom(office)
-    await _rotation(room).finish()
-    return await do(room)
+def _new_key(room: Strongroom, kind: KeyKind | None, uri: str | None) -> NewKey:
+    require_serious(kind, room.office.settings)
+    return NewKey(kind, uri)
 
 
 def _rotation(room: Strongroom) -> Rotation:
@@ -148,13 +167,10 @@ def _elsewhere(room: Strongroom) -> Elsewhere:
 async def _announce(room: Strongroom, names: Sequence[str]) -> None:
     """Publish what the new CAs need, and say what they are."""
     now = room.office.clock.now()
-    roots = [
-        standing for standing in room.authorities.all() if standing.is_root and standing.certificate.not_after > now
-    ]
-    write_trust_anchors(room.office.home, [root.certificate.certificate for root in roots])
+    write_trust_anchors(room.office.home, room.roots())
     await room.publisher.turn()
     for name in names:
-        standing = room.authorities.standing(name)
+        standing = room.authorities.path(name)[0]
         does = "certifies CAs" if standing.is_root else f"issues from {rfc3339(max(now, standing.signs_from))}"
         click.echo(f"{name}: {does}, SHA-256 {fingerprint(standing.certificate.certificate)}")
     click.echo(f"trust anchors are in {room.office.places.ca_bundle}; hand the file out where it changed")
@@ -183,20 +199,27 @@ def _shown(standing: Standing, room: Strongroom) -> dict[str, object]:
         "not_after": rfc3339(certificate.not_after),
         "sha256": fingerprint(certificate.certificate),
         "certificate_url": certificate.ca_url,
-        "crl_url": certificate.crl_url,
+        "crl_url": certificate.crl_url if standing.key_uri else None,
     }
+
+
+def _waiting(row: Row) -> dict[str, object]:
+    does = "waits for its certificate" if row.tbs is None else "waits to be signed by the next rotation"
+    return {"name": row.name, "line": row.line, "does": does, "key": row.key_uri}
 
 
 def _does(standing: Standing, room: Strongroom) -> str:
     """What a CA does now, in words."""
     now = room.office.clock.now()
-    publishing = {ca.certificate.name for ca in room.authorities.publishing(now=now)}
     if not standing.key_uri:
         return "is trusted; its key is elsewhere"
-    if standing.name not in publishing:
+    if standing.trouble:
+        return f"cannot be used: {standing.trouble}"
+    if not room.authorities.is_publishing(standing, now=now):
         return "nothing any more"
     if standing.signs_from > now:
         return f"issues from {rfc3339(standing.signs_from)}"
-    if standing.name != room.authorities.current(standing.line, now=now).certificate.name:
-        return f"signs CRLs until {rfc3339(standing.last_expiry)}"
+    newest = [one for one in room.authorities.all() if one.line == standing.line and one.signs_from <= now][-1]
+    if standing.name != newest.name:
+        return f"signs CRLs until {rfc3339(standing.last_expiry)}, and some beyond"
     return "certifies CAs" if standing.is_root else "issues"

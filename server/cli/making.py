@@ -74,11 +74,20 @@ async def make_home(
     """
     home_module.refuse_existing(home)
     settings = settings_module.with_assignments(first, assignments)
-    if key == _DEVELOPMENT_ONLY and not settings.development:
-        raise Misconfigured("rsa-2048 is for --development only; choose ec-p256, or rsa-3072 and longer")
+    require_serious(key, settings)
     with home_module.staging(home) as folder:
         home_module.lay_out(folder)
         await _fill_home(folder, settings, key, issuing_key)
+
+
+def require_serious(key: KeyKind | None, settings: Settings) -> None:
+    """Let only a kind of key pass that a CA may have for years.
+
+    Raises:
+        Misconfigured: it is for trying things out.
+    """
+    if key == _DEVELOPMENT_ONLY and not settings.development:
+        raise Misconfigured("rsa-2048 is for --development only; choose ec-p256, or rsa-3072 and longer")
 
 
 async def _fill_home(folder: Path, settings: Settings, key: KeyKind, issuing_key: str | None) -> None:

@@ -70,6 +70,9 @@ def doctor(home: Path) -> None:
     async def do(office: Office) -> None:
         click.echo(f"database        ok  {office.settings.store.url}")
         room = await strongroom(office)
+        for standing in room.authorities.all():
+            if standing.trouble:
+                raise Misconfigured(f"the CA {standing.name} cannot be used: {standing.trouble}")
         issuing = room.authorities.current(ISSUING, now=office.clock.now())
         for ca in room.authorities.publishing(now=office.clock.now()):
             _require_key(ca.certificate.name, ca.key.require_ready)

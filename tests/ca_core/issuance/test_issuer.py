@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from cryptography import x509
 
 from ca_core.applicant import Door
 from ca_core.errors import Busy, InProgress, KeyUnavailable
-from ca_core.issuance.authorities import IssuingCa
+from ca_core.issuance.authorities import Authorities, IssuingCa
 from ca_core.issuance.issuer import CheckFailed, Issuer
 from ca_core.issuance.lint import LintFailed
 from ca_core.issuance.linter import Linter
@@ -243,3 +244,33 @@ async def test_only_intentions_that_are_old_enough_are_recovered(core: Core) -> 
     await intended(core)
 
     assert await core.issuer.recover(BUILT_IN, before=core.clock.now() - 1) == 0
+
+
+async def test_an_intention_of_a_ca_that_has_expired_is_given_up(core: Core) -> None:
+    intention, *_ = await intended(core)
+    core.clock.move(11 * 365 * 86_400)
+
+    await core.recover()
+
+    assert await core.certificates() == []
+    (entry,) = await core.journal("intention-abandoned")
+    assert (entry.serial, entry.detail["why"]) == (intention.serial, "its CA has expired")
+
+
+async def test_a_ca_that_cannot_be_used_is_busy_to_who_asks_and_keeps_the_intention(core: Core) -> None:
+    intention, request, subject = await intended(core)
+    (one,) = core.issuer._authorities.all()
+    broken = Authorities([msgspec.structs.replace(one, key=None, trouble="the key file is gone")])
+    issuer = Issuer(core.database, core.clock, broken, Linter())
+
+    with pytest.raises(KeyUnavailable, match="again later"):
+        await complete(issuer, intention, request, subject)
+    wish = Wish(DEVICE, subject, frozenset())
+    registration = await core.desk.show("acc")
+    with pytest.raises(KeyUnavailable, match="again later"):
+        issuer.plan(
+            registration, wish, request, door=Door.EST, request_key=None, issuer_name=None, now=core.clock.now()
+        )
+
+    await core.recover()
+    assert [certificate.serial for certificate in await core.certificates()] == [intention.serial]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
@@ -14,7 +15,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca_core.clock import as_datetime
 from ca_core.errors import Misconfigured
 from ca_core.issuance.rotation import NewKey
+from ca_core.policy.profile import DEVICE
 from ca_core.policy.subject import subject_der
+from ca_core.signing.software import kind_of
 from ca_core.store import authorities as table
 from conformance.house import run
 from tests.builders.csr import ec_key, rsa_key
@@ -32,7 +35,7 @@ async def house(tmp_path: Path) -> AsyncIterator[Dynasty]:
 
 
 def certificate(house: Dynasty, name: str) -> x509.Certificate:
-    return house.succession.authorities.standing(name).certificate.certificate
+    return house.succession.authorities.path(name)[0].certificate.certificate
 
 
 def current(house: Dynasty, line: str = "issuing") -> str:
@@ -210,7 +213,7 @@ async def test_one_key_serves_one_line(house: Dynasty) -> None:
 async def test_a_line_that_is_not_there_has_no_ca(house: Dynasty) -> None:
     with pytest.raises(Misconfigured, match="no CA vault that issues"):
         house.succession.authorities.current("vault", now=house.core.clock.now())
-    with pytest.raises(Misconfigured, match="no CA vault with a key here"):
+    with pytest.raises(Misconfigured, match="no CA vault;"):
         house.succession.authorities.named("vault")
 
 
@@ -226,6 +229,101 @@ async def test_an_expired_ca_needs_no_proof_and_says_nothing_any_more(house: Dyn
         current(house)
     await house.rotation.rotate("issuing", NewKey("ec-p256"), at=house.core.clock.now())
     assert current(house) == "issuing-2"
+
+
+async def test_a_root_is_no_line_of_issuing_cas(house: Dynasty) -> None:
+    for rotated in (house.rotation.rotate, house.rotation.rotate_root):
+        with pytest.raises(Misconfigured, match="no line of issuing CAs 'root'"):
+            await rotated("root", LIKE_BEFORE, at=house.core.clock.now())
+    with pytest.raises(Misconfigured, match="name of a root"):
+        await requested(house, "root")
+
+    assert [one.name for one in house.succession.authorities.all()] == ["issuing", "root"]
+
+
+async def test_nothing_outlives_its_root(house: Dynasty) -> None:
+    house.core.clock.move(15 * YEAR)
+    await house.rotation.rotate("issuing", NewKey("ec-p256"), at=house.core.clock.now())
+
+    root = certificate(house, "root").not_valid_after_utc
+    assert certificate(house, "issuing-2").not_valid_after_utc == root
+    for rotated in (house.rotation.rotate, house.rotation.rotate_root):
+        with pytest.raises(Misconfigured, match="has to begin before that"):
+            await rotated("issuing", NewKey("ec-p256"), at=house.core.clock.now() + 4000 * YEAR)
+
+
+async def test_two_cas_never_share_a_key(house: Dynasty) -> None:
+    for uri in ("file:authority/root.key", "file:authority/issuing.key"):
+        with pytest.raises(Misconfigured, match="serves another purpose"):
+            await house.rotation.rotate("issuing", NewKey(uri=uri), at=house.core.clock.now())
+    made = house.succession.strongbox.make_key("made", "ec-p384", None)
+    await house.rotation.rotate("issuing", NewKey(uri=made), at=house.core.clock.now())
+    with pytest.raises(Misconfigured, match="serves another purpose"):
+        await house.rotation.rotate("issuing", NewKey(uri=made), at=house.core.clock.now())
+
+
+async def test_a_key_that_is_there_is_of_the_kind_that_is_asked_for(house: Dynasty) -> None:
+    made = house.succession.strongbox.make_key("made", "ec-p384", None)
+
+    with pytest.raises(Misconfigured, match="is no rsa-3072"):
+        await house.rotation.rotate("issuing", NewKey("rsa-3072", made), at=house.core.clock.now())
+
+
+async def test_who_trusts_the_first_root_follows_through_two_rotations(house: Dynasty) -> None:
+    for _ in range(2):
+        await house.rotation.rotate_root("issuing", LIKE_BEFORE, at=house.core.clock.now())
+
+    issuing, *links = house.succession.authorities.chain("issuing-3", now=house.core.clock.now())
+
+    assert len(links) == 2
+    assert verified(house, issuing, trusted="root", untrusted=links)
+    assert verified(house, issuing, trusted="root-2", untrusted=links)
+    assert verified(house, issuing, trusted="root-3", untrusted=[])
+
+
+async def test_the_old_root_signs_crls_as_long_as_it_vouches_for_the_new_one(house: Dynasty) -> None:
+    house.core.clock.move(YEAR)
+    await house.rotation.rotate_root("issuing", LIKE_BEFORE, at=house.core.clock.now())
+    house.core.clock.move(10 * YEAR)
+
+    await house.succession.turn()
+
+    now = house.core.clock.now()
+    assert {ca.certificate.name for ca in house.succession.authorities.publishing(now=now)} >= {"root", "root-2"}
+
+
+async def test_a_ca_that_cannot_be_used_keeps_nobody_from_using_the_others(house: Dynasty) -> None:
+    await house.rotation.rotate("issuing", LIKE_BEFORE, at=house.core.clock.now())
+    (house.folder / "authority" / "root.key").unlink()
+    other = house.restarted()
+
+    await other.turn()
+
+    now = house.core.clock.now()
+    assert other.authorities.current("issuing", now=now).certificate.name == "issuing-2"
+    assert "cannot be read" in other.authorities.path("root")[0].trouble
+    with pytest.raises(Misconfigured, match="cannot be read"):
+        other.authorities.current("root", now=now)
+
+
+async def test_the_key_of_a_ca_that_signs_nothing_any_more_is_not_asked_for(house: Dynasty) -> None:
+    await house.rotation.rotate("issuing", LIKE_BEFORE, at=house.core.clock.now())
+    (house.folder / "authority" / "issuing.key").unlink()
+    other = house.restarted()
+
+    await other.turn()
+
+    assert [one.trouble for one in other.authorities.all()] == ["", "", ""]
+
+
+async def test_where_a_key_is_in_a_token_somebody_says_where_the_next_one_is_to_be(house: Dynasty) -> None:
+    async with house.core.database.write() as tx:
+        await tx.execute("UPDATE authorities SET key_uri = 'pkcs11:object=issuing' WHERE name = 'issuing'")
+    await house.succession.turn()
+
+    with pytest.raises(Misconfigured, match="is in a token"):
+        await house.rotation.rotate("issuing", LIKE_BEFORE, at=house.core.clock.now())
+    assert await house.rotation.rotate("issuing", NewKey("ec-p256"), at=house.core.clock.now()) == ["issuing-2"]
 
 
 # -- certified elsewhere -------------------------------------------------------------------------------------
@@ -328,9 +426,43 @@ async def test_below_an_offline_root_a_rotation_says_how_it_is_done(house: Dynas
 async def test_a_second_line_below_the_same_offline_root_knows_it(house: Dynasty) -> None:
     await house.elsewhere.take(signed_elsewhere(house, await requested(house)), at=house.core.clock.now())
     certificates = signed_elsewhere(house, await requested(house, "vault"))
-    roots = house.succession.authorities.standing("issuing-2-root").certificate.certificate
+    roots = house.succession.authorities.path("issuing-2-root")[0].certificate.certificate
 
     name = await house.elsewhere.take([certificates[0], roots], at=house.core.clock.now())
 
     assert (name, current(house, "vault")) == ("vault", "vault")
-    assert house.succession.authorities.standing("vault").parent == "issuing-2-root"
+    assert house.succession.authorities.path("vault")[0].parent == "issuing-2-root"
+
+
+@pytest.mark.parametrize("line", ["../../evil", "a.b", "", "issuing-2"])
+async def test_a_request_is_for_a_line_that_can_have_a_name(line: str, house: Dynasty) -> None:
+    with pytest.raises(Misconfigured, match="a line's name"):
+        await requested(house, line)
+
+
+async def test_a_request_can_be_given_up(house: Dynasty) -> None:
+    first = await requested(house)
+
+    assert await house.elsewhere.withdraw("issuing") == "issuing-2"
+
+    assert (await requested(house)).public_key() != first.public_key()
+    assert len(await house.core.journal("ca-withdrawn")) == 1
+    with pytest.raises(Misconfigured, match="no request of the line 'vault' waits"):
+        await house.elsewhere.withdraw("vault")
+
+
+async def test_a_request_has_a_key_as_its_line_has(house: Dynasty) -> None:
+    await house.rotation.rotate("issuing", NewKey("rsa-2048"), at=house.core.clock.now())
+
+    assert kind_of((await requested(house)).public_key()) == "rsa-2048"
+    with pytest.raises(Misconfigured, match="is no ec-p384"):
+        await house.elsewhere.request("issuing", NewKey("ec-p384"), subject_der=subject_der("CN=Another"))
+
+
+async def test_a_ca_that_is_too_short_lived_for_its_profiles_is_not_taken_in(house: Dynasty) -> None:
+    certificates = signed_elsewhere(house, await requested(house))
+    long_lived = msgspec.structs.replace(DEVICE, validity_seconds=6 * YEAR)
+
+    with pytest.raises(Misconfigured, match="nothing can outlive its issuer"):
+        await house.elsewhere.take(certificates, at=house.core.clock.now(), profiles=[long_lived])
+    assert current(house) == "issuing"
