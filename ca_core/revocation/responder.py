@@ -17,6 +17,9 @@ from ca_core.store.statuses import Status
 
 MOST_READY = 100_000
 MOST_READY_OCTETS = 128 << 20
+MOST_READY_ABOUT_ONE = 64
+"""Answers about one certificate: alone by each hash, and with others. All of them go when its status changes, and
+nobody else should wait for that."""
 MOST_AT_ONCE = 256
 """Answers that are being made at one time: beyond, whoever asks for signatures waits, and nobody else."""
 BLIND_SECONDS = 15
@@ -39,7 +42,9 @@ class Responder:
         self._clock = clock
         self._delegates = delegates
         self._lifetime_seconds = lifetime_seconds
-        self._ready: ReadyMade[bytes, Answer] = ReadyMade(_octets, most=MOST_READY, most_octets=MOST_READY_OCTETS)
+        self._ready: ReadyMade[bytes, Answer] = ReadyMade(
+            _octets, _serials, most=MOST_READY, most_octets=MOST_READY_OCTETS, most_alike=MOST_READY_ABOUT_ONE
+        )
         self._at_once = 0
         self._last_change: int | None = None
         self._trusted_from = self._trusted_until = 0
@@ -107,7 +112,7 @@ class Responder:
         if serials is None:
             self._ready.clear()
         else:
-            self._ready.drop(lambda answer: any(serial in serials for serial in answer.serials))
+            self._ready.drop(serials)
 
     async def _forget(self, now: int) -> None:
         self._forget_at = now + _FORGET_EVERY_SECONDS
@@ -171,3 +176,7 @@ def _cert_status(status: Status | None) -> bytes:
 
 def _octets(answer: Answer) -> int:
     return len(answer.der)
+
+
+def _serials(answer: Answer) -> tuple[str, ...]:
+    return answer.serials

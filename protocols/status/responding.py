@@ -14,6 +14,11 @@ from protocols.wire import Reply, Request, plain_text
 
 PATH = "/ocsp"
 METHODS = ("GET", "HEAD", "POST")
+LONGEST_SPELLING = 400
+"""Characters of a path or octets of a body under which a reply is kept: a question about one certificate fits, also
+named by SHA-512 and in base64. What is longer is decoded each time."""
+MOST_SPELLINGS = 8
+"""Under how many paths and bodies one answer is kept. Slashes, escapes and signatures spell a question endlessly."""
 
 
 class _Ready(msgspec.Struct):
@@ -34,7 +39,14 @@ class OcspDialogue:
     def __init__(self, responder: Responder, clock: Clock) -> None:
         self._responder = responder
         self._clock = clock
-        self._ready: ReadyMade[str | bytes, _Ready] = ReadyMade(_octets, most=MOST_READY, most_octets=MOST_READY_OCTETS)
+        self._ready: ReadyMade[str | bytes, _Ready] = ReadyMade(
+            _octets, _question, most=MOST_READY, most_octets=MOST_READY_OCTETS, most_alike=MOST_SPELLINGS
+        )
+
+    @property
+    def kept_octets(self) -> int:
+        """What the replies weigh that may be given again, with that under which they are found."""
+        return self._ready.octets
 
     def ready(self, asked: str | bytes) -> Reply | None:
         """The whole reply, if it is there and still right.
@@ -87,10 +99,14 @@ class OcspDialogue:
         now = self._clock.now()
         is_cacheable = answer.is_ready_made and isinstance(asked, str)
         reply = ocsp.cacheable_reply(answer, now=now) if is_cacheable else ocsp.reply(answer)
-        if answer.is_ready_made:
+        if answer.is_ready_made and len(asked) <= LONGEST_SPELLING:
             self._ready.put(asked, _Ready(answer, reply, now))
         return reply
 
 
 def _octets(ready: _Ready) -> int:
     return len(ready.answer.der)
+
+
+def _question(ready: _Ready) -> tuple[bytes]:
+    return (ready.answer.key,)

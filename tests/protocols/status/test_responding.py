@@ -8,16 +8,18 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from cryptography.hazmat import asn1
 from cryptography.x509 import ocsp as reference
 
+from ca_core import der
 from ca_core.errors import StoreUnavailable
 from ca_core.revocation.reason import Reason
-from protocols.status.responding import OcspDialogue
+from protocols.status.responding import LONGEST_SPELLING, MOST_SPELLINGS, OcspDialogue
 from protocols.wire import Reply, Request
 from tests.builders.core import Core
 from tests.builders.core import core as open_core
 from tests.builders.est import CLIENT, header
-from tests.builders.ocsp import Answering, answering, asking, cert_id, issued, opened
+from tests.builders.ocsp import Answering, answering, asking, cert_id, issued, opened, tagged
 
 TYPE = "application/ocsp-request"
 
@@ -179,3 +181,39 @@ async def test_who_just_looks_is_told_what_to_do(office: Answering, path: str) -
 
     assert reply.status == 400
     assert b"RFC 6960" in reply.body
+
+
+async def test_many_spellings_of_a_question_are_answered_and_few_of_them_kept(
+    office: Answering, request_: bytes
+) -> None:
+    text = base64.b64encode(request_).decode().rstrip("=")
+    spellings = {f"/ocsp/{'/' * slashes}{text}{'=' * blanks}" for slashes in range(40) for blanks in range(40)}
+    spellings |= {f"/ocsp/{text[:place]}{chr(10)}{text[place:]}" for place in range(len(text))}
+    (body,) = {(await office.dialogue.answer(Request("GET", path, {}, b"", CLIENT))).body for path in spellings}
+
+    kept = {path for path in spellings if office.dialogue.ready(path)}
+
+    assert opened(body).certificate_status is reference.OCSPCertStatus.GOOD
+    assert 0 < len(kept) <= MOST_SPELLINGS
+    assert office.dialogue.kept_octets <= MOST_SPELLINGS * (LONGEST_SPELLING + len(body))
+
+
+async def test_under_a_long_path_nothing_is_kept(office: Answering, request_: bytes) -> None:
+    text = base64.b64encode(request_).decode()
+
+    for length in range(LONGEST_SPELLING, 7000, 50):
+        path = f"/ocsp{'/' * length}{text}"
+        assert status(await office.dialogue.answer(Request("GET", path, {}, b"", CLIENT))).name == "SUCCESSFUL"
+
+    assert office.dialogue.kept_octets == 0
+
+
+@pytest.mark.parametrize("octets", [1, 2000])
+async def test_signatures_that_change_fill_no_memory(core: Core, office: Answering, octets: int) -> None:
+    one = cert_id(await issued(core), core.authority.issuing)
+    for number in range(200):
+        anything = der.sequence(asn1.encode_der(number.to_bytes(2) + bytes(octets)))
+        signed = asking(one, signature=tagged(0xA0, anything))
+        assert status(await post(office.dialogue, signed)) is reference.OCSPResponseStatus.SUCCESSFUL
+
+    assert office.dialogue.kept_octets <= MOST_SPELLINGS * (LONGEST_SPELLING + 2000)
