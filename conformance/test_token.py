@@ -136,6 +136,11 @@ def test_a_server_starts_without_its_token_and_finds_it_later(
     device = Device(house, tmp_path / "device")
     house.stop()
     token.go_away()
+    by_hand = house.attempt("crl", "publish")
+    assert by_hand.returncode == 1
+    assert [line.partition(":")[0] for line in by_hand.stdout.splitlines()] == ["issuing", "root"]
+    assert "not every CRL was published" in by_hand.stderr
+    assert "issuing-2: the CA's key cannot be used" in by_hand.stderr
 
     asked = house.attempt("doctor")
     assert asked.returncode != 0

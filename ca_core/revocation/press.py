@@ -1,13 +1,15 @@
 """The press: makes one CRL, from the stored entries to the stored parts, however many entries there are.
 
 A million entries are 45 MB. They are read, joined, signed and stored in pieces or in another thread, so that
-nobody who is served meanwhile waits for them, and one list is made at a time, so that memory holds two copies.
+nobody who is served meanwhile waits for them, and one list of many is made at a time, so that memory holds two
+copies. Short ones wait for none.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from contextlib import AsyncExitStack
 
 import msgspec
 
@@ -47,13 +49,18 @@ class Press:
 
     Args:
         part_octets: how much is stored in one transaction, for which other writers wait.
+        short_octets: up to which a list's entries are read without waiting until no long list is in memory. Of a key
+            that hangs nobody knows before it was asked, and short lists do not wait for it.
     """
 
-    def __init__(self, database: Database, clock: Clock, *, part_octets: int = 1 << 20) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, *, part_octets: int = 1 << 20, short_octets: int = 4 << 20
+    ) -> None:
         self._database = database
         self._clock = clock
         self._part_octets = part_octets
-        self._turn = asyncio.Lock()
+        self._short_octets = short_octets
+        self._long = asyncio.Lock()
 
     async def publish(self, issuer: CrlIssuer, shard: int, *, actor: str = ACTOR) -> Edition:
         """Publish one CRL with what is revoked now.
@@ -61,20 +68,22 @@ class Press:
         Raises:
             Busy: the key or the store cannot be used now.
         """
-        async with self._turn:
-            while True:
-                edition = await self._attempt(issuer, shard, actor=actor)
-                if edition is not None:
-                    return edition
+        while True:
+            async with AsyncExitStack() as memory:
+                edition = await self._attempt(issuer, shard, memory, actor=actor)
+            if edition is not None:
+                return edition
 
-    async def _attempt(self, issuer: CrlIssuer, shard: int, *, actor: str) -> Edition | None:
+    async def _attempt(self, issuer: CrlIssuer, shard: int, memory: AsyncExitStack, *, actor: str) -> Edition | None:
         """None when somebody else has published meanwhile, perhaps from older entries."""
+        # A key that is known to be away is not worth reading a million entries.
+        issuer.ca.key.require_ready()
         async with self._database.read() as tx:
             last = await publications.newest(tx, crl.name_of(issuer.name, shard))
             addresses = await publications.addresses(tx, issuer.name)
         # The time is taken before the entries are read: what is revoked later is said by a later list.
         now = self._clock.now()
-        entries = await self._entries(issuer, shard, since=_since(last, issuer, now))
+        entries = await self._entries(issuer, shard, memory, since=_since(last, issuer, now))
         # Seconds since 1970 keep the numbers growing after an older backup was restored (RFC 5280, 5.2.3).
         number = max(last.number + 1, now) if last else now
         places = dict.fromkeys([issuer.ca.certificate.crl_url, *addresses])
@@ -97,9 +106,14 @@ class Press:
         await self._sweep(edition, last if is_newest else edition)
         return edition if is_newest else None
 
-    async def _entries(self, issuer: CrlIssuer, shard: int, *, since: int) -> list[bytes]:
-        """What a CRL lists, in pages: of its shard, or, the full one, of all of them."""
+    async def _entries(self, issuer: CrlIssuer, shard: int, memory: AsyncExitStack, *, since: int) -> list[bytes]:
+        """What a CRL lists, in pages: of its shard, or, the full one, of all of them.
+
+        Args:
+            memory: holds the place of the long list, if this is one, until it is closed.
+        """
         pages: list[bytes] = []
+        octets = 0
         current: int | None = shard
         while current is not None:
             after: tuple[int, str] | None = (since, "")
@@ -107,6 +121,9 @@ class Press:
                 async with self._database.read() as tx:
                     page = await revocations.page(tx, issuer.name, current, after=after)
                 pages.append(page.entries)
+                was, octets = octets, octets + len(page.entries)
+                if was <= self._short_octets < octets:
+                    await memory.enter_async_context(self._long)
                 after = page.last
             if shard != crl.FULL:
                 break

@@ -7,7 +7,13 @@ asked for when certificates were issued that have not expired.
 
 from __future__ import annotations
 
+import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
+
+import msgspec
 
 from ca_core.clock import Clock
 from ca_core.errors import Busy
@@ -20,7 +26,7 @@ from ca_core.store.publications import Edition
 from ca_core.work.item import PUBLISH_CRL, Item
 from ca_core.work.queue import Pace, work_by_subject
 
-__all__ = ["CrlIssuer", "Publisher"]
+__all__ = ["CrlIssuer", "Outcome", "Publisher"]
 
 # Half of the 60 s in which a revocation is shown (RULES, S11): another server takes over from one that died,
 # and a token that has come back is tried again, in time.
@@ -28,6 +34,18 @@ _PACE = Pace(lease_seconds=30, longest_delay_seconds=30)
 _MOST_DUE_AT_ONCE = 100
 _MOST_ATTEMPTS_FOR_STRANGERS = 10
 _STRANGER_RETRY_SECONDS = 5
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """What came of publishing every CRL.
+
+    Attributes:
+        editions: those that were published.
+        failures: by the name of a CA, why its CRLs were not, or not all of them.
+    """
+
+    editions: tuple[Edition, ...]
+    failures: dict[str, Busy]
 
 
 class Publisher:
@@ -44,6 +62,7 @@ class Publisher:
         self._press = Press(database, clock)
         self._shelf = Shelf(database)
         self._shards: dict[str, frozenset[int]] = {}
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def newest(self, name: str) -> Publication:
         """The CRL to serve: `issuing`, or `issuing.7` for a shard.
@@ -60,16 +79,56 @@ class Publisher:
             if issuer.name not in self._shards:
                 await self._ask(await self._get_to_know(issuer))
         await self._ask_for_what_is_due(issuers)
-        await work_by_subject(self._database, self._clock, PUBLISH_CRL, self._publish_items, pace=_PACE)
+        publish = partial(self._publish_items, failures={})
+        await work_by_subject(self._database, self._clock, PUBLISH_CRL, publish, pace=_PACE)
 
     async def publish_all(self, *, actor: str = ACTOR) -> list[Edition]:
-        """Publish every CRL now."""
-        editions = []
+        """Publish every CRL now.
+
+        Raises:
+            Busy: a CA's key or the store cannot be used now; the CRLs of the other CAs are published.
+        """
+        outcome = await self.publish_what_can_be(actor=actor)
+        for busy in outcome.failures.values():
+            raise busy
+        return list(outcome.editions)
+
+    async def publish_what_can_be(self, *, actor: str = ACTOR) -> Outcome:
+        """Publish every CRL now, and say of which CAs that did not succeed.
+
+        Raises:
+            StoreUnavailable: it cannot be told which CRLs there are.
+        """
+        editions: list[Edition] = []
+        failures: dict[str, Busy] = {}
         for issuer in self._issuers():
             await self._get_to_know(issuer)
-            shards = sorted(self._shards[issuer.name])
-            editions += [await self._press.publish(issuer, shard, actor=actor) for shard in shards]
-        return editions
+            for shard in sorted(self._shards[issuer.name]):
+                # Written down already; the CA's other shards end at once.
+                with suppress(Busy):
+                    editions.append(await self._publish(issuer, shard, failures, actor=actor))
+        return Outcome(tuple(editions), failures)
+
+    async def _publish(
+        self, issuer: CrlIssuer, shard: int, failures: dict[str, Busy], *, actor: str = ACTOR
+    ) -> Edition:
+        """Publish one CRL. The CRLs of a CA take turns; CAs do not wait for each other.
+
+        Args:
+            failures: of this round, by CA. A token that hangs takes seconds to say so: it is asked once a round,
+                and not once for each shard.
+
+        Raises:
+            Busy: the key or the store cannot be used now.
+        """
+        async with self._turns[issuer.name]:
+            if busy := failures.get(issuer.name):
+                raise Busy(str(busy), retry_after_seconds=busy.retry_after_seconds)
+            try:
+                return await self._press.publish(issuer, shard, actor=actor)
+            except Busy as busy:
+                failures[issuer.name] = busy
+                raise
 
     async def _get_to_know(self, issuer: CrlIssuer) -> list[tuple[str, int]]:
         """Find out, once, which CRLs an issuer has; return those that were never published, or not where they are now.
@@ -113,7 +172,7 @@ class Publisher:
                 if (name, shard) in still:
                     await work.add_once(tx, PUBLISH_CRL, name_of(name, shard), now=now)
 
-    async def _publish_items(self, items: list[Item]) -> None:
+    async def _publish_items(self, items: list[Item], failures: dict[str, Busy]) -> None:
         name = items[0].subject
         issuer_name, _, number = name.partition(".")
         shard = int(number) if number else FULL
@@ -121,7 +180,7 @@ class Publisher:
             if issuer.name == issuer_name and issuer_name in self._shards:
                 # Whatever was asked for shows somebody's certificate, also one that another server issued.
                 self._shards[issuer.name] |= {shard}
-                await self._press.publish(issuer, shard)
+                await self._publish(issuer, shard, failures)
                 return
         # A CA that began a moment ago, and that this server will know soon; or one that ended and will not be back.
         if max(item.attempts for item in items) < _MOST_ATTEMPTS_FOR_STRANGERS:

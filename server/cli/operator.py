@@ -12,6 +12,7 @@ from ca_core.audit.sequencer import ACKNOWLEDGE
 from ca_core.clock import rfc3339
 from ca_core.errors import Busy, Misconfigured, NotFound
 from ca_core.issuance.authorities import ISSUING
+from ca_core.revocation.publisher import Outcome
 from ca_core.revocation.shelf import Publication
 from ca_core.store import credentials
 from ca_core.store.migrate import migrate as apply_migrations
@@ -33,18 +34,23 @@ def crl() -> None:
 def publish(home: Path, *, as_json: bool) -> None:
     """Sign and publish every CRL now."""
 
-    async def do(office: Office) -> list[dict[str, object]]:
-        return [
-            {"name": crl.name, "number": crl.number, "next_update": rfc3339(crl.next_update)}
-            for crl in await (await strongroom(office)).publisher.publish_all(actor=operator_actor())
-        ]
+    async def do(office: Office) -> Outcome:
+        return await (await strongroom(office)).publisher.publish_what_can_be(actor=operator_actor())
 
-    rows = in_office(home, do)
+    outcome = in_office(home, do)
     if as_json:
-        echo_json(rows)
-        return
-    for row in rows:
-        click.echo(f"{row['name']}: CRL number {row['number']}, next update {row['next_update']}")
+        echo_json(
+            [
+                {"name": crl.name, "number": crl.number, "next_update": rfc3339(crl.next_update)}
+                for crl in outcome.editions
+            ]
+        )
+    else:
+        for crl in outcome.editions:
+            click.echo(f"{crl.name}: CRL number {crl.number}, next update {rfc3339(crl.next_update)}")
+    if outcome.failures:
+        reasons = "; ".join(f"{name}: {busy}" for name, busy in outcome.failures.items())
+        raise Misconfigured(f"not every CRL was published; connect the tokens, or wait, and run this again. {reasons}")
 
 
 @click.command()

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from cryptography import x509
 
-from ca_core.errors import Busy
+from ca_core.errors import Busy, KeyUnavailable
 from ca_core.identity import new_serial, serial_text
 from ca_core.issuance.authorities import IssuingCa
 from ca_core.issuance.chain import issuer_certificate
@@ -34,12 +34,15 @@ class Hesitant:
         self.public_key: PublicKey = key.public_key
         self.algorithm = key.algorithm
         self.asked, self.let = asyncio.Event(), asyncio.Event()
-        self.is_busy = False
+        self.is_busy = self.rests = False
+        self.times_asked = 0
 
     def require_ready(self) -> None:
-        self._key.require_ready()
+        if self.rests:
+            raise KeyUnavailable("the token is known to be away", retry_after_seconds=1)
 
     async def sign(self, tbs: bytes) -> bytes:
+        self.times_asked += 1
         self.asked.set()
         if self.is_busy:
             raise Busy("the token is away", retry_after_seconds=1)
@@ -169,6 +172,88 @@ async def test_a_ca_whose_key_is_away_keeps_no_other_waiting(house: Core, key: H
     house.clock.move(30)
     await publisher(house, issuer(house, key)).turn()
     assert await listed(house) == {ours}
+
+
+async def test_while_a_token_hangs_other_cas_publish_everything(house: Core, key: Hesitant, tmp_path: Path) -> None:
+    for shard in range(20):
+        await revoke(house, shard=shard)
+    theirs = await revoke(house, name="another")
+    here = open_key("file:authority/issuing.key", PASSPHRASE, tmp_path)
+    server = publisher(house, issuer(house, key), issuer(house, here, "another"))
+    turn = asyncio.create_task(server.turn())
+    await key.asked.wait()
+
+    async with asyncio.timeout(30):
+        while not await house.count("publications"):
+            pass
+
+    assert not turn.done()
+    assert await listed(house, "another") == {theirs}
+    key.let.set()
+    await turn
+    assert await house.count("publications") == 21
+
+
+async def test_a_token_that_hangs_is_asked_once_a_turn(house: Core, key: Hesitant) -> None:
+    for shard in range(20):
+        await revoke(house, shard=shard)
+    server = publisher(house, issuer(house, key))
+    key.is_busy = True
+    await server.turn()
+    assert key.times_asked == 1
+    key.is_busy = False
+    key.let.set()
+    house.clock.move(30)
+
+    await server.turn()
+
+    assert await house.count("publications") == 20
+
+
+async def test_a_token_that_is_known_to_be_away_is_not_asked(house: Core, key: Hesitant) -> None:
+    await revoke(house)
+    key.rests = True
+
+    await publisher(house, issuer(house, key)).turn()
+
+    assert key.times_asked == 0
+    assert await house.count("work") == 1
+
+
+async def test_publishing_all_goes_on_after_a_ca_whose_key_is_away(house: Core, key: Hesitant, tmp_path: Path) -> None:
+    key.is_busy = True
+    here = open_key("file:authority/issuing.key", PASSPHRASE, tmp_path)
+    operator = publisher(house, issuer(house, key), issuer(house, here, "another"))
+
+    outcome = await operator.publish_what_can_be()
+
+    assert [edition.name for edition in outcome.editions] == ["another"]
+    assert list(outcome.failures) == ["issuing"]
+    with pytest.raises(Busy, match="away"):
+        await operator.publish_all()
+    assert await listed(house, "another") == set()
+
+
+async def test_a_long_list_waits_for_another_and_a_short_one_for_none(
+    house: Core, key: Hesitant, tmp_path: Path
+) -> None:
+    here = open_key("file:authority/issuing.key", PASSPHRASE, tmp_path)
+    for name in ("issuing", "another"):
+        for _ in range(3):
+            await revoke(house, name=name)
+    press = Press(house.database, house.clock, short_octets=100)
+    first = asyncio.create_task(press.publish(issuer(house, key), crl.FULL))
+    await key.asked.wait()
+    second = asyncio.create_task(press.publish(issuer(house, here, "another"), crl.FULL))
+
+    short = await press.publish(issuer(house, here, "third"), crl.FULL)
+
+    assert not first.done()
+    assert not second.done()
+    key.let.set()
+    editions = [await first, await second]
+    assert [edition.name for edition in (*editions, short)] == ["issuing", "another", "third"]
+    assert len(await listed(house, "another")) == 3
 
 
 async def test_what_is_due_is_published_once_by_many_servers(house: Core, key: Hesitant) -> None:
