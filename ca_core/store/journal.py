@@ -106,6 +106,16 @@ async def hash_at(tx: Transaction, position: int) -> str | None:
     return row[0] if row else None
 
 
+async def has_acknowledgement(tx: Transaction, *, since: int, until: int) -> bool:
+    """Whether an operator has acknowledged a restore since a time (UTC seconds), in a row up to a position."""
+    row = await tx.one(
+        "SELECT 1 FROM journal WHERE event = 'restore-acknowledged' AND at >= :since AND position <= :until",
+        since=since,
+        until=until,
+    )
+    return row is not None
+
+
 async def page(tx: Transaction, after: tuple[int, str] | None, *, most: int) -> list[Row]:
     """The rows that have a place, in its order, behind a position and id; None begins with the first."""
     if after is None:

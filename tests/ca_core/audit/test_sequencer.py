@@ -250,16 +250,150 @@ async def test_a_lost_or_damaged_checkpoint_file_waits_to_be_acknowledged(kept: 
     assert (await kept.verify()).rows == 5
 
 
-async def test_a_checkpoint_file_that_vanishes_while_serving_is_written_again(kept: Kept) -> None:
+@pytest.mark.parametrize("is_replaced", [False, True])
+async def test_a_checkpoint_file_that_is_taken_back_on_an_idle_server_is_told_and_put_right(
+    kept: Kept, is_replaced: bool
+) -> None:
+    outside = checkpoint_file(kept.folder).path
     await kept.record(3)
     await kept.sequencer.turn()
-    checkpoint_file(kept.folder).path.unlink()
-    await kept.record(1)
+    older = outside.read_bytes()
+    await kept.record(2)
+    await kept.sequencer.turn()
+    newest = outside.read_bytes()
+    outside.unlink()
+    if is_replaced:
+        outside.write_bytes(older)
 
     await kept.sequencer.turn()
 
+    assert "was removed or replaced by an older one" in kept.gate.trouble
+    assert outside.read_bytes() == newest
+    await kept.sequencer.turn()
+    assert kept.gate.trouble == ""
     kept.gate.require_open(kept.clock.now())
-    assert (await kept.verify()).rows == 4
+
+
+async def cut_off(kept: Kept, *, at: int) -> None:
+    """What somebody with SQL does: a shorter journal that is in perfect order."""
+    await kept.sql(f"DELETE FROM journal WHERE position > {at}")  # noqa: S608  # a number of ours
+    await kept.sql(f"UPDATE journal_head SET position = {at}, hash = (SELECT hash FROM journal WHERE position = {at})")  # noqa: S608  # as above
+    await kept.sql("DELETE FROM journal_checkpoints")
+
+
+@pytest.mark.parametrize("outside_is", ["kept", "removed", "older"])
+async def test_rows_that_are_cut_off_while_serving_close_the_gate_and_stay_noticed(kept: Kept, outside_is: str) -> None:
+    outside = checkpoint_file(kept.folder).path
+    await kept.record(10)
+    await kept.sequencer.turn()
+    older = outside.read_bytes()
+    kept.clock.move(60)
+    await kept.record(10)
+    await kept.sequencer.turn()
+    await cut_off(kept, at=10)
+    if outside_is != "kept":
+        outside.unlink()
+    if outside_is == "older":
+        outside.write_bytes(older)
+
+    await kept.sequencer.turn()
+
+    with pytest.raises(RestoreUnacknowledged):
+        kept.gate.require_open(kept.clock.now())
+    assert "ends at position 10, and position 20 is known" in kept.gate.trouble
+    await kept.record(15)
+    for _ in range(3):
+        await kept.sequencer.turn()
+    with pytest.raises(RestoreUnacknowledged):
+        kept.gate.require_open(kept.clock.now())
+    assert "another row at position 20" in kept.gate.trouble
+    with pytest.raises(Broken):
+        await kept.verify()
+    kept.restart()
+    await kept.sequencer.turn()
+    with pytest.raises(RestoreUnacknowledged):
+        kept.gate.require_open(kept.clock.now())
+
+
+async def test_rows_that_are_cut_off_and_followed_by_more_at_once_are_noticed(kept: Kept) -> None:
+    await kept.record(20)
+    await kept.sequencer.turn()
+    await cut_off(kept, at=10)
+    await kept.record(15)
+
+    await kept.sequencer.turn()
+
+    with pytest.raises(RestoreUnacknowledged):
+        kept.gate.require_open(kept.clock.now())
+    known = checkpoint_file(kept.folder).read()
+    assert known is not None
+    assert known.position == 20
+
+
+@pytest.mark.parametrize("more", [0, 15])
+async def test_a_running_server_goes_on_when_another_process_acknowledges_what_was_cut_off(
+    kept: Kept, more: int
+) -> None:
+    await kept.record(20)
+    await kept.sequencer.turn()
+    await cut_off(kept, at=10)
+    await kept.sequencer.turn()
+    await kept.record(more)
+    other = sequencer(kept.database, kept.clock, kept.folder)
+
+    await other.acknowledge(actor="cli:operator:test")
+    await kept.record(1)
+    await other.advance()
+    await kept.sequencer.turn()
+
+    assert kept.gate.trouble == ""
+    kept.gate.require_open(kept.clock.now())
+    assert (await kept.verify()).rows == 10 + more + 2
+
+
+async def test_what_another_process_chains_and_vouches_for_is_taken_over(kept: Kept) -> None:
+    other = sequencer(kept.database, kept.clock, kept.folder)
+    for _ in range(3):
+        await kept.record(2)
+        await kept.sequencer.turn()
+        assert kept.gate.trouble == ""
+        await kept.record(2)
+        assert await other.advance() == ""
+    await kept.sequencer.turn()
+
+    await cut_off(kept, at=11)
+    await kept.sequencer.turn()
+
+    assert "ends at position 11, and position 12 is known" in kept.gate.trouble
+
+
+async def test_a_checkpoint_that_is_ahead_of_a_running_server_closes_the_gate(kept: Kept) -> None:
+    await kept.record(3)
+    await kept.sequencer.turn()
+    checkpoint_file(kept.folder).write(KEY.sign(9, "ab" * 32, at=kept.clock.now()))
+
+    await kept.sequencer.turn()
+
+    with pytest.raises(RestoreUnacknowledged):
+        kept.gate.require_open(kept.clock.now())
+    await kept.record(10)
+    await kept.sequencer.turn()
+    await kept.sequencer.turn()
+    assert "another row at position 9" in kept.gate.trouble
+
+
+async def test_a_checkpoint_file_that_is_altered_on_an_idle_server_closes_the_gate(kept: Kept) -> None:
+    await kept.record(3)
+    await kept.sequencer.turn()
+    checkpoint_file(kept.folder).path.write_text("garbage")
+
+    await kept.sequencer.turn()
+
+    with pytest.raises(RestoreUnacknowledged):
+        kept.gate.require_open(kept.clock.now())
+    await sequencer(kept.database, kept.clock, kept.folder).acknowledge(actor="cli:operator:test")
+    await kept.sequencer.turn()
+    kept.gate.require_open(kept.clock.now())
 
 
 async def test_there_is_nothing_to_acknowledge_where_all_is_well(kept: Kept) -> None:
@@ -275,10 +409,11 @@ async def test_a_slower_process_never_puts_an_older_checkpoint_back(kept: Kept) 
     await kept.sequencer.turn()
     outside = checkpoint_file(kept.folder)
 
-    outside.write(KEY.sign(2, "ab" * 32, at=1))
+    there = outside.write(KEY.sign(2, "ab" * 32, at=1))
 
     known = outside.read()
     assert known is not None
+    assert there == known
     assert known.position == 3
 
 
