@@ -248,6 +248,52 @@ def test_a_checkpoint_on_another_disk_tells_a_restored_home_that_it_is_older(tmp
     house.close()
 
 
+def test_a_restored_older_backup_waits_for_its_operator(house: House, tmp_path: Path) -> None:
+    callers = Callers(house, tmp_path)
+    house.command("backup", str(tmp_path / "backup.tar.gz"))
+    assert callers.enroll() == 200
+    house.stop()
+    house.home.rename(tmp_path / "lost")
+
+    said = house.command("restore", str(tmp_path / "backup.tar.gz"))
+    told = house.attempt("doctor")
+    house.start()
+
+    callers.assert_refused()
+    assert told.returncode == 1
+    for text in (said, told.stderr, house.log):
+        assert "restore --acknowledge" in text
+    house.command("restore", "--acknowledge")
+    callers.assert_served()
+    verified(house)
+    house.command("doctor")
+    listed = house.command("journal", "list")
+    assert listed.index("home-restored") < listed.index("restore-acknowledged")
+
+
+def test_rows_that_are_cut_off_under_a_running_server_stop_issuance(house: House, tmp_path: Path) -> None:
+    callers = Callers(house, tmp_path)
+    last = int(str(verified(house)["position"])) - 2
+    with sqlite3.connect(house.home / _DATABASE) as store:
+        store.execute("DELETE FROM journal WHERE position > ? OR position IS NULL", (last,))
+        store.execute(
+            "UPDATE journal_head SET position = ?, hash = (SELECT hash FROM journal WHERE position = ?)", (last, last)
+        )
+        store.execute("DELETE FROM journal_checkpoints")
+    store.close()
+    soon(lambda: "event=journal-trouble" in house.log)
+
+    callers.assert_refused()
+
+    for number in range(3):
+        house.register("--kind", "device", "--subject", f"CN=other{number},C=TW")
+    assert house.attempt("journal", "verify").returncode == 1
+    callers.assert_refused()
+    house.command("restore", "--acknowledge")
+    callers.assert_served()
+    verified(house)
+
+
 def test_a_lost_journal_key_is_never_replaced_by_another(house: House) -> None:
     house.stop()
     (house.home / "secrets" / "journal.key").unlink()

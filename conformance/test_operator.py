@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 import socket
+import sqlite3
 import ssl
 import time
 from datetime import timedelta
@@ -258,13 +260,55 @@ def test_a_backup_taken_while_serving_is_a_home_again(house: House, tmp_path: Pa
     held = house.certificates(sheet["account"])
     house.home.rename(tmp_path / "lost")
 
-    house.command("restore", str(tmp_path / "backup.tar.gz"))
+    said = house.command("restore", str(tmp_path / "backup.tar.gz"))
+    house.command("restore", "--acknowledge")
     house.start()
 
+    assert "restore --acknowledge" in said
     assert house.certificates(sheet["account"]) == held
     assert device.enroll(sheet) == 200
     assert (tmp_path / "backup.tar.gz").stat().st_mode & 0o077 == 0
     house.command("doctor")
+
+
+def test_a_restore_finds_no_place_beside_what_a_killed_server_left(stopped: House, tmp_path: Path) -> None:
+    stopped.command("backup", str(tmp_path / "backup.tar.gz"))
+    stopped.start()
+    stopped.register("--kind", "device", "--subject", "CN=sensor,C=TW")
+    stopped.kill()
+    left = (stopped.home / "soapstone.db-wal").read_bytes()
+    shutil.rmtree(stopped.home)
+    stopped.home.mkdir()
+    (stopped.home / "soapstone.db-wal").write_bytes(left)
+
+    refused = stopped.attempt("restore", str(tmp_path / "backup.tar.gz"))
+
+    assert refused.returncode == 1
+    assert "soapstone.db-wal exists already" in refused.stderr
+    assert [path.name for path in stopped.home.iterdir()] == ["soapstone.db-wal"]
+    (stopped.home / "soapstone.db-wal").unlink()
+    stopped.command("restore", str(tmp_path / "backup.tar.gz"))
+    assert json.loads(stopped.command("registrations", "--json")) == []
+
+
+def test_doctor_finds_a_page_that_was_damaged(house: House) -> None:
+    house.register("--kind", "device", "--subject", "CN=sensor,C=TW")
+    house.stop()
+    database = house.home / "soapstone.db"
+    with sqlite3.connect(database) as store:
+        (page,) = store.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'certificates'").fetchone()
+        (octets,) = store.execute("PRAGMA page_size").fetchone()
+    store.close()
+    with database.open("r+b") as file:
+        file.seek((page - 1) * octets)
+        file.write(b"\xff" * octets)
+
+    done = house.attempt("doctor")
+
+    assert done.returncode == 1
+    assert len(done.stderr.splitlines()) == 1
+    assert "the database is damaged" in done.stderr
+    assert "restore your newest backup" in done.stderr
 
 
 def test_a_backup_overwrites_nothing_and_a_restore_no_home(stopped: House, tmp_path: Path) -> None:

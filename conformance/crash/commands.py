@@ -215,6 +215,9 @@ class Restore(Init):
             made = run(SOAPSTONE, "--home", self._home, "restore", self._file)
             if not (self._home / "soapstone.toml").exists():
                 return [f"no home, and it cannot be restored: {made.stderr}"]
+        acknowledged = run(SOAPSTONE, "--home", self._home, "restore", "--acknowledge")
+        if acknowledged.returncode != 0:
+            return [f"the restored home does not wait for its operator: {acknowledged.stderr}"]
         checked = run(SOAPSTONE, "--home", self._home, "doctor")
         return [] if checked.returncode == 0 else [f"the home is not whole: {checked.stderr}"]
 

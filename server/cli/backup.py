@@ -36,12 +36,9 @@ def backup(home: Path, file: Path) -> None:
         database = settings.store.url.removeprefix(SCHEME)
         await _record(office, BackupMade(file=str(file)))
         with tempfile.TemporaryDirectory(dir=home) as folder:
-            copy, checkpoint = Path(folder) / "copy.db", Path(folder) / "checkpoint"
+            copy = Path(folder) / "copy.db"
+            # Without the checkpoint file: one that came back in step could not tell that what came back is old.
             members = {database: copy, **{name: home / name for name in _KEPT}}
-            # Before the database: what a checkpoint knows must be in the copy, or it would seem to be an older one.
-            # One that is kept outside the home is not put into the file: it must be newer than a backup to be of use.
-            if name := _copied_from_home(checkpoint_path(home, settings), home, checkpoint):
-                members[name] = checkpoint
             await office.database.backup(copy)
             _pack(file, home, members)
 
@@ -65,11 +62,19 @@ def restore(home: Path, file: Path | None, *, acknowledge: bool) -> None:
         with home_module.staging(home) as folder:
             with tarfile.open(file) as archive:
                 archive.extractall(folder, filter="data")
+            _drop_checkpoint(folder, home)
             sync_all(folder)
     except (OSError, tarfile.TarError) as error:
         raise Misconfigured(f"cannot restore {home} from {file}: {error}") from None
-    in_office(home, lambda office: _record(office, HomeRestored(file=str(file))))
-    click.echo(f"{home} is restored; check it: soapstone --home {home} doctor")
+    in_office(home, lambda office: _begin_again(office, file))
+    command = f"soapstone --home {home}"
+    click.echo(
+        f"{home} is restored, as it was when {file} was written. It can be served, but issues no certificates yet:\n"
+        f"1. look where it ends, and find out what is lost, revocations above all: {command} journal list\n"
+        f"2. revoke again what was revoked since then: {command} revoke ...\n"
+        f"3. say that it is known: {command} restore --acknowledge\n"
+        f"4. check the home: {command} doctor"
+    )
 
 
 def _acknowledge(home: Path) -> None:
@@ -86,13 +91,18 @@ async def _record(office: Office, event: Event) -> None:
         await journal.record(tx, event, now=office.clock.now(), actor=operator_actor())
 
 
-def _copied_from_home(file: Path, home: Path, copy: Path) -> str:
-    """Copy a file of the home; return its name in it, or nothing where it is kept elsewhere or is not there."""
-    file, home = file.resolve(), home.resolve()
-    if not file.exists() or not file.is_relative_to(home):
-        return ""
-    copy.write_bytes(file.read_bytes())
-    return str(file.relative_to(home))
+async def _begin_again(office: Office, file: Path) -> None:
+    """Record the restore, and chain it: a journal in its chain without a checkpoint outside waits for its operator."""
+    await _record(office, HomeRestored(file=str(file)))
+    await (await open_sequencer(office, Gate())).chain()
+
+
+def _drop_checkpoint(folder: Path, home: Path) -> None:
+    """Remove the checkpoint that an earlier version's backup holds."""
+    home = home.resolve()
+    file = checkpoint_path(home, settings_module.load(folder)).resolve()
+    if file.is_relative_to(home):
+        (folder / file.relative_to(home)).unlink(missing_ok=True)
 
 
 def _pack(file: Path, home: Path, members: dict[str, Path]) -> None:
