@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca_core.errors import Misconfigured
 from ca_core.files import replace, sync_folder, write_new
 from ca_core.registration.credential import MASTER_KEY_OCTETS
+from ca_core.store.database import COMPANIONS
 from server import settings as settings_module
 from server.settings import FILE_NAME, Settings
 
@@ -58,7 +59,9 @@ def staging(home: Path) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(mode=0o700)
         yield folder
-        _refuse_files(home, [entry.name for entry in folder.iterdir()])
+        staged = [entry.name for entry in folder.iterdir()]
+        # What a killed server left beside a database of the same name would be replayed into the new one.
+        _refuse_files(home, [name + end for name in staged for end in ("", *COMPANIONS)])
         # One step that says "all of it is there"; the moves that follow are many, and a crash may come between.
         folder.rename(home / _MADE)
         sync_folder(home)

@@ -74,6 +74,7 @@ def doctor(home: Path) -> None:
     click.echo(f"settings        ok  {home / settings_module.FILE_NAME}")
 
     async def do(office: Office) -> None:
+        await office.database.check()
         click.echo(f"database        ok  {office.settings.store.url}")
         room = await strongroom(office)
         for standing in room.authorities.all():

@@ -44,6 +44,19 @@ def test_what_stands_in_the_way_of_a_made_home_is_not_overwritten(tmp_path: Path
     assert (tmp_path / "secrets" / "mine").exists()
 
 
+@pytest.mark.parametrize("end", ["-wal", "-shm", "-journal"])
+def test_what_a_killed_server_left_beside_a_database_is_not_put_beside_another(tmp_path: Path, end: str) -> None:
+    (tmp_path / f"soapstone.db{end}").touch()
+
+    with (
+        pytest.raises(Misconfigured, match=f"soapstone.db{end} exists already and is not overwritten; move it away"),
+        home_module.staging(tmp_path) as folder,
+    ):
+        (folder / "soapstone.db").touch()
+
+    assert [path.name for path in tmp_path.iterdir()] == [f"soapstone.db{end}"]
+
+
 def test_a_folder_without_a_made_home_is_left_alone(tmp_path: Path) -> None:
     home_module.move_into_place(tmp_path)
 
