@@ -32,6 +32,11 @@ def edited(house: House, was: str, now: str) -> None:
     settings.write_text(text.replace(was, now))
 
 
+def appended(house: House, tables: str) -> None:
+    with (house.home / "soapstone.toml").open("a") as settings:
+        settings.write(tables)
+
+
 def test_an_unknown_setting_ends_serve_with_one_sentence(stopped: House) -> None:
     edited(stopped, "[acme]", "[acme]\nopen_acount = 'x'")
 
@@ -269,6 +274,72 @@ def test_a_backup_taken_while_serving_is_a_home_again(house: House, tmp_path: Pa
     assert device.enroll(sheet) == 200
     assert (tmp_path / "backup.tar.gz").stat().st_mode & 0o077 == 0
     house.command("doctor")
+
+
+def test_a_backup_holds_the_files_of_the_home_that_settings_and_cas_name(stopped: House, tmp_path: Path) -> None:
+    home, blocked = stopped.home, "lists/blocked-keys"
+    for folder in ("lists", "vault"):
+        (home / folder).mkdir(mode=0o700)
+    (home / blocked).write_text(f"{'ab' * 32}\n")
+    for secret in ("passphrase", "credential.key", "journal.key"):
+        (home / "secrets" / secret).rename(home / "vault" / secret)
+    appended(
+        stopped,
+        f"""
+[keys]
+blocklist = "{blocked}"
+[authority]
+passphrase = "file:vault/passphrase"
+[credentials]
+key = "file:{home}/vault/credential.key"
+[journal]
+key = "file:vault/journal.key"
+""",
+    )
+    must(
+        "openssl",
+        "genpkey",
+        "-algorithm",
+        "EC",
+        "-pkeyopt",
+        "ec_paramgen_curve:P-384",
+        "-aes256",
+        "-pass",
+        f"file:{home / 'vault' / 'passphrase'}",
+        "-out",
+        home / "vault" / "second.key",
+    )
+    stopped.command("authority", "add", "second", "--key-uri", "file:vault/second.key")
+    held = {path.name: path.read_bytes() for path in (home / "vault").iterdir()}
+    stopped.command("backup", str(tmp_path / "backup.tar.gz"))
+    home.rename(tmp_path / "lost")
+
+    stopped.command("restore", str(tmp_path / "backup.tar.gz"))
+
+    assert {path.name: path.read_bytes() for path in (home / "vault").iterdir()} == held
+    stopped.command("restore", "--acknowledge")
+    stopped.command("doctor")
+    stopped.start()
+    stopped.stop()
+
+
+def test_a_backup_holds_nothing_that_is_kept_outside_of_the_home_and_stops_at_nothing_that_is_missing(
+    stopped: House, tmp_path: Path
+) -> None:
+    (tmp_path / "elsewhere").write_text(f"{'ab' * 32}\n")
+    (stopped.home / "linked").symlink_to(tmp_path / "elsewhere")
+    appended(stopped, '[keys]\nblocklist = "linked"\n[authority]\npin = "file:gone"\n')
+
+    stopped.command("backup", str(tmp_path / "backup.tar.gz"))
+
+    names = must("tar", "-tzf", tmp_path / "backup.tar.gz").split()
+    assert {name.partition("/")[0] for name in names} == {
+        "soapstone.toml",
+        "soapstone.db",
+        "trust.pem",
+        "authority",
+        "secrets",
+    }
 
 
 def test_a_restore_finds_no_place_beside_what_a_killed_server_left(stopped: House, tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -163,11 +164,29 @@ def test_the_crl_says_since_when_a_certificate_is_invalid(house: House, tmp_path
     Device(house, tmp_path / "device").enroll(sheet)
     (held,) = house.certificates(sheet["account"])
 
-    house.command("revoke", held["serial"], "--reason", "keyCompromise", "--invalid-since", "2026-01-02")
+    command = ("revoke", held["serial"], "--reason", "keyCompromise", "--invalid-since")
+    for date, hint in (
+        ("2026-01-02", f"say {held['not_before']}"),
+        ("0001-01-01T00:00:00+14:00", "is no date such as"),
+        ("9999-01-01", "in the future"),
+    ):
+        refused = house.attempt(*command, date)
+        assert refused.returncode != 0
+        assert hint in refused.stderr
+        assert len(refused.stderr.splitlines()) == 1
+    house.command(*command, held["not_before"])
 
     said = follows(house, held["serial"], bool)
     assert "Key Compromise" in said
-    assert "Jan  2 00:00:00 2026 GMT" in said
+    assert f"{datetime.fromisoformat(held['not_before']):%b %e %H:%M:%S %Y} GMT" in said
+
+
+def test_a_request_of_any_number_is_not_found_in_one_line(house: House) -> None:
+    for command in ("approve", "reject"):
+        done = house.attempt("requests", command, "99999999999999999999999")
+        assert done.returncode == 1
+        assert "there is no request 99999999999999999999999" in done.stderr
+        assert len(done.stderr.splitlines()) == 1
 
 
 def test_many_are_revoked_after_a_dry_run(house: House, tmp_path: Path) -> None:
@@ -196,12 +215,77 @@ def test_many_are_revoked_after_a_dry_run(house: House, tmp_path: Path) -> None:
     assert entry(house, kept) == ""
 
 
+def test_the_servers_own_certificates_are_not_among_many(house: House, tmp_path: Path) -> None:
+    sheet = house.register("--kind", "device", "--subject", "CN=sensor,C=TW")
+    Device(house, tmp_path / "device").enroll(sheet)
+    (held,) = house.certificates(sheet["account"])
+
+    def found(*conditions: str) -> list[dict[str, Any]]:
+        done = house.command("revoke-many", *conditions, "--reason", "superseded", "--dry-run", "--json")
+        rows: list[dict[str, Any]] = json.loads(done)["certificates"]
+        return rows
+
+    assert [row["serial"] for row in found("--issuer", "issuing")] == [held["serial"]]
+    assert [row["serial"] for row in found("--issued-until", held["not_before"][:10])] == [held["serial"]]
+    assert {row["profile"] for row in found("--profile", "own-tls")} == {"own-tls"}
+
+
+def test_a_compromised_key_takes_along_as_many_as_the_dry_run_says(house: House, tmp_path: Path) -> None:
+    sheet = house.register("--kind", "device", "--subject", "CN=sensor,C=TW")
+    device = Device(house, tmp_path / "device")
+    device.enroll(sheet)
+    device.ask_like(device.certificate)
+    house.move_clock(days=61)
+    assert device.reenroll() == 200
+    first, renewed = house.certificates(sheet["account"])
+    file = tmp_path / "serials"
+    file.write_text(renewed["serial"])
+    command = ("revoke-many", "--serials", str(file), "--reason", "keyCompromise")
+
+    dry = json.loads(house.command(*command, "--dry-run", "--json"))
+    real = json.loads(house.command(*command, "--count", str(dry["count"]), "--json"))
+
+    assert {row["serial"]: row["same_key"] for row in dry["certificates"]} == {
+        renewed["serial"]: False,
+        first["serial"]: True,
+    }
+    assert (real["revoked"], real["passed_over"]) == (2, 0)
+
+
+def test_the_key_of_an_expired_certificate_is_blocked_and_the_operator_is_told(house: House, tmp_path: Path) -> None:
+    sheet = house.register("--kind", "device", "--subject", "CN=sensor,C=TW")
+    Device(house, tmp_path / "device").enroll(sheet)
+    (held,) = house.certificates(sheet["account"])
+    house.move_clock(days=91)
+
+    done = house.attempt("revoke", held["serial"], "--reason", "keyCompromise")
+
+    assert done.returncode == 1
+    assert "comes to no CRL, but its key is blocked for ever" in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+    assert "key-blocked" in house.command("journal", "list", "--serial", held["serial"])
+
+
 def test_nobody_revokes_many_without_looking(house: House) -> None:
     for options, hint in (
         (("--profile", "device", "--reason", "superseded"), "--dry-run first"),
         (("--reason", "superseded", "--yes"), "at least one condition"),
         (("--profile", "device", "--reason", "certificateHold", "--yes"), "no revocation reason"),
         (("--spki", "abc", "--reason", "superseded", "--yes"), "64 hex digits"),
+        *(
+            (("--issuer", "issuing", option, "", "--reason", "superseded", "--dry-run"), hint)
+            for option, hint in (
+                ("--account", "it is empty"),
+                ("--profile", "it is empty"),
+                ("--issuer", "it is empty"),
+                ("--name", "it is empty"),
+                ("--spki", "it is empty"),
+                ("--issued-since", "is no date"),
+                ("--issued-until", "is no date"),
+                ("--serials", "No such file"),
+            )
+        ),
+        (("--profile", "device", "--serials", "/dev/null", "--reason", "superseded", "--dry-run"), "holds no serial"),
     ):
         done = house.attempt("revoke-many", *options)
         assert done.returncode != 0

@@ -45,7 +45,7 @@ async def open_key(office: Office) -> JournalKey:
     if reference.startswith(_FILE) and not path.exists():
         async with office.database.read() as tx:
             signed = await journal.checkpoints(tx)
-        if signed or checkpoint_path(office.home, office.settings).exists():
+        if signed or checkpoint_path(office.home, office.settings).is_file():
             raise Misconfigured(f"the journal's key {path} is missing; restore it from your backup")
         write_new(path, f"{secrets.token_hex(SEED_OCTETS)}\n".encode(), mode=0o600)
     try:

@@ -8,7 +8,6 @@ import re
 import tomllib
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import msgspec
 import tomli_w
@@ -20,6 +19,7 @@ from ca_core.names import Identifier
 from ca_core.policy.profile_settings import ProfileSettings, profiles_from, read_profiles
 from ca_core.secret import Secret
 from protocols.est.messages import OPERATIONS, Wire
+from server.addresses import is_address_and_port, is_base_url
 
 FILE_NAME = "soapstone.toml"
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
@@ -251,7 +251,7 @@ def read_secret(reference: str, home: Path) -> Secret:
     if scheme == "file":
         try:
             return Secret((home / name).read_text("utf-8").strip())
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else "it is not text"
             raise Misconfigured(f"cannot read the secret {home / name}: {why}; restore it from your backup") from None
     if scheme == "env" and name in os.environ:
@@ -279,6 +279,7 @@ def _check(settings: Settings) -> None:
     if not 1 <= settings.ocsp.lifetime_hours <= _LONGEST_OCSP_HOURS:
         raise Misconfigured(f"ocsp.lifetime_hours must be from an hour to {_LONGEST_OCSP_HOURS} hours")
     _check_addresses(settings)
+    _check_files(settings)
     _check_profiles(settings)
 
 
@@ -314,7 +315,7 @@ def _check_addresses(settings: Settings) -> None:
         except ValueError:
             raise Misconfigured(f"acme.probe_networks: {network!r} is not a network such as 10.0.0.0/8") from None
     for resolver in settings.acme.resolvers:
-        if not _is_address_and_port(resolver):
+        if not is_address_and_port(resolver):
             raise Misconfigured(f"acme.resolvers: {resolver!r} is not address:port such as 192.0.2.53:53 or [::1]:53")
     for key, url, scheme in (
         ("public_url", settings.public_url, "https"),
@@ -322,18 +323,20 @@ def _check_addresses(settings: Settings) -> None:
         ("desk_url", settings.desk_url, "https"),
         ("repository_url", settings.repository_url, "http"),
     ):
-        parts = urlsplit(url)
-        if url and (parts.scheme != scheme or not parts.netloc or parts.query or parts.fragment or not url.isascii()):
-            raise Misconfigured(f"{key}: {url!r} is not a base URL such as {scheme}://pki.example")
+        if url and not is_base_url(url, scheme):
+            raise Misconfigured(f"{key}: {url[:200]!r} is not a base URL such as {scheme}://pki.example:8080")
 
 
-def _is_address_and_port(text: str) -> bool:
-    try:
-        parts = urlsplit(f"//{text}")
-        ipaddress.ip_address(parts.hostname or "")
-    except ValueError:
-        return False
-    return parts.port is not None and parts.netloc == text
+def _check_files(settings: Settings) -> None:
+    # What names no file would be read as the home's folder, which is always there.
+    if not Path(settings.journal.checkpoint_file).name:
+        raise Misconfigured("journal.checkpoint_file must name a file such as journal/checkpoint; it has no off switch")
+    for key, path in (
+        ("journal.checkpoint_file", settings.journal.checkpoint_file),
+        ("keys.blocklist", settings.keys.blocklist),
+    ):
+        if "\0" in path:
+            raise Misconfigured(f"{key}: {path[:200]!r} is not the name of a file")
 
 
 def own_names(host: str) -> frozenset[Identifier]:

@@ -118,6 +118,19 @@ class CertificateRevoked(Event, frozen=True, tag="certificate-revoked"):
     note: str = ""
 
 
+class KeyBlocked(Event, frozen=True, tag="key-blocked"):
+    """The key of a certificate that had expired already is compromised: nobody gets another one with it.
+
+    Attributes:
+        spki_sha256: hex.
+        request: the number of the request that was approved.
+    """
+
+    spki_sha256: str
+    request: int | None = None
+    note: str = ""
+
+
 class CertificateHeld(Event, frozen=True, tag="certificate-held"):
     """A certificate was put on hold, by an officer or because of a request."""
 

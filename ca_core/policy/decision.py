@@ -56,12 +56,16 @@ class Wish(msgspec.Struct, frozen=True):
 
 
 def subject_for(registration: Registration, profile: Profile, names: frozenset[Identifier], door: str) -> bytes:
+    """The subject of a certificate for a registration."""
+    return subject_taken(registration.subject_der, profile, names, door)
+
+
+def subject_taken(registered: bytes, profile: Profile, names: frozenset[Identifier], door: str) -> bytes:
     """The subject of a certificate: of the registered one what the profile takes, byte for byte.
 
     Through ACME a common name that is none of the certificate's names is left out: certbot takes it for a name
     and would order it at the next renewal.
     """
-    registered = registration.subject_der
     if profile.subject is not None:
         registered = only(registered, profile.subject)
     if door != Door.ACME:

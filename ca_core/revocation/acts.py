@@ -17,6 +17,7 @@ from ca_core.audit.event import (
     CertificateRevoked,
     Event,
     IntentionAbandoned,
+    KeyBlocked,
     RevocationRequestClosed,
 )
 from ca_core.clock import rfc3339
@@ -60,6 +61,40 @@ async def revoke(tx: Transaction, certificate: Certificate, act: Act) -> tuple[s
     return (certificate.serial, *await _take_key(tx, certificate, act))
 
 
+async def block_expired(tx: Transaction, certificate: Certificate, act: Act) -> CertificateExpired | None:
+    """Block the compromised key of a certificate that has expired: no CRL shows it, but the key may come back.
+
+    Returns what to tell whoever asks once that is committed; None where there is something to revoke, or no
+    compromise.
+
+    Raises:
+        AlreadyRevoked: it was revoked, and this asker's word changes nothing about it.
+    """
+    if act.now <= certificate.not_after or act.reason is not Reason.KEY_COMPROMISE:
+        return None
+    _require_replaceable(certificate, act)
+    if not await certificates.is_blocked(tx, certificate.spki_sha256):
+        event = KeyBlocked(certificate.spki_sha256.hex(), request=act.request, note=act.note)
+        await _journal(tx, certificate, event, act)
+    others = await _take_key(tx, certificate, act)
+    also = f"; revoked, as they have the same key: {', '.join(others)}" if others else ""
+    return CertificateExpired(
+        f"the certificate expired on {rfc3339(certificate.not_after)} and comes to no CRL, but its key is blocked"
+        f" for ever{also}"
+    )
+
+
+async def taken_along(
+    tx: Transaction, spki_sha256: bytes, reason: Reason, asker: Asker, *, now: int
+) -> list[Certificate]:
+    """The certificates of one public key that its compromise revokes, or gives this reason."""
+    return [
+        certificate
+        for certificate in await certificates.with_key(tx, spki_sha256, now=now)
+        if certificate.reason is None or rules.may_replace(Reason(certificate.reason), reason, asker)
+    ]
+
+
 async def revoke_each(tx: Transaction, serials: Sequence[str], act: Act) -> list[str]:
     """Revoke many for good, in few statements; return those that were good or on hold until now."""
     waiting = {request.serial for request in await revocation_requests.pending(tx)}
@@ -81,14 +116,15 @@ async def revoke_each(tx: Transaction, serials: Sequence[str], act: Act) -> list
 
 
 async def hold(tx: Transaction, certificate: Certificate, act: Act) -> None:
-    """Put a certificate on hold.
+    """Put a certificate on hold, or make the hold that a request brought one's own.
 
     Raises:
         AlreadyRevoked, CertificateExpired, WrongState: it is revoked, expired, or on hold already.
     """
     require_unexpired(certificate, act.now)
     if certificate.is_on_hold:
-        raise WrongState("the certificate is on hold already")
+        await _take_hold_over(tx, certificate, act)
+        return
     if certificate.revoked_at is not None or not await _insert(tx, certificate, act):
         raise AlreadyRevoked("the certificate is revoked already")
     await publications.request(tx, certificate.issuer, certificate.shard, now=act.now)
@@ -162,10 +198,10 @@ def require_unexpired(certificate: Certificate, now: int) -> None:
 
 async def _enter(tx: Transaction, certificate: Certificate, act: Act, *, same_key_as: str | None = None) -> None:
     """Make one certificate's revocation, in the place of a hold or a weaker reason where one stands."""
-    was = None if certificate.reason is None else Reason(certificate.reason)
-    if was is not None and not rules.may_replace(was, act.reason, act.asker):
-        raise AlreadyRevoked("the certificate is revoked already")
+    was = _require_replaceable(certificate, act)
     require_unexpired(certificate, act.now)
+    known = await revocations.invalid_since(tx, certificate.serial)
+    act = msgspec.structs.replace(act, invalid_since=_invalid_since(certificate, act.invalid_since, known))
     done = await (_insert(tx, certificate, act) if was is None else _replace(tx, certificate, was, act))
     if not done:
         raise AlreadyRevoked("the certificate is revoked already")
@@ -184,6 +220,33 @@ async def _enter(tx: Transaction, certificate: Certificate, act: Act, *, same_ke
         await close_request(tx, request, RequestState.OVERTAKEN, act)
 
 
+def _require_replaceable(certificate: Certificate, act: Act) -> Reason | None:
+    """The reason that stands, which this one may replace; None where the certificate is good."""
+    was = None if certificate.reason is None else Reason(certificate.reason)
+    if was is not None and not rules.may_replace(was, act.reason, act.asker):
+        raise AlreadyRevoked("the certificate is revoked already")
+    return was
+
+
+def _invalid_since(certificate: Certificate, *said: int | None) -> int | None:
+    """The earliest of the dates that were said: who says none, or a later one, does not take an earlier one back.
+
+    A key may be lost before a certificate of it is made, but that one did not become invalid (RFC 5280, 5.3.2) before
+    it began.
+    """
+    dates = [max(one, certificate.not_before) for one in said if one is not None]
+    return min(dates, default=None)
+
+
+async def _take_hold_over(tx: Transaction, certificate: Certificate, act: Act) -> None:
+    """Let the hold outlast the request that brought it."""
+    request = await revocation_requests.pending_for(tx, certificate.serial)
+    if request is None or not request.holds:
+        raise WrongState("the certificate is on hold already")
+    await revocation_requests.set_holds(tx, request.number, holds=False)
+    await _journal(tx, certificate, CertificateHeld(request=act.request, note=act.note), act)
+
+
 async def _finish_each(tx: Transaction, plain: list[Certificate], act: Act) -> None:
     """What follows a revocation, for many at once."""
     if not plain:
@@ -199,12 +262,8 @@ async def _finish_each(tx: Transaction, plain: list[Certificate], act: Act) -> N
 async def _take_key(tx: Transaction, certificate: Certificate, act: Act) -> list[str]:
     """Block the key for ever, and take along what else was made with it or is being made at this moment."""
     await certificates.block_key(tx, certificate.spki_sha256, registration_id=certificate.registration_id)
-    others = [
-        other
-        for other in await certificates.with_key(tx, certificate.spki_sha256, now=act.now)
-        if other.serial != certificate.serial
-        and (other.reason is None or rules.may_replace(Reason(other.reason), act.reason, act.asker))
-    ]
+    taken = await taken_along(tx, certificate.spki_sha256, act.reason, act.asker, now=act.now)
+    others = [other for other in taken if other.serial != certificate.serial]
     # What was approved is the one request; the others are revoked because of the key.
     along = msgspec.structs.replace(act, request=None)
     for other in others:

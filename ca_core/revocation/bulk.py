@@ -28,11 +28,19 @@ class Found(msgspec.Struct, frozen=True):
 
     Attributes:
         certificates: live ones, by serial.
+        along: others that a compromised key takes along, not selected; those among them that were revoked for
+            another reason get this one.
         unknown: serials that were listed and are no live certificates.
     """
 
     certificates: tuple[Certificate, ...]
+    along: tuple[Certificate, ...]
     unknown: tuple[str, ...]
+
+    @property
+    def count(self) -> int:
+        """How many a run would revoke."""
+        return len(self.certificates) + len(self.along)
 
 
 class BulkRevocation:
@@ -47,8 +55,8 @@ class BulkRevocation:
         self._clock = clock
         self._batch = batch
 
-    async def find(self, selector: Selector) -> Found:
-        """The dry run: what would be revoked now. Changes nothing."""
+    async def find(self, selector: Selector, reason: Reason) -> Found:
+        """The dry run: what would be revoked now for this reason. Changes nothing."""
         now = self._clock.now()
         found: list[Certificate] = []
         after = ""
@@ -60,16 +68,17 @@ class BulkRevocation:
             if len(page) < self._batch:
                 break
             after = page[-1].serial
-        unknown = selector.serials - {certificate.serial for certificate in found}
-        return Found(tuple(found), tuple(sorted(unknown)))
+        along = await self._along(found, now=now) if reason is Reason.KEY_COMPROMISE else []
+        unknown = selector.serials - {certificate.serial for certificate in found + along}
+        return Found(tuple(found), tuple(along), tuple(sorted(unknown)))
 
     async def run(
         self, found: Found, selector: Selector, reason: Reason, *, actor: str, expected: int | None, note: str = ""
     ) -> AsyncIterator[int]:
         """Revoke what was found, batch by batch; yields how many each batch revoked.
 
-        What somebody else revoked meanwhile is passed over. A run that was cut off is taken up again by the next
-        one: what is revoked already is not found any more.
+        What somebody else revoked meanwhile is passed over; what a compromised key takes along counts. A run that
+        was cut off is taken up again by the next one: what is revoked already is not found any more.
 
         Args:
             expected: how many the dry run promised; None where nobody counted.
@@ -79,15 +88,25 @@ class BulkRevocation:
             WrongState: it is not as many as were promised.
         """
         rules.require_final(reason)
-        if expected is not None and expected != len(found.certificates):
-            raise WrongState(
-                f"the selector finds {len(found.certificates)} certificates, not {expected}; look at a new dry run"
-            )
+        if expected is not None and expected != found.count:
+            raise WrongState(f"the selector finds {found.count} certificates, not {expected}; look at a new dry run")
         if not selector.is_narrow:
             raise BadReason("nothing selects the certificates; give at least one condition")
         for first in range(0, len(found.certificates), self._batch):
             batch = found.certificates[first : first + self._batch]
             yield await self._revoke(batch, selector, reason, actor=actor, note=note)
+
+    async def _along(self, found: list[Certificate], *, now: int) -> list[Certificate]:
+        """What else the keys of certificates take along."""
+        selected = {certificate.serial for certificate in found}
+        keys = sorted({certificate.spki_sha256 for certificate in found})
+        along: list[Certificate] = []
+        for first in range(0, len(keys), self._batch):
+            async with self._database.read() as tx:
+                for key in keys[first : first + self._batch]:
+                    taken = await acts.taken_along(tx, key, Reason.KEY_COMPROMISE, Asker.OPERATOR, now=now)
+                    along += [msgspec.structs.replace(one, der=b"") for one in taken if one.serial not in selected]
+        return along
 
     async def _revoke(
         self, batch: tuple[Certificate, ...], selector: Selector, reason: Reason, *, actor: str, note: str

@@ -12,8 +12,8 @@ import msgspec
 
 from ca_core.audit import journal
 from ca_core.audit.event import RevocationRequested, RevocationRequestLate
-from ca_core.clock import Clock
-from ca_core.errors import AlreadyRevoked, BadReason, InProgress, NotFound, WrongState
+from ca_core.clock import Clock, rfc3339
+from ca_core.errors import AlreadyRevoked, BadReason, CertificateExpired, InProgress, NotFound, WrongState
 from ca_core.policy.profile import Profile
 from ca_core.revocation import acts, rules
 from ca_core.revocation.acts import Act
@@ -26,6 +26,9 @@ from ca_core.store.database import Database, Transaction
 
 CLOCKWORK = "server:revocation-desk"
 """The journal's actor for what time alone brings about."""
+
+# Of the database's BIGINT; people type any number.
+_NUMBER_BITS = 63
 
 
 class Revoked(msgspec.Struct, frozen=True):
@@ -68,16 +71,18 @@ class RevocationDesk:
 
         Raises:
             BadReason: not for this asker to give.
-            NotFound, AlreadyRevoked, CertificateExpired: as they say.
+            NotFound, AlreadyRevoked: as they say.
+            CertificateExpired: as it says; a compromised key is blocked all the same, where nobody has to look at it.
         """
         rules.require_reason(asker, reason)
         act = Act(reason=reason, asker=asker, actor=actor, now=self._clock.now())
         async with self._database.write() as tx:
             certificate = await _known(tx, serial)
             course = rules.course(self._profiles.get(certificate.profile), asker, reason)
-            if course is Course.AT_ONCE:
-                return Revoked(await acts.revoke(tx, certificate, act))
-            return await self._put_down(tx, certificate, act, course)
+            if course is not Course.AT_ONCE:
+                return await self._put_down(tx, certificate, act, course)
+            outcome = await _carry_out(tx, certificate, act)
+        return _told(outcome)
 
     async def revoke(
         self,
@@ -96,8 +101,10 @@ class RevocationDesk:
             invalid_since: since when it is not to be trusted, UTC seconds (RFC 5280, 5.3.2); None where nobody knows.
 
         Raises:
-            BadReason: not a final one, not for this asker to give, or an invalidity date that is yet to come.
-            NotFound, AlreadyRevoked, CertificateExpired: as they say.
+            BadReason: not a final one, not for this asker to give, or an invalidity date that is yet to come or
+                before the certificate began.
+            NotFound, AlreadyRevoked: as they say.
+            CertificateExpired: as it says; a compromised key is blocked all the same.
         """
         rules.require_final(reason)
         rules.require_reason(asker, reason)
@@ -106,10 +113,13 @@ class RevocationDesk:
             raise BadReason("the date since which it is invalid cannot be in the future")
         act = Act(reason=reason, asker=asker, actor=actor, now=now, invalid_since=invalid_since, note=note)
         async with self._database.write() as tx:
-            return Revoked(await acts.revoke(tx, await _known(tx, serial), act))
+            certificate = await _known(tx, serial)
+            _require_since(certificate, invalid_since)
+            outcome = await _carry_out(tx, certificate, act)
+        return _told(outcome)
 
     async def hold(self, serial: str, *, actor: str, note: str = "") -> None:
-        """Put a certificate on hold until it is released or revoked.
+        """Put a certificate on hold until it is released or revoked; it stays so if a request that held it is rejected.
 
         Raises:
             BadReason: its profile knows no hold.
@@ -145,7 +155,7 @@ class RevocationDesk:
 
         Raises:
             NotFound, WrongState: there is no such request, or it does not wait any more.
-            CertificateExpired: as it says; the request lapses by itself.
+            CertificateExpired: as it says; the request lapses by itself, unless a compromised key was blocked by it.
         """
         async with self._database.write() as tx:
             request = await _waiting(tx, number)
@@ -153,10 +163,10 @@ class RevocationDesk:
                 self._officers_act(request.reason, actor=actor, note=note), request=request.number
             )
             certificate = await _known(tx, request.serial)
-            acts.require_unexpired(certificate, act.now)
             if not await acts.close_request(tx, request, RequestState.APPROVED, act):
                 raise _decided(request)
-            return Revoked(await acts.revoke(tx, certificate, act))
+            outcome = await _carry_out(tx, certificate, act)
+        return _told(outcome)
 
     async def reject(self, number: int, *, actor: str, note: str = "") -> RevocationRequest:
         """Turn a request down; the hold that it brought is released. Returns the request as it was.
@@ -239,7 +249,7 @@ class RevocationDesk:
             return UnderReview(waiting.number, waiting.due_at)
         due_at = min(waiting.due_at, rules.due_at(act.reason, now=act.now))
         await revocation_requests.sharpen(
-            tx, waiting.number, reason=act.reason, actor=act.actor, now=act.now, due_at=due_at
+            tx, waiting.number, reason=act.reason, asker=act.asker, actor=act.actor, due_at=due_at
         )
         await _journal_request(tx, certificate, act, number=waiting.number, due_at=due_at)
         return UnderReview(waiting.number, due_at)
@@ -260,8 +270,33 @@ async def _known(tx: Transaction, serial: str) -> Certificate:
     return certificate
 
 
+async def _carry_out(tx: Transaction, certificate: Certificate, act: Act) -> Revoked | CertificateExpired:
+    """Revoke; or block the key alone, and return what is to be said after that is committed."""
+    expired = await acts.block_expired(tx, certificate, act)
+    return expired if expired is not None else Revoked(await acts.revoke(tx, certificate, act))
+
+
+def _told(outcome: Revoked | CertificateExpired) -> Revoked:
+    if isinstance(outcome, CertificateExpired):
+        raise outcome
+    return outcome
+
+
+def _require_since(certificate: Certificate, invalid_since: int | None) -> None:
+    """Let only a date pass on which the certificate can have become invalid (RFC 5280, 5.3.2).
+
+    Raises:
+        BadReason: it is before the certificate began; a mistyped year would void every signature of it.
+    """
+    if invalid_since is not None and invalid_since < certificate.not_before:
+        raise BadReason(
+            "the date since which it is invalid is before the certificate began; where it was never to be trusted,"
+            f" say {rfc3339(certificate.not_before)}"
+        )
+
+
 async def _waiting(tx: Transaction, number: int) -> RevocationRequest:
-    request = await revocation_requests.by_number(tx, number)
+    request = await revocation_requests.by_number(tx, number) if number.bit_length() <= _NUMBER_BITS else None
     if request is None:
         raise NotFound(f"there is no request {number}; see: soapstone requests")
     if request.state is not RequestState.PENDING:

@@ -45,6 +45,11 @@ class Selector(msgspec.Struct, frozen=True, kw_only=True):
         """Whether there is a condition at all: nobody revokes everything by leaving all of them out."""
         return self != Selector()
 
+    @property
+    def is_for_servers(self) -> bool:
+        """Whether it may mean the server's own certificates: only by name, never along with the subscribers'."""
+        return self.profile is not None or bool(self.serials)
+
     def matches(self, certificate: _Named) -> bool:
         """The conditions on names and serials; the store judges the others."""
         if self.serials and certificate.serial not in self.serials:

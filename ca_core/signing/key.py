@@ -18,6 +18,7 @@ from ca_core.signing.raw import TOKEN_KEY_KINDS
 from ca_core.signing.software import PrivateKey, PublicKey, SoftwareKey
 from ca_core.signing.uri import SCHEME, TokenUri, parse
 
+_FILE = "file"
 _PEM = b"-----BEGIN "
 
 
@@ -50,6 +51,19 @@ class SigningKey(Protocol):
 def is_in_token(uri: str) -> bool:
     """Whether a URI names a key in a token."""
     return uri.startswith(SCHEME)
+
+
+def file_behind(uri: str, home: Path) -> Path | None:
+    """The file that a key is in, or that holds the PIN of its token; None where there is no such file.
+
+    Raises:
+        Misconfigured: a `pkcs11:` URI that is none.
+    """
+    if is_in_token(uri):
+        pin_file = parse(uri).pin_file
+        return None if pin_file is None else home / pin_file
+    parts = urlsplit(uri)
+    return home / unquote(parts.path) if parts.scheme == _FILE and parts.path else None
 
 
 def open_key(
@@ -127,7 +141,7 @@ def _pin_reader(uri: TokenUri, home: Path, pin: Callable[[], Secret] | None) -> 
 
 def _open_file(uri: str, passphrase: bytes, home: Path) -> SigningKey:
     parts = urlsplit(uri)
-    if parts.scheme != "file" or parts.netloc or not parts.path:
+    if parts.scheme != _FILE or parts.netloc or not parts.path:
         raise Misconfigured(f"{uri!r} does not name a key; write file:PATH, relative to the home folder, or pkcs11:...")
     path = home / unquote(parts.path)
     try:

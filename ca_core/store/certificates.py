@@ -107,6 +107,15 @@ _CERTIFICATE = (
     " FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial WHERE c.state = 'issued' AND "
 )
 
+_LIVE = (
+    "c.serial > :after AND c.not_after >= :now AND (r.serial IS NULL OR r.reason = :hold)"
+    " AND c.registration_id = COALESCE(:registration_id, c.registration_id)"
+    " AND c.profile = COALESCE(:profile, c.profile) AND c.issuer = COALESCE(:issuer, c.issuer)"
+    " AND c.spki_sha256 = COALESCE(:spki_sha256, c.spki_sha256)"
+    " AND c.issued_at >= :issued_since AND c.issued_at <= :issued_until AND (:is_for_servers = 1 OR NOT EXISTS"
+    " (SELECT 1 FROM registrations g WHERE g.id = c.registration_id AND g.kind = :server))"
+    " ORDER BY c.serial LIMIT :most"
+)
 _OF_SUBSCRIBERS = (
     "c.registration_id NOT IN (SELECT id FROM registrations WHERE kind = :server) ORDER BY c.issued_at, c.serial"
 )
@@ -251,14 +260,11 @@ async def intentions_with_key(tx: Transaction, spki_sha256: bytes) -> list[Inten
 async def live(tx: Transaction, selector: Selector, *, after: str, now: int, most: int) -> list[Certificate]:
     """A page of what an officer could revoke: issued, not expired, not revoked for good; by serial, after one.
 
-    The selector's dates, profile, issuer, registration and key are judged here, its names and serials are not.
+    The selector's dates, profile, issuer, registration and key are judged here, and whether it means the server's own;
+    its names and serials are not.
     """
     rows = await tx.all(
-        _CERTIFICATE + "c.serial > :after AND c.not_after >= :now AND (r.serial IS NULL OR r.reason = :hold)"
-        " AND c.registration_id = COALESCE(:registration_id, c.registration_id)"
-        " AND c.profile = COALESCE(:profile, c.profile) AND c.issuer = COALESCE(:issuer, c.issuer)"
-        " AND c.spki_sha256 = COALESCE(:spki_sha256, c.spki_sha256)"
-        " AND c.issued_at >= :issued_since AND c.issued_at <= :issued_until ORDER BY c.serial LIMIT :most",
+        _CERTIFICATE + _LIVE,
         after=after,
         now=now,
         hold=Reason.CERTIFICATE_HOLD.value,
@@ -268,6 +274,8 @@ async def live(tx: Transaction, selector: Selector, *, after: str, now: int, mos
         spki_sha256=selector.spki_sha256,
         issued_since=selector.issued_since if selector.issued_since is not None else 0,
         issued_until=selector.issued_until if selector.issued_until is not None else now,
+        is_for_servers=int(selector.is_for_servers),
+        server=SERVER.name,
         most=most,
     )
     return [Certificate(*row) for row in rows]

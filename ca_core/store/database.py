@@ -139,15 +139,19 @@ class Database:
             StoreUnavailable: the database is locked, full or not writable.
         """
         async with self._turn:
+            is_stored = False
             try:
                 with _faults_as_ours():
                     await self._writer.execute("BEGIN IMMEDIATE")
                 yield Transaction(self._writer)
                 with _faults_as_ours():
                     await self._writer.commit()
+                is_stored = True
             finally:
-                # Also on cancellation: the next writer must not find half of this one's work.
-                if self._writer.in_transaction:
+                # Also on cancellation: the next writer must not find half of this one's work. Without asking whether
+                # there is a transaction: one that was cancelled while it opened begins only now, in its thread,
+                # and this waits in line behind it.
+                if not is_stored:
                     await asyncio.shield(self._writer.rollback())
 
     @asynccontextmanager

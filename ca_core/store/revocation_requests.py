@@ -12,7 +12,13 @@ _SELECT = (
     " decided_by, note FROM revocation_requests WHERE "
 )
 
-_EXPIRED = "serial IN (SELECT serial FROM certificates WHERE not_after < :now)"
+# From the few that wait to their certificates: the other way round, every certificate there is would be read.
+_HAS_EXPIRED = (
+    "state = 'pending' AND EXISTS"
+    " (SELECT 1 FROM certificates c WHERE c.serial = revocation_requests.serial AND c.not_after < :now)"
+)
+EXPIRED = _SELECT + _HAS_EXPIRED
+"""What waits for a certificate that has expired."""
 
 # How loudly a request was called for already: once at half-time, once when it is overdue.
 _CALLED_AT_HALF_TIME = 1
@@ -89,15 +95,18 @@ async def every(tx: Transaction) -> list[RevocationRequest]:
     return [_request(row) for row in await tx.all(_SELECT + "1 = 1 ORDER BY number")]
 
 
-async def sharpen(tx: Transaction, number: int, *, reason: Reason, actor: str, now: int, due_at: int) -> bool:
-    """Give a pending request a more urgent reason, and its time anew; False when it does not wait any more."""
+async def sharpen(tx: Transaction, number: int, *, reason: Reason, asker: Asker, actor: str, due_at: int) -> bool:
+    """Give a pending request a more urgent reason and who gives it; False when it does not wait any more.
+
+    It waits since it was made first, and is called for anew by the time that it has now.
+    """
     changed = await tx.execute(
-        "UPDATE revocation_requests SET reason = :reason, actor = :actor, requested_at = :now, due_at = :due_at,"
-        " called = 0 WHERE number = :number AND state = 'pending'",
+        "UPDATE revocation_requests SET reason = :reason, asker = :asker, actor = :actor, due_at = :due_at, called = 0"
+        " WHERE number = :number AND state = 'pending'",
         number=number,
         reason=reason.value,
+        asker=asker.value,
         actor=actor,
-        now=now,
         due_at=due_at,
     )
     return changed == 1
@@ -150,5 +159,4 @@ async def call(tx: Transaction, escalation: Escalation) -> bool:
 
 async def expired(tx: Transaction, *, now: int) -> list[RevocationRequest]:
     """Those that wait for a certificate that has expired."""
-    rows = await tx.all(_SELECT + "state = 'pending' AND " + _EXPIRED, now=now)
-    return [_request(row) for row in rows]
+    return [_request(row) for row in await tx.all(EXPIRED, now=now)]

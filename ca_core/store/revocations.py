@@ -75,6 +75,12 @@ async def replace(
     return changed == 1
 
 
+async def invalid_since(tx: Transaction, serial: str) -> int | None:
+    """Since when a revoked certificate is known not to be trusted, UTC seconds; None where nobody said."""
+    row = await tx.one("SELECT invalid_since FROM revocations WHERE serial = :serial", serial=serial)
+    return row[0] if row else None
+
+
 async def release(tx: Transaction, serial: str, *, was: int, now: int) -> bool:
     """Take a revocation away by compare-and-set, when its reason is still the hold's; False when it is not."""
     changed = await tx.execute(

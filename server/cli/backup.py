@@ -13,6 +13,7 @@ from ca_core.audit.event import BackupMade, Event, HomeRestored
 from ca_core.audit.gate import Gate
 from ca_core.errors import Misconfigured
 from ca_core.files import sync_all
+from ca_core.issuance.key_files import key_files
 from ca_core.store.database import SCHEME
 from server import home as home_module
 from server import settings as settings_module
@@ -22,7 +23,8 @@ from server.home import TRUST_ANCHOR
 from server.journaling import checkpoint_path, open_sequencer
 
 _KEPT = (settings_module.FILE_NAME, TRUST_ANCHOR, "authority", "secrets")
-"""Beside the database; this server's own TLS certificate is made again."""
+"""Beside the database and what is named elsewhere; this server's own TLS certificate is made again."""
+_FILE = "file:"
 
 
 @click.command()
@@ -40,6 +42,7 @@ def backup(home: Path, file: Path) -> None:
             # Without the checkpoint file: one that came back in step could not tell that what came back is old.
             members = {database: copy, **{name: home / name for name in _KEPT}}
             await office.database.backup(copy)
+            members = await _named_files(office) | members
             _pack(file, home, members)
 
     in_office(home, do)
@@ -89,6 +92,31 @@ def _acknowledge(home: Path) -> None:
 async def _record(office: Office, event: Event) -> None:
     async with office.database.write() as tx:
         await journal.record(tx, event, now=office.clock.now(), actor=operator_actor())
+
+
+async def _named_files(office: Office) -> dict[str, Path]:
+    """The files of the home that settings and CAs name, by their names in it, as far as no kept folder holds them."""
+    home, settings = office.home, office.settings
+    references = (settings.authority.passphrase, settings.authority.pin, settings.credentials.key, settings.journal.key)
+    files = [home / reference.removeprefix(_FILE) for reference in references if reference.startswith(_FILE)]
+    files.append(home / settings.keys.blocklist)
+    async with office.database.read() as tx:
+        files += await key_files(tx, home)
+    found = {_name_in_home(file, home): file for file in files}
+    return {name: file.resolve() for name, file in found.items() if name and name.partition("/")[0] not in _KEPT}
+
+
+def _name_in_home(file: Path, home: Path) -> str:
+    """What a file is called in the home; nothing where it is kept elsewhere, also by a link, or is not there."""
+    try:
+        real = file.resolve()
+        if not real.is_file() or not real.is_relative_to(home.resolve()):
+            return ""
+    except (OSError, RuntimeError, ValueError):  # it cannot be looked at, links go round, it is no path at all
+        return ""
+    # As it is named, so that a link is found again under its own name; unless that leads out of the home and back.
+    is_plain = file.is_relative_to(home) and ".." not in file.relative_to(home).parts
+    return str(file.relative_to(home) if is_plain else real.relative_to(home.resolve()))
 
 
 async def _begin_again(office: Office, file: Path) -> None:

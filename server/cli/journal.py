@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -20,7 +18,7 @@ from ca_core.store import journal as store
 from ca_core.store.journal import Filter, Listed
 from server.assembly import Office
 from server.cli.certificates import serial_in_hex
-from server.cli.shared import echo_json, in_office, json_option
+from server.cli.shared import Moment, echo_json, in_office, json_option
 from server.journaling import open_checkpoint_file, open_key, open_sequencer
 
 _PAGE = 1000
@@ -75,16 +73,15 @@ def show_key(home: Path) -> None:
 @journal.command("list")
 @click.option("--account", help="Only what concerns this account.")
 @click.option("--serial", help="Only what concerns the certificate with this serial (hex).")
-@click.option("--since", help="Only from this time on, such as 2027-01-24 or 2027-01-24T15:00:00Z.")
+@click.option("--since", type=Moment(), help="Only from this time on, such as 2027-01-24 or 2027-01-24T15:00:00Z.")
 @json_option
 @click.pass_obj
-def show_rows(home: Path, account: str | None, serial: str | None, since: str | None, *, as_json: bool) -> None:
+def show_rows(home: Path, account: str | None, serial: str | None, since: int | None, *, as_json: bool) -> None:
     """List what happened, in the order of the chain."""
-    from_time = _time(since) if since else None
 
     async def do(office: Office) -> None:
         registration = await office.desk.show(account) if account else None
-        wanted = Filter(registration.id if registration else None, serial_in_hex(serial) if serial else None, from_time)
+        wanted = Filter(registration.id if registration else None, serial_in_hex(serial) if serial else None, since)
         first, last = True, None
         while True:
             async with office.database.read() as tx:
@@ -125,11 +122,3 @@ def _read(path: Path) -> Checkpoint:
     if found is None:
         raise Misconfigured(f"{path} is not a checkpoint of a journal; give a copy of the checkpoint file")
     return found
-
-
-def _time(text: str) -> int:
-    try:
-        moment = datetime.fromisoformat(re.sub("Z$", "+00:00", text))
-    except ValueError:
-        raise click.UsageError(f"--since {text!r} is no time; write it like 2027-01-24T15:00:00Z") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())

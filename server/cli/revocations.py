@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -15,28 +14,12 @@ from ca_core.revocation.rules import MAY_GIVE, Asker
 from ca_core.store.certificates import Certificate
 from server.assembly import Office
 from server.cli.certificates import serial_in_hex
-from server.cli.shared import echo_json, in_office, json_option, operator_actor
+from server.cli.shared import Moment, echo_json, in_office, json_option, operator_actor
 
 note_option = click.option("--note", default="", metavar="TEXT", help="Why, for the journal.")
 reason_option = click.option(
     "--reason", default="unspecified", show_default=True, help="As in RFC 5280, such as keyCompromise."
 )
-
-
-class Moment(click.ParamType[int]):
-    """A date (`2026-11-25`, its first second) or a time (`2026-11-25T12:00:00Z`), UTC."""
-
-    name = "DATE"
-
-    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read it as UTC seconds."""
-        if isinstance(value, int):
-            return value
-        try:
-            moment = datetime.fromisoformat(value)
-        except ValueError:
-            self.fail(f"{value!r} is no date such as 2026-11-25 or 2026-11-25T12:00:00Z", param, ctx)
-        return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 @click.command()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import getpass
 from collections.abc import Awaitable, Callable
+from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -15,7 +16,43 @@ from server.assembly import Office, office
 
 T = TypeVar("T")
 
+_DAY_SECONDS = 86_400
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print exactly one JSON value.")
+
+
+class Moment(click.ParamType[int]):
+    """A date (`2026-11-25`) or a time (`2026-11-25T12:00:00Z`), UTC where it names no zone.
+
+    Args:
+        is_until: a bare date means the last second of its day, not the first.
+    """
+
+    name = "DATE"
+
+    def __init__(self, *, is_until: bool = False) -> None:
+        self._is_until = is_until
+
+    def convert(self, value: str | int, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read it as UTC seconds."""
+        if isinstance(value, int):
+            return value
+        try:
+            moment = datetime.fromisoformat(value)
+            # In UTC it may be before the year 1 or after 9999, which nothing can show.
+            seconds = int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC).timestamp())
+        except (ValueError, OverflowError):
+            self.fail(f"{value!r} is no date such as 2026-11-25 or 2026-11-25T12:00:00Z", param, ctx)
+        return seconds + _DAY_SECONDS - 1 if self._is_until and _is_bare(value) else seconds
+
+
+def _is_bare(text: str) -> bool:
+    """Whether it is a date without a time."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def operator_actor() -> str:

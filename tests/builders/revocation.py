@@ -58,3 +58,9 @@ async def entry_of(core: Core, certificate: Certificate) -> x509.RevokedCertific
 
 def reason_of(entry: x509.RevokedCertificate) -> x509.ReasonFlags:
     return entry.extensions.get_extension_for_class(x509.CRLReason).value.reason
+
+
+def since_of(entry: x509.RevokedCertificate) -> int:
+    """The invalidity date, UTC seconds."""
+    date = entry.extensions.get_extension_for_class(x509.InvalidityDate).value.invalidity_date_utc
+    return int(date.timestamp())

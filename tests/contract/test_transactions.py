@@ -59,6 +59,23 @@ async def test_a_cancelled_block_leaves_no_trace_and_no_lock(database: Database)
         assert await certificates.claim_key(tx, b"key", **OWNER)
 
 
+@pytest.mark.parametrize("steps", range(12))
+async def test_a_block_that_is_cancelled_while_it_opens_leaves_no_lock(database: Database, steps: int) -> None:
+    async def write_and_wait() -> None:
+        async with database.write():
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(write_and_wait())
+    for _ in range(steps):
+        await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    async with database.write() as tx:
+        assert await certificates.claim_key(tx, b"key", **OWNER)
+
+
 async def test_reading_does_not_wait_for_a_writer(database: Database) -> None:
     async with database.write() as tx:
         await certificates.claim_key(tx, b"key", **OWNER)

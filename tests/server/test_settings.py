@@ -83,11 +83,83 @@ def test_every_setting_of_the_contract_is_there() -> None:
         ("renewal.window_days=-1", "window_days"),
         ('acme.probe_networks=["10.0.0.1/8"]', "probe_networks"),
         ("crl.issuing_lifetime_hours=0", "from an hour"),
+        ('acme.resolvers=["127.0.0.1:99999"]', "acme.resolvers"),
+        ('acme.resolvers=["127.0.0.1:0"]', "acme.resolvers"),
+        ('acme.resolvers=["[::1:53"]', "acme.resolvers"),
+        ('acme.resolvers=["127.0.0.1"]', "acme.resolvers"),
+        ('journal.checkpoint_file=""', "must name a file such as journal/checkpoint"),
+        ("journal.checkpoint_file=.", "must name a file such as journal/checkpoint"),
+        ('journal.checkpoint_file="a\\u0000b"', "journal.checkpoint_file: .* is not the name of a file"),
+        ('keys.blocklist="a\\u0000b"', "keys.blocklist: .* is not the name of a file"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_named(assignment: str, said: str) -> None:
     with pytest.raises(Misconfigured, match=said):
         settings.with_assignments(FIRST, (assignment,))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://pki example",
+        "http://pki.example\n",
+        "http://pki.example/a b",
+        "http://pki.example/\\x",
+        "http://pki.example/100%",
+        "http://x:99999",
+        "http://x:0",
+        "http://x:",
+        "http://x:http",
+        "http://[::1",
+        "http://[::1%25eth0]",
+        "http://[fe80::1%eth0]",
+        "http://user@pki.example",
+        "http://pki_example",
+        "http://*.example",
+        "http://192.0.2.256",
+        "http://",
+        "http:///path",
+        "http:pki.example",
+        "http://pki.example?",
+        "http://pki.example#a",
+        "http://\u738b.example",
+        "https://pki.example",
+        "pki.example",
+    ],
+)
+def test_a_url_that_nobody_could_fetch_is_not_written_into_certificates(url: str) -> None:
+    with pytest.raises(Misconfigured, match=r"repository_url: .* is not a base URL such as http://"):
+        settings.from_builtins({"host": "localhost", "port": 8443, "repository_url": url})
+
+
+@pytest.mark.parametrize("key", ["public_url", "est_url", "desk_url"])
+def test_what_is_no_url_at_all_is_named(key: str) -> None:
+    with pytest.raises(Misconfigured, match=rf"{key}: .* is not a base URL such as https://"):
+        settings.with_assignments(FIRST, (f"{key}=https://[::1",))
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://pki.example",
+        "http://pki.example/",
+        "http://PKI.example:8080/ca/%7Eone/",
+        "HTTP://pki",
+        "http://192.0.2.1:80",
+        "http://[2001:db8::1]:8446",
+    ],
+)
+def test_a_base_url_has_a_host_and_perhaps_a_port_and_a_path(url: str) -> None:
+    changed = settings.from_builtins({"host": "localhost", "port": 8443, "repository_url": url})
+
+    assert changed.repository == url.rstrip("/")
+
+
+@pytest.mark.parametrize("resolver", ["192.0.2.53:53", "[::1]:5353"])
+def test_a_resolver_is_an_address_and_a_port(resolver: str) -> None:
+    changed = settings.with_assignments(FIRST, (f'acme.resolvers=["{resolver}"]',))
+
+    assert changed.acme.resolvers == (resolver,)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +198,12 @@ def test_secrets_come_by_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize(
     ("reference", "said"),
-    [("file:nothing", "cannot read the secret"), ("env:NOT_SET", "is not set"), ("abc", "is a reference")],
+    [
+        ("file:nothing", "cannot read the secret"),
+        ("file:\0", "cannot read the secret"),
+        ("env:NOT_SET", "is not set"),
+        ("abc", "is a reference"),
+    ],
 )
 def test_a_secret_that_is_not_there_is_named(tmp_path: Path, reference: str, said: str) -> None:
     with pytest.raises(Misconfigured, match=said):

@@ -3,25 +3,29 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import ExtensionOID, NameOID
 from pkilint import report
 
 from ca_core import der, names
+from ca_core.applicant import Door
 from ca_core.errors import Misconfigured
 from ca_core.issuance import rules
 from ca_core.issuance.authorities import IssuingCa
 from ca_core.issuance.lint import LintFailed, lint
 from ca_core.issuance.linter import Linter
 from ca_core.issuance.plan import Plan
-from ca_core.issuance.sample import prove_sample
+from ca_core.issuance.sample import prove_sample, sample_key
 from ca_core.issuance.shape import Shape, shape_of
 from ca_core.names import Identifier
+from ca_core.policy.key_types import FAMILIES, key_name
 from ca_core.policy.profile import BUILT_IN, DEVICE, SIGNING, TLS_SERVER, Profile, Usage
-from ca_core.policy.subject import subject_der
-from ca_core.signing.software import KeyKind
+from ca_core.policy.subject import KEYWORDS, subject_der
+from ca_core.signing.software import KeyKind, PublicKey
 from tests.builders import csr
 from tests.builders.authority import NOW, House, house
 
@@ -42,6 +46,22 @@ SUBJECTS = (
     "serialNumber=12345678,GN=A,SN=Person,title=Head,postalCode=100,STREET=1 Road,DC=example,DC=com",
     "businessCategory=Private,organizationIdentifier=TW-12345678,O=A &amp\\; B,C=XX",
 )
+
+
+class Watching(Linter):
+    """Remembers which shapes it was shown, and lints them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.shapes: list[Shape] = []
+
+    @property
+    def subjects(self) -> list[tuple[str, ...]]:
+        return [shape.subject for shape in self.shapes]
+
+    async def require(self, shape: Shape, tbs: bytes, ca_key: PublicKey) -> None:
+        self.shapes.append(shape)
+        await super().require(shape, tbs, ca_key)
 
 
 def subject(text: str) -> bytes:
@@ -266,10 +286,67 @@ async def test_a_profile_that_makes_unsound_certificates_is_named_before_anybody
         await prove_sample(agreeing, IssuingCa(house().issuer, house().key), Linter(), now=NOW)
 
 
-async def test_the_sample_of_a_profile_for_rsa_alone_has_such_a_key() -> None:
-    rsa_only = msgspec.structs.replace(TLS_SERVER, ec_usage=frozenset(), key_types=frozenset({"rsa-3072"}))
+@pytest.mark.parametrize("name", FAMILIES)
+async def test_a_sample_has_the_key_that_the_profile_certifies(name: str) -> None:
+    one_only = msgspec.structs.replace(TLS_SERVER, key_types=frozenset({name}))
 
-    await prove_sample(rsa_only, IssuingCa(house().issuer, house().key), Linter(), now=NOW)
+    assert key_name(sample_key(one_only)) == name
+    await prove_sample(one_only, IssuingCa(house().issuer, house().key), Linter(), now=NOW)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({}, "ec-p256"),
+        ({"key_types": frozenset({"rsa-2048", "ml-dsa-65"})}, "ml-dsa-65"),
+        ({"key_types": frozenset({"rsa-4096", "rsa-3072"})}, "rsa-3072"),
+        ({"ec_usage": frozenset()}, "rsa-2048"),
+        ({"ec_usage": frozenset(), "key_types": frozenset({"rsa-3072"})}, "rsa-3072"),
+    ],
+)
+def test_a_sample_has_an_rsa_key_only_where_the_profile_certifies_nothing_else(
+    changes: dict[str, Any], name: str
+) -> None:
+    assert key_name(sample_key(msgspec.structs.replace(DEVICE, **changes))) == name
+
+
+@pytest.mark.parametrize("keyword", KEYWORDS)
+async def test_a_sample_has_the_attributes_that_the_profile_takes(keyword: str) -> None:
+    chosen = msgspec.structs.replace(DEVICE, subject=(keyword,), doors=frozenset({Door.EST}))
+    seen = Watching()
+
+    await prove_sample(chosen, IssuingCa(house().issuer, house().key), seen, now=NOW)
+
+    assert [set(subject) for subject in seen.subjects] == [{KEYWORDS[keyword].dotted_string}]
+
+
+async def test_a_sample_without_a_subject_has_a_critical_subject_alternative_name() -> None:
+    nameless = msgspec.structs.replace(TLS_SERVER, subject=())
+    seen = Watching()
+
+    await prove_sample(nameless, IssuingCa(house().issuer, house().key), seen, now=NOW)
+
+    assert seen.subjects == [()]
+    assert (ExtensionOID.SUBJECT_ALTERNATIVE_NAME.dotted_string, True) in seen.shapes[0].extensions
+
+
+async def test_a_sample_is_taken_of_what_each_door_leaves_of_the_subject() -> None:
+    common_name_only = msgspec.structs.replace(TLS_SERVER, subject=("CN",))
+    seen = Watching()
+
+    await prove_sample(common_name_only, IssuingCa(house().issuer, house().key), seen, now=NOW)
+
+    # ACME leaves a common name out that is none of the certificate's names.
+    assert sorted(seen.subjects) == [(), (NameOID.COMMON_NAME.dotted_string,)]
+
+
+async def test_what_nothing_would_name_is_no_sample() -> None:
+    nothing = msgspec.structs.replace(SIGNING, subject=("CN",), name_kinds=frozenset(), doors=frozenset({Door.ACME}))
+    seen = Watching()
+
+    await prove_sample(nothing, IssuingCa(house().issuer, house().key), seen, now=NOW)
+
+    assert seen.shapes == []
 
 
 @pytest.mark.parametrize("kind", ["ec-p256", "rsa-2048", "ml-dsa-65"])

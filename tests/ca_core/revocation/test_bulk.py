@@ -36,7 +36,7 @@ async def run(
 
 
 async def selected(bulk: BulkRevocation, selector: Selector) -> set[str]:
-    return {certificate.serial for certificate in (await bulk.find(selector)).certificates}
+    return {certificate.serial for certificate in (await bulk.find(selector, Reason.SUPERSEDED)).certificates}
 
 
 async def test_each_condition_selects(core: Core, bulk: BulkRevocation) -> None:
@@ -65,7 +65,7 @@ async def test_a_dry_run_changes_nothing_and_names_what_it_does_not_find(core: C
     certificate = await issued(core)
     before = await core.count("journal")
 
-    found = await bulk.find(Selector(serials=frozenset({certificate.serial, "ab" * 20})))
+    found = await bulk.find(Selector(serials=frozenset({certificate.serial, "ab" * 20})), Reason.SUPERSEDED)
 
     assert [one.serial for one in found.certificates] == [certificate.serial]
     assert found.unknown == ("ab" * 20,)
@@ -89,7 +89,7 @@ async def test_a_run_revokes_in_batches_with_an_event_each(core: Core) -> None:
     await core.revocations.hold(all_[0].serial, actor="test")
     selector = Selector(profile="device")
 
-    counts = await run(bulk, await bulk.find(selector), selector, expected=5)
+    counts = await run(bulk, await bulk.find(selector, Reason.SUPERSEDED), selector, expected=5)
 
     assert counts == [2, 2, 1]
     for certificate in all_:
@@ -108,10 +108,11 @@ async def test_a_run_that_was_cut_off_is_taken_up(core: Core) -> None:
     for number in range(5):
         await issued(core, f"a{number}")
     selector = Selector(profile="device")
-    first = bulk.run(await bulk.find(selector), selector, Reason.SUPERSEDED, actor="test", expected=5)
+    found = await bulk.find(selector, Reason.SUPERSEDED)
+    first = bulk.run(found, selector, Reason.SUPERSEDED, actor="test", expected=5)
     assert await anext(first) == 2
 
-    rest = await bulk.find(selector)
+    rest = await bulk.find(selector, Reason.SUPERSEDED)
     counts = await run(bulk, rest, selector, expected=3)
 
     assert counts == [2, 1]
@@ -121,7 +122,7 @@ async def test_a_run_that_was_cut_off_is_taken_up(core: Core) -> None:
 async def test_what_was_revoked_meanwhile_is_passed_over(core: Core, bulk: BulkRevocation) -> None:
     mine, theirs = await issued(core, "one"), await issued(core, "two")
     selector = Selector(profile="device")
-    found = await bulk.find(selector)
+    found = await bulk.find(selector, Reason.SUPERSEDED)
     await core.revocations.revoke(theirs.serial, Reason.CESSATION_OF_OPERATION, actor="test")
 
     assert await run(bulk, found, selector) == [1]
@@ -135,17 +136,18 @@ async def test_another_number_than_the_dry_run_promised_stops_the_run(core: Core
     selector = Selector(profile="device")
 
     with pytest.raises(WrongState, match="finds 1 certificates, not 2"):
-        await run(bulk, await bulk.find(selector), selector, expected=2)
+        await run(bulk, await bulk.find(selector, Reason.SUPERSEDED), selector, expected=2)
 
 
 async def test_nobody_revokes_everything_or_holds_in_bulk(core: Core, bulk: BulkRevocation) -> None:
     certificate = await issued(core)
     everything = Selector()
+    found = await bulk.find(everything, Reason.SUPERSEDED)
 
     with pytest.raises(BadReason, match="at least one condition"):
-        await run(bulk, await bulk.find(everything), everything)
+        await run(bulk, found, everything)
     with pytest.raises(BadReason, match="for good"):
-        await run(bulk, await bulk.find(everything), Selector(profile="device"), Reason.CERTIFICATE_HOLD)
+        await run(bulk, found, Selector(profile="device"), Reason.CERTIFICATE_HOLD)
     assert (await now(core, certificate)).revoked_at is None
 
 
@@ -156,7 +158,7 @@ async def test_compromised_keys_are_blocked_in_bulk_too(core: Core, bulk: BulkRe
     renewed = await enroll(core, "acc", key=key)
     selector = Selector(serials=frozenset({renewed.serial}))
 
-    counts = await run(bulk, await bulk.find(selector), selector, Reason.KEY_COMPROMISE)
+    counts = await run(bulk, await bulk.find(selector, Reason.KEY_COMPROMISE), selector, Reason.KEY_COMPROMISE)
 
     assert counts == [2]
     assert {(await now(core, one)).reason for one in (first, renewed)} == {Reason.KEY_COMPROMISE}
@@ -175,6 +177,40 @@ async def test_requests_that_wait_are_overtaken(core: Core, bulk: BulkRevocation
         )
     selector = Selector(profile="device")
 
-    assert await run(bulk, await bulk.find(selector), selector) == [1]
+    assert await run(bulk, await bulk.find(selector, Reason.SUPERSEDED), selector) == [1]
 
     assert [request.state.value for request in await core.revocations.requests(every=True)] == ["overtaken"]
+
+
+async def test_a_dry_run_shows_and_counts_what_a_compromised_key_takes_along(core: Core) -> None:
+    bulk = BulkRevocation(core.database, core.clock, batch=1)
+    key = new_key()
+    first = await issued(core, key=key)
+    core.clock.move(70 * DAY)
+    renewed = await enroll(core, "acc", key=key)
+    other = await issued(core, "other")
+    await core.revocations.revoke(first.serial, Reason.SUPERSEDED, actor="test")
+    selector = Selector(serials=frozenset({renewed.serial, other.serial}))
+
+    found = await bulk.find(selector, Reason.KEY_COMPROMISE)
+    with pytest.raises(WrongState, match="finds 3 certificates, not 2"):
+        await run(bulk, found, selector, Reason.KEY_COMPROMISE, expected=2)
+    counts = await run(bulk, found, selector, Reason.KEY_COMPROMISE, expected=3)
+
+    assert {one.serial for one in found.certificates} == {renewed.serial, other.serial}
+    assert [one.serial for one in found.along] == [first.serial]
+    assert sum(counts) == found.count == 3
+    assert (await bulk.find(selector, Reason.SUPERSEDED)).along == ()
+
+
+async def test_the_servers_own_certificates_are_meant_only_by_name(core: Core, bulk: BulkRevocation) -> None:
+    mine = await issued(core)
+    own = await issued(core, "own")
+    async with core.database.write() as tx:
+        await tx.execute("UPDATE registrations SET kind = 'server' WHERE account = 'own'")
+
+    assert await selected(bulk, Selector(issuer="issuing")) == {mine.serial}
+    assert await selected(bulk, Selector(issued_since=0)) == {mine.serial}
+    assert await selected(bulk, Selector(spki_sha256=own.spki_sha256)) == set()
+    assert await selected(bulk, Selector(profile="device")) == {mine.serial, own.serial}
+    assert await selected(bulk, Selector(serials=frozenset({own.serial}))) == {own.serial}

@@ -29,12 +29,12 @@ from ca_core.revocation.desk import RevocationDesk, Revoked, UnderReview
 from ca_core.revocation.reason import FINAL_REASONS, Reason
 from ca_core.revocation.request import RequestState
 from ca_core.revocation.rules import MAY_GIVE, Asker, Course
-from ca_core.store import certificates
+from ca_core.store import certificates, revocation_requests
 from ca_core.store.certificates import Certificate
 from tests.builders.core import Core
 from tests.builders.core import core as open_core
 from tests.builders.est import Csr, new_key
-from tests.builders.revocation import crl_entry, enroll, entry_of, issued, now, profiles, reason_of
+from tests.builders.revocation import crl_entry, enroll, entry_of, issued, now, profiles, reason_of, since_of
 
 DAY = 86_400
 HOUR = 3600
@@ -160,6 +160,20 @@ async def test_a_compromise_makes_the_request_that_waits_more_urgent(reviewed: C
     assert len(await reviewed.journal("revocation-requested")) == 2
 
 
+async def test_a_more_urgent_request_is_that_of_who_made_it_so_and_waits_since_the_first(reviewed: Core) -> None:
+    certificate = await issued(reviewed)
+    start = reviewed.clock.now()
+    await ask(reviewed, certificate, Reason.CESSATION_OF_OPERATION, Asker.CONTROLLER)
+    reviewed.clock.move(HOUR)
+
+    await waiting(reviewed, certificate, Reason.KEY_COMPROMISE)
+
+    (request,) = await reviewed.revocations.requests()
+    assert (request.asker, request.actor) == (Asker.SUBSCRIBER, "test:subscriber")
+    assert request.reason in MAY_GIVE[request.asker]
+    assert (request.requested_at, request.due_at) == (start, start + HOUR + DAY)
+
+
 async def test_an_approved_request_revokes_with_its_reason(reviewed: Core) -> None:
     certificate = await issued(reviewed)
     request = await waiting(reviewed, certificate)
@@ -233,6 +247,21 @@ async def test_a_hold_that_an_officer_made_outlives_a_rejected_request(on_hold: 
     await on_hold.revocations.reject(request.number, actor="officer")
 
     assert (await now(on_hold, certificate)).is_on_hold
+
+
+async def test_a_hold_that_an_officer_wants_too_outlives_the_rejected_request(on_hold: Core) -> None:
+    certificate = await issued(on_hold)
+    request = await waiting(on_hold, certificate)
+
+    await on_hold.revocations.hold(certificate.serial, actor="officer", note="stolen, they say")
+    with pytest.raises(WrongState, match="on hold already"):
+        await on_hold.revocations.hold(certificate.serial, actor="officer")
+    rejected = await on_hold.revocations.reject(request.number, actor="officer")
+
+    assert not rejected.holds
+    assert (await now(on_hold, certificate)).is_on_hold
+    events = await on_hold.journal("certificate-held")
+    assert [(event.actor, event.detail["request"]) for event in events] == [("test:subscriber", 1), ("officer", None)]
 
 
 async def test_an_officer_may_release_what_a_request_holds_and_the_request_waits_on(on_hold: Core) -> None:
@@ -408,14 +437,92 @@ async def test_an_expired_certificate_is_not_revoked_by_anybody(reviewed: Core) 
 
     with pytest.raises(CertificateExpired, match="nothing left to revoke"):
         await ask(reviewed, certificate)
-    with pytest.raises(CertificateExpired):
-        await ask(reviewed, certificate, Reason.KEY_COMPROMISE, Asker.HOLDER)
+    with pytest.raises(CertificateExpired, match="nothing left to revoke"):
+        await ask(reviewed, certificate, Reason.KEY_COMPROMISE)
     with pytest.raises(CertificateExpired):
         await reviewed.revocations.revoke(certificate.serial, Reason.SUPERSEDED, actor="officer")
     with pytest.raises(CertificateExpired):
         await reviewed.revocations.hold(certificate.serial, actor="officer")
     with pytest.raises(CertificateExpired):
         await reviewed.revocations.approve(request.number, actor="officer")
+
+
+@pytest.mark.parametrize("asker", [Asker.HOLDER, Asker.OPERATOR])
+async def test_a_compromised_key_is_blocked_though_its_certificate_has_expired(reviewed: Core, asker: Asker) -> None:
+    key = new_key()
+    certificate = await issued(reviewed, key=key)
+    reviewed.clock.move(70 * DAY)
+    renewed = await enroll(reviewed, "acc", key=key)
+    reviewed.clock.move(21 * DAY)
+
+    for _ in range(2):
+        with pytest.raises(CertificateExpired, match="comes to no CRL, but its key is blocked for ever"):
+            await ask(reviewed, certificate, Reason.KEY_COMPROMISE, asker)
+
+    (event,) = await reviewed.journal("key-blocked")
+    assert (event.serial, event.actor) == (certificate.serial, f"test:{asker}")
+    assert event.detail["spki_sha256"] == certificate.spki_sha256.hex()
+    assert (await now(reviewed, certificate)).revoked_at is None
+    assert (await now(reviewed, renewed)).reason == Reason.KEY_COMPROMISE
+    with pytest.raises(KeyCompromised):
+        await enroll(reviewed, "acc", key=key)
+
+
+async def test_an_officer_is_told_which_certificates_an_expired_ones_key_took_along(core: Core) -> None:
+    key = new_key()
+    certificate = await issued(core, key=key)
+    core.clock.move(70 * DAY)
+    renewed = await enroll(core, "acc", key=key)
+    core.clock.move(21 * DAY)
+
+    with pytest.raises(CertificateExpired, match=f"the same key: {renewed.serial}"):
+        await core.revocations.revoke(certificate.serial, Reason.KEY_COMPROMISE, actor="officer")
+
+
+async def test_an_approved_compromise_blocks_the_key_of_what_has_expired_meanwhile(reviewed: Core) -> None:
+    certificate = await issued(reviewed)
+    request = await waiting(reviewed, certificate, Reason.KEY_COMPROMISE)
+    reviewed.clock.move(91 * DAY)
+
+    with pytest.raises(CertificateExpired, match="its key is blocked"):
+        await reviewed.revocations.approve(request.number, actor="officer")
+
+    assert await state_of(reviewed, request.number) is RequestState.APPROVED
+    assert (await reviewed.journal("key-blocked"))[0].detail["request"] == request.number
+
+
+async def test_an_unproved_compromise_says_nothing_about_what_was_revoked_and_has_expired(core: Core) -> None:
+    certificate = await issued(core)
+    await ask(core, certificate)
+    core.clock.move(91 * DAY)
+
+    with pytest.raises(AlreadyRevoked):
+        await ask(core, certificate, Reason.KEY_COMPROMISE)
+
+    assert await core.journal("key-blocked") == []
+
+
+async def test_the_worker_reads_the_certificates_of_requests_and_no_others(reviewed: Core) -> None:
+    async with reviewed.database.read() as tx:
+        plan = await tx.all("EXPLAIN QUERY PLAN " + revocation_requests.EXPIRED, now=0)
+
+    steps = [row[-1] for row in plan]
+    (certificates_step,) = [step for step in steps if " c " in step]
+    assert certificates_step.startswith("SEARCH c USING INDEX")
+    assert "(serial=?)" in certificates_step
+    assert any("USING INDEX revocation_requests_pending" in step for step in steps)
+
+
+async def test_a_request_that_lapses_is_the_one_whose_certificate_expired(reviewed: Core) -> None:
+    old = await waiting(reviewed, await issued(reviewed, "old"))
+    reviewed.clock.move(60 * DAY)
+    young = await waiting(reviewed, await issued(reviewed, "young"))
+    reviewed.clock.move(31 * DAY)
+
+    await reviewed.revocations.turn()
+
+    assert await state_of(reviewed, old.number) is RequestState.LAPSED
+    assert await state_of(reviewed, young.number) is RequestState.PENDING
 
 
 async def test_a_request_lapses_when_its_certificate_expires(reviewed: Core) -> None:
@@ -478,6 +585,59 @@ async def test_what_does_not_exist_is_not_found(core: Core) -> None:
     ):
         with pytest.raises(NotFound):
             await attempt
+
+
+async def test_no_number_is_too_large_to_be_asked_about(core: Core) -> None:
+    for number in (1 << 63, 10**30):
+        with pytest.raises(NotFound, match=f"no request {number}"):
+            await core.revocations.approve(number, actor="test")
+
+
+async def test_an_invalidity_date_is_not_before_the_certificate(core: Core) -> None:
+    certificate = await issued(core)
+
+    with pytest.raises(BadReason, match="before the certificate began"):
+        await core.revocations.revoke(
+            certificate.serial, Reason.SUPERSEDED, actor="test", invalid_since=certificate.not_before - 1
+        )
+    await core.revocations.revoke(
+        certificate.serial, Reason.SUPERSEDED, actor="test", invalid_since=certificate.not_before
+    )
+
+    assert since_of(await entry_of(core, certificate)) == certificate.not_before
+
+
+async def test_what_a_key_takes_along_was_not_invalid_before_it_began(core: Core) -> None:
+    key = new_key()
+    first = await issued(core, key=key)
+    core.clock.move(70 * DAY)
+    renewed = await enroll(core, "acc", key=key)
+
+    await core.revocations.revoke(
+        first.serial, Reason.KEY_COMPROMISE, actor="test", invalid_since=first.not_before + HOUR
+    )
+
+    assert since_of(await entry_of(core, first)) == first.not_before + HOUR
+    assert since_of(await entry_of(core, renewed)) == renewed.not_before
+
+
+@pytest.mark.parametrize(("later", "kept"), [(None, HOUR), (2 * HOUR, HOUR), (1, 1)])
+async def test_the_earlier_invalidity_date_is_kept(core: Core, later: int | None, kept: int) -> None:
+    certificate = await issued(core)
+    core.clock.move(DAY)
+    desk, start = core.revocations, certificate.not_before
+    await desk.revoke(certificate.serial, Reason.SUPERSEDED, actor="officer", invalid_since=start + HOUR)
+
+    if later is None:
+        await ask(core, certificate, Reason.KEY_COMPROMISE, Asker.HOLDER)
+    else:
+        await desk.revoke(certificate.serial, Reason.KEY_COMPROMISE, actor="officer", invalid_since=start + later)
+
+    entry = await entry_of(core, certificate)
+    assert (reason_of(entry), since_of(entry)) == (ReasonFlags.key_compromise, start + kept)
+    assert (await core.journal("certificate-revoked"))[-1].detail["invalid_since"] == start + kept
+    async with core.database.read() as tx:
+        assert await tx.one("SELECT invalid_since FROM revocations") == (start + kept,)
 
 
 async def test_an_invalidity_date_is_not_in_the_future(core: Core) -> None:
