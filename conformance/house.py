@@ -23,7 +23,8 @@ _HIGHEST_PORT = 32_000  # above, the kernel lends ports to outgoing connections
 _OFFSET_VARIABLE = "SOAPSTONE_CLOCK_OFFSET_FILE"
 
 
-_candidates = itertools.count(20_000 + os.getpid() % 8_000, _PORTS_OF_A_SERVER)
+# Neighbouring process numbers begin far from each other: two runs at once do not meet.
+_candidates = itertools.count(20_000 + os.getpid() * 3_764 % 8_000, _PORTS_OF_A_SERVER)
 
 
 def free_ports() -> int:
