@@ -88,7 +88,9 @@ class Rotation:
             standing = self._online(ROOT)
             root, signer, ends_at = standing.name, self._signer(standing), standing.certificate.not_after
             kind = key.kind or kind_of(standing.certificate.certificate.public_key())
-        rows.append(self._issuing(line, line, NewKey(kind, key.uri), root, signer, signs_from=now, ends_at=ends_at))
+        # A key that is there is of the kind that it is.
+        wanted = NewKey(key.kind if key.uri else kind, key.uri)
+        rows.append(self._issuing(line, line, wanted, root, signer, signs_from=now, ends_at=ends_at))
         return [*before, *await self._intend(rows, [])]
 
     async def rotate(self, line: str, key: NewKey, *, at: int) -> Sequence[str]:

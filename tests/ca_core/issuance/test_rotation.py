@@ -269,6 +269,12 @@ async def test_a_key_that_is_there_is_of_the_kind_that_is_asked_for(house: Dynas
         await house.rotation.rotate("issuing", NewKey("rsa-3072", made), at=house.core.clock.now())
 
 
+async def test_a_line_may_begin_with_a_key_that_is_there_of_any_kind(house: Dynasty) -> None:
+    made = house.succession.strongbox.make_key("made", "ec-p384", None)
+
+    assert await house.rotation.add("vault", NewKey(uri=made), own_root=False) == ["vault"]
+
+
 async def test_who_trusts_the_first_root_follows_through_two_rotations(house: Dynasty) -> None:
     for _ in range(2):
         await house.rotation.rotate_root("issuing", LIKE_BEFORE, at=house.core.clock.now())
