@@ -19,7 +19,7 @@ from ca_core.enrollment import Enrollment
 from ca_core.errors import Busy, Misconfigured, NotFound
 from ca_core.files import replace
 from ca_core.identity import serial_text
-from ca_core.issuance.authorities import ISSUING, TRANSPORT, Authorities
+from ca_core.issuance.authorities import Authorities, transport_line
 from ca_core.names import Identifier
 from ca_core.policy.profile import OWN_TLS
 from ca_core.policy.renewal import renewal_window
@@ -144,7 +144,7 @@ class OwnCertificate:
         _LOG.info("event=own-certificate serial=%s not_after=%d", certificate.serial, certificate.not_after)
 
     def _issuer(self) -> str:
-        line = TRANSPORT if TRANSPORT in self._authorities.lines else ISSUING
+        line = transport_line(self._authorities)
         return self._authorities.current(line, now=self._clock.now()).certificate.name
 
     def _load_into(self, context: ssl.SSLContext) -> None:

@@ -180,6 +180,11 @@ class Authorities:
         return names.index(one) < names.index(other)
 
 
+def transport_line(authorities: Authorities) -> str:
+    """The line that issues this server's own certificate."""
+    return TRANSPORT if TRANSPORT in authorities.lines else ISSUING
+
+
 def _usable(standing: Standing) -> IssuingCa:
     if standing.trouble:
         raise Misconfigured(standing.trouble)

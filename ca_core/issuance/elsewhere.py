@@ -15,11 +15,10 @@ from ca_core.errors import Misconfigured
 from ca_core.issuance.ca_certificate import request_info
 from ca_core.issuance.chain import prove_chain
 from ca_core.issuance.fit import require_outlived
-from ca_core.issuance.rotation import NewKey, next_name, require_kind, require_line
+from ca_core.issuance.rotation import NewKey, key_after, next_name, require_kind, require_line
 from ca_core.issuance.succession import Succession, claim_key, sha256, spki_of_certificate
 from ca_core.policy.keys import spki_der, spki_sha256
 from ca_core.policy.profile import Profile
-from ca_core.signing.software import KeyKind, kind_of
 from ca_core.store import authorities as table
 from ca_core.store.authorities import Row
 from ca_core.store.database import Database, Transaction
@@ -55,7 +54,9 @@ class Elsewhere:
         if waiting:
             uri = waiting[0].key_uri
         else:
-            uri = self._succession.strongbox.make_key(name, key.kind or self._kind_of(line), key.uri)
+            made = [one for one in self._succession.authorities.all() if one.line == line]
+            wanted = key_after(made[-1], key) if made else key
+            uri = self._succession.strongbox.make_key(name, wanted.kind or "ec-p256", wanted.uri)
         signing = require_kind(self._succession.key(uri), key, uri)
         spki = spki_der(signing.public_key)
         if not waiting:
@@ -107,11 +108,6 @@ class Elsewhere:
             await journal.record(tx, event, now=now, actor=self._actor)
         await self._succession.turn()
         return row.name
-
-    def _kind_of(self, line: str) -> KeyKind:
-        """The kind of key that the line has; a new line begins with the commonest."""
-        made = [one for one in self._succession.authorities.all() if one.line == line]
-        return kind_of(made[-1].certificate.certificate.public_key()) if made else "ec-p256"
 
     async def _wait(self, row: Row, spki: bytes) -> None:
         now = self._clock.now()

@@ -21,14 +21,14 @@ from ca_core.audit.event import CertificateIssued
 from ca_core.clock import Clock
 from ca_core.errors import Busy, InProgress, KeyUnavailable, Misconfigured, Refusal
 from ca_core.identity import new_serial, serial_text
-from ca_core.issuance.authorities import Authorities, IssuingCa
+from ca_core.issuance.authorities import Authorities, IssuingCa, transport_line
 from ca_core.issuance.lint import LintFailed, lint
 from ca_core.issuance.linter import Linter
 from ca_core.issuance.plan import tbs_certificate
 from ca_core.issuance.sample import prove_sample
 from ca_core.issuance.shape import shape_of
 from ca_core.policy.decision import Wish, subject_for
-from ca_core.policy.profile import Profile
+from ca_core.policy.profile import OWN_TLS, Profile
 from ca_core.policy.request import CertificationRequest
 from ca_core.registration.account import Registration
 from ca_core.revocation import acts, crl
@@ -75,7 +75,9 @@ class Issuer:
         await self._linter.prepare()
         now = self._clock.now()
         for profile in profiles:
-            await prove_sample(profile, self._authorities.current(profile.issuer, now=now), self._linter, now=now)
+            is_own = profile.name == OWN_TLS.name
+            line = transport_line(self._authorities) if is_own else profile.issuer
+            await prove_sample(profile, self._authorities.current(line, now=now), self._linter, now=now)
 
     def plan(
         self,

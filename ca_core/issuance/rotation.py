@@ -101,7 +101,7 @@ class Rotation:
         """
         before = await self.finish()
         root = self._online(self._root_line(line))
-        name, like = await self._next_name(line), self._like(line, key)
+        name, like = await self._next_name(line), key_after(self._newest(line), key)
         ends_at = root.certificate.not_after
         row = self._issuing(name, line, like, root.name, self._signer(root), signs_from=at, ends_at=ends_at)
         return [*before, *await self._intend([row], [])]
@@ -126,7 +126,7 @@ class Rotation:
         lines = sorted(name for name in self._succession.authorities.lines if self._root_line(name) == old.line)
         if key.uri and len(lines) > 1:
             raise Misconfigured(f"one key cannot serve {', '.join(lines)}; rotate them one by one afterwards")
-        keys = {below: self._like(below, key) for below in lines}
+        keys = {below: key_after(self._newest(below), key) for below in lines}
         ends_at = validity(self._clock.now(), ROOT_YEARS)[1]
         _require_before(at, ends_at)
         kind = key.kind or kind_of(old.certificate.certificate.public_key())
@@ -267,20 +267,6 @@ class Rotation:
         """The line of the root above the newest CA of a line."""
         return self._succession.authorities.path(self._newest(line).name)[-1].line
 
-    def _like(self, line: str, key: NewKey) -> NewKey:
-        """Where no kind of key is given, the one that the line has.
-
-        Raises:
-            Misconfigured: that is in a token, and nobody said that the next one shall be elsewhere.
-        """
-        newest = self._newest(line)
-        if key == NewKey() and not newest.key_uri.startswith("file:"):
-            raise Misconfigured(
-                f"the key of the CA {newest.name} is in a token: say where the next one is to be, with --key-uri,"
-                " or with --key which kind is to be made in a file"
-            )
-        return NewKey(key.kind or (None if key.uri else kind_of(newest.certificate.certificate.public_key())), key.uri)
-
     def _newest(self, line: str) -> Standing:
         """The issuing CA of a line that was made last, whatever its dates."""
         made = [one for one in self._succession.authorities.all() if one.line == line and not one.is_root]
@@ -302,6 +288,20 @@ def require_line(line: str) -> None:
     """
     if not _LINE.fullmatch(line) or _NUMBERED.search(line):
         raise Misconfigured("a line's name is lower-case letters, digits and hyphens, and ends with no number")
+
+
+def key_after(before: Standing, key: NewKey) -> NewKey:
+    """The key of the next CA of a line: where no kind is given, the one that the CA before has.
+
+    Raises:
+        Misconfigured: that is in a token, and nobody said that the next one shall be elsewhere.
+    """
+    if key == NewKey() and not before.key_uri.startswith("file:"):
+        raise Misconfigured(
+            f"the key of the CA {before.name} is in a token: say where the next one is to be, with --key-uri,"
+            " or with --key which kind is to be made in a file"
+        )
+    return NewKey(key.kind or (None if key.uri else kind_of(before.certificate.certificate.public_key())), key.uri)
 
 
 def require_kind(opened: SigningKey, wanted: NewKey, uri: str) -> SigningKey:

@@ -7,6 +7,7 @@ was not acknowledged is asked for again, and whatever is wrong comes back as sen
 from __future__ import annotations
 
 import itertools
+from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -95,7 +96,7 @@ def trouble(what: str, ask: Callable[[], object]) -> list[str]:
     return []
 
 
-class Flow:
+class Flow(ABC):
     """What is common to all flows.
 
     Attributes:
@@ -110,14 +111,16 @@ class Flow:
         self.faulty = False
         self.reached = False
 
-    def prepare(self) -> None:
+    def prepare(self) -> None:  # noqa: B027  # most flows begin where they are
         """Come to the point where the flow begins."""
 
+    @abstractmethod
     def act(self, injection: Injection, *, thread: int | None) -> list[str]:
-        raise NotImplementedError
+        """Do what the flow does, with a fault at one point; what went wrong, in sentences."""
 
+    @abstractmethod
     def settle(self) -> list[str]:
-        raise NotImplementedError
+        """Look whether everything that was promised is there; what is not, in sentences."""
 
     def walk(self, name: str) -> list[Point]:
         """Walk the flow with nothing injected; every point that it passes, in order."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -22,7 +21,7 @@ from ca_core.store import authorities as table
 from ca_core.store.authorities import Row
 from server.assembly import Office, Strongroom, strongroom
 from server.cli.making import require_serious
-from server.cli.shared import echo_json, in_office, json_option, operator_actor
+from server.cli.shared import Moment, echo_json, in_office, json_option, operator_actor
 from server.home import fingerprint, write_trust_anchors
 
 T = TypeVar("T")
@@ -32,7 +31,9 @@ key_option = click.option("--key", type=click.Choice(_KEY_KINDS), help="What kin
 key_uri_option = click.option(
     "--key-uri", metavar="URI", help="Where its key is, or is to be made, such as pkcs11:token=..."
 )
-at_option = click.option("--at", metavar="DATE", help="From when it issues, such as 2027-01-31; else now.")
+at_option = click.option(
+    "--at", type=Moment(), metavar="DATE", help="From when it issues, such as 2027-01-31; else now."
+)
 
 
 @click.group()
@@ -85,12 +86,12 @@ def add(home: Path, line: str, key: KeyKind | None, key_uri: str | None, *, own_
 @click.option("--issuing-only", is_flag=True, help="Keep the root: no new root, no cross-certificates.")
 @click.pass_obj
 def rotate(
-    home: Path, line: str, key: KeyKind | None, key_uri: str | None, at: str | None, *, issuing_only: bool
+    home: Path, line: str, key: KeyKind | None, key_uri: str | None, at: int | None, *, issuing_only: bool
 ) -> None:
     """Make the next root and issuing CA, cross-certify both roots, and switch; the old CA signs CRLs to its end."""
 
     async def do(room: Strongroom) -> None:
-        begins = _moment(at, room)
+        begins = room.office.clock.now() if at is None else at
         new_key = _new_key(room, key, key_uri)
         if issuing_only:
             names = await _rotation(room).rotate(line, new_key, at=begins)
@@ -129,7 +130,7 @@ def csr(
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @at_option
 @click.pass_obj
-def import_certificate(home: Path, file: Path, at: str | None) -> None:
+def import_certificate(home: Path, file: Path, at: int | None) -> None:
     """Take in FILE: the certificate for a request, those above it, and the root last, in PEM."""
     try:
         certificates = x509.load_pem_x509_certificates(file.read_bytes())
@@ -138,7 +139,9 @@ def import_certificate(home: Path, file: Path, at: str | None) -> None:
 
     async def do(room: Strongroom) -> None:
         profiles = room.office.profiles.values()
-        name = await _elsewhere(room).take(certificates, at=_moment(at, room), profiles=profiles)
+        name = await _elsewhere(room).take(
+            certificates, at=room.office.clock.now() if at is None else at, profiles=profiles
+        )
         await _announce(room, [name])
 
     _in_strongroom(home, do)
@@ -174,17 +177,6 @@ async def _announce(room: Strongroom, names: Sequence[str]) -> None:
         does = "certifies CAs" if standing.is_root else f"issues from {rfc3339(max(now, standing.signs_from))}"
         click.echo(f"{name}: {does}, SHA-256 {fingerprint(standing.certificate.certificate)}")
     click.echo(f"trust anchors are in {room.office.places.ca_bundle}; hand the file out where it changed")
-
-
-def _moment(text: str | None, room: Strongroom) -> int:
-    """A date, or a date and time, as UTC seconds; none means now."""
-    if text is None:
-        return room.office.clock.now()
-    try:
-        moment = datetime.fromisoformat(text)
-    except ValueError:
-        raise Misconfigured(f"--at takes a date such as 2027-01-31 or 2027-01-31T12:00:00Z, not {text!r}") from None
-    return int((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp())
 
 
 def _shown(standing: Standing, room: Strongroom) -> dict[str, object]:

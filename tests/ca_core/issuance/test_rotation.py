@@ -329,6 +329,8 @@ async def test_where_a_key_is_in_a_token_somebody_says_where_the_next_one_is_to_
 
     with pytest.raises(Misconfigured, match="is in a token"):
         await house.rotation.rotate("issuing", LIKE_BEFORE, at=house.core.clock.now())
+    with pytest.raises(Misconfigured, match="is in a token"):
+        await requested(house)
     assert await house.rotation.rotate("issuing", NewKey("ec-p256"), at=house.core.clock.now()) == ["issuing-2"]
 
 
