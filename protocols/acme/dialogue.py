@@ -16,6 +16,8 @@ from protocols.acme.resources.authorizations import Authorizations
 from protocols.acme.resources.certificates import Certificates
 from protocols.acme.resources.challenges import Challenges
 from protocols.acme.resources.directory import Directory
+from protocols.acme.resources.finalize import Finalize
+from protocols.acme.resources.new_order import NewOrder
 from protocols.acme.resources.orders import Orders
 from protocols.acme.resources.revocation import Revocation
 from protocols.acme.services import AcmeOptions, AcmeServices
@@ -113,19 +115,19 @@ class AcmeDialogue:
 
 
 def _routes(services: AcmeServices) -> Mapping[Resource, _Route]:
-    directory, accounts, orders = Directory(services), Accounts(services), Orders(services)
+    directory, accounts = Directory(services), Accounts(services)
     revocation = Revocation(services)
     return MappingProxyType(
         {
             Resource.DIRECTORY: _Route(get=directory.get, by_account=directory.read),
             Resource.NEW_NONCE: _Route(get=directory.nonce, by_account=directory.read_nonce),
             Resource.NEW_ACCOUNT: _Route(by_key=accounts.create),
-            Resource.NEW_ORDER: _Route(by_account=orders.create),
+            Resource.NEW_ORDER: _Route(by_account=NewOrder(services).create),
             Resource.REVOKE_CERT: _Route(by_account=revocation.by_account, by_key=revocation.by_key),
             Resource.ACCOUNT: _Route(by_account=accounts.read_or_update),
             Resource.ORDERS: _Route(by_account=accounts.list_orders),
-            Resource.ORDER: _Route(by_account=orders.read),
-            Resource.FINALIZE: _Route(by_account=orders.finalize),
+            Resource.ORDER: _Route(by_account=Orders(services).read),
+            Resource.FINALIZE: _Route(by_account=Finalize(services).finalize),
             Resource.AUTHORIZATION: _Route(by_account=Authorizations(services).read_or_deactivate),
             Resource.CHALLENGE: _Route(by_account=Challenges(services).read_or_answer),
             Resource.CERTIFICATE: _Route(by_account=Certificates(services).read),

@@ -1,0 +1,79 @@
+"""finalize (RFC 8555, 7.4)."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ca_core.enrollment import OrderClaim
+from ca_core.errors import NameNotProved, Refusal
+from ca_core.policy.request import CertificationRequest
+from ca_core.store.database import Transaction
+from protocols.acme import csr, messages
+from protocols.acme.errors import OrderNotReady
+from protocols.acme.jws import members
+from protocols.acme.records import orders
+from protocols.acme.resources.orders import View, view
+from protocols.acme.services import AcmeServices
+from protocols.acme.sign_in import ByAccount
+from protocols.acme.states import AuthorizationStatus, OrderStatus
+from protocols.wire import Reply
+
+
+class Finalize:
+    """Ready orders become certificates."""
+
+    def __init__(self, services: AcmeServices) -> None:
+        self._services = services
+        self._clock = services.clock
+        self._enrollment = services.enrollment
+        self._links = services.links
+
+    async def finalize(self, asked: ByAccount, id_: str) -> Reply:
+        """Have the certificate of a ready order issued, once, however often and by whomever it is asked for.
+
+        The same request again gets the order as it is: a lost answer costs nothing (DESIGN, invariant 6).
+
+        Raises:
+            NotFound: there is none, or it is another account's.
+            OrderNotReady: it is not ready, or another request has finalized it.
+            BadCsr: the request is not for this order; which stays ready, as with every other refusal.
+            Refusal: whatever the core has against it.
+        """
+        der = csr.decoded(members(asked.payload, messages.Finalize).csr)
+        digest = hashlib.sha256(der).digest()
+        seen = await view(self._services, asked, id_)
+        if seen.is_finalized_by(digest):
+            return seen.shown(self._links)
+        if seen.outcome.status is not OrderStatus.READY:
+            raise OrderNotReady(f"the order is {seen.outcome.status}; only a ready one can be finalized")
+        request = csr.read(der, frozenset(seen.order.identifiers), asked.account.key)
+        try:
+            await self._issue(asked, seen, request, digest)
+        except Refusal:
+            # A finalize that ran beside this one may have won, and then the window is closed to us.
+            seen = await view(self._services, asked, id_)
+            if seen.is_finalized_by(digest):
+                return seen.shown(self._links)
+            if seen.outcome.status is not OrderStatus.READY:
+                raise OrderNotReady(f"the order is {seen.outcome.status} by another request") from None
+            raise
+        return (await view(self._services, asked, id_)).shown(self._links)
+
+    async def _issue(self, asked: ByAccount, seen: View, request: CertificationRequest, digest: bytes) -> None:
+        now = self._clock.now()
+        order = seen.order
+        if any(one.status_at(now) is not AuthorizationStatus.VALID for one in seen.authorizations):
+            raise NameNotProved("an authorization of this order is not valid any more; place a new order")
+        # Not the vetted ones: the registration speaks for itself, and may say something else by now.
+        proved = frozenset(one.identifier for one in seen.authorizations if not one.vetted)
+
+        async def claim(tx: Transaction) -> None:
+            if not await orders.finalize(tx, order.id, digest, now=now):
+                raise OrderNotReady("the order is not ready any more")
+
+        await self._enrollment.enroll(
+            asked.applicant(proved),
+            request,
+            profile_name=order.profile,
+            order=OrderClaim(order.request_key, frozenset(order.identifiers), claim),
+        )
