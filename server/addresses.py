@@ -44,6 +44,17 @@ def is_base_url(url: str, scheme: str) -> bool:
     )
 
 
+def is_web_page(url: str) -> bool:
+    """Whether a text is an http or https URL that a client can show: ASCII, a host, no user and no blanks."""
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:
+        return False
+    is_plain = url.isascii() and url.isprintable() and not set(url) & set(' "<>\\^`{|}')
+    return is_plain and parts.scheme in {"http", "https"} and "@" not in parts.netloc and port != 0 and _is_host(host)
+
+
 def _is_host(text: str) -> bool:
     try:
         # An IPv6 address with a zone means something on one machine only (RFC 4007, 6).

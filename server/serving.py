@@ -138,6 +138,7 @@ def _acme(opened: Office, room: Strongroom, wake: Callable[[], None]) -> AcmeDia
     options = AcmeOptions(
         open_account=acme.open_account or None,
         website=acme.website or None,
+        caa_identities=acme.caa_identities,
         profiles={
             name: f"{', '.join(sorted(profile.extended_key_usage))}, {profile.validity_seconds} s"
             for name, profile in opened.profiles.items()

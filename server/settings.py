@@ -18,8 +18,9 @@ from ca_core.errors import BadName, Misconfigured
 from ca_core.names import Identifier
 from ca_core.policy.profile_settings import ProfileSettings, profiles_from, read_profiles
 from ca_core.secret import Secret
-from protocols.est.messages import OPERATIONS, Wire
-from server.addresses import is_address_and_port, is_base_url
+from protocols.est.messages import OPERATIONS
+from server.addresses import is_address_and_port, is_base_url, is_web_page
+from server.setting_tables import Acme, Authority, Credentials, Crl, Est, Journal, Keys, Ocsp, Renewal, Store
 
 FILE_NAME = "soapstone.toml"
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
@@ -31,96 +32,6 @@ _LONGEST_CRL_HOURS = 10 * 366 * 24
 _MOST_SHARDS = 1024
 _LONGEST_OCSP_HOURS = 3 * 24
 """A responder's certificate lives a week and is renewed at half of that; an answer must not outlive it."""
-
-
-class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where state is kept: `sqlite:FILE`, relative to the home."""
-
-    url: str = "sqlite:soapstone.db"
-
-
-class Authority(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """What opens the CAs' keys: references, `file:` or `env:`. Which CAs there are, the store knows.
-
-    Attributes:
-        passphrase: of keys in files.
-        pin: of tokens whose `pkcs11:` URI has no pin-source; empty where none is needed.
-    """
-
-    passphrase: str = "file:secrets/passphrase"
-    pin: str = ""
-
-
-class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The key that hashes and seals sheets' secrets: a reference to 64 hex digits."""
-
-    key: str = "file:secrets/credential.key"
-
-
-class Journal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The journal: a reference to the 64 hex digits of its key, and its newest checkpoint outside the database."""
-
-    key: str = "file:secrets/journal.key"
-    checkpoint_file: str = "journal/checkpoint"
-
-
-class Acme(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """ACME.
-
-    Attributes:
-        resolvers: `address:port` of the DNS servers that probes ask; empty means the system's.
-        probe_networks: CIDRs that probes may reach although they are loopback, link-local or the like.
-        open_account: the account that ACME accounts without an EAB fall under; empty means that EAB is required.
-    """
-
-    http_01_port: int = 80
-    tls_alpn_01_port: int = 443
-    resolvers: tuple[str, ...] = ()
-    probe_networks: tuple[str, ...] = ()
-    open_account: str = ""
-    website: str = ""
-
-
-class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One EST label; its name is a profile's."""
-
-    wire: Wire = Wire.AUTO
-
-
-class Est(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """EST."""
-
-    labels: dict[str, Label] = {}
-
-
-class Renewal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """The renewal window: how many days before its end a certificate may be replaced."""
-
-    window_days: int = 30
-
-
-class Crl(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How long CRLs are good for; each is replaced before half of that is over.
-
-    Attributes:
-        shards: over how many CRLs new certificates are spread; 1 means that the full one is the only one.
-    """
-
-    issuing_lifetime_hours: int = 48
-    root_lifetime_hours: int = 90 * 24
-    shards: int = 1
-
-
-class Ocsp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How long OCSP answers are good for; each is made anew when half of that is over."""
-
-    lifetime_hours: int = 24
-
-
-class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Subscribers' keys: the file of those that are certified for nobody, relative to the home; empty: none."""
-
-    blocklist: str = ""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -317,6 +228,10 @@ def _check_addresses(settings: Settings) -> None:
     for resolver in settings.acme.resolvers:
         if not is_address_and_port(resolver):
             raise Misconfigured(f"acme.resolvers: {resolver!r} is not address:port such as 192.0.2.53:53 or [::1]:53")
+    if settings.acme.website and not is_web_page(settings.acme.website):
+        raise Misconfigured(f"acme.website: {settings.acme.website[:200]!r} is not a URL such as https://pki.example/")
+    for name in settings.acme.caa_identities:
+        _check_caa_identity(name)
     for key, url, scheme in (
         ("public_url", settings.public_url, "https"),
         ("est_url", settings.est_url, "https"),
@@ -325,6 +240,15 @@ def _check_addresses(settings: Settings) -> None:
     ):
         if url and not is_base_url(url, scheme):
             raise Misconfigured(f"{key}: {url[:200]!r} is not a base URL such as {scheme}://pki.example:8080")
+
+
+def _check_caa_identity(name: str) -> None:
+    try:
+        if not names.dns(name).is_wildcard:
+            return
+    except BadName:
+        pass
+    raise Misconfigured(f"acme.caa_identities: {name[:200]!r} is not a DNS name such as ca.example (RFC 8659, 4.2)")
 
 
 def _check_files(settings: Settings) -> None:

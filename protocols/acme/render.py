@@ -24,9 +24,17 @@ _RETRY = ("Retry-After", str(WAIT_SECONDS))
 _WILDCARD = "*."
 
 
-class _Meta(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+class Meta(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
+    """What the directory says of itself (RFC 8555, 7.1.1); what has its default is left out.
+
+    Attributes:
+        external_account_required: whether a new account needs an external account binding.
+        profiles: name to one sentence (draft-ietf-acme-profiles, 3).
+    """
+
     external_account_required: bool
     website: str | None = None
+    caa_identities: tuple[str, ...] = ()
     profiles: Mapping[str, str] = {}
 
 
@@ -35,7 +43,7 @@ class _Directory(msgspec.Struct, frozen=True, rename="camel"):
     new_account: str
     new_order: str
     revoke_cert: str
-    meta: _Meta
+    meta: Meta
 
 
 class _Account(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
@@ -77,13 +85,8 @@ class _Authorization(msgspec.Struct, frozen=True, omit_defaults=True):
     wildcard: bool = False
 
 
-def directory(links: Links, *, account_required: bool, website: str | None, profiles: Mapping[str, str]) -> Reply:
-    """The directory, with such URLs only as work (RFC 8555, 7.1.1).
-
-    Args:
-        account_required: whether a new account needs an external account binding.
-        profiles: name to one sentence (draft-ietf-acme-profiles, 3).
-    """
+def directory(links: Links, meta: Meta) -> Reply:
+    """The directory, with such URLs only as work (RFC 8555, 7.1.1)."""
     return _reply(
         200,
         _Directory(
@@ -91,7 +94,7 @@ def directory(links: Links, *, account_required: bool, website: str | None, prof
             new_account=links.to(Resource.NEW_ACCOUNT),
             new_order=links.to(Resource.NEW_ORDER),
             revoke_cert=links.to(Resource.REVOKE_CERT),
-            meta=_Meta(external_account_required=account_required, website=website, profiles=profiles),
+            meta=meta,
         ),
     )
 

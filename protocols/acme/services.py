@@ -22,11 +22,13 @@ class AcmeOptions:
         open_account: the site account of the registration that accounts without a binding fall under; None
             demands a binding.
         website: shown in the directory.
+        caa_identities: by which names CAA records mean this CA (RFC 8659, 4.2); shown in the directory.
         profiles: what the directory says may be ordered by name, each with a sentence about it.
     """
 
     open_account: str | None = None
     website: str | None = None
+    caa_identities: tuple[str, ...] = ()
     profiles: Mapping[str, str] = field(default_factory=dict)
 
 

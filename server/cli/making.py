@@ -20,7 +20,8 @@ from server import settings as settings_module
 from server.assembly import AUTHORITY, Office, Strongroom, ca_url, crl_url, office, strongbox, strongroom
 from server.cli.shared import operator_actor
 from server.journaling import open_sequencer
-from server.settings import Acme, Settings, read_secret
+from server.setting_tables import Acme
+from server.settings import Settings, read_secret
 
 KEY_KINDS: tuple[KeyKind, ...] = get_args(KeyKind)
 DEFAULT_PORT = 8443

@@ -71,6 +71,13 @@ def test_every_setting_of_the_contract_is_there() -> None:
 @pytest.mark.parametrize(
     ("assignment", "said"),
     [
+        ("acme.website=pki.example", "acme.website: 'pki.example' is not a URL"),
+        ("acme.website=https://a@pki.example/", "acme.website"),
+        ("acme.website=https:///nowhere", "acme.website"),
+        ("acme.website=https://pki.example/a b", "acme.website"),
+        ("acme.website=https://[", "acme.website"),
+        ('acme.caa_identities=["*.ca.example"]', "acme.caa_identities: .* is not a DNS name"),
+        ('acme.caa_identities=["Ca.Example"]', "acme.caa_identities"),
         ("acme.opne_account=x", "unknown setting acme.opne_account"),
         ("nonsense=1", "unknown setting nonsense"),
         ("profiles.device.color=1", r"unknown setting profiles\.device\.color"),

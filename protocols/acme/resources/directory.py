@@ -13,12 +13,13 @@ class Directory:
 
     def __init__(self, services: AcmeServices) -> None:
         options = services.options
-        self._directory = render.directory(
-            services.links,
-            account_required=options.open_account is None,
+        meta = render.Meta(
+            external_account_required=options.open_account is None,
             website=options.website,
+            caa_identities=options.caa_identities,
             profiles=options.profiles,
         )
+        self._directory = render.directory(services.links, meta)
 
     def get(self, method: str) -> Reply:  # noqa: ARG002  # GET and HEAD are alike here, and not at newNonce
         """Show the directory."""

@@ -54,7 +54,7 @@ def challenge(
 
 
 def test_the_directory_names_only_what_works() -> None:
-    shown = body(render.directory(LINKS, account_required=True, website=None, profiles={}))
+    shown = body(render.directory(LINKS, render.Meta(external_account_required=True)))
 
     assert shown == {
         "newNonce": "https://ca.example/acme/new-nonce",
@@ -66,15 +66,19 @@ def test_the_directory_names_only_what_works() -> None:
 
 
 def test_the_directory_says_what_the_operator_says() -> None:
-    shown = body(
-        render.directory(
-            LINKS, account_required=False, website="https://example", profiles={"tls-server": "for servers"}
-        )
+    meta = render.Meta(
+        external_account_required=False,
+        website="https://example",
+        caa_identities=("ca.example",),
+        profiles={"tls-server": "for servers"},
     )
+
+    shown = body(render.directory(LINKS, meta))
 
     assert shown["meta"] == {
         "externalAccountRequired": False,
         "website": "https://example",
+        "caaIdentities": ["ca.example"],
         "profiles": {"tls-server": "for servers"},
     }
 

@@ -1,0 +1,100 @@
+"""The tables of the settings file, as they are written: what an operator may set, less what stands at the top."""
+
+from __future__ import annotations
+
+import msgspec
+
+from protocols.est.messages import Wire
+
+
+class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where state is kept: `sqlite:FILE`, relative to the home."""
+
+    url: str = "sqlite:soapstone.db"
+
+
+class Authority(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """What opens the CAs' keys: references, `file:` or `env:`. Which CAs there are, the store knows.
+
+    Attributes:
+        passphrase: of keys in files.
+        pin: of tokens whose `pkcs11:` URI has no pin-source; empty where none is needed.
+    """
+
+    passphrase: str = "file:secrets/passphrase"
+    pin: str = ""
+
+
+class Credentials(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The key that hashes and seals sheets' secrets: a reference to 64 hex digits."""
+
+    key: str = "file:secrets/credential.key"
+
+
+class Journal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The journal: a reference to the 64 hex digits of its key, and its newest checkpoint outside the database."""
+
+    key: str = "file:secrets/journal.key"
+    checkpoint_file: str = "journal/checkpoint"
+
+
+class Acme(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """ACME.
+
+    Attributes:
+        resolvers: `address:port` of the DNS servers that probes ask; empty means the system's.
+        probe_networks: CIDRs that probes may reach although they are loopback, link-local or the like.
+        open_account: the account that ACME accounts without an EAB fall under; empty means that EAB is required.
+        website: a URL that the directory shows.
+        caa_identities: the names by which CAA records mean this CA (RFC 8659, 4.2); the directory shows them.
+    """
+
+    http_01_port: int = 80
+    tls_alpn_01_port: int = 443
+    resolvers: tuple[str, ...] = ()
+    probe_networks: tuple[str, ...] = ()
+    open_account: str = ""
+    website: str = ""
+    caa_identities: tuple[str, ...] = ()
+
+
+class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """One EST label; its name is a profile's."""
+
+    wire: Wire = Wire.AUTO
+
+
+class Est(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """EST."""
+
+    labels: dict[str, Label] = {}
+
+
+class Renewal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The renewal window: how many days before its end a certificate may be replaced."""
+
+    window_days: int = 30
+
+
+class Crl(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How long CRLs are good for; each is replaced before half of that is over.
+
+    Attributes:
+        shards: over how many CRLs new certificates are spread; 1 means that the full one is the only one.
+    """
+
+    issuing_lifetime_hours: int = 48
+    root_lifetime_hours: int = 90 * 24
+    shards: int = 1
+
+
+class Ocsp(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How long OCSP answers are good for; each is made anew when half of that is over."""
+
+    lifetime_hours: int = 24
+
+
+class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Subscribers' keys: the file of those that are certified for nobody, relative to the home; empty: none."""
+
+    blocklist: str = ""
