@@ -17,6 +17,7 @@
     Refused
     ├── BadPublicKey                  a key that this server does not accept
     ├── AccountNotValid               deactivated or revoked
+    ├── AccountKeyInUse               a key change onto a key that an account has; carries its URL
     ├── WrongUrl                      the signed `url` is not where the request went
     ├── OrderNotReady                 finalize before its time
     ├── ExternalAccountRequired       a new account needs a binding
@@ -135,6 +136,18 @@ class AccountNotValid(Refused):
 
     def __init__(self) -> None:
         super().__init__("this account is not valid any more; create another one with a new key")
+
+
+class AccountKeyInUse(Refused):
+    """The new key of a key change is an account's already (409, RFC 8555, 7.3.5).
+
+    Args:
+        url: that account's, for the Location header; who asks has proved that the key is theirs.
+    """
+
+    def __init__(self, url: str) -> None:
+        super().__init__("an account has the new key already, at the Location of this answer; make another key")
+        self.url = url
 
 
 class WrongUrl(Refused):

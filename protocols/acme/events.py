@@ -11,6 +11,14 @@ class ContactsChanged(Event, frozen=True, tag="acme-contacts-changed"):
     account: str
 
 
+class AccountKeyChanged(Event, frozen=True, tag="acme-key-changed"):
+    """An account has another key now; the thumbprints are those of RFC 7638."""
+
+    account: str
+    old_thumbprint: str
+    new_thumbprint: str
+
+
 class OrderPlaced(Event, frozen=True, tag="acme-order-placed"):
     """An account ordered a certificate; the names that the RA vouches for are in `policy-grant`."""
 

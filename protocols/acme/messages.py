@@ -35,6 +35,18 @@ class AccountUpdate(msgspec.Struct, frozen=True):
     status: str | None = None
 
 
+class KeyChange(msgspec.Struct, frozen=True, rename="camel"):
+    """RFC 8555, 7.3.5: what the inner JWS of a key change says.
+
+    Attributes:
+        account: the URL of the account that asks.
+        old_key: its present key, as a JWK.
+    """
+
+    account: str
+    old_key: Any
+
+
 class OrderedIdentifier(msgspec.Struct, frozen=True):
     """An identifier as it was sent, in any form."""
 

@@ -81,6 +81,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.WrongState: Answer(409, "malformed"),
         acme.BadPublicKey: Answer(400, "badPublicKey"),
         acme.AccountNotValid: _UNAUTHORIZED,
+        acme.AccountKeyInUse: Answer(409, "malformed"),
         acme.WrongUrl: _UNAUTHORIZED,
         acme.OrderNotReady: Answer(403, "orderNotReady"),
         acme.ExternalAccountRequired: Answer(403, "externalAccountRequired"),
@@ -172,6 +173,8 @@ def _headers(refusal: core.Refusal) -> tuple[tuple[str, str], ...]:
         case core.Busy() | core.TooEarly():
             # Whole seconds: Caddy 2.6 breaks on a date here.
             return (("Retry-After", str(refusal.retry_after_seconds)),)
+        case acme.AccountKeyInUse():
+            return (("Location", refusal.url),)
         case acme.MethodNotAllowed():
             return (("Allow", ", ".join(refusal.allow)),)
         case _:

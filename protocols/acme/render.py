@@ -43,6 +43,7 @@ class _Directory(msgspec.Struct, frozen=True, rename="camel"):
     new_account: str
     new_order: str
     revoke_cert: str
+    key_change: str
     meta: Meta
 
 
@@ -94,6 +95,7 @@ def directory(links: Links, meta: Meta) -> Reply:
             new_account=links.to(Resource.NEW_ACCOUNT),
             new_order=links.to(Resource.NEW_ORDER),
             revoke_cert=links.to(Resource.REVOKE_CERT),
+            key_change=links.to(Resource.KEY_CHANGE),
             meta=meta,
         ),
     )

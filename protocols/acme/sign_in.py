@@ -50,12 +50,14 @@ class ByAccount(msgspec.Struct, frozen=True):
     """A request proved by an account that is valid and whose registration is active.
 
     Attributes:
+        url: of the request, with its query.
         query: raw, and signed as a part of the URL.
         source: textual IP address.
     """
 
     account: Account
     registration: Registration
+    url: str
     payload: bytes
     query: str
     source: str
@@ -116,7 +118,7 @@ class AcmeSignIn:
         """
         account, registration = await self._account(kid)
         self._check(request, envelope, account.key)
-        return ByAccount(account, registration, envelope.payload, request.query, request.peer.address)
+        return ByAccount(account, registration, envelope.url, envelope.payload, request.query, request.peer.address)
 
     async def _account(self, kid: str) -> tuple[Account, Registration]:
         account_id = self._services.links.account_id(kid)

@@ -6,6 +6,7 @@ import msgspec
 
 from ca_core.store.database import Row, Transaction
 from protocols.acme import states
+from protocols.acme.jwk import AccountKey
 from protocols.acme.objects import Account
 from protocols.acme.states import AccountStatus, Event
 
@@ -69,6 +70,20 @@ async def change_contacts(tx: Transaction, account_id: str, contacts: tuple[str,
         "UPDATE acme_accounts SET contacts = :contacts WHERE id = :id AND status = :valid",
         id=account_id,
         contacts=_text(contacts),
+        valid=AccountStatus.VALID.value,
+    )
+    return changed == 1
+
+
+async def change_key(tx: Transaction, account: Account, key: AccountKey) -> bool:
+    """Give a valid account another key by compare-and-set; False when it has not the old one any more."""
+    changed = await tx.execute(
+        "UPDATE acme_accounts SET thumbprint = :to, jwk = :jwk"
+        " WHERE id = :id AND thumbprint = :was AND status = :valid",
+        id=account.id,
+        was=account.thumbprint,
+        to=key.thumbprint,
+        jwk=key.jwk,
         valid=AccountStatus.VALID.value,
     )
     return changed == 1

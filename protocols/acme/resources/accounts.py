@@ -7,16 +7,15 @@ import msgspec
 from ca_core.applicant import Door
 from ca_core.audit import journal
 from ca_core.audit.event import AccountBound, AccountDeactivated
-from ca_core.errors import KeyCompromised, Misconfigured, NotFound, WeakKey
+from ca_core.errors import Misconfigured, NotFound
 from ca_core.identity import new_id
-from ca_core.store import certificates, credentials, registrations
+from ca_core.store import credentials, registrations
 from ca_core.store.database import Transaction
-from protocols.acme import eab, jwk, links, messages, render
+from protocols.acme import account_keys, eab, links, messages, render
 from protocols.acme.errors import (
     AccountDoesNotExist,
     AccountNotValid,
     BadExternalAccountBinding,
-    BadPublicKey,
     ExternalAccountRequired,
 )
 from protocols.acme.events import ContactsChanged
@@ -27,9 +26,6 @@ from protocols.acme.services import AcmeServices
 from protocols.acme.sign_in import ByAccount, ByKey
 from protocols.acme.states import AccountStatus
 from protocols.wire import Reply
-
-KEY_PURPOSE = "acme-account"
-"""What an account key is for: a key that signs requests is never certified (DESIGN, invariant 9)."""
 
 ORDERS_A_PAGE = 100
 _MAC_KEY_OCTETS = 32
@@ -73,7 +69,7 @@ class Accounts:
         if known is None and message.only_return_existing:
             raise AccountDoesNotExist
         if known is None:
-            self._check_key(asked.key)
+            account_keys.check(self._services.enrollment, asked.key)
             bond = await self._bond(message, asked)
             made = self._account(asked.key, bond, message.contact or ())
             async with self._services.sign_in.noting(
@@ -118,12 +114,6 @@ class Accounts:
         async with self._database.read() as tx:
             ids = await orders.listed(tx, id_, before=before, now=self._clock.now(), most=ORDERS_A_PAGE + 1)
         return render.orders(self._services.links, id_, ids[:ORDERS_A_PAGE], has_more=len(ids) > ORDERS_A_PAGE)
-
-    def _check_key(self, key: AccountKey) -> None:
-        try:
-            self._services.enrollment.check_key(key.public_key)
-        except (WeakKey, KeyCompromised) as refusal:
-            raise BadPublicKey(str(refusal)) from None
 
     async def _bond(self, message: messages.NewAccount, asked: ByKey) -> _Bond:
         if message.external_account_binding is not None:
@@ -175,7 +165,7 @@ class Accounts:
                 return await accounts.by_thumbprint(tx, made.thumbprint)
             if bond.credential_id is not None:
                 await credentials.spend(tx, bond.credential_id, now=now)
-            await _claim(tx, made)
+            await account_keys.claim(tx, made.key, registration_id=made.registration_id)
             proof = "open-account" if bond.kid is None else "eab-key"
             await journal.record(
                 tx,
@@ -219,11 +209,3 @@ class Accounts:
 def _require_own(asked: ByAccount, account_id: str) -> None:
     if asked.account.id != account_id:
         raise NotFound("there is no such account, or it is not yours")
-
-
-async def _claim(tx: Transaction, made: Account) -> None:
-    free = await certificates.claim_key(
-        tx, jwk.spki_sha256(made.key), purpose=KEY_PURPOSE, registration_id=made.registration_id
-    )
-    if not free:
-        raise BadPublicKey("this key serves a certificate or another registration already; make a new one")
