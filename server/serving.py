@@ -37,6 +37,7 @@ from server.journaling import begin_journal, end_journal
 from server.listeners import Listener
 from server.probes import NetworkProbes, ProbePolicy
 from server.routes import PublicDialogue
+from server.web.help import Facts, HelpPages
 from server.workers import Worker
 
 _LOG = logging.getLogger("soapstone")
@@ -190,7 +191,8 @@ def _listeners(opened: Office, room: Strongroom, wake: Callable[[], None]) -> li
         ("EST", opened.places.est_url),
         ("CA certificates and CRLs", settings.repository),
     )
-    public = PublicDialogue(_acme(opened, room, wake), addresses)
+    pages = HelpPages(Facts(window_days=settings.renewal.window_days))
+    public = PublicDialogue(_acme(opened, room, wake), pages, addresses)
     return [
         Listener("public", settings.port, public, public_tls),
         Listener("est", settings.port + 1, _est(opened, room), est_tls),

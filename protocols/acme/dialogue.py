@@ -65,12 +65,12 @@ class AcmeDialogue:
         try:
             reply = await self._answer(request, place)
         except Refusal as refusal:
-            reply = problems.reply(refusal)
+            reply = problems.reply(refusal, self._services.links)
         return self._dressed(reply, request.method, place.resource if place else None)
 
     def refuse(self, refusal: Refusal) -> Reply:
         """What the edge sends when the request could not be read."""
-        return self._dressed(problems.reply(refusal), "POST", None)
+        return self._dressed(problems.reply(refusal, self._services.links), "POST", None)
 
     def bug_reply(self, reference: str) -> Reply:
         """What the edge sends when `answer` raised."""

@@ -31,6 +31,15 @@ class Resource(StrEnum):
     CERTIFICATE = "/acme/certificate/ID"
 
 
+class Help(StrEnum):
+    """A page of ours that says what to do, in any browser; the values are the paths. `server.web.help` has them."""
+
+    RATE_LIMITS = "/help/rate-limits"
+    RENEWAL = "/help/renewal"
+    TERMS = "/help/terms"
+    PAUSED = "/help/paused"
+
+
 class Place(msgspec.Struct, frozen=True):
     """A path, understood.
 
@@ -71,6 +80,10 @@ class Links(msgspec.Struct, frozen=True):
     def to(self, resource: Resource, id_: str = "") -> str:
         """The URL of a resource, or of one object of it."""
         return self.base + resource.replace("ID", id_)
+
+    def help(self, topic: Help) -> str:
+        """The URL of a page that says what to do."""
+        return self.base + topic
 
     def signed(self, path: str, query: str) -> str:
         """The URL that a request for this path and raw query must have signed."""

@@ -11,6 +11,7 @@ import msgspec
 from ca_core import errors as core
 from ca_core.names import Identifier
 from protocols.acme import errors as acme
+from protocols.acme.links import Help, Links
 from protocols.wire import Reply
 
 MEDIA_TYPE = "application/problem+json"
@@ -95,6 +96,11 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
     }
 )
 
+HELP: Mapping[type[core.Refusal], Help] = MappingProxyType(
+    {core.TooEarly: Help.RENEWAL, core.Throttled: Help.RATE_LIMITS},
+)
+"""The page that says what to do; every `rateLimited` has one (RFC 8555, 6.6)."""
+
 
 class IdentifierJson(msgspec.Struct, frozen=True):
     """An identifier as ACME writes it (RFC 8555, 7.1.3)."""
@@ -131,10 +137,10 @@ def problem(refusal: core.Refusal) -> Problem:
     )
 
 
-def reply(refusal: core.Refusal) -> Reply:
+def reply(refusal: core.Refusal, links: Links) -> Reply:
     """The answer for a refusal, with the header fields that belong to it."""
     document = problem(refusal)
-    return _reply(document, TABLE[type(refusal)].status, *_headers(refusal))
+    return _reply(document, TABLE[type(refusal)].status, *_headers(refusal), *_help(refusal, links))
 
 
 def bug_reply(reference: str) -> Reply:
@@ -179,3 +185,8 @@ def _headers(refusal: core.Refusal) -> tuple[tuple[str, str], ...]:
             return (("Allow", ", ".join(refusal.allow)),)
         case _:
             return ()
+
+
+def _help(refusal: core.Refusal, links: Links) -> tuple[tuple[str, str], ...]:
+    topic = HELP.get(type(refusal))
+    return (("Link", f'<{links.help(topic)}>;rel="help"'),) if topic else ()

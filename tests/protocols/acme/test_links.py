@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from protocols.acme import links
-from protocols.acme.links import Links, Place, Resource
+from protocols.acme.links import Help, Links, Place, Resource
 
 BASE = "https://ca.example:8443"
 ID = "0123456789abcdef0123456789abcdef"
@@ -84,3 +84,9 @@ def test_the_next_page_of_orders_begins_where_this_one_ends() -> None:
 @pytest.mark.parametrize("query", ["", "cursor=", "cursor=zz", f"page={ID}"])
 def test_another_query_is_the_first_page(query: str) -> None:
     assert links.cursor(query) is None
+
+
+@pytest.mark.parametrize("topic", Help)
+def test_a_page_that_helps_has_a_url_below_the_base(topic: Help) -> None:
+    assert Links("https://ca.example:8443").help(topic) == f"https://ca.example:8443{topic}"
+    assert links.place(topic) is None

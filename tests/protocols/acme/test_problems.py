@@ -10,7 +10,10 @@ from ca_core import errors as core
 from ca_core.names import dns, ip
 from protocols.acme import errors as acme
 from protocols.acme import problems
+from protocols.acme.links import Help, Links
 from protocols.wire import Reply
+
+LINKS = Links("https://ca.example")
 
 # RFC 8555, 6.7; RFC 9773, 7.4; draft-ietf-acme-profiles, 7.
 REGISTERED = frozenset(
@@ -56,7 +59,7 @@ def test_every_type_is_registered() -> None:
 
 
 def test_a_refusal_becomes_type_detail_and_status() -> None:
-    reply = problems.reply(core.BadCsr("it is no request"))
+    reply = problems.reply(core.BadCsr("it is no request"), LINKS)
 
     assert reply.status == 400
     assert document(reply) == {
@@ -76,17 +79,31 @@ def test_a_refusal_becomes_type_detail_and_status() -> None:
     ],
 )
 def test_what_may_come_again_says_when_in_whole_seconds(refusal: core.Refusal) -> None:
-    assert ("Retry-After", "60") in problems.reply(refusal).headers
+    assert ("Retry-After", "60") in problems.reply(refusal, LINKS).headers
+
+
+def test_every_limit_leads_to_a_page_that_says_what_to_do() -> None:
+    limited = {leaf for leaf, answer in problems.TABLE.items() if answer.type == "rateLimited"}
+
+    assert limited <= problems.HELP.keys()
+
+
+def test_the_page_that_helps_is_linked_and_others_are_not() -> None:
+    limited = problems.reply(core.Throttled("wait", retry_after_seconds=60), LINKS)
+    refused = problems.reply(core.BadCsr("it is no request"), LINKS)
+
+    assert ("Link", f'<https://ca.example{Help.RATE_LIMITS}>;rel="help"') in limited.headers
+    assert "Link" not in dict(refused.headers)
 
 
 def test_a_bad_algorithm_is_told_the_good_ones() -> None:
-    reply = problems.reply(acme.BadSignatureAlgorithm("no", algorithms=("ES256", "EdDSA")))
+    reply = problems.reply(acme.BadSignatureAlgorithm("no", algorithms=("ES256", "EdDSA")), LINKS)
 
     assert document(reply)["algorithms"] == ["ES256", "EdDSA"]
 
 
 def test_a_method_that_is_not_known_is_told_the_others() -> None:
-    reply = problems.reply(acme.MethodNotAllowed("POST", "OPTIONS"))
+    reply = problems.reply(acme.MethodNotAllowed("POST", "OPTIONS"), LINKS)
 
     assert reply.status == 405
     assert ("Allow", "POST, OPTIONS") in reply.headers
@@ -97,7 +114,7 @@ def test_each_rejected_name_has_a_subproblem_and_the_whole_has_no_identifier() -
         ((dns("a.example"), core.NameNotGranted("not a")), (ip("192.0.2.1"), core.NameNotProved("not b")))
     )
 
-    read = document(problems.reply(refusal))
+    read = document(problems.reply(refusal, LINKS))
 
     assert "identifier" not in read
     assert read["subproblems"] == [

@@ -1,0 +1,1 @@
+"""Pages of this server: small, without scripts, in English and in Traditional Chinese."""
