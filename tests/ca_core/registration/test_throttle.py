@@ -42,14 +42,6 @@ def test_a_clock_that_goes_back_forgives_nothing() -> None:
         throttle.failed("a", 0)
 
 
-def test_memory_is_bounded_however_many_sources_there_are() -> None:
-    throttle = Throttle()
-    for source in range(50_100):
-        throttle.failed(str(source), 0)
-
-    assert len(throttle._levels) == 50_000
-
-
 def test_an_ipv6_source_is_its_whole_64() -> None:
     throttle = exhausted("2001:db8::1")
 
