@@ -35,7 +35,8 @@ from server.assembly import Office, Strongroom, office, strongroom
 from server.home import sole_server, write_trust_anchors
 from server.journaling import begin_journal, end_journal
 from server.listeners import Listener
-from server.probes import NetworkProbes, ProbePolicy
+from server.probes.network import NetworkProbes
+from server.probes.policy import ProbePolicy
 from server.routes import PublicDialogue
 from server.web.help import Facts, HelpPages
 from server.workers import Worker

@@ -9,6 +9,22 @@ import msgspec
 from ca_core.names import Identifier
 
 
+class Question(msgspec.Struct, frozen=True):
+    """One challenge, with what must be there to be seen.
+
+    Attributes:
+        type: of the challenge, such as `http-01`.
+        identifier: with the `*.` of a wildcard.
+        token: as it was offered.
+        key_authorization: what the client was to publish, in the form that the type demands.
+    """
+
+    type: str
+    identifier: Identifier
+    token: str
+    key_authorization: str
+
+
 class Seen(msgspec.Struct, frozen=True):
     """What a probe found.
 
@@ -25,7 +41,7 @@ class Seen(msgspec.Struct, frozen=True):
 
 
 class Probes(Protocol):
-    """The network side of validation; `server.probes` is the real one."""
+    """The network side of validation; `server.probes.network` is the real one."""
 
-    async def http_01(self, identifier: Identifier, token: str, key_authorization: str) -> Seen:
-        """Fetch `http://IDENTIFIER/.well-known/acme-challenge/TOKEN` (RFC 8555, 8.3)."""
+    async def look(self, question: Question) -> Seen:
+        """Look once at what the client published."""

@@ -15,7 +15,7 @@ from ca_core.work.item import Item
 from protocols.acme import challenges, problems
 from protocols.acme.events import ChallengeFailed
 from protocols.acme.objects import Account, Authorization, Challenge
-from protocols.acme.probes import Probes, Seen
+from protocols.acme.probes import Probes, Question, Seen
 from protocols.acme.records import accounts, authorizations, orders
 from protocols.acme.states import AuthorizationStatus, ChallengeStatus, Event
 
@@ -104,8 +104,9 @@ class Validator:
             await work.finish(tx, item.id)
 
     async def _seen(self, task: _Task) -> Seen:
-        expected = challenges.key_authorization(task.challenge.token, task.account.thumbprint)
-        return await self._probes.http_01(task.authorization.identifier, task.challenge.token, expected)
+        token = task.challenge.token
+        expected = challenges.key_authorization(token, task.account.thumbprint)
+        return await self._probes.look(Question(task.challenge.type, task.authorization.identifier, token, expected))
 
     async def _settle(self, tx: Transaction, task: _Task, seen: Seen) -> None:
         """Move the challenge, then its authorization, then the orders that waited for it."""

@@ -21,7 +21,7 @@ from ca_core.registration.sheet import Sheet
 from protocols.acme.dialogue import AcmeDialogue, AcmeOptions, AcmeServices
 from protocols.acme.links import Links, Resource
 from protocols.acme.nonces import Nonces
-from protocols.acme.probes import Seen
+from protocols.acme.probes import Question, Seen
 from protocols.acme.validation import Validator
 from protocols.encoding import base64url, from_base64url
 from protocols.wire import Peer, Reply, Request
@@ -44,12 +44,12 @@ class StagedProbes:
     hold: asyncio.Event | None = None
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
-    async def http_01(self, identifier: Identifier, token: str, key_authorization: str) -> Seen:
-        self.asked.append((identifier, token, key_authorization))
+    async def look(self, question: Question) -> Seen:
+        self.asked.append((question.identifier, question.token, question.key_authorization))
         self.begun.set()
         if self.hold is not None:
             await self.hold.wait()
-        return self.staged.get(identifier.value, Seen(proved=True))
+        return self.staged.get(question.identifier.value, Seen(proved=True))
 
 
 @dataclass(frozen=True)

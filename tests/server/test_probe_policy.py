@@ -10,12 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from yarl import URL
 
-from server.probes import (
-    ProbePolicy,
-    _Unseen,
-    objection,
-    redirect_target,
-)
+from server.probes.http_01 import redirect_target
+from server.probes.policy import ProbePolicy, Unseen, objection
 
 LOOPBACK = (ip_network("127.0.0.0/8"), ip_network("::1/128"))
 PUBLIC = ProbePolicy()
@@ -119,7 +115,7 @@ class TestAddresses:
 
 @given(st.text(max_size=40) | st.from_regex(r"https?://[^/]{0,12}(:[0-9]{0,6})?/.{0,20}"))
 def test_any_location_is_followed_or_ends_the_probe(location: str) -> None:
-    with contextlib.suppress(_Unseen):
+    with contextlib.suppress(Unseen):
         target = redirect_target(URL("http://www.example.com/"), location, PUBLIC)
 
         assert target.scheme in {"http", "https"}

@@ -21,15 +21,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ca_core import names
-from protocols.acme.probes import Probes, Seen
-from server.probes import (
-    Address,
-    Network,
-    NetworkProbes,
-    ProbePolicy,
-    _from_system,
-    objection,
-)
+from protocols.acme import challenges
+from protocols.acme.probes import Probes, Question, Seen
+from server.probes.network import NetworkProbes
+from server.probes.policy import Address, Network, ProbePolicy, objection
+from server.probes.resolving import _from_system
 from tests.builders.dns import name_server
 
 TOKEN = "evaGxfADs6pSRb2LAv9IZf17Dt3juxGJ-PCt92wr-oA"
@@ -88,7 +84,7 @@ async def probe(
     )
     probes: Probes = NetworkProbes(policy)
     kind = names.ip if name[-1].isdigit() else names.dns
-    return await probes.http_01(kind(name), TOKEN, KEY_AUTHORIZATION)
+    return await probes.look(Question(challenges.HTTP_01, kind(name), TOKEN, KEY_AUTHORIZATION))
 
 
 def assert_unproved(seen: Seen, problem: str, words: str) -> None:
@@ -471,7 +467,9 @@ async def test_a_listener_on_every_address_is_never_dialled_at_any_of_our_own() 
         except OSError:
             own = ip_address("127.0.0.1")
 
-    seen = await NetworkProbes(policy).http_01(names.ip(str(own)), "token", "token.thumbprint")
+    seen = await NetworkProbes(policy).look(
+        Question(challenges.HTTP_01, names.ip(str(own)), "token", "token.thumbprint")
+    )
 
     assert (seen.proved, seen.problem) == (False, "connection")
     assert "our own listeners" in seen.detail

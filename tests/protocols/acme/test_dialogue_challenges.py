@@ -315,7 +315,7 @@ async def test_a_validator_that_is_stopped_leaves_its_work_for_the_next(house: A
 class BrokenProbes:
     """A bug of ours."""
 
-    async def http_01(self, *_: object) -> Seen:
+    async def look(self, _: object) -> Seen:
         raise ZeroDivisionError
 
 

@@ -1,0 +1,41 @@
+"""The door of the probes: one look at one challenge, within its time."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Protocol
+
+from protocols.acme import challenges
+from protocols.acme.probes import Question, Seen
+from server.probes.http_01 import Http01
+from server.probes.policy import ProbePolicy, Unseen
+from server.probes.resolving import Resolving
+
+
+class _Kind(Protocol):
+    """How one type of challenge is looked at."""
+
+    def label(self, question: Question) -> str: ...
+
+    async def look(self, question: Question) -> Seen: ...
+
+
+class NetworkProbes:
+    """Looks over the network, by the rules of `policy`; the real `protocols.acme.probes.Probes`."""
+
+    def __init__(self, policy: ProbePolicy) -> None:
+        self._policy = policy
+        resolving = Resolving(policy)
+        self._kinds: dict[str, _Kind] = {challenges.HTTP_01: Http01(policy, resolving)}
+
+    async def look(self, question: Question) -> Seen:
+        """Look once at what the client published, for `total_seconds` at most."""
+        kind = self._kinds[question.type]
+        try:
+            async with asyncio.timeout(self._policy.total_seconds):
+                return await kind.look(question)
+        except TimeoutError:
+            detail = f"{kind.label(question)} was not read within {self._policy.total_seconds:g} s"
+            return Seen(proved=False, problem="connection", detail=detail)
+        except Unseen as unseen:
+            return Seen(proved=False, problem=unseen.problem, detail=str(unseen))
