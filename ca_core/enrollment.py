@@ -33,7 +33,9 @@ from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 from ca_core.policy.decision import Holding, Wish
 from ca_core.policy.key_types import key_name
 from ca_core.policy.keys import check_key, key_type
+from ca_core.policy.period import WHOLE, WishedPeriod
 from ca_core.policy.profile import Profile
+from ca_core.policy.renewal import Window, renewal_window
 from ca_core.policy.request import CertificationRequest, same_subject
 from ca_core.registration.account import Registration
 from ca_core.registration.kind import kind_named
@@ -49,11 +51,15 @@ class OrderClaim(msgspec.Struct, frozen=True):
         request_key: finds the certificate again, such as `acme-order:ID`.
         names: what was ordered, instead of the request's own.
         claim: moves the object by compare-and-set, in the transaction that stores the intention; it raises when lost.
+        period: which part of the profile's period was ordered.
+        replaces: serial of the certificate that the new one takes the place of.
     """
 
     request_key: str
     names: frozenset[Identifier]
     claim: Callable[[Transaction], Awaitable[None]]
+    period: WishedPeriod = WHOLE
+    replaces: str | None = None
 
 
 class Enrollment:
@@ -116,6 +122,12 @@ class Enrollment:
                 return name
         raise ProfileNotGranted(f"this registration holds no profile that {door.upper()} offers")
 
+    def renewal_window(self, certificate: Certificate) -> Window:
+        """When a certificate may be replaced, by the rule that every door goes by (RULES, S9)."""
+        profile = self._profiles.get(certificate.profile)
+        days = self._window_days if profile is None else profile.window_days(self._window_days)
+        return renewal_window(certificate.not_before, certificate.not_after, days=days)
+
     async def enroll(
         self,
         applicant: Applicant,
@@ -147,6 +159,8 @@ class Enrollment:
             names = order.names if order else decision.names_for(profile, registration, request)
             subject_der = decision.subject_for(registration, profile, names, applicant.door)
             wish = Wish(profile, subject_der, names, applicant.proved)
+            if order is not None:
+                wish = msgspec.structs.replace(wish, replaces=order.replaces, period=order.period)
             outcome = await self._intend(
                 tx, applicant, registration, wish, request, order=order, issuer_name=issuer_name, now=now
             )
@@ -185,13 +199,16 @@ class Enrollment:
         profile: Profile,
         names: frozenset[Identifier],
         *,
+        period: WishedPeriod = WHOLE,
         now: int,
     ) -> None:
         """Refuse early, at the time of an order, what `enroll()` would refuse whatever the challenges bring.
 
         Raises:
-            ProfileNotGranted, NameNotGranted, TooEarly: as they say.
+            ProfileNotGranted, NameNotGranted, PeriodNotOffered, TooEarly: as they say.
         """
+        if period != WHOLE:
+            self._issuer.require_period(profile, period, now=now)
         registration.require_profile(profile.name)
         decision.require_names(registration, profile, names)
         held = await _held(tx, registration, profile, names, now=now)

@@ -22,6 +22,7 @@
         │   ├── CredentialSpent, CredentialExpired
         │   ├── ProfileNotGranted, ProfileNotOffered, NameNotGranted, NameNotProved, SubjectMismatch
         │   ├── WeakKey, KeyCompromised, KeyInUse, CaRequested
+        │   ├── PeriodNotOffered          dates that a certificate cannot have here
         │   ├── TooEarly                  outside the renewal window; carries the opening date
         │   ├── CertificateExpired, CertificateRevoked, CertificateOnHold, AlreadyRevoked
         │   ├── AccountTaken, WrongState
@@ -173,6 +174,10 @@ class KeyInUse(Refused):
 
 class CaRequested(Refused):
     """The request asks for a CA certificate."""
+
+
+class PeriodNotOffered(Refused):
+    """A certificate cannot be valid from then to then: the profile or the CA gives less."""
 
 
 class TooEarly(Refused):

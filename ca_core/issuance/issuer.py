@@ -28,6 +28,7 @@ from ca_core.issuance.plan import tbs_certificate
 from ca_core.issuance.sample import prove_sample
 from ca_core.issuance.shape import shape_of
 from ca_core.policy.decision import Wish, subject_for
+from ca_core.policy.period import WishedPeriod, period
 from ca_core.policy.profile import OWN_TLS, Profile
 from ca_core.policy.request import CertificationRequest
 from ca_core.registration.account import Registration
@@ -79,6 +80,19 @@ class Issuer:
             line = transport_line(self._authorities) if is_own else profile.issuer
             await prove_sample(profile, self._authorities.current(line, now=now), self._linter, now=now)
 
+    def require_period(self, profile: Profile, wished: WishedPeriod, *, now: int) -> None:
+        """Let only a period pass that a certificate issued now could have.
+
+        Raises:
+            PeriodNotOffered: it is more than there is.
+            KeyUnavailable: there is no CA that could issue it.
+        """
+        try:
+            ca = self._authorities.current(profile.issuer, now=now)
+        except Misconfigured as error:
+            raise _unusable() from error
+        period(profile, wished, issuer_not_after=ca.certificate.not_after, now=now)
+
     def plan(
         self,
         registration: Registration,
@@ -97,6 +111,7 @@ class Issuer:
 
         Raises:
             KeyUnavailable: its key is known to be out of reach; nothing is begun then.
+            PeriodNotOffered: the wished period is more than there is.
         """
         try:
             named = self._authorities.named(issuer_name) if issuer_name else None
@@ -116,6 +131,7 @@ class Issuer:
             serial=serial,
             now=now,
             crl_url=ca.certificate.crl_url_of(shard),
+            wished=wish.period,
         )
         return Intention(
             serial=serial_text(serial),
@@ -190,7 +206,8 @@ class Issuer:
             subject_der=subject_der,
             names=intention.names,
             spki=spki,
-            now=self._clock.now(),
+            # One that is to begin later is looked at as of then.
+            now=max(self._clock.now(), intention.not_before),
             crl_url=ca.certificate.crl_url_of(intention.shard),
         )
         issuer_der = ca.certificate.subject_der

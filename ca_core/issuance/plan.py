@@ -18,11 +18,10 @@ from ca_core.issuance.chain import IssuerCertificate
 from ca_core.names import Identifier, Kind
 from ca_core.policy import keys
 from ca_core.policy.keys import KeyType
+from ca_core.policy.period import WHOLE, WishedPeriod, period
 from ca_core.policy.profile import ExtendedUsage, Profile, Usage
 from ca_core.policy.request import PERMANENT_IDENTIFIER, PermanentIdentifier
 
-MAX_BACKDATING_SECONDS = 300
-_BACKDATED_SHARE = 20
 _VERSION_3 = 2
 # RFC 7093, 2, method 1: the leftmost 160 bits of the SHA-256 of the key's BIT STRING.
 _KEY_IDENTIFIER_OCTETS = 20
@@ -78,6 +77,7 @@ def tbs_certificate(
     serial: int,
     now: int,
     crl_url: str | None = None,
+    wished: WishedPeriod = WHOLE,
 ) -> Plan:
     """Lay down every byte that will be signed; `lint.lint` checks them without knowing how they came about.
 
@@ -87,11 +87,13 @@ def tbs_certificate(
         spki: SubjectPublicKeyInfo, used byte for byte.
         now: UTC seconds.
         crl_url: where the CRL that would show this certificate is; None means the issuer's.
+        wished: which part of the profile's period is wanted.
 
     Raises:
         Misconfigured: the issuer's certificate has expired.
+        PeriodNotOffered: the wished period is more than there is.
     """
-    not_before, not_after = _validity(profile, issuer, now)
+    not_before, not_after = _validity(profile, issuer, now, wished)
     key_type = keys.key_type(load_der_public_key(spki))
     extensions = [*_fixed(profile, key_type, issuer.key_identifier, issuer.ca_url, issuer.ocsp_url)]
     if profile.crl:
@@ -147,15 +149,11 @@ def key_identifier(spki: bytes) -> bytes:
     return hashlib.sha256(der.key_bits(spki)).digest()[:_KEY_IDENTIFIER_OCTETS]
 
 
-def _validity(profile: Profile, issuer: IssuerCertificate, now: int) -> tuple[int, int]:
-    # Backdated, because clocks of relying parties run behind and a fresh certificate would not be valid yet
-    # for them; by a small share only, so that a short life stays a life.
-    not_before = now - min(MAX_BACKDATING_SECONDS, profile.validity_seconds // _BACKDATED_SHARE)
-    # A certificate that outlives its issuer would stop to verify without warning before its date.
-    not_after = min(not_before + profile.validity_seconds, issuer.not_after)
-    if not_after <= now:
+def _validity(profile: Profile, issuer: IssuerCertificate, now: int, wished: WishedPeriod) -> tuple[int, int]:
+    if issuer.not_after <= now:
         raise Misconfigured(f"the certificate of the CA {issuer.name} has expired; rotate the authority")
-    return not_before, not_after
+    planned = period(profile, wished, issuer_not_after=issuer.not_after, now=now)
+    return planned.not_before, planned.not_after
 
 
 @lru_cache(maxsize=128)

@@ -9,6 +9,7 @@ from ca_core.applicant import Door
 from ca_core.clock import rfc3339
 from ca_core.errors import CertificateOnHold, InProgress, NameNotGranted, TooEarly
 from ca_core.names import Identifier
+from ca_core.policy.period import WHOLE, WishedPeriod
 from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import Window, renewal_window
 from ca_core.policy.request import CertificationRequest
@@ -46,6 +47,7 @@ class Wish(msgspec.Struct, frozen=True):
         names: the certificate's, all of them.
         proved: names whose control was proved by challenge.
         replaces: serial of the certificate to be renewed.
+        period: which part of the profile's period is wanted.
     """
 
     profile: Profile
@@ -53,6 +55,7 @@ class Wish(msgspec.Struct, frozen=True):
     names: frozenset[Identifier]
     proved: frozenset[Identifier] = frozenset()
     replaces: str | None = None
+    period: WishedPeriod = WHOLE
 
 
 def subject_for(registration: Registration, profile: Profile, names: frozenset[Identifier], door: str) -> bytes:

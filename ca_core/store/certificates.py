@@ -8,7 +8,8 @@ from enum import StrEnum
 import msgspec
 
 from ca_core import names as names_module
-from ca_core.errors import CertificateExpired, CertificateOnHold, CertificateRevoked
+from ca_core.clock import rfc3339
+from ca_core.errors import CertificateExpired, CertificateNotAccepted, CertificateOnHold, CertificateRevoked
 from ca_core.names import Identifier
 from ca_core.policy.decision import Holding
 from ca_core.registration.kind import SERVER
@@ -88,6 +89,7 @@ class Certificate(msgspec.Struct, frozen=True):
         Raises:
             CertificateRevoked, CertificateExpired: it was good once.
             CertificateOnHold: it may be good again.
+            CertificateNotAccepted: it will be good later.
         """
         if self.revoked_at is not None and not self.is_on_hold:
             raise CertificateRevoked("the certificate is revoked and renews nothing; enroll with a new sheet's code")
@@ -99,6 +101,8 @@ class Certificate(msgspec.Struct, frozen=True):
             raise CertificateOnHold(
                 "the certificate is on hold and proves nothing until your registration authority has released it"
             )
+        if now < self.not_before:
+            raise CertificateNotAccepted(f"the certificate is not valid yet; use it from {rfc3339(self.not_before)} on")
 
 
 _CERTIFICATE = (

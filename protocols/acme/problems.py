@@ -73,6 +73,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.KeyCompromised: _BAD_CSR,
         core.KeyInUse: _BAD_CSR,
         core.CaRequested: _BAD_CSR,
+        core.PeriodNotOffered: _MALFORMED,
         core.TooEarly: _RATE_LIMITED,
         core.CertificateExpired: _UNAUTHORIZED,
         core.CertificateRevoked: _UNAUTHORIZED,

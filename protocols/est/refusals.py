@@ -44,6 +44,7 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         core.KeyCompromised: 400,
         core.KeyInUse: 400,
         core.CaRequested: 400,
+        core.PeriodNotOffered: 400,
         core.TooEarly: 429,
         core.CertificateExpired: 403,
         core.CertificateRevoked: 403,
