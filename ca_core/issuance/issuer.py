@@ -87,10 +87,7 @@ class Issuer:
             PeriodNotOffered: it is more than there is.
             KeyUnavailable: there is no CA that could issue it.
         """
-        try:
-            ca = self._authorities.current(profile.issuer, now=now)
-        except Misconfigured as error:
-            raise _unusable() from error
+        ca = self._ca(None, profile, now)
         period(profile, wished, issuer_not_after=ca.certificate.not_after, now=now)
 
     def plan(
@@ -113,11 +110,7 @@ class Issuer:
             KeyUnavailable: its key is known to be out of reach; nothing is begun then.
             PeriodNotOffered: the wished period is more than there is.
         """
-        try:
-            named = self._authorities.named(issuer_name) if issuer_name else None
-            ca = named or self._authorities.current(wish.profile.issuer, now=now)
-        except Misconfigured as error:
-            raise _unusable() from error
+        ca = self._ca(issuer_name, wish.profile, now)
         ca.key.require_ready()
         serial = new_serial()
         shard = crl.shard_of(serial, self._crl_shards)
@@ -148,6 +141,13 @@ class Issuer:
             tbs=plan.tbs,
             shard=shard,
         )
+
+    def _ca(self, name: str | None, profile: Profile, now: int) -> IssuingCa:
+        try:
+            named = self._authorities.named(name) if name else None
+            return named or self._authorities.current(profile.issuer, now=now)
+        except Misconfigured as error:
+            raise _unusable() from error
 
     async def complete(
         self,
