@@ -1,150 +1,171 @@
-"""certbot gets, renews and revokes."""
+"""certbot gets, renews and revokes, by the command lines of our guide."""
 
 from __future__ import annotations
 
+import subprocess
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from conformance import pkilint
 from conformance.clients.certbot import Certbot
+from conformance.clients.machine import Machine, house_of_the_past, web_server
 from conformance.house import House, must, run
 from conformance.openssl import fetch_crl, subject_of, verifies
 
 _CRL_SECONDS = 60
+NAME, SECOND = "shop.localhost", "office.localhost"
+
+Steps = dict[str, subprocess.CompletedProcess[str]]
 
 
-@pytest.fixture
-def certbot(house: House, tmp_path: Path) -> Certbot:
-    return Certbot(house, tmp_path / "certbot")
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with house_of_the_past(tmp_path_factory.mktemp("house")) as built:
+        built.start()
+        yield built
 
 
-def test_a_vetted_name_needs_no_challenge(house: House, certbot: Certbot) -> None:
-    sheet = house.register("--kind", "organization", "--subject", "CN=Shop,O=Example,C=TW", "--dns", "shop.example")
+@pytest.fixture(scope="module")
+def machine(house: House, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    """Two names are to be proved; certbot keeps its files in the machine's home, which root has elsewhere."""
+    sheet = house.register(
+        *("--kind", "organization", "--subject", "CN=Shop,O=Example,C=TW", "--account", "shop"),
+        *("--dns", NAME, "--dns", SECOND, "--challenged"),
+    )
+    folder = tmp_path_factory.mktemp("machine")
+    built = Machine(house, folder, sheet, NAME=NAME, LIVE=str(folder / "live"))
+    own = built.folder / ".config" / "letsencrypt" / "cli.ini"
+    own.parent.mkdir(parents=True)
+    own.write_text(
+        f"config-dir = {folder}\nwork-dir = {folder}\nlogs-dir = {folder}\n"
+        f"http-01-port = {house.http_01_port}\nhttp-01-address = 127.0.0.1\nno-random-sleep-on-renew = true\n"
+    )
+    return built
 
-    done = certbot.certonly("shop.example", sheet)
 
-    assert done.returncode == 0, done.stderr
-    assert verifies(house, certbot.live("shop.example"), untrusted=certbot.live("shop.example", "chain.pem"))
-    assert pkilint.certificate_errors(certbot.live("shop.example")) == ""
+@pytest.fixture(scope="module")
+def life(house: House, machine: Machine) -> Steps:
+    """What became of each command in the life of an account, from the past until today."""
+    done: Steps = {}
+    machine.paste_first("certbot trust")
+    assert machine.paste("certbot settings").returncode == 0
+    done["issue"] = machine.paste("certbot issue")
+    done["files"] = machine.shell(f"mkdir first && cp live/{NAME}/*.pem first")
+    with web_server(machine.webroot, house.http_01_port):
+        done["webroot"] = machine.paste("certbot webroot", NAME=SECOND)
+    done["revoke by key"] = machine.paste("certbot revoke by key", NAME=SECOND)
+    done["too early"] = machine.shell("certbot renew --force-renewal")
+    house.move_clock(days=0)
+    done["renew"] = machine.paste("certbot renew")
+    done["update account"] = machine.paste("certbot update account", MAIL="new@example.com")
+    done["revoke"] = machine.paste("certbot revoke")
+    house.command("suspend", "shop")
+    done["suspended"] = machine.shell("certbot certonly --standalone -d another.localhost")
+    house.command("resume", "shop")
+    done["unregister"] = machine.paste("certbot unregister")
+    return done
+
+
+@pytest.fixture(scope="module")
+def today(house: House, life: Steps) -> House:
+    """The house whose clock is right."""
+    return house
+
+
+def test_the_first_certificate_is_proved_over_http_01_by_certbots_own_server(life: Steps, machine: Machine) -> None:
+    assert life["issue"].returncode == 0, life["issue"].stderr
+    assert machine.verifies("first/cert.pem", untrusted="first/chain.pem")
+    assert pkilint.certificate_errors(first(machine)) == ""
+
+
+def test_openssl_reads_what_certbot_got(life: Steps, machine: Machine, house: House) -> None:
+    certificate = first(machine)
+
+    text = must("openssl", "x509", "-in", certificate, "-noout", "-text")
+
+    assert "TLS Web Server Authentication" in text
+    assert "CA:FALSE" in text
+    assert f"{house.repository}/crl/" in text
+    assert run("openssl", "x509", "-in", certificate, "-noout", "-checkhost", NAME).returncode == 0
+
+
+def test_a_web_server_that_runs_serves_the_proof_too(life: Steps) -> None:
+    assert life["webroot"].returncode == 0, life["webroot"].stderr
+
+
+def test_renewing_before_the_window_says_when_it_opens(life: Steps) -> None:
+    assert life["too early"].returncode != 0
+    assert "the renewal window opens on 20" in life["too early"].stderr + life["too early"].stdout
+
+
+def test_renewing_inside_the_window_brings_a_new_certificate(life: Steps, machine: Machine) -> None:
+    assert life["renew"].returncode == 0, life["renew"].stderr
+    assert (machine.folder / "live" / NAME / "cert.pem").read_bytes() != first(machine).read_bytes()
+    assert machine.verifies(f"live/{NAME}/cert.pem", untrusted=f"live/{NAME}/chain.pem")
+
+
+def test_contacts_are_changed(life: Steps) -> None:
+    assert life["update account"].returncode == 0, life["update account"].stderr
+
+
+def test_a_revoked_certificate_is_refused_by_crl_check(life: Steps, machine: Machine, house: House) -> None:
+    assert life["revoke"].returncode == 0, life["revoke"].stderr
+    certificate, chain = (machine.folder / "live" / NAME / file for file in ("cert.pem", "chain.pem"))
+
+    deadline = time.monotonic() + _CRL_SECONDS
+    while verifies(house, certificate, untrusted=chain, crl=fetch_crl(house)):
+        assert time.monotonic() < deadline, "the CRL did not follow within a minute"
+        time.sleep(0.5)
+
+
+def test_each_certificate_is_revoked_for_the_reason_that_was_given(life: Steps, house: House) -> None:
+    assert life["revoke by key"].returncode == 0, life["revoke by key"].stderr
+
+    assert sorted(one["reason"] or "" for one in house.certificates("shop")) == ["", "keyCompromise", "superseded"]
+
+
+def test_a_suspended_registration_gets_nothing(life: Steps) -> None:
+    assert life["suspended"].returncode != 0
+    assert "suspended" in life["suspended"].stderr + life["suspended"].stdout
+
+
+def test_an_account_can_be_deactivated(life: Steps) -> None:
+    assert life["unregister"].returncode == 0, life["unregister"].stderr
 
 
 @pytest.mark.parametrize(
-    ("registered", "expected"),
+    ("name", "registered", "expected"),
     [
-        ("CN=shop.example,O=商店股份有限公司,C=TW", "CN=shop.example,O=商店股份有限公司,C=TW"),
+        ("one.example", "CN=one.example,O=商店股份有限公司,C=TW", "CN=one.example,O=商店股份有限公司,C=TW"),
         # certbot takes a common name for a name, and would order it when it renews.
-        ("CN=Shop,O=商店股份有限公司,C=TW", "O=商店股份有限公司,C=TW"),
-        ("CN=Shop", ""),
+        ("two.example", "CN=Shop,O=商店股份有限公司,C=TW", "O=商店股份有限公司,C=TW"),
+        ("three.example", "CN=Shop", ""),
     ],
 )
 def test_the_subject_is_the_registered_one_less_a_common_name_that_is_no_name(
-    house: House, certbot: Certbot, registered: str, expected: str
+    today: House, tmp_path: Path, name: str, registered: str, expected: str
 ) -> None:
-    sheet = house.register("--kind", "organization", "--subject", registered, "--dns", "shop.example")
+    certbot = Certbot(today, tmp_path)
+    sheet = today.register("--kind", "organization", "--subject", registered, "--dns", name)
 
-    certbot.certonly("shop.example", sheet)
-
-    assert subject_of(certbot.live("shop.example")) == expected
-    assert verifies(house, certbot.live("shop.example"), untrusted=certbot.live("shop.example", "chain.pem"))
-
-
-def test_a_challenged_name_is_proved_over_http_01(house: House, certbot: Certbot) -> None:
-    sheet = house.register(
-        "--kind", "organization", "--subject", "CN=Shop,C=TW", "--dns", "proved.localhost", "--challenged"
-    )
-
-    done = certbot.certonly("proved.localhost", sheet)
+    done = certbot.certonly(name, sheet)
 
     assert done.returncode == 0, done.stderr
-    assert verifies(house, certbot.live("proved.localhost"), untrusted=certbot.live("proved.localhost", "chain.pem"))
+    assert subject_of(certbot.live(name)) == expected
+    assert verifies(today, certbot.live(name), untrusted=certbot.live(name, "chain.pem"))
 
 
-def test_a_name_that_is_not_registered_is_refused_with_what_to_do(house: House, certbot: Certbot) -> None:
-    sheet = house.register("--kind", "organization", "--subject", "CN=Shop,C=TW", "--dns", "shop.example")
+def test_a_name_that_is_not_registered_is_refused_with_what_to_do(today: House, tmp_path: Path) -> None:
+    sheet = today.register("--kind", "organization", "--subject", "CN=Shop,C=TW", "--dns", "shop.example")
 
-    done = certbot.certonly("bank.example", sheet)
+    done = Certbot(today, tmp_path).certonly("bank.example", sheet)
 
     assert done.returncode != 0
     assert "bank.example is not registered for this account" in done.stderr + done.stdout
 
 
-def test_renewing_before_the_window_says_when_it_opens(house: House, certbot: Certbot) -> None:
-    sheet = house.register("--kind", "organization", "--subject", "CN=Shop,C=TW", "--dns", "shop.example")
-    certbot.certonly("shop.example", sheet)
-
-    done = certbot("renew", "--force-renewal", "--no-random-sleep-on-renew")
-
-    assert done.returncode != 0
-    assert "the renewal window opens on 20" in done.stderr + done.stdout
-
-
-def test_renewing_inside_the_window_brings_a_new_certificate(house: House, certbot: Certbot) -> None:
-    sheet = house.register("--kind", "organization", "--subject", "CN=Shop,C=TW", "--dns", "shop.example")
-    certbot.certonly("shop.example", sheet)
-    first = certbot.live("shop.example").read_text()
-    house.move_clock(days=61)
-
-    done = certbot("renew", "--force-renewal", "--no-random-sleep-on-renew")
-
-    assert done.returncode == 0, done.stderr
-    assert certbot.live("shop.example").read_text() != first
-    assert len(house.certificates(sheet["account"])) == 2
-
-
-@pytest.mark.parametrize("with_key", [False, True], ids=["by account", "by certificate key"])
-def test_a_revoked_certificate_is_refused_by_crl_check(house: House, certbot: Certbot, *, with_key: bool) -> None:
-    sheet = house.register("--kind", "organization", "--subject", "CN=Shop,C=TW", "--dns", "shop.example")
-    certbot.certonly("shop.example", sheet)
-    certificate, chain = certbot.live("shop.example"), certbot.live("shop.example", "chain.pem")
-    assert verifies(house, certificate, untrusted=chain, crl=fetch_crl(house))
-    proof = ["--key-path", str(certbot.live("shop.example", "privkey.pem"))] if with_key else []
-
-    done = certbot(
-        "revoke", "--cert-path", str(certificate), *proof, "--reason", "superseded", "--no-delete-after-revoke"
-    )
-
-    assert done.returncode == 0, done.stderr
-    deadline = time.monotonic() + _CRL_SECONDS
-    while verifies(house, certificate, untrusted=chain, crl=fetch_crl(house)):
-        assert time.monotonic() < deadline, "the CRL did not follow within a minute"
-        time.sleep(0.5)
-    assert house.certificates(sheet["account"])[0]["reason"] == "superseded"
-
-
-def test_a_suspended_registration_gets_nothing(house: House, certbot: Certbot) -> None:
-    sheet = house.register(
-        "--kind", "organization", "--subject", "CN=Shop,C=TW", "--dns", "a.example", "--dns", "b.example"
-    )
-    certbot.certonly("a.example", sheet)
-    house.command("suspend", sheet["account"])
-
-    done = certbot.certonly("b.example", sheet)
-
-    assert done.returncode != 0
-    assert "suspended" in done.stderr + done.stdout
-
-
-def test_an_account_can_be_deactivated(house: House, certbot: Certbot) -> None:
-    sheet = house.register("--kind", "organization", "--subject", "CN=Shop,C=TW", "--dns", "shop.example")
-    certbot.certonly("shop.example", sheet)
-
-    done = certbot("unregister")
-
-    assert done.returncode == 0, done.stderr
-
-
-def test_openssl_reads_every_certificate_that_certbot_got(house: House, certbot: Certbot) -> None:
-    sheet = house.register("--kind", "organization", "--subject", "CN=Shop,C=TW", "--dns", "shop.example")
-    certbot.certonly("shop.example", sheet)
-
-    text = must("openssl", "x509", "-in", certbot.live("shop.example"), "-noout", "-text")
-
-    assert "TLS Web Server Authentication" in text
-    assert "CA:FALSE" in text
-    assert f"{house.repository}/crl/" in text
-    assert (
-        run("openssl", "x509", "-in", certbot.live("shop.example"), "-noout", "-checkhost", "shop.example").returncode
-        == 0
-    )
+def first(machine: Machine) -> Path:
+    return machine.folder / "first" / "cert.pem"

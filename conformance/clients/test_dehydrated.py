@@ -1,0 +1,82 @@
+"""dehydrated gets, renews and revokes, by the command lines of our guide."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+
+import pytest
+
+from conformance.clients.machine import Machine, house_of_the_past, web_server
+from conformance.house import House, must
+
+NAME = "hydra.localhost"
+
+Steps = dict[str, subprocess.CompletedProcess[str]]
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    with house_of_the_past(tmp_path_factory.mktemp("house")) as built:
+        built.start()
+        yield built
+
+
+@pytest.fixture(scope="module")
+def machine(house: House, tmp_path_factory: pytest.TempPathFactory) -> Machine:
+    sheet = house.register(
+        *("--kind", "organization", "--subject", "CN=Shop,O=Example,C=TW", "--account", "shop"),
+        *("--dns", NAME, "--challenged"),
+    )
+    return Machine(house, tmp_path_factory.mktemp("machine"), sheet, NAME=NAME)
+
+
+@pytest.fixture(scope="module")
+def life(house: House, machine: Machine) -> Steps:
+    """What became of each command, from the past until today."""
+    done: Steps = {"config": machine.paste("dehydrated config"), "register": machine.paste("dehydrated register")}
+    with web_server(machine.webroot, house.http_01_port):
+        done["issue"] = machine.paste("dehydrated issue")
+        machine.shell(f"cp dehydrated/certs/{NAME}/fullchain.pem first.pem")
+        done["too early"] = machine.shell(f"dehydrated --config dehydrated/config --cron --force --domain {NAME}")
+        house.move_clock(days=0)
+        done["renew"] = machine.paste("dehydrated issue")
+    machine.shell(f"cp dehydrated/certs/{NAME}/fullchain.pem second.pem")
+    done["revoke"] = machine.paste("dehydrated revoke")
+    done["account"] = machine.paste("dehydrated account")
+    done["deactivate"] = machine.paste("dehydrated deactivate")
+    return done
+
+
+def test_it_registers_with_an_eab_key_and_proves_a_name_by_a_file(life: Steps, machine: Machine) -> None:
+    for step in ("config", "register", "issue"):
+        assert life[step].returncode == 0, life[step].stderr
+    assert machine.verifies("first.pem", untrusted="first.pem")
+
+
+def test_its_p_384_key_is_certified(life: Steps, machine: Machine) -> None:
+    text = must("openssl", "x509", "-in", machine.folder / "first.pem", "-noout", "-text")
+
+    assert "NIST CURVE: P-384" in text
+
+
+def test_before_the_window_it_is_told_when_that_opens(life: Steps) -> None:
+    assert life["too early"].returncode != 0
+    assert "the renewal window opens on 20" in life["too early"].stderr
+
+
+def test_inside_the_window_it_renews_by_itself(life: Steps, machine: Machine) -> None:
+    assert life["renew"].returncode == 0, life["renew"].stderr
+    assert (machine.folder / "second.pem").read_bytes() != (machine.folder / "first.pem").read_bytes()
+    assert machine.verifies("second.pem", untrusted="second.pem")
+
+
+def test_it_revokes(life: Steps, house: House) -> None:
+    assert life["revoke"].returncode == 0, life["revoke"].stderr
+
+    assert sorted(one["reason"] or "" for one in house.certificates("shop")) == ["", "unspecified"]
+
+
+def test_its_contacts_are_changed_and_its_account_ends(life: Steps) -> None:
+    for step in ("account", "deactivate"):
+        assert life[step].returncode == 0, life[step].stderr
