@@ -34,6 +34,11 @@ class Callers:
         assert self._client.new_account(eab).status == 201
         self._order = self._client.new_order("www.shop.example").json
 
+    @property
+    def next_account(self) -> str:
+        """Whose code the next enrollment spends."""
+        return str(self._sheets[0]["account"])
+
     def enroll(self) -> int:
         """Over EST, with a new key and, after a success, as another device."""
         self.device.new_key()
@@ -250,8 +255,10 @@ def test_a_checkpoint_on_another_disk_tells_a_restored_home_that_it_is_older(tmp
 
 def test_a_restored_older_backup_waits_for_its_operator(house: House, tmp_path: Path) -> None:
     callers = Callers(house, tmp_path)
+    account = callers.next_account
     house.command("backup", str(tmp_path / "backup.tar.gz"))
     assert callers.enroll() == 200
+    lost, _ = callers.device.keep()
     house.stop()
     house.home.rename(tmp_path / "lost")
 
@@ -269,6 +276,10 @@ def test_a_restored_older_backup_waits_for_its_operator(house: House, tmp_path: 
     house.command("doctor")
     listed = house.command("journal", "list")
     assert listed.index("home-restored") < listed.index("restore-acknowledged")
+    # What was issued after the backup is taken back, and so can be revoked.
+    said = house.command("adopt", str(lost), "--account", account, "--profile", "device", "--json")
+    house.command("revoke", json.loads(said)["serial"], "--reason", "keyCompromise")
+    assert [one["status"] for one in house.certificates(account)] == ["revoked"]
 
 
 def test_rows_that_are_cut_off_under_a_running_server_stop_issuance(house: House, tmp_path: Path) -> None:

@@ -100,6 +100,13 @@ class IntentionAbandoned(Event, frozen=True, tag="intention-abandoned"):
     why: str
 
 
+class CertificateAdopted(Event, frozen=True, tag="certificate-adopted"):
+    """A certificate that the store had lost was taken back; an officer said whose it is."""
+
+    profile: str
+    names: tuple[str, ...]
+
+
 class CertificateRevoked(Event, frozen=True, tag="certificate-revoked"):
     """A certificate was revoked, or the reason of its revocation became another one.
 

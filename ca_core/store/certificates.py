@@ -233,6 +233,11 @@ async def by_serial(tx: Transaction, serial: str) -> Certificate | None:
     return _certificate(await tx.one(_CERTIFICATE + "c.serial = :serial", serial=serial))
 
 
+async def is_known(tx: Transaction, serial: str) -> bool:
+    """Whether a serial was ever used, whatever became of it."""
+    return await tx.one("SELECT 1 FROM certificates WHERE serial = :serial", serial=serial) is not None
+
+
 async def every(tx: Transaction, *, registration_id: str | None) -> list[Certificate]:
     """All issued certificates, of one registration or of all but the server's own, oldest first."""
     if registration_id is not None:

@@ -25,6 +25,7 @@ _COMMANDS = {
     "close": "registrations",
     "renew-registration": "registrations",
     "certificates": "certificates",
+    "adopt": "adoption",
     "revoke": "revocations",
     "release": "revocations",
     "revoke-many": "bulk",
