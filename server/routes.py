@@ -5,19 +5,24 @@ from __future__ import annotations
 from ca_core.errors import Refusal
 from protocols.wire import Reply, Request, plain_text
 from server.middleware import Dialogue
+from server.web import agreement as agreement_module
 from server.web import help as help_module
+from server.web.agreement import AgreementPages
 from server.web.help import HelpPages
 
 
 class PublicDialogue:
-    """ACME below `/acme/`, pages that help below `/help/`, and at `/` a page that says where everything is.
+    """ACME below `/acme/`, the agreement, pages that help below `/help/`, and at `/` where everything is.
 
     Args:
         addresses: label and URL, in the order of the page.
     """
 
-    def __init__(self, acme: Dialogue, pages: HelpPages, addresses: tuple[tuple[str, str], ...]) -> None:
+    def __init__(
+        self, acme: Dialogue, agreement: AgreementPages, pages: HelpPages, addresses: tuple[tuple[str, str], ...]
+    ) -> None:
         self._acme = acme
+        self._agreement = agreement
         self._pages = pages
         self._page = "\n".join(f"{label}: {url}" for label, url in addresses)
 
@@ -27,6 +32,8 @@ class PublicDialogue:
             return await self._acme.answer(request)
         if request.path.startswith(help_module.PREFIX):
             return self._pages.answer(request.method, request.path)
+        if request.path.startswith(agreement_module.PREFIX):
+            return await self._agreement.answer(request)
         if request.path != "/":
             return plain_text(404, "there is nothing here; the ACME directory is at /acme/directory")
         if request.method not in {"GET", "HEAD"}:

@@ -18,6 +18,7 @@ from ca_core.applicant import Door
 from ca_core.clock import rfc3339
 from ca_core.errors import Misconfigured, NotFound
 from ca_core.policy.keys import load_checks
+from ca_core.registration.agreement import Agreement
 from ca_core.store import work
 from protocols.acme.dialogue import AcmeDialogue
 from protocols.acme.links import Links
@@ -29,7 +30,7 @@ from protocols.est.messages import Wire
 from protocols.status.dialogue import RepositoryDialogue
 from protocols.status.responding import PATH as OCSP_PATH
 from protocols.status.responding import OcspDialogue
-from server import blocklist, listeners, workers
+from server import agreement, blocklist, listeners, workers
 from server import settings as settings_module
 from server.assembly import Office, Strongroom, office, strongroom
 from server.home import sole_server, write_trust_anchors
@@ -38,6 +39,7 @@ from server.listeners import Listener
 from server.probes.network import NetworkProbes
 from server.probes.policy import ProbePolicy
 from server.routes import PublicDialogue
+from server.web.agreement import AgreementPages
 from server.web.help import Facts, HelpPages
 from server.workers import Worker
 
@@ -74,12 +76,15 @@ async def _served(home: Path) -> AsyncIterator[Office]:
         room.require_fit()
         sequence = await begin_journal(opened, room.gate)
         await _require_open_account(opened)
+        current = agreement.read(opened.settings.agreement, home)
+        if current is not None:
+            await agreement.publish(current, opened.database, opened.clock)
         await _recover(opened, room)
         await room.own_certificate.turn()
         await room.delegates.turn()
         validate = Worker("validation", _validator(opened).turn, every_seconds=2)
         sequencer = Worker("sequencer", sequence, every_seconds=_SEQUENCER_SECONDS)
-        doors = _listeners(opened, room, validate.wake)
+        doors = _listeners(opened, room, current, validate.wake)
         running = await listeners.listen(opened.settings.listen, doors)
         tasks = workers.start([validate, sequencer, *_workers(opened, room, doors)])
         try:
@@ -135,12 +140,13 @@ def _validator(opened: Office) -> Validator:
     return Validator(opened.database, opened.clock, NetworkProbes(policy))
 
 
-def _acme(opened: Office, room: Strongroom, wake: Callable[[], None]) -> AcmeDialogue:
+def _acme(opened: Office, room: Strongroom, current: Agreement | None, wake: Callable[[], None]) -> AcmeDialogue:
     acme = opened.settings.acme
     options = AcmeOptions(
         open_account=acme.open_account or None,
         website=acme.website or None,
         caa_identities=acme.caa_identities,
+        agreement=current,
         profiles={
             name: f"{', '.join(sorted(profile.extended_key_usage))}, {profile.validity_seconds} s"
             for name, profile in opened.profiles.items()
@@ -182,7 +188,7 @@ def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
     return RepositoryDialogue(room.publisher, opened.clock, certificates, OcspDialogue(room.responder, opened.clock))
 
 
-def _listeners(opened: Office, room: Strongroom, wake: Callable[[], None]) -> list[Listener]:
+def _listeners(opened: Office, room: Strongroom, current: Agreement | None, wake: Callable[[], None]) -> list[Listener]:
     settings = opened.settings
     public_tls, est_tls = listeners.public_context(), listeners.est_context(room.trust_anchors())
     for context in (public_tls, est_tls):
@@ -192,8 +198,9 @@ def _listeners(opened: Office, room: Strongroom, wake: Callable[[], None]) -> li
         ("EST", opened.places.est_url),
         ("CA certificates and CRLs", settings.repository),
     )
+    agreements = AgreementPages(opened.database, current)
     pages = HelpPages(Facts(window_days=settings.renewal.window_days))
-    public = PublicDialogue(_acme(opened, room, wake), pages, addresses)
+    public = PublicDialogue(_acme(opened, room, current, wake), agreements, pages, addresses)
     return [
         Listener("public", settings.port, public, public_tls),
         Listener("est", settings.port + 1, _est(opened, room), est_tls),

@@ -58,6 +58,13 @@ class Acme(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     caa_identities: tuple[str, ...] = ()
 
 
+class Agreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The subscriber agreement: its file, relative to the home, and its version; both empty: there is none."""
+
+    file: str = ""
+    version: str = ""
+
+
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """One EST label; its name is a profile's."""
 

@@ -17,10 +17,11 @@ from ca_core.applicant import Door
 from ca_core.errors import BadName, Misconfigured
 from ca_core.names import Identifier
 from ca_core.policy.profile_settings import ProfileSettings, profiles_from, read_profiles
+from ca_core.registration.agreement import is_version
 from ca_core.secret import Secret
 from protocols.est.messages import OPERATIONS
 from server.addresses import is_address_and_port, is_base_url, is_web_page
-from server.setting_tables import Acme, Authority, Credentials, Crl, Est, Journal, Keys, Ocsp, Renewal, Store
+from server.setting_tables import Acme, Agreement, Authority, Credentials, Crl, Est, Journal, Keys, Ocsp, Renewal, Store
 
 FILE_NAME = "soapstone.toml"
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
@@ -58,6 +59,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     credentials: Credentials = Credentials()
     journal: Journal = Journal()
     acme: Acme = Acme()
+    agreement: Agreement = Agreement()
     est: Est = msgspec.field(default_factory=Est)
     renewal: Renewal = Renewal()
     crl: Crl = Crl()
@@ -190,6 +192,7 @@ def _check(settings: Settings) -> None:
     if not 1 <= settings.ocsp.lifetime_hours <= _LONGEST_OCSP_HOURS:
         raise Misconfigured(f"ocsp.lifetime_hours must be from an hour to {_LONGEST_OCSP_HOURS} hours")
     _check_addresses(settings)
+    _check_agreement(settings.agreement)
     _check_files(settings)
     _check_profiles(settings)
 
@@ -242,6 +245,13 @@ def _check_addresses(settings: Settings) -> None:
             raise Misconfigured(f"{key}: {url[:200]!r} is not a base URL such as {scheme}://pki.example:8080")
 
 
+def _check_agreement(agreement: Agreement) -> None:
+    if bool(agreement.file) is not bool(agreement.version):
+        raise Misconfigured("agreement.file and agreement.version belong together; set both, or neither")
+    if agreement.version and not is_version(agreement.version):
+        raise Misconfigured(f"agreement.version: {agreement.version[:200]!r} is not 1 to 32 of A-Z, a-z, 0-9, `.-_`")
+
+
 def _check_caa_identity(name: str) -> None:
     try:
         if not names.dns(name).is_wildcard:
@@ -258,6 +268,7 @@ def _check_files(settings: Settings) -> None:
     for key, path in (
         ("journal.checkpoint_file", settings.journal.checkpoint_file),
         ("keys.blocklist", settings.keys.blocklist),
+        ("agreement.file", settings.agreement.file),
     ):
         if "\0" in path:
             raise Misconfigured(f"{key}: {path[:200]!r} is not the name of a file")

@@ -57,6 +57,17 @@ class CredentialRefused(Event, frozen=True, tag="credential-refused"):
     why: str = "wrong"
 
 
+class AgreementPublished(Event, frozen=True, tag="agreement-published"):
+    """A version of the subscriber agreement counts for the first time; its text never changes again.
+
+    Attributes:
+        sha256: of the text, hex.
+    """
+
+    version: str
+    sha256: str
+
+
 class AccountBound(Event, frozen=True, tag="acme-account-bound"):
     """An ACME account came to a registration through an EAB key, or as an open account."""
 

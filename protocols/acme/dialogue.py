@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ca_core.errors import BadRequest, NotFound, Refusal
-from protocols.acme import links, nonces, problems
+from protocols.acme import agreement, links, nonces, problems
 from protocols.acme.errors import MethodNotAllowed
 from protocols.acme.links import Place, Resource
 from protocols.acme.resources.accounts import Accounts
@@ -39,11 +39,16 @@ _PREFLIGHT = (("Access-Control-Allow-Headers", "Content-Type"), ("Access-Control
 
 @dataclass(frozen=True)
 class _Route:
-    """What a resource answers: to GET and HEAD, to a POST by an account, to a POST by a key of its own."""
+    """What a resource answers: to GET and HEAD, to a POST by an account, to a POST by a key of its own.
+
+    Attributes:
+        needs_agreement: whether it serves only accounts that have accepted the subscriber agreement of today.
+    """
 
     get: Callable[[str], Reply] | None = None
     by_account: Callable[[ByAccount, str], Awaitable[Reply]] | None = None
     by_key: Callable[[ByKey, str], Awaitable[Reply]] | None = None
+    needs_agreement: bool = False
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -96,7 +101,10 @@ class AcmeDialogue:
         if envelope.key is not None and route.by_key:
             return await route.by_key(self._sign_in.by_key(request, envelope, envelope.key), id_)
         if envelope.kid is not None and route.by_account:
-            return await route.by_account(await self._sign_in.by_account(request, envelope, envelope.kid), id_)
+            asked = await self._sign_in.by_account(request, envelope, envelope.kid)
+            if route.needs_agreement:
+                agreement.require_accepted(asked.account, self._services)
+            return await route.by_account(asked, id_)
         wanted = "jwk" if route.by_key else "kid, the URL of your account"
         raise BadRequest(f"sign this request with {wanted} (RFC 8555, 6.2)")
 
@@ -123,13 +131,13 @@ def _routes(services: AcmeServices) -> Mapping[Resource, _Route]:
             Resource.DIRECTORY: _Route(get=directory.get, by_account=directory.read),
             Resource.NEW_NONCE: _Route(get=directory.nonce, by_account=directory.read_nonce),
             Resource.NEW_ACCOUNT: _Route(by_key=accounts.create),
-            Resource.NEW_ORDER: _Route(by_account=NewOrder(services).create),
+            Resource.NEW_ORDER: _Route(by_account=NewOrder(services).create, needs_agreement=True),
             Resource.KEY_CHANGE: _Route(by_account=KeyChange(services).change),
             Resource.REVOKE_CERT: _Route(by_account=revocation.by_account, by_key=revocation.by_key),
             Resource.ACCOUNT: _Route(by_account=accounts.read_or_update),
             Resource.ORDERS: _Route(by_account=accounts.list_orders),
             Resource.ORDER: _Route(by_account=Orders(services).read),
-            Resource.FINALIZE: _Route(by_account=Finalize(services).finalize),
+            Resource.FINALIZE: _Route(by_account=Finalize(services).finalize, needs_agreement=True),
             Resource.AUTHORIZATION: _Route(by_account=Authorizations(services).read_or_deactivate),
             Resource.CHALLENGE: _Route(by_account=Challenges(services).read_or_answer),
             Resource.CERTIFICATE: _Route(by_account=Certificates(services).read),

@@ -18,6 +18,7 @@
     ├── BadPublicKey                  a key that this server does not accept
     ├── AccountNotValid               deactivated or revoked
     ├── AccountKeyInUse               a key change onto a key that an account has; carries its URL
+    ├── AgreementRequired             the subscriber agreement of today is not accepted; carries its URL
     ├── WrongUrl                      the signed `url` is not where the request went
     ├── OrderNotReady                 finalize before its time
     ├── ExternalAccountRequired       a new account needs a binding
@@ -136,6 +137,23 @@ class AccountNotValid(Refused):
 
     def __init__(self) -> None:
         super().__init__("this account is not valid any more; create another one with a new key")
+
+
+class AgreementRequired(Refused):
+    """The subscriber agreement of today is not accepted (`userActionRequired`, RFC 8555, 7.3 and 7.3.3).
+
+    Args:
+        text_url: of the agreement, for the Link header.
+        help_url: of the page that says how to accept it, for the problem's `instance`.
+    """
+
+    def __init__(self, version: str, *, text_url: str, help_url: str) -> None:
+        super().__init__(
+            f"the subscriber agreement {version} must be accepted first: read {text_url}, and then send"
+            f" termsOfServiceAgreed: true; {help_url} says how"
+        )
+        self.text_url = text_url
+        self.help_url = help_url
 
 
 class AccountKeyInUse(Refused):

@@ -11,6 +11,14 @@ class ContactsChanged(Event, frozen=True, tag="acme-contacts-changed"):
     account: str
 
 
+class AgreementAccepted(Event, frozen=True, tag="acme-agreement-accepted"):
+    """An account accepted the subscriber agreement: this version, whose text has this SHA-256 in hex."""
+
+    account: str
+    version: str
+    sha256: str
+
+
 class AccountKeyChanged(Event, frozen=True, tag="acme-key-changed"):
     """An account has another key now; the thumbprints are those of RFC 7638."""
 

@@ -13,6 +13,10 @@ import msgspec
 _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}")
 
 
+AGREEMENT_PREFIX = "/agreement/"
+"""Where the subscriber agreement is: not ACME's own, and named in its directory."""
+
+
 class Resource(StrEnum):
     """What a path leads to; the values are the paths, with `ID` where one stands."""
 
@@ -92,6 +96,10 @@ class Links(msgspec.Struct, frozen=True):
     def more_orders(self, account_id: str, after: str) -> str:
         """The next page of an account's orders, which begins behind an order's id (RFC 8555, 7.1.2.1)."""
         return f"{self.to(Resource.ORDERS, account_id)}?cursor={after}"
+
+    def agreement(self, version: str) -> str:
+        """Where a version of the subscriber agreement can be read."""
+        return f"{self.base}{AGREEMENT_PREFIX}{version}"
 
     def account_id(self, kid: str) -> str | None:
         """The account that a `kid` names; None when it is not exactly one of our account URLs."""

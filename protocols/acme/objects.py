@@ -7,6 +7,7 @@ from functools import lru_cache
 import msgspec
 
 from ca_core.names import Identifier
+from ca_core.registration.agreement import Acceptance
 from protocols.acme import jwk, states
 from protocols.acme.jwk import AccountKey
 from protocols.acme.states import AccountStatus, AuthorizationStatus, ChallengeStatus, OrderStatus
@@ -23,6 +24,7 @@ class Account(msgspec.Struct, frozen=True):
         key_text: the key as `AccountKey.jwk` spells it.
         contacts: `mailto:` URLs.
         eab: the verified binding as JSON, None where there was none.
+        accepted: the subscriber agreement that it accepted last.
     """
 
     id: str
@@ -34,6 +36,7 @@ class Account(msgspec.Struct, frozen=True):
     status: AccountStatus
     eab: str | None
     created_at: int
+    accepted: Acceptance | None = None
 
     @property
     def key(self) -> AccountKey:

@@ -84,6 +84,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         acme.BadPublicKey: Answer(400, "badPublicKey"),
         acme.AccountNotValid: _UNAUTHORIZED,
         acme.AccountKeyInUse: Answer(409, "malformed"),
+        acme.AgreementRequired: Answer(403, "userActionRequired"),
         acme.WrongUrl: _UNAUTHORIZED,
         acme.OrderNotReady: Answer(403, "orderNotReady"),
         acme.ExternalAccountRequired: Answer(403, "externalAccountRequired"),
@@ -116,6 +117,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     Attributes:
         identifier: of a subproblem only (RFC 8555, 6.7.1).
         algorithms: with badSignatureAlgorithm (RFC 8555, 6.2).
+        instance: with userActionRequired, a page that says what to do (RFC 8555, 7.3.3).
     """
 
     type: str
@@ -124,6 +126,7 @@ class Problem(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     identifier: IdentifierJson | None = None
     subproblems: tuple[Problem, ...] = ()
     algorithms: tuple[str, ...] = ()
+    instance: str | None = None
 
 
 def problem(refusal: core.Refusal) -> Problem:
@@ -135,6 +138,7 @@ def problem(refusal: core.Refusal) -> Problem:
         status=status,
         subproblems=_subproblems(refusal),
         algorithms=refusal.algorithms if isinstance(refusal, acme.BadSignatureAlgorithm) else (),
+        instance=refusal.help_url if isinstance(refusal, acme.AgreementRequired) else None,
     )
 
 
@@ -182,6 +186,8 @@ def _headers(refusal: core.Refusal) -> tuple[tuple[str, str], ...]:
             return (("Retry-After", str(refusal.retry_after_seconds)),)
         case acme.AccountKeyInUse():
             return (("Location", refusal.url),)
+        case acme.AgreementRequired():
+            return (("Link", f'<{refusal.text_url}>;rel="terms-of-service"'),)
         case acme.MethodNotAllowed():
             return (("Allow", ", ".join(refusal.allow)),)
         case _:

@@ -33,6 +33,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     """
 
     external_account_required: bool
+    terms_of_service: str | None = None
     website: str | None = None
     caa_identities: tuple[str, ...] = ()
     profiles: Mapping[str, str] = {}

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ca_core.clock import Clock
 from ca_core.enrollment import Enrollment
+from ca_core.registration.agreement import Agreement
 from ca_core.registration.sign_in import SignIn
 from ca_core.revocation.desk import RevocationDesk
 from ca_core.store.database import Database
@@ -23,12 +24,14 @@ class AcmeOptions:
             demands a binding.
         website: shown in the directory.
         caa_identities: by which names CAA records mean this CA (RFC 8659, 4.2); shown in the directory.
+        agreement: what accounts must accept; None where there is no agreement.
         profiles: what the directory says may be ordered by name, each with a sentence about it.
     """
 
     open_account: str | None = None
     website: str | None = None
     caa_identities: tuple[str, ...] = ()
+    agreement: Agreement | None = None
     profiles: Mapping[str, str] = field(default_factory=dict)
 
 

@@ -99,7 +99,7 @@ async def _named_files(office: Office) -> dict[str, Path]:
     home, settings = office.home, office.settings
     references = (settings.authority.passphrase, settings.authority.pin, settings.credentials.key, settings.journal.key)
     files = [home / reference.removeprefix(_FILE) for reference in references if reference.startswith(_FILE)]
-    files.append(home / settings.keys.blocklist)
+    files += [home / settings.keys.blocklist, home / settings.agreement.file]
     async with office.database.read() as tx:
         files += await key_files(tx, home)
     found = {_name_in_home(file, home): file for file in files}

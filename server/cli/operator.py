@@ -16,7 +16,7 @@ from ca_core.revocation.publisher import Outcome
 from ca_core.revocation.shelf import Publication
 from ca_core.store import credentials
 from ca_core.store.migrate import migrate as apply_migrations
-from server import blocklist
+from server import agreement, blocklist
 from server import settings as settings_module
 from server.assembly import Office, Strongroom, migrations, strongroom
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
@@ -89,6 +89,9 @@ def doctor(home: Path) -> None:
         click.echo(f"profiles        ok  {', '.join(office.profiles)}")
         if path := office.settings.keys.blocklist:
             click.echo(f"blocked keys    ok  {len(blocklist.read(path, home))} in {path}")
+        if current := agreement.read(office.settings.agreement, home):
+            await agreement.require_unchanged(current, office.database)
+            click.echo(f"agreement       ok  version {current.version}, SHA-256 {current.sha256}")
         await _check_credential_key(office)
         click.echo("credential key  ok")
         click.echo(f"journal         ok  {await _check_journal(office)}")

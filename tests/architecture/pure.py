@@ -20,6 +20,7 @@ PURE = (
     "ca_core/names.py",
     "ca_core/policy/",
     "ca_core/registration/account.py",
+    "ca_core/registration/agreement.py",
     "ca_core/registration/credential.py",
     "ca_core/registration/kind.py",
     "ca_core/registration/sheet.py",

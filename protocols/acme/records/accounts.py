@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import msgspec
 
-from ca_core.store.database import Row, Transaction
+from ca_core.registration.agreement import Acceptance
+from ca_core.store.database import Row, Transaction, Value
 from protocols.acme import states
 from protocols.acme.jwk import AccountKey
 from protocols.acme.objects import Account
 from protocols.acme.states import AccountStatus, Event
 
 _SELECT = (
-    "SELECT id, registration_id, credential_id, thumbprint, jwk, contacts, status, eab, created_at"
-    " FROM acme_accounts WHERE "
+    "SELECT id, registration_id, credential_id, thumbprint, jwk, contacts, status, eab, created_at,"
+    " agreed_version, agreed_sha256, agreed_at FROM acme_accounts WHERE "
 )
 _CONTACTS = msgspec.json.Decoder(tuple[str, ...])
 
@@ -20,7 +21,7 @@ _CONTACTS = msgspec.json.Decoder(tuple[str, ...])
 def _from_row(row: Row | None) -> Account | None:
     if row is None:
         return None
-    id_, registration_id, credential_id, thumbprint, jwk, contacts, status, eab, created_at = row
+    id_, registration_id, credential_id, thumbprint, jwk, contacts, status, eab, created_at, *agreed = row
     return Account(
         id=id_,
         registration_id=registration_id,
@@ -31,6 +32,7 @@ def _from_row(row: Row | None) -> Account | None:
         status=AccountStatus(status),
         eab=eab,
         created_at=created_at,
+        accepted=None if agreed[0] is None else Acceptance(*agreed),
     )
 
 
@@ -38,9 +40,10 @@ async def insert(tx: Transaction, account: Account) -> bool:
     """Store a new account; False when its key has one already."""
     inserted = await tx.execute(
         "INSERT INTO acme_accounts"
-        " (id, registration_id, credential_id, thumbprint, jwk, contacts, status, eab, created_at)"
+        " (id, registration_id, credential_id, thumbprint, jwk, contacts, status, eab, created_at,"
+        " agreed_version, agreed_sha256, agreed_at)"
         " VALUES (:id, :registration_id, :credential_id, :thumbprint, :jwk, :contacts, :status, :eab,"
-        " :created_at) ON CONFLICT (thumbprint) DO NOTHING",
+        " :created_at, :agreed_version, :agreed_sha256, :agreed_at) ON CONFLICT (thumbprint) DO NOTHING",
         id=account.id,
         registration_id=account.registration_id,
         credential_id=account.credential_id,
@@ -50,6 +53,7 @@ async def insert(tx: Transaction, account: Account) -> bool:
         status=account.status.value,
         eab=account.eab,
         created_at=account.created_at,
+        **_agreed(account.accepted),
     )
     return inserted == 1
 
@@ -71,6 +75,19 @@ async def change_contacts(tx: Transaction, account_id: str, contacts: tuple[str,
         id=account_id,
         contacts=_text(contacts),
         valid=AccountStatus.VALID.value,
+    )
+    return changed == 1
+
+
+async def accept(tx: Transaction, account_id: str, acceptance: Acceptance) -> bool:
+    """Note what a valid account accepts; False when it has accepted that before, or is not valid any more."""
+    changed = await tx.execute(
+        "UPDATE acme_accounts SET agreed_version = :agreed_version, agreed_sha256 = :agreed_sha256,"
+        " agreed_at = :agreed_at WHERE id = :id AND status = :valid"
+        " AND (agreed_version IS NULL OR agreed_version <> :agreed_version OR agreed_sha256 <> :agreed_sha256)",
+        id=account_id,
+        valid=AccountStatus.VALID.value,
+        **_agreed(acceptance),
     )
     return changed == 1
 
@@ -98,6 +115,12 @@ async def deactivate(tx: Transaction, account_id: str) -> bool:
         to=states.after(states.ACCOUNT, AccountStatus.VALID, Event.DEACTIVATED).value,
     )
     return changed == 1
+
+
+def _agreed(acceptance: Acceptance | None) -> dict[str, Value]:
+    if acceptance is None:
+        return {"agreed_version": None, "agreed_sha256": None, "agreed_at": None}
+    return {"agreed_version": acceptance.version, "agreed_sha256": acceptance.sha256, "agreed_at": acceptance.at}
 
 
 def _text(contacts: tuple[str, ...]) -> str:

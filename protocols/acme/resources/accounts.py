@@ -9,16 +9,17 @@ from ca_core.audit import journal
 from ca_core.audit.event import AccountBound, AccountDeactivated
 from ca_core.errors import Misconfigured, NotFound
 from ca_core.identity import new_id
+from ca_core.registration.agreement import Acceptance
 from ca_core.store import credentials, registrations
 from ca_core.store.database import Transaction
-from protocols.acme import account_keys, eab, links, messages, render
+from protocols.acme import account_keys, agreement, eab, links, messages, render
 from protocols.acme.errors import (
     AccountDoesNotExist,
     AccountNotValid,
     BadExternalAccountBinding,
     ExternalAccountRequired,
 )
-from protocols.acme.events import ContactsChanged
+from protocols.acme.events import AgreementAccepted, ContactsChanged
 from protocols.acme.jwk import AccountKey
 from protocols.acme.objects import Account
 from protocols.acme.records import accounts, orders
@@ -57,6 +58,7 @@ class Accounts:
 
         Raises:
             AccountDoesNotExist: there is none, and only an existing one was wanted.
+            AgreementRequired: it does not say that it accepts the subscriber agreement.
             BadPublicKey: the key is too weak, compromised, or certified already.
             ExternalAccountRequired, BadExternalAccountBinding: it needs a binding, or another one.
             Throttled: too many of those from this address.
@@ -69,6 +71,8 @@ class Accounts:
         if known is None and message.only_return_existing:
             raise AccountDoesNotExist
         if known is None:
+            if not message.terms_of_service_agreed:
+                agreement.require_accepted(None, self._services)
             account_keys.check(self._services.enrollment, asked.key)
             bond = await self._bond(message, asked)
             made = self._account(asked.key, bond, message.contact or ())
@@ -78,10 +82,12 @@ class Accounts:
                 known = await self._store(made, bond, asked)
             if known is None:
                 return render.account(self._services.links, made, status=201)
-        return await self._found(known)
+        # To look for an account changes nothing about it (RFC 8555, 7.3.1).
+        accepts = bool(message.terms_of_service_agreed) and not message.only_return_existing
+        return await self._found(known, asked, accepts=accepts)
 
     async def read_or_update(self, asked: ByAccount, id_: str) -> Reply:
-        """Show an account, change its contacts, or deactivate it (RFC 8555, 7.3.2 and 7.3.6).
+        """Show an account, change its contacts, note what it accepts, or deactivate it (RFC 8555, 7.3.2, 7.3.3, 7.3.6).
 
         Raises:
             NotFound: it is another one than the one that asks.
@@ -96,6 +102,8 @@ class Accounts:
         async with self._database.write() as tx:
             if update.contact is not None and update.contact != changed.contacts:
                 changed = await self._change_contacts(tx, asked, update.contact)
+            if update.terms_of_service_agreed:
+                changed = await self._accept(tx, changed, asked.applicant().actor)
             # RFC 8555, 7.3.2: any other status is ignored.
             if update.status == messages.DEACTIVATED:
                 changed = await self._deactivate(tx, asked, changed)
@@ -153,6 +161,7 @@ class Accounts:
             status=AccountStatus.VALID,
             eab=bond.eab,
             created_at=now,
+            accepted=self._acceptance(),
         )
 
     async def _store(self, made: Account, bond: _Bond, asked: ByKey) -> Account | None:
@@ -167,22 +176,49 @@ class Accounts:
                 await credentials.spend(tx, bond.credential_id, now=now)
             await account_keys.claim(tx, made.key, registration_id=made.registration_id)
             proof = "open-account" if bond.kid is None else "eab-key"
+            actor = asked.applicant(made.registration_id, proof).actor
             await journal.record(
                 tx,
                 AccountBound(account=made.id, kid=bond.kid),
                 now=now,
-                actor=asked.applicant(made.registration_id, proof).actor,
+                actor=actor,
                 registration_id=made.registration_id,
             )
+            if made.accepted is not None:
+                await self._record_acceptance(tx, made, actor)
         return None
 
-    async def _found(self, known: Account) -> Reply:
+    async def _found(self, known: Account, asked: ByKey, *, accepts: bool) -> Reply:
         if known.status is not AccountStatus.VALID:
             raise AccountNotValid
         async with self._database.read() as tx:
             registration = await registrations.by_id(tx, known.registration_id)
         registration.require_active(self._clock.now())
+        if accepts:
+            async with self._database.write() as tx:
+                known = await self._accept(tx, known, asked.applicant(known.registration_id, "acme-account").actor)
         return render.account(self._services.links, known)
+
+    def _acceptance(self) -> Acceptance | None:
+        current = self._services.options.agreement
+        return Acceptance(current.version, current.sha256, self._clock.now()) if current else None
+
+    async def _accept(self, tx: Transaction, account: Account, actor: str) -> Account:
+        """Note that an account accepts the agreement of today; whoever has done so before says nothing new."""
+        acceptance = self._acceptance()
+        if acceptance is None or not await accounts.accept(tx, account.id, acceptance):
+            return account
+        account = msgspec.structs.replace(account, accepted=acceptance)
+        await self._record_acceptance(tx, account, actor)
+        return account
+
+    async def _record_acceptance(self, tx: Transaction, account: Account, actor: str) -> None:
+        if account.accepted is not None:
+            event = AgreementAccepted(
+                account=account.id, version=account.accepted.version, sha256=account.accepted.sha256
+            )
+            now, registration_id = self._clock.now(), account.registration_id
+            await journal.record(tx, event, now=now, actor=actor, registration_id=registration_id)
 
     async def _change_contacts(self, tx: Transaction, asked: ByAccount, contacts: tuple[str, ...]) -> Account:
         if not await accounts.change_contacts(tx, asked.account.id, contacts):

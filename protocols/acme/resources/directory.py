@@ -15,6 +15,7 @@ class Directory:
         options = services.options
         meta = render.Meta(
             external_account_required=options.open_account is None,
+            terms_of_service=services.links.agreement(options.agreement.version) if options.agreement else None,
             website=options.website,
             caa_identities=options.caa_identities,
             profiles=options.profiles,

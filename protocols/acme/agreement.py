@@ -1,0 +1,24 @@
+"""The subscriber agreement, as ACME says it: terms of service (RFC 8555, 7.3 and 7.3.3; RULES, S15)."""
+
+from __future__ import annotations
+
+from protocols.acme.errors import AgreementRequired
+from protocols.acme.links import Help
+from protocols.acme.objects import Account
+from protocols.acme.services import AcmeServices
+
+
+def require_accepted(account: Account | None, services: AcmeServices) -> None:
+    """Let only an account pass that has accepted the agreement of today; where there is none, every account.
+
+    Args:
+        account: None for one that is to be made, and has not said that it accepts.
+
+    Raises:
+        AgreementRequired: it has accepted another version, or none.
+    """
+    current, links = services.options.agreement, services.links
+    if current is None or current.is_accepted(account.accepted if account else None):
+        return
+    text_url, help_url = links.agreement(current.version), links.help(Help.TERMS)
+    raise AgreementRequired(current.version, text_url=text_url, help_url=help_url)
