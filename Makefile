@@ -40,9 +40,10 @@ format: .venv/.tools  ## put the code into its one layout
 	$(BIN)/ruff check --fix
 	$(BIN)/ruff format
 
-conformance: .venv/.tools  ## only the standards, and the clients that nobody here wrote
+conformance: .venv/.tools  ## only the standards, clause by clause, and the clients that nobody here wrote
 	conformance/install
-	$(BIN)/pytest conformance
+	$(BIN)/pytest conformance $$($(BIN)/python -m conformance.clauses --unit-tests)
+	@$(BIN)/python -m conformance.clauses
 
 bench: bench-crl bench-journal bench-status  ## measure what the documents promise; a missed limit ends it
 

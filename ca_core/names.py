@@ -7,6 +7,7 @@ import re
 from enum import StrEnum
 from urllib.parse import urlsplit
 
+import idna
 import msgspec
 
 from ca_core.errors import BadName
@@ -14,6 +15,7 @@ from ca_core.errors import BadName
 MAX_DNS_OCTETS = 253
 MAX_EMAIL_OCTETS = 254
 MAX_URI_OCTETS = 2000
+_A_LABEL_PREFIX = "xn--"
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _PERMANENT = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -52,16 +54,28 @@ def dns(text: str) -> Identifier:
     has said that the text is in normal form.
 
     Raises:
-        BadName: not ASCII, too long, an empty or over-long label, a trailing dot, or an address.
+        BadName: not ASCII, too long, an empty or over-long label, a trailing dot, an `xn--` that is no A-label
+            (RFC 5890, 2.3.2.1), or an address.
     """
     host = text.removeprefix("*.")
     if not text.isascii():
         raise BadName(f"DNS name {text[:80]!r} is not ASCII; write an internationalized name as its A-label (xn--...)")
     if len(text) > MAX_DNS_OCTETS or not host or not all(_LABEL.fullmatch(label) for label in host.split(".")):
         raise BadName(f"{text[:80]!r} is not a DNS name in lower-case preferred syntax")
+    for label in host.split("."):
+        if label.startswith(_A_LABEL_PREFIX) and not _is_a_label(label):
+            raise BadName(f"{text[:80]!r} has a label that spells no internationalized one: {label}")
     if host.rsplit(".", 1)[-1].isdigit():
         raise BadName(f"{text[:80]!r} is an address or ends in a number; name an address as an IP identifier")
     return Identifier(Kind.DNS, text)
+
+
+def _is_a_label(label: str) -> bool:
+    # RFC 8555, 7.1.4: what no U-label is spelled as could be shown as anything by what decodes it.
+    try:
+        return idna.alabel(idna.ulabel(label)) == label.encode("ascii")
+    except idna.IDNAError:
+        return False
 
 
 def ip(text: str) -> Identifier:

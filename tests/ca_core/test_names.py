@@ -27,6 +27,20 @@ def test_dns_names_that_are_not_in_normal_form_are_refused(text: str) -> None:
         names.parse("dns", text)
 
 
+@pytest.mark.parametrize(
+    "label",
+    [
+        *("xn--", "xn--a", "xn--abc-", "xn--9", "xn--bcher-87d", "xn--a-ecp", "xn--fn8h", "xn--" + "z" * 59),
+        # What an encoder would have left as it is.
+        *("xn--abc", "xn--a-b-c"),
+    ],
+)
+def test_an_a_label_is_what_its_u_label_is_spelled_as(label: str) -> None:
+    for text in (label, f"{label}.example", f"*.{label}.example", f"a.{label}"):
+        with pytest.raises(BadName):
+            names.parse("dns", text)
+
+
 @pytest.mark.parametrize("text", ["192.0.2.1", "2001:db8::1", "::1"])
 def test_addresses_in_canonical_form_pass(text: str) -> None:
     assert names.parse("ip", text).value == text

@@ -219,3 +219,8 @@ def test_secrets_come_by_reference(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_a_secret_that_is_not_there_is_named(tmp_path: Path, reference: str, said: str) -> None:
     with pytest.raises(Misconfigured, match=said):
         settings.read_secret(reference, tmp_path)
+
+
+def test_http_01_asks_at_port_80_unless_told_otherwise() -> None:
+    assert FIRST.acme.http_01_port == 80
+    assert settings.with_assignments(FIRST, ("acme.http_01_port=5002",)).acme.http_01_port == 5002

@@ -1,0 +1,79 @@
+"""Every demand of a standard has a test, or a reason why it has none (conformance/clauses)."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from conformance.clauses import MUSTS, SHOULDS, Clause, Standard, existing_tests, missing_tests, standards
+
+STANDARDS = standards()
+BINDS = {"server", "client", "others"}
+ID = re.compile(r"(\d+(?:\.\d+)*)-([a-z]{1,2})")
+RUNNING = [*"abcdefghijklmnopqrstuvwxyz", *(f"a{letter}" for letter in "abcdefghijklmnopqrstuvwxyz")]
+
+each_standard = pytest.mark.parametrize("standard", STANDARDS, ids=[f"rfc{one.rfc}" for one in STANDARDS])
+
+
+@each_standard
+def test_each_clause_names_tests_that_exist(standard: Standard) -> None:
+    assert {clause.id: missing for clause in standard.clause if (missing := missing_tests(clause))} == {}
+
+
+@each_standard
+def test_each_clause_has_tests_or_a_reason_and_not_both(standard: Standard) -> None:
+    assert [clause.id for clause in standard.clause if bool(clause.tests) is bool(clause.not_applicable)] == []
+
+
+@each_standard
+def test_each_clause_is_one_of_its_section_and_letters_run(standard: Standard) -> None:
+    sections: dict[str, list[str]] = {}
+    for clause in standard.clause:
+        found = ID.fullmatch(clause.id)
+        assert found, clause.id
+        assert found[1] == clause.section, clause.id
+        sections.setdefault(clause.section, []).append(found[2])
+
+    assert {section: letters for section, letters in sections.items() if letters != RUNNING[: len(letters)]} == {}
+
+
+@each_standard
+def test_each_clause_has_a_level_and_somebody_whom_it_binds(standard: Standard) -> None:
+    assert [one.id for one in standard.clause if one.level not in MUSTS | SHOULDS or one.binds not in BINDS] == []
+
+
+@each_standard
+def test_each_clause_is_said_once_and_shortly(standard: Standard) -> None:
+    said = Counter(clause.says for clause in standard.clause)
+
+    assert [text for text, times in said.items() if times > 1 or not 10 < len(text) <= 200] == []
+
+
+def test_a_demand_on_the_server_is_seldom_waved_away() -> None:
+    waved = [
+        f"RFC {standard.rfc}, {clause.id}"
+        for standard in STANDARDS
+        for clause in standard.clause
+        if clause.binds == "server" and clause.level in MUSTS and clause.not_applicable
+    ]
+
+    assert waved == []
+
+
+def test_a_test_that_nobody_wrote_is_seen(tmp_path: Path) -> None:
+    (tmp_path / "test_one.py").write_text(
+        "async def test_top(): pass\ndef helper(): pass\nclass TestMany:\n    def test_inner(self): pass\n", "utf-8"
+    )
+    wanted = (
+        "test_one.py::test_top",
+        "test_one.py::helper",
+        "test_one.py::TestMany::test_inner",
+        "test_two.py::test_a",
+    )
+    clause = Clause("1-a", "1", "MUST", "server", "something", wanted)
+
+    assert missing_tests(clause, tmp_path) == ["test_one.py::helper", "test_two.py::test_a"]
+    assert existing_tests(tmp_path, "test_one.py") == {"test_one.py::test_top", "test_one.py::TestMany::test_inner"}
