@@ -201,8 +201,10 @@ class Enrollment:
         *,
         period: WishedPeriod = WHOLE,
         now: int,
-    ) -> None:
+    ) -> str | None:
         """Refuse early, at the time of an order, what `enroll()` would refuse whatever the challenges bring.
+
+        Returns the serial of the live certificate that it would renew, if there is one in its renewal window.
 
         Raises:
             ProfileNotGranted, NameNotGranted, PeriodNotOffered, TooEarly: as they say.
@@ -214,6 +216,7 @@ class Enrollment:
         held = await _held(tx, registration, profile, names, now=now)
         days = profile.window_days(self._window_days)
         decision.require_window(kind_named(registration.kind), profile, held, window_days=days, now=now)
+        return decision.renewed(held, window_days=days, now=now)
 
     async def _intend(
         self,

@@ -21,8 +21,10 @@ from ca_core.policy.keys import load_checks
 from ca_core.registration.agreement import Agreement
 from ca_core.store import work
 from protocols.acme.dialogue import AcmeDialogue
+from protocols.acme.limits import Limits
 from protocols.acme.links import Links
 from protocols.acme.nonces import Nonces
+from protocols.acme.pauses import Outcomes
 from protocols.acme.services import AcmeOptions, AcmeServices
 from protocols.acme.validation import Validator
 from protocols.est.dialogue import EstDialogue, EstServices
@@ -40,7 +42,7 @@ from server.probes.network import NetworkProbes
 from server.probes.policy import ProbePolicy
 from server.routes import PublicDialogue
 from server.web.agreement import AgreementPages
-from server.web.help import Facts, HelpPages
+from server.web.help import HelpPages, help_facts
 from server.workers import Worker
 
 _LOG = logging.getLogger("soapstone")
@@ -82,9 +84,10 @@ async def _served(home: Path) -> AsyncIterator[Office]:
         await _recover(opened, room)
         await room.own_certificate.turn()
         await room.delegates.turn()
-        validate = Worker("validation", _validator(opened).turn, every_seconds=2)
+        limits = Limits(opened.settings.limits)
+        validate = Worker("validation", _validator(opened, limits).turn, every_seconds=2)
         sequencer = Worker("sequencer", sequence, every_seconds=_SEQUENCER_SECONDS)
-        doors = _listeners(opened, room, current, validate.wake)
+        doors = _listeners(opened, room, current, limits, validate.wake)
         running = await listeners.listen(opened.settings.listen, doors)
         tasks = workers.start([validate, sequencer, *_workers(opened, room, doors)])
         try:
@@ -129,7 +132,7 @@ async def _recover(opened: Office, room: Strongroom) -> None:
         _LOG.warning("event=recovered intentions=%d", finished)
 
 
-def _validator(opened: Office) -> Validator:
+def _validator(opened: Office, limits: Limits) -> Validator:
     acme, address = opened.settings.acme, ipaddress.ip_address(opened.settings.listen)
     policy = ProbePolicy(
         http_01_port=acme.http_01_port,
@@ -137,10 +140,13 @@ def _validator(opened: Office) -> Validator:
         allowed=tuple(ipaddress.ip_network(network) for network in acme.probe_networks),
         own_listeners=frozenset((address, port) for port in opened.settings.ports),
     )
-    return Validator(opened.database, opened.clock, NetworkProbes(policy))
+    outcomes = Outcomes(limits, paused_after=opened.settings.limits.paused_after_failures)
+    return Validator(opened.database, opened.clock, NetworkProbes(policy), outcomes)
 
 
-def _acme(opened: Office, room: Strongroom, current: Agreement | None, wake: Callable[[], None]) -> AcmeDialogue:
+def _acme(
+    opened: Office, room: Strongroom, current: Agreement | None, limits: Limits, wake: Callable[[], None]
+) -> AcmeDialogue:
     acme = opened.settings.acme
     options = AcmeOptions(
         open_account=acme.open_account or None,
@@ -161,6 +167,7 @@ def _acme(opened: Office, room: Strongroom, current: Agreement | None, wake: Cal
             enrollment=room.enrollment,
             revocations=opened.revocations,
             nonces=Nonces(secrets.token_bytes(_NONCE_KEY_OCTETS)),
+            limits=limits,
             links=Links(opened.settings.public),
             options=options,
             chain_pem=room.chain_pem,
@@ -188,7 +195,9 @@ def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
     return RepositoryDialogue(room.publisher, opened.clock, certificates, OcspDialogue(room.responder, opened.clock))
 
 
-def _listeners(opened: Office, room: Strongroom, current: Agreement | None, wake: Callable[[], None]) -> list[Listener]:
+def _listeners(
+    opened: Office, room: Strongroom, current: Agreement | None, limits: Limits, wake: Callable[[], None]
+) -> list[Listener]:
     settings = opened.settings
     public_tls, est_tls = listeners.public_context(), listeners.est_context(room.trust_anchors())
     for context in (public_tls, est_tls):
@@ -199,8 +208,8 @@ def _listeners(opened: Office, room: Strongroom, current: Agreement | None, wake
         ("CA certificates and CRLs", settings.repository),
     )
     agreements = AgreementPages(opened.database, current)
-    pages = HelpPages(Facts(window_days=settings.renewal.window_days))
-    public = PublicDialogue(_acme(opened, room, current, wake), agreements, pages, addresses)
+    pages = HelpPages(help_facts(settings))
+    public = PublicDialogue(_acme(opened, room, current, limits, wake), agreements, pages, addresses)
     return [
         Listener("public", settings.port, public, public_tls),
         Listener("est", settings.port + 1, _est(opened, room), est_tls),

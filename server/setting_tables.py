@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from protocols.acme.limits import LimitOptions
 from protocols.est.messages import Wire
 
 
@@ -105,3 +106,7 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """Subscribers' keys: the file of those that are certified for nobody, relative to the home; empty: none."""
 
     blocklist: str = ""
+
+
+class Limits(LimitOptions, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How much one may do before others would have to wait; who pays is said in `protocols.acme.limits`."""

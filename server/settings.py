@@ -21,7 +21,20 @@ from ca_core.registration.agreement import is_version
 from ca_core.secret import Secret
 from protocols.est.messages import OPERATIONS
 from server.addresses import is_address_and_port, is_base_url, is_web_page
-from server.setting_tables import Acme, Agreement, Authority, Credentials, Crl, Est, Journal, Keys, Ocsp, Renewal, Store
+from server.setting_tables import (
+    Acme,
+    Agreement,
+    Authority,
+    Credentials,
+    Crl,
+    Est,
+    Journal,
+    Keys,
+    Limits,
+    Ocsp,
+    Renewal,
+    Store,
+)
 
 FILE_NAME = "soapstone.toml"
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
@@ -31,6 +44,7 @@ _LAST_PORT = 65_535
 _LONGEST_WINDOW_DAYS = 3_660
 _LONGEST_CRL_HOURS = 10 * 366 * 24
 _MOST_SHARDS = 1024
+_HIGHEST_LIMIT = 1_000_000_000
 _LONGEST_OCSP_HOURS = 3 * 24
 """A responder's certificate lives a week and is renewed at half of that; an answer must not outlive it."""
 
@@ -65,6 +79,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     crl: Crl = Crl()
     ocsp: Ocsp = Ocsp()
     keys: Keys = Keys()
+    limits: Limits = Limits()
     profiles: dict[str, ProfileSettings] = {}
 
     @property
@@ -191,6 +206,7 @@ def _check(settings: Settings) -> None:
     _check_crl(settings.crl)
     if not 1 <= settings.ocsp.lifetime_hours <= _LONGEST_OCSP_HOURS:
         raise Misconfigured(f"ocsp.lifetime_hours must be from an hour to {_LONGEST_OCSP_HOURS} hours")
+    _check_limits(settings.limits)
     _check_addresses(settings)
     _check_agreement(settings.agreement)
     _check_files(settings)
@@ -204,6 +220,12 @@ def _check_profiles(settings: Settings) -> None:
     for label in settings.est.labels:
         if label not in known or Door.EST not in known[label].doors:
             raise Misconfigured(f"est.labels.{label}: EST offers no such profile")
+
+
+def _check_limits(limits: Limits) -> None:
+    for key in limits.__struct_fields__:
+        if not 1 <= getattr(limits, key) <= _HIGHEST_LIMIT:
+            raise Misconfigured(f"limits.{key} must be from 1 to {_HIGHEST_LIMIT}")
 
 
 def _check_crl(crl: Crl) -> None:

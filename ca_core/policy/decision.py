@@ -148,6 +148,12 @@ def require_window(kind: Kind, profile: Profile, holdings: list[Holding], *, win
         )
 
 
+def renewed(holdings: list[Holding], *, window_days: int, now: int) -> str | None:
+    """The serial of the first certificate to expire whose renewal window is open; None where there is none."""
+    issued = (one for one in holdings if one.is_issued and not one.is_on_hold)
+    return next((one.serial for one in issued if _window(one, window_days).is_open(now)), None)
+
+
 def repeated(
     request: CertificationRequest, replaces: str | None, holdings: list[Holding], *, window_days: int, now: int
 ) -> str | None:

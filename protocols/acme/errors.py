@@ -23,14 +23,18 @@
     ├── OrderNotReady                 finalize before its time
     ├── ExternalAccountRequired       a new account needs a binding
     └── RejectedIdentifiers           carries one refusal for each name
+    Busy
+    └── NamesPaused                   carries the names
 
 Status codes and types are `problems.TABLE`'s; here is only what was wrong.
 """
 
 from __future__ import annotations
 
-from ca_core.errors import Malformed, Refusal, Refused, Unproven
+from ca_core.errors import Busy, Malformed, Refusal, Refused, Unproven
 from ca_core.names import Identifier
+
+_DAY_SECONDS = 86_400
 
 
 class AccountDoesNotExist(Unproven):
@@ -197,3 +201,22 @@ class RejectedIdentifiers(Refused):
         names = ", ".join(identifier.value for identifier, _ in subproblems)
         super().__init__(f"not issued to this account: {names}")
         self.subproblems = subproblems
+
+
+class NamesPaused(Busy):
+    """Names that only fail for this account are refused until somebody has looked at it (`rateLimited`).
+
+    Args:
+        names: at least one.
+        registered_as: the site account, which lifting the pause asks for.
+    """
+
+    def __init__(self, names: tuple[Identifier, ...], *, registered_as: str) -> None:
+        values = [name.value for name in names]
+        super().__init__(
+            f"paused for this account, because the challenges failed again and again: {', '.join(values)}; find out"
+            f" why, and have it lifted: soapstone unpause {registered_as} {' '.join(values)}",
+            retry_after_seconds=_DAY_SECONDS,
+        )
+        self.names = names
+        self.registered_as = registered_as

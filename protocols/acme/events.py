@@ -41,6 +41,21 @@ class AuthorizationDeactivated(Event, frozen=True, tag="acme-authorization-deact
     name: str
 
 
+class NamePaused(Event, frozen=True, tag="name-paused"):
+    """Its challenges failed so often in a row that an account may not order it until somebody has looked at it."""
+
+    account: str
+    name: str
+    failures: int
+
+
+class NameUnpaused(Event, frozen=True, tag="name-unpaused"):
+    """An account may order a paused name again."""
+
+    account: str
+    name: str
+
+
 class ChallengeFailed(Event, frozen=True, tag="challenge-failed"):
     """A challenge was not met. The problem is an ACME error type without its URN prefix."""
 

@@ -8,6 +8,9 @@ import msgspec
 
 from ca_core.names import Identifier
 
+OUR_PROBLEM = "serverInternal"
+"""The problem of a probe that failed by a fault of this server."""
+
 
 class Question(msgspec.Struct, frozen=True):
     """One challenge, with what must be there to be seen.

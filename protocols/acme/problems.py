@@ -90,6 +90,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         acme.ExternalAccountRequired: Answer(403, "externalAccountRequired"),
         acme.RejectedIdentifiers: _REJECTED,
         core.Throttled: _RATE_LIMITED,
+        acme.NamesPaused: _RATE_LIMITED,
         core.StoreUnavailable: Answer(503, "serverInternal"),
         core.KeyUnavailable: Answer(503, "serverInternal"),
         core.JournalUnavailable: Answer(503, "serverInternal"),
@@ -99,7 +100,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
 )
 
 HELP: Mapping[type[core.Refusal], Help] = MappingProxyType(
-    {core.TooEarly: Help.RENEWAL, core.Throttled: Help.RATE_LIMITS},
+    {core.TooEarly: Help.RENEWAL, core.Throttled: Help.RATE_LIMITS, acme.NamesPaused: Help.PAUSED},
 )
 """The page that says what to do; every `rateLimited` has one (RFC 8555, 6.6)."""
 
@@ -169,9 +170,14 @@ def _reply(document: Problem, status: int, *headers: tuple[str, str]) -> Reply:
 
 
 def _subproblems(refusal: core.Refusal) -> tuple[Problem, ...]:
-    if not isinstance(refusal, acme.RejectedIdentifiers):
-        return ()
-    return tuple(_subproblem(identifier, why) for identifier, why in refusal.subproblems)
+    match refusal:
+        case acme.RejectedIdentifiers():
+            return tuple(_subproblem(identifier, why) for identifier, why in refusal.subproblems)
+        case acme.NamesPaused():
+            alone = ((name, acme.NamesPaused((name,), registered_as=refusal.registered_as)) for name in refusal.names)
+            return tuple(_subproblem(name, why) for name, why in alone)
+        case _:
+            return ()
 
 
 def _subproblem(identifier: Identifier, why: core.Refusal) -> Problem:

@@ -11,6 +11,7 @@ from ca_core.registration.agreement import Agreement
 from ca_core.registration.sign_in import SignIn
 from ca_core.revocation.desk import RevocationDesk
 from ca_core.store.database import Database
+from protocols.acme.limits import Limits
 from protocols.acme.links import Links
 from protocols.acme.nonces import Nonces
 
@@ -50,6 +51,7 @@ class AcmeServices:
     enrollment: Enrollment
     revocations: RevocationDesk
     nonces: Nonces
+    limits: Limits
     links: Links
     options: AcmeOptions
     chain_pem: Callable[[str], bytes]

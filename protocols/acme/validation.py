@@ -15,7 +15,8 @@ from ca_core.work.item import Item
 from protocols.acme import challenges, problems
 from protocols.acme.events import ChallengeFailed
 from protocols.acme.objects import Account, Authorization, Challenge
-from protocols.acme.probes import Probes, Question, Seen
+from protocols.acme.pauses import Outcomes
+from protocols.acme.probes import OUR_PROBLEM, Probes, Question, Seen
 from protocols.acme.records import accounts, authorizations, orders
 from protocols.acme.states import AuthorizationStatus, ChallengeStatus, Event
 
@@ -44,17 +45,18 @@ class _Task(msgspec.Struct, frozen=True):
     account: Account
 
 
-_GIVEN_UP = Seen(proved=False, problem="serverInternal", detail="the probe failed again and again; ask the operator")
+_GIVEN_UP = Seen(proved=False, problem=OUR_PROBLEM, detail="the probe failed again and again; ask the operator")
 """After so many attempts that ended in a bug of ours, the client is to hear of it rather than wait for ever."""
 
 
 class Validator:
     """Probes what clients say is ready, many at once, and stores what was seen."""
 
-    def __init__(self, database: Database, clock: Clock, probes: Probes) -> None:
+    def __init__(self, database: Database, clock: Clock, probes: Probes, outcomes: Outcomes) -> None:
         self._database = database
         self._clock = clock
         self._probes = probes
+        self._outcomes = outcomes
 
     async def turn(self) -> None:
         """One turn of the worker: until nothing is due and nothing is being probed.
@@ -120,6 +122,8 @@ class Validator:
         # Unless its holder has given it up while we looked.
         if not await authorizations.move(tx, task.authorization, event, expires_at=expires_at):
             return
+        account, identifier = task.account, task.authorization.identifier
+        await self._outcomes.note(tx, account, task.challenge, identifier, seen=seen, actor=ACTOR, now=now)
         if error is None:
             await orders.make_ready(tx, task.authorization.id)
         else:

@@ -30,6 +30,8 @@ _COMMANDS = {
     "release": "revocations",
     "revoke-many": "bulk",
     "requests": "revocations",
+    "paused": "pauses",
+    "unpause": "pauses",
     "crl": "operator",
     "authority": "authority",
     "migrate": "operator",

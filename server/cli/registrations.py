@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-import idna
 
 from ca_core import names
 from ca_core.clock import rfc3339
@@ -17,6 +16,7 @@ from ca_core.registration.desk import Form
 from ca_core.registration.kind import KINDS
 from ca_core.registration.sheet import Places, Sheet
 from server.assembly import Office
+from server.cli.naming import a_labels
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 
 
@@ -71,7 +71,7 @@ def register(  # noqa: PLR0917  # click hands options over by name; one each, as
     """Register a vetted subscriber and print the password sheet."""
     vetted = not challenged
     grants = [
-        *(Grant(names.dns(_ascii(name)), vetted=vetted) for name in dns),
+        *(Grant(names.dns(a_labels(name)), vetted=vetted) for name in dns),
         *(Grant(_zone(name), zone=True, vetted=vetted) for name in zone),
         *(Grant(names.ip(address), vetted=vetted) for address in ip),
         *(Grant(names.email(mailbox), vetted=vetted) for mailbox in email),
@@ -183,19 +183,8 @@ def renew_registration(home: Path, account: str, *, as_json: bool) -> None:
     _print_sheet(*in_office(home, do), as_json=as_json)
 
 
-def _ascii(name: str) -> str:
-    """A DNS name as its A-labels in lower case; an officer may type it as the subscriber writes it."""
-    wildcard, host = ("*.", name[2:]) if name.startswith("*.") else ("", name)
-    if host.isascii():
-        return wildcard + host.lower()
-    try:
-        return wildcard + idna.encode(host, uts46=True).decode("ascii")
-    except idna.IDNAError as error:
-        raise BadName(f"{name!r} is not a DNS name: {error}") from None
-
-
 def _zone(name: str) -> Identifier:
-    zone = names.dns(_ascii(name))
+    zone = names.dns(a_labels(name))
     if zone.is_wildcard:
         raise BadName(
             f"{name!r} is a wildcard; --zone {name[2:]} grants every name below it, --dns {name} the wildcard"

@@ -17,6 +17,7 @@ import msgspec
 
 from protocols.acme.links import Help
 from protocols.wire import Reply, plain_text
+from server.settings import Settings
 
 PREFIX = "/help/"
 LANGUAGES = ("en", "zh-Hant")
@@ -48,9 +49,28 @@ class Facts(msgspec.Struct, frozen=True):
 
     Attributes:
         window_days: the setting `renewal.window_days`.
+        orders, accounts, failures, pending, paused_after: the settings of `limits`, in their order.
     """
 
     window_days: int
+    orders: int
+    accounts: int
+    failures: int
+    pending: int
+    paused_after: int
+
+
+def help_facts(settings: Settings) -> Facts:
+    """What the pages say of a server with these settings."""
+    limits = settings.limits
+    return Facts(
+        window_days=settings.renewal.window_days,
+        orders=limits.orders_per_hour,
+        accounts=limits.new_accounts_per_hour,
+        failures=limits.failed_probes_per_hour,
+        pending=limits.pending_authorizations,
+        paused_after=limits.paused_after_failures,
+    )
 
 
 class HelpPages:

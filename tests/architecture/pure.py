@@ -41,6 +41,7 @@ PURE = (
     "protocols/acme/events.py",
     "protocols/acme/jwk.py",
     "protocols/acme/jws.py",
+    "protocols/acme/limits.py",
     "protocols/acme/links.py",
     "protocols/acme/messages.py",
     "protocols/acme/objects.py",

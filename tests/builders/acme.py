@@ -19,8 +19,10 @@ from ca_core.names import Identifier
 from ca_core.policy.profile import BUILT_IN, Profile
 from ca_core.registration.sheet import Sheet
 from protocols.acme.dialogue import AcmeDialogue, AcmeOptions, AcmeServices
+from protocols.acme.limits import LimitOptions, Limits
 from protocols.acme.links import Links, Resource
 from protocols.acme.nonces import Nonces
+from protocols.acme.pauses import Outcomes
 from protocols.acme.probes import Question, Seen
 from protocols.acme.validation import Validator
 from protocols.encoding import base64url, from_base64url
@@ -95,6 +97,7 @@ class AcmeHouse:
     services: AcmeServices
     dialogue: AcmeDialogue
     validator: Validator
+    outcomes: Outcomes
     woken: list[None]
 
     async def send(
@@ -221,10 +224,16 @@ def csr_for(*values: str, key: csr.Key | None = None, common_name: str | None = 
 
 @asynccontextmanager
 async def acme_house(
-    folder: Path, options: AcmeOptions | None = None, profiles: Mapping[str, Profile] = BUILT_IN
+    folder: Path,
+    options: AcmeOptions | None = None,
+    profiles: Mapping[str, Profile] = BUILT_IN,
+    limits: LimitOptions | None = None,
 ) -> AsyncIterator[AcmeHouse]:
     async with core(folder, profiles) as strongroom:
         probes, woken = StagedProbes(), list[None]()
+        limits = limits or LimitOptions()
+        counted = Limits(limits)
+        outcomes = Outcomes(counted, paused_after=limits.paused_after_failures)
         services = AcmeServices(
             database=strongroom.database,
             clock=strongroom.clock,
@@ -232,6 +241,7 @@ async def acme_house(
             enrollment=strongroom.enrollment,
             revocations=strongroom.revocations,
             nonces=Nonces(bytes(32)),
+            limits=counted,
             links=LINKS,
             options=options or AcmeOptions(),
             chain_pem=lambda _: strongroom.issuing_pem,
@@ -242,7 +252,8 @@ async def acme_house(
             probes=probes,
             services=services,
             dialogue=AcmeDialogue(services),
-            validator=Validator(strongroom.database, strongroom.clock, probes),
+            validator=Validator(strongroom.database, strongroom.clock, probes, outcomes),
+            outcomes=outcomes,
             woken=woken,
         )
 

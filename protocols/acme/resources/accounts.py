@@ -61,7 +61,7 @@ class Accounts:
             AgreementRequired: it does not say that it accepts the subscriber agreement.
             BadPublicKey: the key is too weak, compromised, or certified already.
             ExternalAccountRequired, BadExternalAccountBinding: it needs a binding, or another one.
-            Throttled: too many of those from this address.
+            Throttled: too many of those from this address, or too many new accounts.
             CredentialSpent, CredentialExpired: the binding was right.
             AccountNotValid, RegistrationSuspended, RegistrationExpired, RegistrationClosed: as they say.
         """
@@ -172,6 +172,7 @@ class Accounts:
             registration.require_active(now)
             if not await accounts.insert(tx, made):
                 return await accounts.by_thumbprint(tx, made.thumbprint)
+            self._services.limits.new_account(made, source=asked.source, now=now)
             if bond.credential_id is not None:
                 await credentials.spend(tx, bond.credential_id, now=now)
             await account_keys.claim(tx, made.key, registration_id=made.registration_id)

@@ -34,6 +34,7 @@ class Challenges:
         Raises:
             NotFound: there is none, or it is another account's.
             WrongState: its authorization has expired or ended otherwise.
+            Throttled: too many challenges failed of late.
             BadRequest: a payload that is no object.
         """
         async with self._database.read() as tx:
@@ -41,6 +42,7 @@ class Challenges:
         if not asked.is_post_as_get:
             members(asked.payload, messages.Answer)
             if found.status is ChallengeStatus.PENDING:
+                self._services.limits.answer(asked.account, found.id, source=asked.source, now=self._clock.now())
                 found = await self._answer(found, authorization)
         return render.challenge(self._services.links, found)
 

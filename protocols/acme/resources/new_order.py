@@ -13,7 +13,7 @@ from ca_core.store import registrations
 from ca_core.store.database import Transaction
 from protocols.acme import messages, ordering
 from protocols.acme.events import OrderPlaced
-from protocols.acme.records import authorizations, orders
+from protocols.acme.records import authorizations, failures, orders
 from protocols.acme.records.orders import Outcome
 from protocols.acme.resources.orders import View
 from protocols.acme.services import AcmeServices
@@ -29,6 +29,7 @@ class NewOrder:
         self._database = services.database
         self._clock = services.clock
         self._enrollment = services.enrollment
+        self._limits = services.limits
         self._links = services.links
 
     async def create(self, asked: ByAccount, _: str) -> Reply:
@@ -38,6 +39,7 @@ class NewOrder:
             BadRequest, BadName, UnsupportedIdentifier: as they say.
             NameNotGranted, RejectedIdentifiers: one name or several are not to be had.
             ProfileNotGranted, ProfileNotOffered, TooEarly: as they say.
+            NamesPaused, Throttled: as they say.
         """
         message = messages.new_order(asked.payload)
         identifiers = messages.identifiers(message)
@@ -47,7 +49,8 @@ class NewOrder:
             registration.require_active(now)
             profile = self._profile(registration, message.profile)
             ordering.require_obtainable(asked.account, registration, profile, identifiers)
-            await self._enrollment.foresee(tx, registration, profile, frozenset(identifiers), now=now)
+            renews = await self._enrollment.foresee(tx, registration, profile, frozenset(identifiers), now=now)
+            self._limits.order(asked.account, source=asked.source, renews=renews, now=now)
             view = await self._place(tx, asked, registration, profile, identifiers, now=now)
         return view.shown(self._links, status=201)
 
@@ -81,6 +84,9 @@ class NewOrder:
             if proved is None:
                 made.append(ordering.authorizing(asked.account, identifier, vetted=vetted, now=now))
             used.append(proved or made[-1].authorization)
+        if pending := [one.authorization.identifier for one in made if not one.authorization.vetted]:
+            standing = await failures.standing(tx, asked.account.id, now=now)
+            self._limits.challenged(standing, pending, registered_as=registration.account)
         is_ready = all(one.status is AuthorizationStatus.VALID for one in used)
         order = ordering.ordered(asked.account, identifiers, profile, is_ready=is_ready, now=now)
         await authorizations.insert(

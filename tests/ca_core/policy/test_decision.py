@@ -102,3 +102,11 @@ def test_names_that_were_not_asked_for_are_taken_from_vetted_exact_grants_only()
 
     assert decision.names_for(TLS_SERVER, held, REQUEST) == {names.dns("a.example")}
     assert decision.names_for(DEVICE, held, REQUEST) == frozenset()
+
+
+def test_a_live_certificate_in_its_window_is_what_a_new_one_renews() -> None:
+    on_hold = msgspec.structs.replace(HELD, serial="held", is_on_hold=True)
+    unsigned = msgspec.structs.replace(HELD, serial="unsigned", is_issued=False)
+
+    assert decision.renewed([unsigned, on_hold, HELD], window_days=30, now=60 * DAY) == "s"
+    assert decision.renewed([HELD], window_days=30, now=60 * DAY - 1) is None

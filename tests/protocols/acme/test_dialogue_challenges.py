@@ -325,7 +325,7 @@ async def test_a_bug_in_a_probe_flies_and_its_challenge_comes_again(house: AcmeH
     await client.post(url, {})
 
     with pytest.raises(ZeroDivisionError):
-        await type(house.validator)(house.core.database, house.core.clock, BrokenProbes()).turn()
+        await type(house.validator)(house.core.database, house.core.clock, BrokenProbes(), house.outcomes).turn()
 
     assert await status_of(client, url) == "processing"
     house.core.clock.move(121)

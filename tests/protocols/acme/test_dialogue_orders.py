@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -265,9 +266,7 @@ async def test_orders_outlive_the_process(house: AcmeHouse, tmp_path: Path) -> N
     client = await house.subscriber("acme-corp", "a.example")
     order = await client.order("a.example")
 
-    other = AcmeHouse(
-        house.core, house.probes, house.services, AcmeDialogue(house.services), house.validator, house.woken
-    )
+    other = replace(house, dialogue=AcmeDialogue(house.services))
     client.house = other
 
     assert (await client.finalize(order)).json["status"] == "valid"

@@ -13,7 +13,7 @@ from protocols.acme.links import Help
 from protocols.wire import Reply
 from server.web.help import LANGUAGES, Facts, HelpPages
 
-PAGES_OF_OURS = HelpPages(Facts(window_days=29))
+PAGES_OF_OURS = HelpPages(Facts(29, orders=7001, accounts=7002, failures=7003, pending=7004, paused_after=705))
 
 
 def header(reply: Reply, name: str) -> str:
@@ -40,7 +40,10 @@ def test_a_page_speaks_both_languages(topic: Help) -> None:
 
 
 def test_a_page_says_what_holds_on_this_server() -> None:
+    limits = PAGES_OF_OURS.answer("GET", Help.RATE_LIMITS.value).body.decode()
     assert PAGES_OF_OURS.answer("GET", Help.RENEWAL.value).body.decode().count("29") == 2
+    assert PAGES_OF_OURS.answer("GET", Help.PAUSED.value).body.decode().count("705") == 2
+    assert [limits.count(number) for number in ("7,001", "7,002", "7,003", "7,004")] == [2, 2, 2, 2]
 
 
 def test_a_page_may_be_kept_and_can_run_nothing() -> None:
