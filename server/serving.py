@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 import logging
-import secrets
 import signal
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -18,15 +16,7 @@ from ca_core.applicant import Door
 from ca_core.clock import rfc3339
 from ca_core.errors import Misconfigured, NotFound
 from ca_core.policy.keys import load_checks
-from ca_core.registration.agreement import Agreement
 from ca_core.store import work
-from protocols.acme.dialogue import AcmeDialogue
-from protocols.acme.limits import Limits
-from protocols.acme.links import Links
-from protocols.acme.nonces import Nonces
-from protocols.acme.pauses import Outcomes
-from protocols.acme.services import AcmeOptions, AcmeServices
-from protocols.acme.validation import Validator
 from protocols.est.dialogue import EstDialogue, EstServices
 from protocols.est.messages import Wire
 from protocols.status.dialogue import RepositoryDialogue
@@ -34,12 +24,12 @@ from protocols.status.responding import PATH as OCSP_PATH
 from protocols.status.responding import OcspDialogue
 from server import agreement, blocklist, listeners, workers
 from server import settings as settings_module
+from server.acme_door import AcmeDoor
 from server.assembly import Office, Strongroom, office, strongroom
 from server.home import sole_server, write_trust_anchors
 from server.journaling import begin_journal, end_journal
 from server.listeners import Listener
-from server.probes.network import NetworkProbes
-from server.probes.policy import ProbePolicy
+from server.middleware import Dialogue
 from server.routes import PublicDialogue
 from server.web.agreement import AgreementPages
 from server.web.help import HelpPages, help_facts
@@ -47,7 +37,6 @@ from server.workers import Worker
 
 _LOG = logging.getLogger("soapstone")
 _STALE_INTENTION_SECONDS = 120
-_NONCE_KEY_OCTETS = 32
 _SEQUENCER_SECONDS = 0.5
 _END_OF_TIME = 1 << 62
 _DESK_SECONDS = 5
@@ -84,10 +73,11 @@ async def _served(home: Path) -> AsyncIterator[Office]:
         await _recover(opened, room)
         await room.own_certificate.turn()
         await room.delegates.turn()
-        limits = Limits(opened.settings.limits)
-        validate = Worker("validation", _validator(opened, limits).turn, every_seconds=2)
+        acme = AcmeDoor(opened, room, current)
+        validate = Worker("validation", acme.validator().turn, every_seconds=2)
         sequencer = Worker("sequencer", sequence, every_seconds=_SEQUENCER_SECONDS)
-        doors = _listeners(opened, room, current, limits, validate.wake)
+        pages = AgreementPages(opened.database, current)
+        doors = _listeners(opened, room, acme.dialogue(validate.wake), pages)
         running = await listeners.listen(opened.settings.listen, doors)
         tasks = workers.start([validate, sequencer, *_workers(opened, room, doors)])
         try:
@@ -132,50 +122,6 @@ async def _recover(opened: Office, room: Strongroom) -> None:
         _LOG.warning("event=recovered intentions=%d", finished)
 
 
-def _validator(opened: Office, limits: Limits) -> Validator:
-    acme, address = opened.settings.acme, ipaddress.ip_address(opened.settings.listen)
-    policy = ProbePolicy(
-        http_01_port=acme.http_01_port,
-        resolvers=acme.resolvers,
-        allowed=tuple(ipaddress.ip_network(network) for network in acme.probe_networks),
-        own_listeners=frozenset((address, port) for port in opened.settings.ports),
-    )
-    outcomes = Outcomes(limits, paused_after=opened.settings.limits.paused_after_failures)
-    return Validator(opened.database, opened.clock, NetworkProbes(policy), outcomes)
-
-
-def _acme(
-    opened: Office, room: Strongroom, current: Agreement | None, limits: Limits, wake: Callable[[], None]
-) -> AcmeDialogue:
-    acme = opened.settings.acme
-    options = AcmeOptions(
-        open_account=acme.open_account or None,
-        website=acme.website or None,
-        caa_identities=acme.caa_identities,
-        agreement=current,
-        profiles={
-            name: f"{', '.join(sorted(profile.extended_key_usage))}, {profile.validity_seconds} s"
-            for name, profile in opened.profiles.items()
-            if Door.ACME in profile.doors
-        },
-    )
-    return AcmeDialogue(
-        AcmeServices(
-            database=opened.database,
-            clock=opened.clock,
-            sign_in=room.sign_in,
-            enrollment=room.enrollment,
-            revocations=opened.revocations,
-            nonces=Nonces(secrets.token_bytes(_NONCE_KEY_OCTETS)),
-            limits=limits,
-            links=Links(opened.settings.public),
-            options=options,
-            chain_pem=room.chain_pem,
-            wake=wake,
-        )
-    )
-
-
 def _est(opened: Office, room: Strongroom) -> EstDialogue:
     offered = [name for name, profile in opened.profiles.items() if Door.EST in profile.doors]
     set_labels = opened.settings.est.labels
@@ -195,9 +141,7 @@ def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
     return RepositoryDialogue(room.publisher, opened.clock, certificates, OcspDialogue(room.responder, opened.clock))
 
 
-def _listeners(
-    opened: Office, room: Strongroom, current: Agreement | None, limits: Limits, wake: Callable[[], None]
-) -> list[Listener]:
+def _listeners(opened: Office, room: Strongroom, acme: Dialogue, agreements: AgreementPages) -> list[Listener]:
     settings = opened.settings
     public_tls, est_tls = listeners.public_context(), listeners.est_context(room.trust_anchors())
     for context in (public_tls, est_tls):
@@ -207,9 +151,7 @@ def _listeners(
         ("EST", opened.places.est_url),
         ("CA certificates and CRLs", settings.repository),
     )
-    agreements = AgreementPages(opened.database, current)
-    pages = HelpPages(help_facts(settings))
-    public = PublicDialogue(_acme(opened, room, current, limits, wake), agreements, pages, addresses)
+    public = PublicDialogue(acme, agreements, HelpPages(help_facts(settings)), addresses)
     return [
         Listener("public", settings.port, public, public_tls),
         Listener("est", settings.port + 1, _est(opened, room), est_tls),

@@ -110,3 +110,19 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 class Limits(LimitOptions, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """How much one may do before others would have to wait; who pays is said in `protocols.acme.limits`."""
+
+
+class Chaos(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Trouble on purpose, for the authors of ACME clients; in a development home only.
+
+    Attributes:
+        nonces_refused_percent: how many good nonces are refused.
+        shuffle: whether lists in answers come in any order.
+        slow_seconds: how long at most a probe begins late, and a finished order is shown as processing.
+        seed: the same one brings the same trouble; empty: another one at each start.
+    """
+
+    nonces_refused_percent: int = 0
+    shuffle: bool = False
+    slow_seconds: int = 0
+    seed: str = ""

@@ -25,6 +25,7 @@ from server.setting_tables import (
     Acme,
     Agreement,
     Authority,
+    Chaos,
     Credentials,
     Crl,
     Est,
@@ -45,6 +46,8 @@ _LONGEST_WINDOW_DAYS = 3_660
 _LONGEST_CRL_HOURS = 10 * 366 * 24
 _MOST_SHARDS = 1024
 _HIGHEST_LIMIT = 1_000_000_000
+_MOST_REFUSED_PERCENT = 90
+_SLOWEST_SECONDS = 60
 _LONGEST_OCSP_HOURS = 3 * 24
 """A responder's certificate lives a week and is renewed at half of that; an answer must not outlive it."""
 
@@ -80,6 +83,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     ocsp: Ocsp = Ocsp()
     keys: Keys = Keys()
     limits: Limits = Limits()
+    chaos: Chaos = Chaos()
     profiles: dict[str, ProfileSettings] = {}
 
     @property
@@ -207,6 +211,7 @@ def _check(settings: Settings) -> None:
     if not 1 <= settings.ocsp.lifetime_hours <= _LONGEST_OCSP_HOURS:
         raise Misconfigured(f"ocsp.lifetime_hours must be from an hour to {_LONGEST_OCSP_HOURS} hours")
     _check_limits(settings.limits)
+    _check_chaos(settings.chaos, is_allowed=settings.development)
     _check_addresses(settings)
     _check_agreement(settings.agreement)
     _check_files(settings)
@@ -226,6 +231,15 @@ def _check_limits(limits: Limits) -> None:
     for key in limits.__struct_fields__:
         if not 1 <= getattr(limits, key) <= _HIGHEST_LIMIT:
             raise Misconfigured(f"limits.{key} must be from 1 to {_HIGHEST_LIMIT}")
+
+
+def _check_chaos(chaos: Chaos, *, is_allowed: bool) -> None:
+    if chaos != Chaos() and not is_allowed:
+        raise Misconfigured("chaos: trouble on purpose is for a development home only; take the table [chaos] out")
+    if not 0 <= chaos.nonces_refused_percent <= _MOST_REFUSED_PERCENT:
+        raise Misconfigured(f"chaos.nonces_refused_percent must be from 0 to {_MOST_REFUSED_PERCENT}")
+    if not 0 <= chaos.slow_seconds <= _SLOWEST_SECONDS:
+        raise Misconfigured(f"chaos.slow_seconds must be from 0 to {_SLOWEST_SECONDS}")
 
 
 def _check_crl(crl: Crl) -> None:

@@ -27,6 +27,7 @@ from protocols.acme.probes import Question, Seen
 from protocols.acme.validation import Validator
 from protocols.encoding import base64url, from_base64url
 from protocols.wire import Peer, Reply, Request
+from server.middleware import Dialogue
 from tests.builders import csr, jws, weak_keys
 from tests.builders.core import Core, core, granted
 from tests.builders.jws import Signer
@@ -95,7 +96,7 @@ class AcmeHouse:
     core: Core
     probes: StagedProbes
     services: AcmeServices
-    dialogue: AcmeDialogue
+    dialogue: Dialogue
     validator: Validator
     outcomes: Outcomes
     woken: list[None]

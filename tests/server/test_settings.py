@@ -94,6 +94,7 @@ def test_every_setting_of_the_contract_is_there() -> None:
         ("renewal.window_days=-1", "window_days"),
         ("limits.orders_per_hour=0", "limits.orders_per_hour must be from 1 to 1000000000"),
         ("limits.paused_after_failures=2000000000", "limits.paused_after_failures"),
+        ("chaos.shuffle=true", "chaos: trouble on purpose is for a development home only"),
         ("limits.orders=1", "unknown setting limits.orders"),
         ('acme.probe_networks=["10.0.0.1/8"]', "probe_networks"),
         ("crl.issuing_lifetime_hours=0", "from an hour"),
@@ -227,3 +228,15 @@ def test_a_secret_that_is_not_there_is_named(tmp_path: Path, reference: str, sai
 def test_http_01_asks_at_port_80_unless_told_otherwise() -> None:
     assert FIRST.acme.http_01_port == 80
     assert settings.with_assignments(FIRST, ("acme.http_01_port=5002",)).acme.http_01_port == 5002
+
+
+@pytest.mark.parametrize("assignment", ["chaos.nonces_refused_percent=91", "chaos.slow_seconds=-1"])
+def test_chaos_has_its_limits_too(assignment: str) -> None:
+    with pytest.raises(Misconfigured, match=r"must be from 0 to"):
+        settings.with_assignments(FIRST, ("development=true", assignment))
+
+
+def test_a_development_home_may_have_chaos() -> None:
+    chaotic = settings.with_assignments(FIRST, ("development=true", "chaos.nonces_refused_percent=5"))
+
+    assert chaotic.chaos.nonces_refused_percent == 5

@@ -1,0 +1,82 @@
+"""ACME's door: what the dialogue and the validator are made of."""
+
+from __future__ import annotations
+
+import ipaddress
+import secrets
+from collections.abc import Callable
+
+from ca_core.applicant import Door
+from ca_core.registration.agreement import Agreement
+from protocols.acme.dialogue import AcmeDialogue
+from protocols.acme.limits import Limits
+from protocols.acme.links import Links
+from protocols.acme.pauses import Outcomes
+from protocols.acme.services import AcmeOptions, AcmeServices
+from protocols.acme.validation import Validator
+from server.assembly import Office, Strongroom
+from server.chaos import Troublemaker
+from server.middleware import Dialogue
+from server.probes.network import NetworkProbes
+from server.probes.policy import ProbePolicy
+
+_NONCE_KEY_OCTETS = 32
+
+
+class AcmeDoor:
+    """Builds the dialogue and the validator over the same limits."""
+
+    def __init__(self, opened: Office, room: Strongroom, current: Agreement | None) -> None:
+        self._opened = opened
+        self._room = room
+        self._current = current
+        self._limits = Limits(opened.settings.limits)
+        self._trouble = Troublemaker(opened.settings.chaos)
+
+    def validator(self) -> Validator:
+        """What looks at challenges."""
+        opened, settings = self._opened, self._opened.settings
+        outcomes = Outcomes(self._limits, paused_after=settings.limits.paused_after_failures)
+        probes = self._trouble.probes(NetworkProbes(self._policy()))
+        return Validator(opened.database, opened.clock, probes, outcomes)
+
+    def dialogue(self, wake: Callable[[], None]) -> Dialogue:
+        """What answers requests; `wake` is called when a challenge waits for the validator."""
+        opened, room = self._opened, self._room
+        services = AcmeServices(
+            database=opened.database,
+            clock=opened.clock,
+            sign_in=room.sign_in,
+            enrollment=room.enrollment,
+            revocations=opened.revocations,
+            nonces=self._trouble.nonces(secrets.token_bytes(_NONCE_KEY_OCTETS)),
+            limits=self._limits,
+            links=Links(opened.settings.public),
+            options=self._options(),
+            chain_pem=room.chain_pem,
+            wake=wake,
+        )
+        return self._trouble.dialogue(AcmeDialogue(services), opened.clock)
+
+    def _options(self) -> AcmeOptions:
+        acme = self._opened.settings.acme
+        return AcmeOptions(
+            open_account=acme.open_account or None,
+            website=acme.website or None,
+            caa_identities=acme.caa_identities,
+            agreement=self._current,
+            profiles={
+                name: f"{', '.join(sorted(profile.extended_key_usage))}, {profile.validity_seconds} s"
+                for name, profile in self._opened.profiles.items()
+                if Door.ACME in profile.doors
+            },
+        )
+
+    def _policy(self) -> ProbePolicy:
+        settings, address = self._opened.settings, ipaddress.ip_address(self._opened.settings.listen)
+        return ProbePolicy(
+            http_01_port=settings.acme.http_01_port,
+            resolvers=settings.acme.resolvers,
+            allowed=tuple(ipaddress.ip_network(network) for network in settings.acme.probe_networks),
+            own_listeners=frozenset((address, port) for port in settings.ports),
+        )
