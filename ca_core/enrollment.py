@@ -116,11 +116,20 @@ class Enrollment:
         Raises:
             ProfileNotGranted: there is none.
         """
-        for name in registration.profiles:
-            # One that settings no longer have is held for nothing.
-            if name in self._profiles and door in self._profiles[name].doors:
-                return name
-        raise ProfileNotGranted(f"this registration holds no profile that {door.upper()} offers")
+        return self.offered(registration, door)[0].name
+
+    def offered(self, registration: Registration, door: Door) -> list[Profile]:
+        """The granted profiles that a door offers, the default first.
+
+        Raises:
+            ProfileNotGranted: there is none.
+        """
+        # One that settings no longer have is held for nothing.
+        known = [self._profiles[name] for name in registration.profiles if name in self._profiles]
+        found = [profile for profile in known if door in profile.doors]
+        if not found:
+            raise ProfileNotGranted(f"this registration holds no profile that {door.upper()} offers")
+        return found
 
     def renewal_window(self, certificate: Certificate) -> Window:
         """When a certificate may be replaced, by the rule that every door goes by (RULES, S9)."""

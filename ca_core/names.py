@@ -153,6 +153,11 @@ def above(name: Identifier) -> list[str]:
     return [".".join(labels[start:]) for start in range(1, len(labels))]
 
 
+def is_below(name: Identifier, ancestor: Identifier) -> bool:
+    """Whether a DNS name, or a wildcard, lies below another DNS name; never the name itself."""
+    return name.kind is ancestor.kind is Kind.DNS and name.value.endswith(f".{ancestor.value}")
+
+
 def canonical(names: frozenset[Identifier]) -> str:
     """One spelling of a set of names, for indexes: sorted, one a line."""
     return "\n".join(sorted(str(name) for name in names))

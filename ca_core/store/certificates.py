@@ -83,6 +83,11 @@ class Certificate(msgspec.Struct, frozen=True):
         """Whether it is not to be relied on for now, and can come back."""
         return self.reason == Reason.CERTIFICATE_HOLD
 
+    @property
+    def is_revoked(self) -> bool:
+        """Whether it is revoked for good."""
+        return self.revoked_at is not None and not self.is_on_hold
+
     def require_live(self, now: int) -> None:
         """Let only a certificate pass that can still prove its holder.
 
@@ -91,7 +96,7 @@ class Certificate(msgspec.Struct, frozen=True):
             CertificateOnHold: it may be good again.
             CertificateNotAccepted: it will be good later.
         """
-        if self.revoked_at is not None and not self.is_on_hold:
+        if self.is_revoked:
             raise CertificateRevoked("the certificate is revoked and renews nothing; enroll with a new sheet's code")
         if now > self.not_after:
             raise CertificateExpired(
@@ -236,6 +241,14 @@ async def by_serial(tx: Transaction, serial: str) -> Certificate | None:
 async def is_known(tx: Transaction, serial: str) -> bool:
     """Whether a serial was ever used, whatever became of it."""
     return await tx.one("SELECT 1 FROM certificates WHERE serial = :serial", serial=serial) is not None
+
+
+async def replaced_at(tx: Transaction, serial: str) -> int | None:
+    """When a certificate was issued that says to replace this one, UTC seconds; None while there is none."""
+    row = await tx.one(
+        "SELECT MIN(issued_at) FROM certificates WHERE replaces = :serial AND state = 'issued'", serial=serial
+    )
+    return None if row is None else row[0]
 
 
 async def every(tx: Transaction, *, registration_id: str | None) -> list[Certificate]:

@@ -35,7 +35,7 @@ def read(der: bytes, ordered: frozenset[Identifier], account_key: AccountKey) ->
         request = pkcs10.parse(der)
     except BadName as refusal:
         raise BadCsr(f"the certification request asks for a name that nobody ordered: {refusal}") from None
-    values = {name.value for name in ordered}
+    values = {name.value.lower() for name in ordered}
     common_names = {text.lower() for text in request.common_names}
     # RFC 8555, 7.4: the names may be in the common name, in the subjectAltName, or in both.
     is_fitting = request.names == ordered if request.san_requested else common_names == values

@@ -18,6 +18,7 @@ from protocols.acme.resources.challenges import Challenges
 from protocols.acme.resources.directory import Directory
 from protocols.acme.resources.finalize import Finalize
 from protocols.acme.resources.key_change import KeyChange
+from protocols.acme.resources.new_authorization import NewAuthorizations
 from protocols.acme.resources.new_order import NewOrder
 from protocols.acme.resources.orders import Orders
 from protocols.acme.resources.revocation import Revocation
@@ -132,6 +133,7 @@ def _routes(services: AcmeServices) -> Mapping[Resource, _Route]:
             Resource.NEW_NONCE: _Route(get=directory.nonce, by_account=directory.read_nonce),
             Resource.NEW_ACCOUNT: _Route(by_key=accounts.create),
             Resource.NEW_ORDER: _Route(by_account=NewOrder(services).create, needs_agreement=True),
+            Resource.NEW_AUTHZ: _Route(by_account=NewAuthorizations(services).create, needs_agreement=True),
             Resource.KEY_CHANGE: _Route(by_account=KeyChange(services).change),
             Resource.REVOKE_CERT: _Route(by_account=revocation.by_account, by_key=revocation.by_key),
             Resource.ACCOUNT: _Route(by_account=accounts.read_or_update),

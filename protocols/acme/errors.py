@@ -13,6 +13,7 @@
     ├── UnsupportedMediaType          not `application/jose+json`
     ├── MethodNotAllowed              carries `allow`
     ├── UnsupportedIdentifier         an identifier type that is not issued here
+    ├── MalformedIdentifiers          several cannot be, and some of them cannot even be read
     └── InvalidContact, UnsupportedContact
     Refused
     ├── BadPublicKey                  a key that this server does not accept
@@ -21,8 +22,9 @@
     ├── AgreementRequired             the subscriber agreement of today is not accepted; carries its URL
     ├── WrongUrl                      the signed `url` is not where the request went
     ├── OrderNotReady                 finalize before its time
+    ├── AlreadyReplaced               another order replaces the same certificate
     ├── ExternalAccountRequired       a new account needs a binding
-    └── RejectedIdentifiers           carries one refusal for each name
+    └── RejectedIdentifiers           carries one refusal for each name, as MalformedIdentifiers does
     Busy
     └── NamesPaused                   carries the names
 
@@ -30,6 +32,8 @@ Status codes and types are `problems.TABLE`'s; here is only what was wrong.
 """
 
 from __future__ import annotations
+
+from typing import NamedTuple
 
 from ca_core.errors import Busy, Malformed, Refusal, Refused, Unproven
 from ca_core.names import Identifier
@@ -190,6 +194,21 @@ class ExternalAccountRequired(Refused):
         super().__init__("a new account needs the EAB key id and HMAC key of your password sheet")
 
 
+class AlreadyReplaced(Refused):
+    """Another order replaces the same certificate, or has (`alreadyReplaced`, 409, RFC 9773, 5 and 7.4)."""
+
+    def __init__(self) -> None:
+        super().__init__("another order replaces this certificate, or has; use what that brings")
+
+
+class Rejected(NamedTuple):
+    """One identifier of an order as it was sent, and why it cannot be."""
+
+    type: str
+    value: str
+    refusal: Refusal
+
+
 class RejectedIdentifiers(Refused):
     """Some names of an order are not to be had (`rejectedIdentifier`, RFC 8555, 6.7.1).
 
@@ -197,9 +216,20 @@ class RejectedIdentifiers(Refused):
         subproblems: every rejected name with the leaf that says why; at least one.
     """
 
-    def __init__(self, subproblems: tuple[tuple[Identifier, Refusal], ...]) -> None:
-        names = ", ".join(identifier.value for identifier, _ in subproblems)
-        super().__init__(f"not issued to this account: {names}")
+    def __init__(self, subproblems: tuple[Rejected, ...]) -> None:
+        super().__init__(f"not issued to this account: {_listed(subproblems)}")
+        self.subproblems = subproblems
+
+
+class MalformedIdentifiers(Malformed):
+    """Several names of an order cannot be, and some of them are not even names (`malformed`, RFC 8555, 6.7.1).
+
+    Args:
+        subproblems: every such name with the leaf that says why; at least one.
+    """
+
+    def __init__(self, subproblems: tuple[Rejected, ...]) -> None:
+        super().__init__(f"not to be had, as their subproblems say: {_listed(subproblems)}")
         self.subproblems = subproblems
 
 
@@ -220,3 +250,7 @@ class NamesPaused(Busy):
         )
         self.names = names
         self.registered_as = registered_as
+
+
+def _listed(rejected: tuple[Rejected, ...]) -> str:
+    return ", ".join(ascii(one.value[:80])[1:-1] for one in rejected)

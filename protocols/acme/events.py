@@ -34,6 +34,14 @@ class OrderPlaced(Event, frozen=True, tag="acme-order-placed"):
     names: tuple[str, ...]
 
 
+class NameAsked(Event, frozen=True, tag="acme-name-asked"):
+    """An account wants to prove a name ahead of its order; with `spans` for the names below it, too."""
+
+    authorization: str
+    name: str
+    spans: bool
+
+
 class AuthorizationDeactivated(Event, frozen=True, tag="acme-authorization-deactivated"):
     """The holder of an account gave an authorization up."""
 

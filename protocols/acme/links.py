@@ -24,6 +24,7 @@ class Resource(StrEnum):
     NEW_NONCE = "/acme/new-nonce"
     NEW_ACCOUNT = "/acme/new-account"
     NEW_ORDER = "/acme/new-order"
+    NEW_AUTHZ = "/acme/new-authz"
     KEY_CHANGE = "/acme/key-change"
     REVOKE_CERT = "/acme/revoke-cert"
     ACCOUNT = "/acme/account/ID"

@@ -7,17 +7,14 @@ from typing import Any
 import msgspec
 
 from ca_core import names
-from ca_core.errors import BadName, BadRequest
-from ca_core.names import Identifier, Kind
-from protocols.acme.errors import InvalidContact, UnsupportedContact, UnsupportedIdentifier
+from ca_core.errors import BadName
+from protocols.acme.errors import InvalidContact, UnsupportedContact
 from protocols.acme.jws import members
 
 MAX_CONTACTS = 10
-MAX_IDENTIFIERS = 100
 DEACTIVATED = "deactivated"
 
 _MAILTO = "mailto:"
-_IDENTIFIER_TYPES = frozenset({Kind.DNS.value, Kind.IP.value})
 
 
 class NewAccount(msgspec.Struct, frozen=True, rename="camel"):
@@ -47,22 +44,6 @@ class KeyChange(msgspec.Struct, frozen=True, rename="camel"):
 
     account: str
     old_key: Any
-
-
-class OrderedIdentifier(msgspec.Struct, frozen=True):
-    """An identifier as it was sent, in any form."""
-
-    type: str
-    value: str
-
-
-class NewOrder(msgspec.Struct, frozen=True, rename="camel"):
-    """RFC 8555, 7.4, and `profile` of draft-ietf-acme-profiles."""
-
-    identifiers: tuple[OrderedIdentifier, ...]
-    not_before: Any = None
-    not_after: Any = None
-    profile: str | None = None
 
 
 class Finalize(msgspec.Struct, frozen=True):
@@ -110,36 +91,6 @@ def account_update(payload: bytes) -> AccountUpdate:
     message = members(payload, AccountUpdate)
     _check_contacts(message.contact)
     return message
-
-
-def new_order(payload: bytes) -> NewOrder:
-    """Read newOrder's payload; duplicate identifiers are still in it.
-
-    Raises:
-        BadRequest: not such an object, no identifier or more than 100, or dates of the client's own.
-    """
-    message = members(payload, NewOrder)
-    if not 1 <= len(message.identifiers) <= MAX_IDENTIFIERS:
-        raise BadRequest(f"an order has 1 to {MAX_IDENTIFIERS} identifiers, and not {len(message.identifiers)}")
-    if message.not_before is not None or message.not_after is not None:
-        raise BadRequest("notBefore and notAfter cannot be chosen here; the profile says how long a certificate lives")
-    return message
-
-
-def identifiers(message: NewOrder) -> tuple[Identifier, ...]:
-    """What an order names, in normal form and without duplicates (RFC 8555, 7.1.3; RFC 8738, 3).
-
-    Raises:
-        UnsupportedIdentifier: a type beside `dns` and `ip`.
-        BadName: upper case, a trailing dot, an address as a DNS name, or whatever else is no normal form.
-    """
-    return tuple(dict.fromkeys(_identifier(one) for one in message.identifiers))
-
-
-def _identifier(ordered: OrderedIdentifier) -> Identifier:
-    if ordered.type not in _IDENTIFIER_TYPES:
-        raise UnsupportedIdentifier(f"identifiers of type {ordered.type[:40]!r} are not issued; use dns or ip")
-    return names.parse(ordered.type, ordered.value)
 
 
 def _check_contacts(contacts: tuple[str, ...] | None) -> None:

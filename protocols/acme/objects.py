@@ -6,7 +6,9 @@ from functools import lru_cache
 
 import msgspec
 
+from ca_core import names
 from ca_core.names import Identifier
+from ca_core.policy.period import WHOLE, WishedPeriod
 from ca_core.registration.agreement import Acceptance
 from protocols.acme import jwk, states
 from protocols.acme.jwk import AccountKey
@@ -58,6 +60,8 @@ class Order(msgspec.Struct, frozen=True):
         expires_at: while it is pending or ready.
         error: a problem as JSON.
         csr_digest: SHA-256 of the request that finalized it.
+        period: the dates that were ordered.
+        replaces: the certificate that it replaces, as RFC 9773, 4.1 names it.
     """
 
     id: str
@@ -69,6 +73,8 @@ class Order(msgspec.Struct, frozen=True):
     error: str | None
     csr_digest: bytes | None
     created_at: int
+    period: WishedPeriod = WHOLE
+    replaces: str | None = None
 
     def status_at(self, now: int) -> OrderStatus:
         """The status at a time, as far as the order alone tells it."""
@@ -87,6 +93,7 @@ class Authorization(msgspec.Struct, frozen=True):
         identifier: with the `*.` of a wildcard.
         status: as stored; ask `status_at`.
         vetted: whether the RA's word made it valid, and no challenge did.
+        spans: whether it does for every name below, too (RFC 9444); proved over DNS only.
     """
 
     id: str
@@ -96,10 +103,15 @@ class Authorization(msgspec.Struct, frozen=True):
     vetted: bool
     expires_at: int
     created_at: int
+    spans: bool = False
 
     def status_at(self, now: int) -> AuthorizationStatus:
         """The status at a time."""
         return states.at(states.AUTHORIZATION, self.status, expires_at=self.expires_at, now=now)
+
+    def covers(self, name: Identifier) -> bool:
+        """Whether it is for this name: its own, or one below it where it spans those."""
+        return name == self.identifier or (self.spans and names.is_below(name, self.identifier))
 
 
 class Challenge(msgspec.Struct, frozen=True):

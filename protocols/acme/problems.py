@@ -9,7 +9,6 @@ from typing import NamedTuple
 import msgspec
 
 from ca_core import errors as core
-from ca_core.names import Identifier
 from protocols.acme import errors as acme
 from protocols.acme.links import Help, Links
 from protocols.wire import Reply
@@ -89,6 +88,9 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         acme.OrderNotReady: Answer(403, "orderNotReady"),
         acme.ExternalAccountRequired: Answer(403, "externalAccountRequired"),
         acme.RejectedIdentifiers: _REJECTED,
+        acme.MalformedIdentifiers: _MALFORMED,
+        # RFC 9773, 5: status 409.
+        acme.AlreadyReplaced: Answer(409, "alreadyReplaced"),
         core.Throttled: _RATE_LIMITED,
         acme.NamesPaused: _RATE_LIMITED,
         core.StoreUnavailable: Answer(503, "serverInternal"),
@@ -171,18 +173,17 @@ def _reply(document: Problem, status: int, *headers: tuple[str, str]) -> Reply:
 
 def _subproblems(refusal: core.Refusal) -> tuple[Problem, ...]:
     match refusal:
-        case acme.RejectedIdentifiers():
-            return tuple(_subproblem(identifier, why) for identifier, why in refusal.subproblems)
+        case acme.RejectedIdentifiers() | acme.MalformedIdentifiers():
+            return tuple(_subproblem(*one) for one in refusal.subproblems)
         case acme.NamesPaused():
             alone = ((name, acme.NamesPaused((name,), registered_as=refusal.registered_as)) for name in refusal.names)
-            return tuple(_subproblem(name, why) for name, why in alone)
+            return tuple(_subproblem(name.kind.value, name.value, why) for name, why in alone)
         case _:
             return ()
 
 
-def _subproblem(identifier: Identifier, why: core.Refusal) -> Problem:
-    shown = IdentifierJson(identifier.kind.value, identifier.value)
-    return Problem(type=_URN + TABLE[type(why)].type, detail=str(why), identifier=shown)
+def _subproblem(kind: str, value: str, why: core.Refusal) -> Problem:
+    return Problem(type=_URN + TABLE[type(why)].type, detail=str(why), identifier=IdentifierJson(kind, value))
 
 
 def _headers(refusal: core.Refusal) -> tuple[tuple[str, str], ...]:

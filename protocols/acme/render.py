@@ -22,6 +22,7 @@ WAIT_SECONDS = 1
 _JSON = ("Content-Type", "application/json")
 _RETRY = ("Retry-After", str(WAIT_SECONDS))
 _WILDCARD = "*."
+_CREATED = 201
 
 
 class Meta(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
@@ -43,6 +44,7 @@ class _Directory(msgspec.Struct, frozen=True, rename="camel"):
     new_nonce: str
     new_account: str
     new_order: str
+    new_authz: str
     revoke_cert: str
     key_change: str
     meta: Meta
@@ -59,13 +61,16 @@ class _Orders(msgspec.Struct, frozen=True):
     orders: tuple[str, ...]
 
 
-class _Order(msgspec.Struct, frozen=True, omit_defaults=True):
+class _Order(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     status: str
     identifiers: tuple[IdentifierJson, ...]
     authorizations: tuple[str, ...]
     finalize: str
     profile: str
     expires: str
+    not_before: str | None = None
+    not_after: str | None = None
+    replaces: str | None = None
     error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     certificate: str | None = None
 
@@ -79,12 +84,13 @@ class _Challenge(msgspec.Struct, frozen=True, omit_defaults=True):
     error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-class _Authorization(msgspec.Struct, frozen=True, omit_defaults=True):
+class _Authorization(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     identifier: IdentifierJson
     status: str
     expires: str
     challenges: tuple[_Challenge, ...]
     wildcard: bool = False
+    subdomain_auth_allowed: bool = False
 
 
 def directory(links: Links, meta: Meta) -> Reply:
@@ -95,6 +101,7 @@ def directory(links: Links, meta: Meta) -> Reply:
             new_nonce=links.to(Resource.NEW_NONCE),
             new_account=links.to(Resource.NEW_ACCOUNT),
             new_order=links.to(Resource.NEW_ORDER),
+            new_authz=links.to(Resource.NEW_AUTHZ),
             revoke_cert=links.to(Resource.REVOKE_CERT),
             key_change=links.to(Resource.KEY_CHANGE),
             meta=meta,
@@ -145,6 +152,9 @@ def order(
         finalize=links.to(Resource.FINALIZE, shown.id),
         profile=shown.profile,
         expires=rfc3339(shown.expires_at),
+        not_before=_date(shown.period.not_before),
+        not_after=_date(shown.period.not_after),
+        replaces=shown.replaces,
         error=_raw(shown.error),
         certificate=links.to(Resource.CERTIFICATE, serial) if serial else None,
     )
@@ -152,17 +162,24 @@ def order(
     return _reply(status, body, ("Location", url), *wait)
 
 
-def authorization(links: Links, shown: Authorization, challenges: Sequence[Challenge], *, now: int) -> Reply:
-    """An authorization with its challenges (RFC 8555, 7.1.4); of a wildcard the name without `*.`."""
+def authorization(
+    links: Links, shown: Authorization, challenges: Sequence[Challenge], *, now: int, status: int = 200
+) -> Reply:
+    """An authorization with its challenges (RFC 8555, 7.1.4); of a wildcard the name without `*.`.
+
+    Where it was asked for ahead, with its Location (RFC 8555, 7.4.1).
+    """
     body = _Authorization(
         identifier=_base_name(shown.identifier),
         status=shown.status_at(now).value,
         expires=rfc3339(shown.expires_at),
         challenges=tuple(_challenge(links, one) for one in challenges),
         wildcard=shown.identifier.is_wildcard,
+        subdomain_auth_allowed=shown.spans,
     )
     waits = any(one.status is ChallengeStatus.PROCESSING for one in challenges)
-    return _reply(200, body, *((_RETRY,) if waits else ()))
+    location = (("Location", links.to(Resource.AUTHORIZATION, shown.id)),) if status == _CREATED else ()
+    return _reply(status, body, *location, *((_RETRY,) if waits else ()))
 
 
 def challenge(links: Links, shown: Challenge) -> Reply:
@@ -184,7 +201,7 @@ def _challenge(links: Links, shown: Challenge) -> _Challenge:
         url=links.to(Resource.CHALLENGE, shown.id),
         status=shown.status.value,
         token=shown.token,
-        validated=None if shown.validated_at is None else rfc3339(shown.validated_at),
+        validated=_date(shown.validated_at),
         error=_raw(shown.error),
     )
 
@@ -192,6 +209,10 @@ def _challenge(links: Links, shown: Challenge) -> _Challenge:
 def _base_name(identifier: Identifier) -> IdentifierJson:
     value = identifier.value.removeprefix(_WILDCARD) if identifier.kind is Kind.DNS else identifier.value
     return IdentifierJson(identifier.kind.value, value)
+
+
+def _date(seconds: int | None) -> str | None:
+    return None if seconds is None else rfc3339(seconds)
 
 
 def _raw(json: str | None) -> msgspec.Raw | msgspec.UnsetType:

@@ -182,6 +182,11 @@ class Client:
         identifiers = [{"type": kind_of(value), "value": value} for value in values]
         return await self.post(LINKS.to(Resource.NEW_ORDER), {"identifiers": identifiers} | members)
 
+    async def authorize_ahead(self, value: str, **members: object) -> Answer:
+        """Ask for the authorization of a name without an order (RFC 8555, 7.4.1)."""
+        identifier = {"type": kind_of(value), "value": value}
+        return await self.post(LINKS.to(Resource.NEW_AUTHZ), {"identifier": identifier} | members)
+
     async def authorize(self, order: Answer) -> None:
         """Answer every pending challenge of an order, and have them looked at."""
         for url in order.json["authorizations"]:

@@ -11,14 +11,21 @@ from protocols.acme.objects import Authorization, Challenge
 from protocols.acme.states import AuthorizationStatus, ChallengeStatus, Event
 
 _AUTHORIZATION = (
-    "SELECT a.id, a.account_id, a.kind, a.value, a.status, a.vetted, a.expires_at, a.created_at"
+    "SELECT a.id, a.account_id, a.kind, a.value, a.status, a.vetted, a.expires_at, a.created_at, a.spans"
     " FROM acme_authorizations a "
 )
 _CHALLENGE = "SELECT id, authorization_id, type, token, status, error, validated_at FROM acme_challenges WHERE "
 
+_ALIKE = (
+    "WHERE a.account_id = :account_id AND a.kind = :kind AND a.value = :value AND a.status = :status"
+    " AND a.vetted = :vetted AND a.spans = :spans AND a.expires_at >= :good_until AND (a.vetted = 1 OR NOT EXISTS"
+    " (SELECT 1 FROM acme_challenges c WHERE c.authorization_id = a.id AND c.status <> :untouched))"
+    " ORDER BY a.expires_at DESC LIMIT 1"
+)
+
 
 def _authorization(row: Row) -> Authorization:
-    id_, account_id, kind, value, status, vetted, expires_at, created_at = row
+    id_, account_id, kind, value, status, vetted, expires_at, created_at, spans = row
     return Authorization(
         id=id_,
         account_id=account_id,
@@ -27,6 +34,7 @@ def _authorization(row: Row) -> Authorization:
         vetted=bool(vetted),
         expires_at=expires_at,
         created_at=created_at,
+        spans=bool(spans),
     )
 
 
@@ -39,8 +47,8 @@ async def insert(tx: Transaction, authorizations: Sequence[Authorization], chall
     """Store new authorizations, and then their challenges."""
     await tx.execute_each(
         "INSERT INTO acme_authorizations"
-        " (id, account_id, kind, value, status, vetted, expires_at, created_at)"
-        " VALUES (:id, :account_id, :kind, :value, :status, :vetted, :expires_at, :created_at)",
+        " (id, account_id, kind, value, status, vetted, expires_at, created_at, spans)"
+        " VALUES (:id, :account_id, :kind, :value, :status, :vetted, :expires_at, :created_at, :spans)",
         [
             {
                 "id": one.id,
@@ -51,6 +59,7 @@ async def insert(tx: Transaction, authorizations: Sequence[Authorization], chall
                 "vetted": int(one.vetted),
                 "expires_at": one.expires_at,
                 "created_at": one.created_at,
+                "spans": int(one.spans),
             }
             for one in authorizations
         ],
@@ -99,7 +108,7 @@ async def of_order(tx: Transaction, order_id: str) -> list[Authorization]:
 
 
 async def proved(tx: Transaction, account_id: str, identifier: Identifier, *, good_until: int) -> Authorization | None:
-    """A valid authorization of an account for exactly this identifier that a challenge brought.
+    """A valid authorization of an account that a challenge brought: for this identifier, or spanning it.
 
     Args:
         good_until: it must not expire before this time.
@@ -114,7 +123,48 @@ async def proved(tx: Transaction, account_id: str, identifier: Identifier, *, go
         valid=AuthorizationStatus.VALID.value,
         good_until=good_until,
     )
+    if row:
+        return _authorization(row)
+    rows = await tx.all(
+        _AUTHORIZATION + "WHERE a.account_id = :account_id AND a.spans = 1 AND a.status = :valid"
+        " AND a.expires_at >= :good_until ORDER BY a.expires_at DESC",
+        account_id=account_id,
+        valid=AuthorizationStatus.VALID.value,
+        good_until=good_until,
+    )
+    return next((found for found in map(_authorization, rows) if found.covers(identifier)), None)
+
+
+async def alike(tx: Transaction, wanted: Authorization, *, good_until: int) -> Authorization | None:
+    """An authorization that would do in the place of a new one: by the same word, or as pending and untouched.
+
+    One whose challenge is being looked at is none: it may fail for what another order did.
+
+    Args:
+        good_until: it must not expire before this time.
+    """
+    row = await tx.one(
+        _AUTHORIZATION + _ALIKE,
+        account_id=wanted.account_id,
+        kind=wanted.identifier.kind.value,
+        value=wanted.identifier.value,
+        status=wanted.status.value,
+        vetted=int(wanted.vetted),
+        spans=int(wanted.spans),
+        good_until=good_until,
+        untouched=ChallengeStatus.PENDING.value,
+    )
     return _authorization(row) if row else None
+
+
+async def expire(tx: Transaction, *, now: int) -> int:
+    """Mark the authorizations that ran out while they waited; return how many."""
+    return await tx.execute(
+        "UPDATE acme_authorizations SET status = :to WHERE status = :was AND expires_at < :now",
+        was=AuthorizationStatus.PENDING.value,
+        to=states.after(states.AUTHORIZATION, AuthorizationStatus.PENDING, Event.EXPIRED).value,
+        now=now,
+    )
 
 
 async def held(tx: Transaction, account_id: str, identifier: Identifier, *, now: int) -> bool:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
 from ca_core.names import Identifier
+from ca_core.policy.period import WishedPeriod
 from ca_core.store.database import Row, Transaction
 from protocols.acme import states
 from protocols.acme.objects import Order, request_key
 from protocols.acme.states import AccountStatus, AuthorizationStatus, Event, OrderStatus
 
 _SELECT = (
-    "SELECT id, account_id, status, identifiers, profile, expires_at, error, csr_digest, created_at"
+    "SELECT id, account_id, status, identifiers, profile, expires_at, error, csr_digest, created_at,"
+    " not_before, not_after, replaces"
     " FROM acme_orders WHERE "
 )
 _IDENTIFIERS = msgspec.json.Decoder(tuple[Identifier, ...])
@@ -30,7 +34,8 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def _from_row(row: Row) -> Order:
-    id_, account_id, status, identifiers, profile, expires_at, error, csr_digest, created_at = row
+    id_, account_id, status, identifiers, profile, expires_at, error, csr_digest, created_at, *wished = row
+    not_before, not_after, replaces = wished
     return Order(
         id=id_,
         account_id=account_id,
@@ -41,15 +46,22 @@ def _from_row(row: Row) -> Order:
         error=error,
         csr_digest=csr_digest,
         created_at=created_at,
+        period=WishedPeriod(not_before, not_after),
+        replaces=replaces,
     )
 
 
-async def insert(tx: Transaction, order: Order, authorization_ids: list[str]) -> None:
-    """Store a new order over authorizations that are stored already."""
-    await tx.execute(
+async def insert(tx: Transaction, order: Order, authorization_ids: Sequence[str]) -> bool:
+    """Store a new order over authorizations that are stored already.
+
+    False when another order, which is not invalid, replaces the same certificate.
+    """
+    inserted = await tx.execute(
         "INSERT INTO acme_orders"
-        " (id, account_id, status, identifiers, profile, expires_at, error, csr_digest, created_at)"
-        " VALUES (:id, :account_id, :status, :identifiers, :profile, :expires_at, NULL, NULL, :created_at)",
+        " (id, account_id, status, identifiers, profile, expires_at, error, csr_digest, created_at,"
+        " not_before, not_after, replaces)"
+        " VALUES (:id, :account_id, :status, :identifiers, :profile, :expires_at, NULL, NULL, :created_at,"
+        " :not_before, :not_after, :replaces) ON CONFLICT DO NOTHING",
         id=order.id,
         account_id=order.account_id,
         status=order.status.value,
@@ -57,11 +69,17 @@ async def insert(tx: Transaction, order: Order, authorization_ids: list[str]) ->
         profile=order.profile,
         expires_at=order.expires_at,
         created_at=order.created_at,
+        not_before=order.period.not_before,
+        not_after=order.period.not_after,
+        replaces=order.replaces,
     )
+    if inserted == 0:
+        return False
     await tx.execute_each(
         "INSERT INTO acme_order_authorizations (order_id, authorization_id) VALUES (:order_id, :authorization_id)",
         [{"order_id": order.id, "authorization_id": id_} for id_ in authorization_ids],
     )
+    return True
 
 
 async def of_account(tx: Transaction, order_id: str, account_id: str) -> Order | None:
@@ -162,3 +180,43 @@ async def owner_of(tx: Transaction, serial: str) -> str | None:
         return None
     owner = await tx.one("SELECT account_id FROM acme_orders WHERE id = :id", id=row[0].removeprefix(prefix))
     return owner[0] if owner else None
+
+
+async def release(tx: Transaction, replaces: str, *, now: int) -> None:
+    """Give a certificate free whose replacement ran out or was given up; both are seen by time or by the core only."""
+    row = await tx.one(
+        _SELECT + "replaces = :replaces AND status <> :invalid",
+        replaces=replaces,
+        invalid=OrderStatus.INVALID.value,
+    )
+    if row is None:
+        return
+    order = _from_row(row)
+    status = order.status_at(now)
+    if order.status is OrderStatus.PROCESSING:
+        status = (await outcome(tx, order.id)).status
+    if status is OrderStatus.INVALID:
+        await tx.execute(
+            "UPDATE acme_orders SET status = :to WHERE id = :id AND status = :was",
+            id=order.id,
+            was=order.status.value,
+            to=status.value,
+        )
+
+
+async def expire(tx: Transaction, error: str, *, now: int) -> int:
+    """Mark the orders that ran out while they waited; return how many.
+
+    Args:
+        error: a problem as JSON.
+    """
+    expired = 0
+    for was in (OrderStatus.PENDING, OrderStatus.READY):
+        expired += await tx.execute(
+            "UPDATE acme_orders SET status = :to, error = :error WHERE status = :was AND expires_at < :now",
+            was=was.value,
+            to=states.after(states.ORDER, was, Event.EXPIRED).value,
+            error=error,
+            now=now,
+        )
+    return expired

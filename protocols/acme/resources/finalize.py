@@ -8,7 +8,7 @@ from ca_core.enrollment import OrderClaim
 from ca_core.errors import NameNotProved, Refusal
 from ca_core.policy.request import CertificationRequest
 from ca_core.store.database import Transaction
-from protocols.acme import csr, messages
+from protocols.acme import certificate_id, csr, messages
 from protocols.acme.errors import OrderNotReady
 from protocols.acme.jws import members
 from protocols.acme.records import orders
@@ -65,7 +65,8 @@ class Finalize:
         if any(one.status_at(now) is not AuthorizationStatus.VALID for one in seen.authorizations):
             raise NameNotProved("an authorization of this order is not valid any more; place a new order")
         # Not the vetted ones: the registration speaks for itself, and may say something else by now.
-        proved = frozenset(one.identifier for one in seen.authorizations if not one.vetted)
+        challenged = [one for one in seen.authorizations if not one.vetted]
+        proved = frozenset(name for name in order.identifiers if any(one.covers(name) for one in challenged))
 
         async def claim(tx: Transaction) -> None:
             if not await orders.finalize(tx, order.id, digest, now=now):
@@ -75,5 +76,11 @@ class Finalize:
             asked.applicant(proved),
             request,
             profile_name=order.profile,
-            order=OrderClaim(order.request_key, frozenset(order.identifiers), claim),
+            order=OrderClaim(
+                order.request_key,
+                frozenset(order.identifiers),
+                claim,
+                period=order.period,
+                replaces=certificate_id.parse(order.replaces).serial if order.replaces else None,
+            ),
         )

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ca_core.applicant import Door
 from ca_core.audit import journal
 from ca_core.audit.event import Event, NamesGranted
 from ca_core.errors import ProfileNotOffered
-from ca_core.names import Identifier
 from ca_core.policy.profile import Profile
 from ca_core.registration.account import Registration
 from ca_core.store import registrations
 from ca_core.store.database import Transaction
-from protocols.acme import messages, ordering
+from protocols.acme import order_messages, ordering
+from protocols.acme.errors import AlreadyReplaced
 from protocols.acme.events import OrderPlaced
-from protocols.acme.records import authorizations, failures, orders
+from protocols.acme.ordering import Needed, Ordered
+from protocols.acme.records import orders
 from protocols.acme.records.orders import Outcome
+from protocols.acme.resources import replacing
+from protocols.acme.resources.authorizing import authorize
 from protocols.acme.resources.orders import View
 from protocols.acme.services import AcmeServices
 from protocols.acme.sign_in import ByAccount
-from protocols.acme.states import AuthorizationStatus
 from protocols.wire import Reply
 
 
@@ -37,21 +41,27 @@ class NewOrder:
 
         Raises:
             BadRequest, BadName, UnsupportedIdentifier: as they say.
-            NameNotGranted, RejectedIdentifiers: one name or several are not to be had.
-            ProfileNotGranted, ProfileNotOffered, TooEarly: as they say.
+            NameNotGranted: one name is not to be had.
+            RejectedIdentifiers, MalformedIdentifiers: several are not, or cannot even be read.
+            ProfileNotGranted, ProfileNotOffered, PeriodNotOffered, TooEarly: as they say.
+            AlreadyReplaced: another order replaces the same certificate.
             NamesPaused, Throttled: as they say.
         """
-        message = messages.new_order(asked.payload)
-        identifiers = messages.identifiers(message)
+        message = order_messages.new_order(asked.payload)
+        named, rejected = order_messages.named(message)
+        wanted = Ordered(tuple(one.identifier for one in named), message.period, message.replaces)
         now = self._clock.now()
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, asked.registration.id)
             registration.require_active(now)
             profile = self._profile(registration, message.profile)
-            ordering.require_obtainable(asked.account, registration, profile, identifiers)
-            renews = await self._enrollment.foresee(tx, registration, profile, frozenset(identifiers), now=now)
-            self._limits.order(asked.account, source=asked.source, renews=renews, now=now)
-            view = await self._place(tx, asked, registration, profile, identifiers, now=now)
+            ordering.require_obtainable(asked.account, registration, profile, named, rejected)
+            replaced = await replacing.renewed(tx, self._enrollment, asked.account, wanted, now=now)
+            names = frozenset(wanted.identifiers)
+            renews = await self._enrollment.foresee(tx, registration, profile, names, period=wanted.period, now=now)
+            self._limits.order(asked.account, source=asked.source, renews=replaced or renews, now=now)
+            needs = [ordering.needed(asked.account, registration, one) for one in named]
+            view = await self._place(tx, asked, profile, wanted, needs, now=now)
         return view.shown(self._links, status=201)
 
     def _profile(self, registration: Registration, name: str | None) -> Profile:
@@ -65,41 +75,21 @@ class NewOrder:
         self,
         tx: Transaction,
         asked: ByAccount,
-        registration: Registration,
         profile: Profile,
-        identifiers: tuple[Identifier, ...],
+        wanted: Ordered,
+        needs: Sequence[Needed],
         *,
         now: int,
     ) -> View:
-        used, made = [], []
-        for identifier in identifiers:
-            vetted = ordering.is_vetted(asked.account, registration, identifier)
-            proved = (
-                None
-                if vetted
-                else await authorizations.proved(
-                    tx, asked.account.id, identifier, good_until=now + ordering.ORDER_SECONDS
-                )
-            )
-            if proved is None:
-                made.append(ordering.authorizing(asked.account, identifier, vetted=vetted, now=now))
-            used.append(proved or made[-1].authorization)
-        if pending := [one.authorization.identifier for one in made if not one.authorization.vetted]:
-            standing = await failures.standing(tx, asked.account.id, now=now)
-            self._limits.challenged(standing, pending, registered_as=registration.account)
-        is_ready = all(one.status is AuthorizationStatus.VALID for one in used)
-        order = ordering.ordered(asked.account, identifiers, profile, is_ready=is_ready, now=now)
-        await authorizations.insert(
-            tx,
-            [one.authorization for one in made],
-            [challenge for one in made for challenge in one.challenges],
-        )
-        await orders.insert(tx, order, [one.id for one in used])
+        used = await authorize(tx, self._limits, asked, needs, now=now)
+        order = ordering.ordered(asked.account, wanted, profile, used, now=now)
+        if not await orders.insert(tx, order, [one.id for one in used]):
+            raise AlreadyReplaced
         if granted := tuple(sorted(str(one.identifier) for one in used if one.vetted)):
             await self._record(tx, NamesGranted(order=order.id, names=granted), asked, now=now)
         # One row says it all where every name is vetted.
         if len(granted) < len(used):
-            names = tuple(sorted(map(str, identifiers)))
+            names = tuple(sorted(map(str, order.identifiers)))
             await self._record(tx, OrderPlaced(order=order.id, names=names), asked, now=now)
         return View(order, Outcome(order.status), tuple(used))
 

@@ -10,14 +10,20 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ca_core.names import Identifier, Kind, dns, ip
+from ca_core.clock import rfc3339
+from ca_core.names import Identifier, Kind, dns, ip, permanent
 from ca_core.registration.account import Grant
 from protocols.acme.dialogue import AcmeDialogue
 from protocols.acme.links import Resource
+from tests.builders import csr
 from tests.builders.acme import LINKS, AcmeHouse, url
 from tests.builders.core import granted
 
 DAY = 86_400
+
+
+def device(value: str) -> dict[str, str]:
+    return {"type": "permanent-identifier", "value": value}
 
 
 async def test_vetted_names_are_authorized_at_once(house: AcmeHouse) -> None:
@@ -122,19 +128,78 @@ async def test_every_rejected_name_is_told(house: AcmeHouse) -> None:
     assert [one["identifier"]["value"] for one in answer.json["subproblems"]] == ["b.example", "c.example"]
 
 
+async def test_what_is_no_name_is_told_beside_what_is_not_to_be_had(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+    identifiers = [("dns", "b.example"), ("dns", "a.example"), ("dns", "C.example"), ("email", "d@a.example")]
+
+    answer = await client.post(
+        LINKS.to(Resource.NEW_ORDER), {"identifiers": [{"type": kind, "value": value} for kind, value in identifiers]}
+    )
+
+    assert answer.refusal == (400, "malformed")
+    assert [(one["identifier"]["value"], one["type"].rpartition(":")[2]) for one in answer.json["subproblems"]] == [
+        ("C.example", "malformed"),
+        ("d@a.example", "unsupportedIdentifier"),
+        ("b.example", "rejectedIdentifier"),
+    ]
+
+
+async def test_a_device_orders_by_its_permanent_identifier_where_the_ra_vouches_for_it(house: AcmeHouse) -> None:
+    sheet = await house.core.register(
+        "meter", *granted(permanent("SN-0042")), *granted(permanent("SN-0043"), vetted=False), profiles=("device",)
+    )
+    client = house.client()
+    await client.new_account(sheet)
+
+    order = await client.post(LINKS.to(Resource.NEW_ORDER), {"identifiers": [device("SN-0042")]})
+    finalized = await client.finalize(order, csr.csr(subject="", san=[csr.permanent_identifier("SN-0042")]))
+    unvetted = await client.post(LINKS.to(Resource.NEW_ORDER), {"identifiers": [device("SN-0043")]})
+    foreign = await client.post(LINKS.to(Resource.NEW_ORDER), {"identifiers": [device("SN-0044")]})
+
+    assert (order.json["status"], order.json["identifiers"]) == ("ready", [device("SN-0042")])
+    assert finalized.json["status"] == "valid"
+    assert [one.names for one in await house.core.certificates()] == ["permanent-identifier:SN-0042"]
+    assert unvetted.refusal == foreign.refusal == (403, "rejectedIdentifier")
+    assert "no challenge" in unvetted.json["detail"]
+
+
+async def test_a_profile_without_devices_takes_no_permanent_identifier(house: AcmeHouse) -> None:
+    client = house.client()
+    await client.new_account(await house.core.register("meter", *granted(permanent("SN-0042"))))
+
+    answer = await client.post(LINKS.to(Resource.NEW_ORDER), {"identifiers": [device("SN-0042")]})
+
+    assert answer.refusal == (403, "rejectedIdentifier")
+    assert "tls-server" in answer.json["detail"]
+
+
 async def test_a_wildcard_that_nobody_vetted_is_rejected(house: AcmeHouse) -> None:
     client = await house.subscriber("acme-corp", "*.a.example", vetted=False)
 
     assert (await client.order("*.a.example")).refusal == (403, "rejectedIdentifier")
 
 
-async def test_nobody_orders_dates(house: AcmeHouse) -> None:
+async def test_a_certificate_lives_as_long_as_was_ordered(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+    until = rfc3339(house.core.clock.now() + 10 * DAY)
+
+    order = await client.order("a.example", notAfter=until)
+    finalized = await client.finalize(order)
+
+    assert order.json["notAfter"] == finalized.json["notAfter"] == until
+    assert "notBefore" not in order.json
+    (certificate,) = await house.core.certificates()
+    assert rfc3339(certificate.not_after) == until
+
+
+async def test_a_certificate_that_would_live_longer_than_its_profile_is_not_ordered(house: AcmeHouse) -> None:
     client = await house.subscriber("acme-corp", "a.example")
 
-    answer = await client.order("a.example", notAfter="2031-01-01T00:00:00Z")
+    answer = await client.order("a.example", notAfter=rfc3339(house.core.clock.now() + 91 * DAY))
 
     assert answer.refusal == (400, "malformed")
-    assert "notAfter" in answer.json["detail"]
+    assert "a tls-server certificate that is issued now can be valid from" in answer.json["detail"]
+    assert await house.core.count("acme_orders") == 0
 
 
 async def test_a_profile_can_be_chosen_among_the_granted(house: AcmeHouse) -> None:

@@ -8,20 +8,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ca_core.errors import BadName, BadRequest, Refusal
-from ca_core.names import dns, ip
+from ca_core.errors import BadRequest, Refusal
 from protocols.acme import messages
-from protocols.acme.errors import InvalidContact, UnsupportedContact, UnsupportedIdentifier
+from protocols.acme.errors import InvalidContact, UnsupportedContact
 from protocols.acme.jws import members
 
 
 def payload(**values: object) -> bytes:
     return json.dumps(values).encode()
-
-
-def order(*identifiers: tuple[str, str], **more: object) -> messages.NewOrder:
-    listed = [{"type": kind, "value": value} for kind, value in identifiers]
-    return messages.new_order(payload(identifiers=listed, **more))
 
 
 def test_unknown_members_are_ignored() -> None:
@@ -62,57 +56,6 @@ def test_an_account_has_few_contacts() -> None:
         messages.new_account(payload(contact=["mailto:a@b.example"] * 11))
 
 
-def test_duplicate_identifiers_collapse_and_keep_their_order() -> None:
-    message = order(("dns", "b.example"), ("ip", "192.0.2.1"), ("dns", "b.example"), ("dns", "a.example"))
-
-    assert messages.identifiers(message) == (dns("b.example"), ip("192.0.2.1"), dns("a.example"))
-
-
-@pytest.mark.parametrize(
-    ("kind", "value"),
-    [
-        ("dns", "WWW.example"),
-        ("dns", "a.example."),
-        ("dns", "a.example\0.evil.example"),
-        ("dns", "a..example"),
-        ("dns", "b\u00fccher.example"),
-        ("dns", "xn--b\u00fccher.example"),
-        ("dns", "192.0.2.1"),
-        ("dns", "2001:db8::1"),
-        ("dns", "*.*.example"),
-        ("dns", "a.*.example"),
-        ("dns", ""),
-        ("dns", "a b.example"),
-        ("dns", "a.example/24"),
-        ("ip", "a.example"),
-        ("ip", "192.0.2.01"),
-        ("ip", "2001:DB8::1"),
-        ("ip", "192.0.2.0/24"),
-    ],
-)
-def test_a_name_that_is_not_in_normal_form_is_refused(kind: str, value: str) -> None:
-    with pytest.raises(BadName):
-        messages.identifiers(order((kind, value)))
-
-
-@pytest.mark.parametrize("kind", ["email", "permanent-identifier", "uri", "DNS", "tor"])
-def test_other_types_of_identifiers_are_not_issued(kind: str) -> None:
-    with pytest.raises(UnsupportedIdentifier):
-        messages.identifiers(order((kind, "a@b.example")))
-
-
-@pytest.mark.parametrize("count", [0, 101])
-def test_an_order_has_1_to_100_identifiers(count: int) -> None:
-    with pytest.raises(BadRequest, match="1 to 100"):
-        order(*(("dns", f"n{number}.example") for number in range(count)))
-
-
-@pytest.mark.parametrize("member", ["notBefore", "notAfter"])
-def test_nobody_chooses_dates(member: str) -> None:
-    with pytest.raises(BadRequest, match="cannot be chosen"):
-        order(("dns", "a.example"), **{member: "2030-01-01T00:00:00Z"})
-
-
 @pytest.mark.parametrize("reason", ["1", 1.5, True, [1]])
 def test_a_reason_is_a_number(reason: object) -> None:
     with pytest.raises(BadRequest):
@@ -121,16 +64,8 @@ def test_a_reason_is_a_number(reason: object) -> None:
 
 @given(st.binary() | st.recursive(st.none() | st.integers() | st.text(), st.lists).map(json.dumps).map(str.encode))
 def test_any_payload_is_read_or_refused(body: bytes) -> None:
-    for reader in (messages.new_account, messages.account_update, messages.new_order):
+    for reader in (messages.new_account, messages.account_update):
         try:
             reader(body)
         except Refusal:
             continue
-
-
-@given(st.text(), st.text())
-def test_any_identifier_is_read_or_refused(kind: str, value: str) -> None:
-    try:
-        messages.identifiers(order((kind, value), ("dns", value), ("ip", value)))
-    except Refusal:
-        return

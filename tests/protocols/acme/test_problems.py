@@ -7,7 +7,6 @@ import json
 import pytest
 
 from ca_core import errors as core
-from ca_core.names import dns, ip
 from protocols.acme import errors as acme
 from protocols.acme import problems
 from protocols.acme.links import Help, Links
@@ -111,7 +110,10 @@ def test_a_method_that_is_not_known_is_told_the_others() -> None:
 
 def test_each_rejected_name_has_a_subproblem_and_the_whole_has_no_identifier() -> None:
     refusal = acme.RejectedIdentifiers(
-        ((dns("a.example"), core.NameNotGranted("not a")), (ip("192.0.2.1"), core.NameNotProved("not b")))
+        (
+            acme.Rejected("dns", "a.example", core.NameNotGranted("not a")),
+            acme.Rejected("ip", "192.0.2.1", core.NameNotProved("not b")),
+        )
     )
 
     read = document(problems.reply(refusal, LINKS))

@@ -60,6 +60,7 @@ def test_the_directory_names_only_what_works() -> None:
         "newNonce": "https://ca.example/acme/new-nonce",
         "newAccount": "https://ca.example/acme/new-account",
         "newOrder": "https://ca.example/acme/new-order",
+        "newAuthz": "https://ca.example/acme/new-authz",
         "revokeCert": "https://ca.example/acme/revoke-cert",
         "keyChange": "https://ca.example/acme/key-change",
         "meta": {"externalAccountRequired": True},

@@ -1,0 +1,68 @@
+"""Which authorizations an order stands on, and what is authorized ahead of one: found, or made."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ca_core.store.database import Transaction
+from protocols.acme import ordering
+from protocols.acme.limits import Limits
+from protocols.acme.objects import Account, Authorization
+from protocols.acme.ordering import Needed
+from protocols.acme.records import authorizations, failures
+from protocols.acme.sign_in import ByAccount
+
+
+async def authorize(
+    tx: Transaction,
+    limits: Limits,
+    asked: ByAccount,
+    needs: Iterable[Needed],
+    *,
+    reuses_vetted: bool = False,
+    now: int,
+) -> list[Authorization]:
+    """Find or make what is needed, each once.
+
+    A valid one is used as long as an order can wait. A pending one is used again while a day is left to prove it,
+    so that a client which places order after order does not pile them up.
+
+    Args:
+        reuses_vetted: whether the RA's word of another day does, which each order has afresh.
+
+    Raises:
+        NamesPaused, Throttled: new challenges are not to be had.
+    """
+    account = asked.account
+    used: dict[str, Authorization] = {}
+    made = []
+    for need in dict.fromkeys(needs):
+        found = await _found(tx, account, need, reuses_vetted=reuses_vetted, now=now)
+        if found is None:
+            made.append(ordering.authorizing(account, need, now=now))
+            found = made[-1].authorization
+        used[found.id] = found
+    if pending := [one.authorization.identifier for one in made if not one.authorization.vetted]:
+        standing = await failures.standing(tx, account.id, now=now)
+        limits.challenged(standing, pending, registered_as=asked.registration.account)
+    await authorizations.insert(
+        tx,
+        [one.authorization for one in made],
+        [challenge for one in made for challenge in one.challenges],
+    )
+    return list(used.values())
+
+
+async def _found(
+    tx: Transaction, account: Account, need: Needed, *, reuses_vetted: bool, now: int
+) -> Authorization | None:
+    good_until = now + ordering.ORDER_SECONDS
+    if not need.vetted:
+        proved = await authorizations.proved(tx, account.id, need.identifier, good_until=good_until)
+        if proved is not None and (proved.spans or not need.spans):
+            return proved
+        good_until = now + ordering.PENDING_SECONDS
+    elif not reuses_vetted:
+        return None
+    wanted = ordering.authorizing(account, need, now=now).authorization
+    return await authorizations.alike(tx, wanted, good_until=good_until)
