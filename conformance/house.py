@@ -61,10 +61,12 @@ class House:
         self.home = folder / "home"
         self.port = free_ports()
         self.http_01_port = free_ports()
+        self.tls_alpn_01_port = self.http_01_port + 1
         self._offset = folder / "clock"
         self._log = folder / "server.log"
         self._process: subprocess.Popen[str] | None = None
-        wanted = (f"acme.http_01_port={self.http_01_port}", *settings)
+        probed = (f"acme.http_01_port={self.http_01_port}", f"acme.tls_alpn_01_port={self.tls_alpn_01_port}")
+        wanted = (*probed, *settings)
         sets = [part for setting in wanted for part in ("--set", setting)]
         self.command("init", "--port", str(self.port), *options, *sets)
 

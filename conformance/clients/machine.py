@@ -18,6 +18,7 @@ from conformance.openssl import verifies
 
 NOT_GIVEN = "not-given"
 _DAY = 86_400
+_STOP_SECONDS = 20
 
 
 class Machine:
@@ -41,6 +42,7 @@ class Machine:
             "NAME": NOT_GIVEN,
             "WEBROOT": str(self.webroot),
             "HTTP_PORT": str(house.http_01_port),
+            "TLS_PORT": str(house.tls_alpn_01_port),
             "LIVE": NOT_GIVEN,
             **variables,
         }
@@ -60,6 +62,21 @@ class Machine:
         lines = "\n".join([*self._said_before, script])
         return run("bash", "-eu", "-o", "pipefail", "-c", lines, cwd=self.folder, env=self._environment(variables))
 
+    @contextlib.contextmanager
+    def pasted_meanwhile(self, name: str) -> Iterator[Path]:
+        """Run one block of the guide that does not end by itself, until this ends; yields the file of what it says."""
+        said = self.folder / f"{name}.log"
+        lines = "\n".join([*self._said_before, f"exec {guide.block(name)}"])
+        with said.open("a") as log:
+            process = subprocess.Popen(
+                ["bash", "-eu", "-c", lines], cwd=self.folder, env=self._environment({}), stdout=log, stderr=log
+            )
+        try:
+            yield said
+        finally:
+            process.terminate()
+            process.wait(_STOP_SECONDS)
+
     def verifies(self, certificate: str, *, untrusted: str) -> bool:
         """Whether openssl accepts a certificate of this machine today."""
         return verifies(self._house, self.folder / certificate, untrusted=self.folder / untrusted)
@@ -71,7 +88,7 @@ class Machine:
         path.chmod(0o755)
 
     def _environment(self, variables: dict[str, str]) -> dict[str, str]:
-        path = f"{self.bin}:{client('certbot').parent}:{os.environ['PATH']}"
+        path = f"{self.bin}:{client('certbot').parent}:{client('caddy').parent}:{os.environ['PATH']}"
         return {"PATH": path, "HOME": str(self.folder), "LANG": "C.UTF-8", **self._variables, **variables}
 
 

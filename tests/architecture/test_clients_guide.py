@@ -7,7 +7,7 @@ from pathlib import Path
 from conformance.clients.guide import GUIDE, blocks, variables
 from tests.architecture.house import ROOT, syntax_trees
 
-PASTED = ("paste", "paste_first")
+PASTED = ("paste", "paste_first", "pasted_meanwhile")
 NOT_RUN = "Not run in our tests"
 SECTION = re.compile(r"^## ", re.MULTILINE)
 FENCE = re.compile(r"^(?P<above>[^\n]*)\n```\w+\n", re.MULTILINE)
