@@ -19,7 +19,7 @@
         │   └── NotFound
         ├── Refused                   understood and proved, and not granted
         │   ├── RegistrationSuspended, RegistrationClosed, RegistrationExpired
-        │   ├── CredentialSpent, CredentialExpired
+        │   ├── CredentialSpent, CredentialExpired, CredentialRevoked, NetworkNotAllowed
         │   ├── ProfileNotGranted, ProfileNotOffered, NameNotGranted, NameNotProved, SubjectMismatch
         │   ├── WeakKey, KeyCompromised, KeyInUse, CaRequested
         │   ├── PeriodNotOffered          dates that a certificate cannot have here
@@ -135,6 +135,14 @@ class CredentialSpent(Refused):
 
 class CredentialExpired(Refused):
     """The credential was right and is past its date."""
+
+
+class CredentialRevoked(Refused):
+    """The credential was right and an officer has revoked it."""
+
+
+class NetworkNotAllowed(Refused):
+    """The credential was right and may not be used from this address."""
 
 
 class ProfileNotGranted(Refused):

@@ -27,6 +27,7 @@ from ca_core.policy.profile import Profile
 from ca_core.policy.profile_settings import profiles_from
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk
+from ca_core.registration.eab_desk import EabDesk
 from ca_core.registration.sheet import Places
 from ca_core.registration.sign_in import SignIn
 from ca_core.revocation.delegate import Delegates
@@ -59,6 +60,7 @@ class Office:
     database: Database
     keeper: SecretKeeper
     desk: Desk
+    eab_desk: EabDesk
     revocations: RevocationDesk
     profiles: Mapping[str, Profile]
     places: Places
@@ -141,6 +143,7 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
             database=database,
             keeper=keeper,
             desk=Desk(database, clock, keeper),
+            eab_desk=EabDesk(database, clock, keeper),
             revocations=RevocationDesk(database, clock, profiles),
             profiles=profiles,
             places=places(home, settings),

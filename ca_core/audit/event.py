@@ -57,6 +57,49 @@ class CredentialRefused(Event, frozen=True, tag="credential-refused"):
     why: str = "wrong"
 
 
+class EabKeyAdded(Event, frozen=True, tag="eab-key-added"):
+    """A registration got a further EAB key, on the newest sheet.
+
+    Attributes:
+        uses: None is unlimited.
+        networks, profiles: its limits; empty for none.
+    """
+
+    kid: str
+    sheet: int
+    uses: int | None
+    expires_at: int
+    networks: tuple[str, ...]
+    profiles: tuple[str, ...]
+
+
+class EabKeyRotated(Event, frozen=True, tag="eab-key-rotated"):
+    """An EAB key got a successor with the same limits, and ends itself soon.
+
+    Attributes:
+        kid: of the successor.
+        replaces: of the one that ends.
+        ends_at: when that one ends.
+    """
+
+    kid: str
+    replaces: str
+    ends_at: int
+    expires_at: int
+
+
+class EabKeyRevoked(Event, frozen=True, tag="eab-key-revoked"):
+    """An EAB key was revoked; the accounts that it bound have no power any more."""
+
+    kid: str
+
+
+class EabKeyRestored(Event, frozen=True, tag="eab-key-restored"):
+    """The revocation of an EAB key was taken back; the accounts that it bound go on."""
+
+    kid: str
+
+
 class AgreementPublished(Event, frozen=True, tag="agreement-published"):
     """A version of the subscriber agreement counts for the first time; its text never changes again.
 

@@ -6,6 +6,7 @@ import base64
 import hashlib
 import hmac
 import secrets
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
@@ -14,7 +15,15 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDFExpand
 
-from ca_core.errors import CredentialExpired, CredentialSpent, Misconfigured
+from ca_core import networks as networks_module
+from ca_core.errors import (
+    CredentialExpired,
+    CredentialRevoked,
+    CredentialSpent,
+    Misconfigured,
+    NetworkNotAllowed,
+    ProfileNotGranted,
+)
 from ca_core.secret import Secret
 
 # 32 symbols, 5 bits each; without 0, O, 1 and I, which people misread.
@@ -45,6 +54,11 @@ class Credential(msgspec.Struct, frozen=True):
         secret: keyed hash, or for an EAB key the sealed MAC key.
         uses_left: None is unlimited.
         expires_at, voided_at: UTC seconds.
+        networks: of an EAB key, from where it may bind accounts, as CIDRs; empty: from everywhere.
+        profiles: of an EAB key, what the accounts that it binds may order; empty: whatever the registration holds.
+        line: of an EAB key, the id of the one that it was rotated from first, or its own.
+        successor: of an EAB key, the key identifier that it was rotated to.
+        revoked_at: UTC seconds; of an EAB key, since when neither it nor the accounts that it bound have any power.
     """
 
     id: str
@@ -56,19 +70,53 @@ class Credential(msgspec.Struct, frozen=True):
     uses_left: int | None
     expires_at: int
     voided_at: int | None = None
+    networks: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+    line: str = ""
+    successor: str | None = None
+    revoked_at: int | None = None
 
     def require_usable(self, now: int) -> None:
         """Let only a credential pass that has a use left; to be asked after its secret proved right.
 
         Raises:
-            CredentialExpired, CredentialSpent: it has not.
+            CredentialRevoked, CredentialSpent, CredentialExpired: it has not.
         """
-        if now > self.expires_at:
-            raise CredentialExpired(f"this {self.label} has expired; ask your registration authority for a new sheet")
+        if self.revoked_at is not None:
+            raise CredentialRevoked(f"this {self.label} is revoked; ask your registration authority for another one")
         if self.uses_left == 0:
             raise CredentialSpent(
                 f"this {self.label} has no uses left; renew with the certificate that it brought, or ask your"
                 " registration authority for a new sheet"
+            )
+        if now > self.expires_at:
+            raise CredentialExpired(f"this {self.label} has expired; ask your registration authority for a new sheet")
+
+    def require_network(self, address: str) -> None:
+        """Let only those pass who come from where it may be used.
+
+        Args:
+            address: textual IP address.
+
+        Raises:
+            NetworkNotAllowed: they do not.
+        """
+        if self.networks and not networks_module.is_within(address, self.networks):
+            raise NetworkNotAllowed(
+                f"this {self.label} may not be used from {address}; use it from where it was granted for, or ask your"
+                " registration authority"
+            )
+
+    def require_profile_of(self, granted: Iterable[str]) -> None:
+        """Let only a credential pass that is still good for one of the profiles that its registration holds.
+
+        Raises:
+            ProfileNotGranted: for none.
+        """
+        if self.profiles and not set(self.profiles) & set(granted):
+            raise ProfileNotGranted(
+                f"this {self.label} is for {', '.join(self.profiles)}, which the registration does not hold any more;"
+                " ask your registration authority for another one"
             )
 
     @property

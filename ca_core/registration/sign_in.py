@@ -14,7 +14,9 @@ from ca_core.errors import (
     CertificateNotAccepted,
     CertificateRevoked,
     CredentialExpired,
+    CredentialRevoked,
     CredentialSpent,
+    NetworkNotAllowed,
     RegistrationClosed,
     RegistrationExpired,
     RegistrationSuspended,
@@ -30,6 +32,7 @@ from ca_core.store.database import Database
 
 _NOTED = (
     *(RegistrationSuspended, RegistrationClosed, RegistrationExpired, CredentialSpent, CredentialExpired),
+    *(CredentialRevoked, NetworkNotAllowed),
     *(CertificateNotAccepted, CertificateExpired, CertificateRevoked),
 )
 """What is said to somebody whose secret or key was right."""

@@ -2,26 +2,48 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from ca_core.errors import WrongSecret
 from ca_core.registration.credential import Credential, CredentialKind
 from ca_core.store.database import Row, Transaction
 
 _SELECT = (
-    "SELECT id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at FROM credentials WHERE "
+    "SELECT id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, networks, profiles, line,"
+    " successor, revoked_at FROM credentials WHERE "
 )
+_LIST = msgspec.json.Decoder(tuple[str, ...])
 
 
 def _from_row(row: Row) -> Credential:
-    id_, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at = row
-    return Credential(id_, registration_id, sheet, CredentialKind(kind), kid, secret, uses_left, expires_at, voided_at)
+    id_, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, *limits = row
+    networks, profiles, line, successor, revoked_at = limits
+    return Credential(
+        id=id_,
+        registration_id=registration_id,
+        sheet=sheet,
+        kind=CredentialKind(kind),
+        kid=kid,
+        secret=secret,
+        uses_left=uses_left,
+        expires_at=expires_at,
+        voided_at=voided_at,
+        networks=_LIST.decode(networks),
+        profiles=_LIST.decode(profiles),
+        line=line,
+        successor=successor,
+        revoked_at=revoked_at,
+    )
 
 
 async def insert(tx: Transaction, credential: Credential, *, now: int) -> None:
     """Store a new credential."""
     await tx.execute(
         "INSERT INTO credentials"
-        " (id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, created_at)"
-        " VALUES (:id, :registration_id, :sheet, :kind, :kid, :secret, :uses_left, :expires_at, NULL, :now)",
+        " (id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, created_at, networks,"
+        " profiles, line, successor, revoked_at)"
+        " VALUES (:id, :registration_id, :sheet, :kind, :kid, :secret, :uses_left, :expires_at, NULL, :now, :networks,"
+        " :profiles, :line, NULL, NULL)",
         id=credential.id,
         registration_id=credential.registration_id,
         sheet=credential.sheet,
@@ -30,6 +52,9 @@ async def insert(tx: Transaction, credential: Credential, *, now: int) -> None:
         secret=credential.secret,
         uses_left=credential.uses_left,
         expires_at=credential.expires_at,
+        networks=_text(credential.networks),
+        profiles=_text(credential.profiles),
+        line=credential.line or credential.id,
         now=now,
     )
 
@@ -71,6 +96,47 @@ async def by_kid(tx: Transaction, kid: str) -> Credential | None:
     return _from_row(row) if row else None
 
 
+async def eab_key(tx: Transaction, kid: str) -> Credential | None:
+    """The EAB key of this key identifier, void or not."""
+    row = await tx.one(_SELECT + "kid = :kid", kid=kid)
+    return _from_row(row) if row else None
+
+
+async def eab_keys(tx: Transaction, registration_id: str) -> list[Credential]:
+    """Every EAB key that a registration ever had, oldest first."""
+    rows = await tx.all(
+        _SELECT + "registration_id = :registration_id AND kind = 'eab-key' ORDER BY id", registration_id=registration_id
+    )
+    return [_from_row(row) for row in rows]
+
+
+async def succeed(tx: Transaction, credential_id: str, *, successor: str, expires_at: int) -> bool:
+    """Name the one successor of an EAB key, and when the key ends; False when it has one already."""
+    changed = await tx.execute(
+        "UPDATE credentials SET successor = :successor, expires_at = :expires_at WHERE id = :id AND successor IS NULL",
+        id=credential_id,
+        successor=successor,
+        expires_at=expires_at,
+    )
+    return changed == 1
+
+
+async def revoke(tx: Transaction, credential_id: str, *, now: int) -> bool:
+    """Revoke by compare-and-set; False when it is revoked already."""
+    changed = await tx.execute(
+        "UPDATE credentials SET revoked_at = :now WHERE id = :id AND revoked_at IS NULL", id=credential_id, now=now
+    )
+    return changed == 1
+
+
+async def restore(tx: Transaction, credential_id: str) -> bool:
+    """Take a revocation back by compare-and-set; False when there is none."""
+    changed = await tx.execute(
+        "UPDATE credentials SET revoked_at = NULL WHERE id = :id AND revoked_at IS NOT NULL", id=credential_id
+    )
+    return changed == 1
+
+
 async def any_eab_key(tx: Transaction) -> Credential | None:
     """Some EAB key that is not void, to see whether sealed secrets open."""
     row = await tx.one(_SELECT + "kind = 'eab-key' AND voided_at IS NULL LIMIT 1")
@@ -78,21 +144,26 @@ async def any_eab_key(tx: Transaction) -> Credential | None:
 
 
 async def spend(tx: Transaction, credential_id: str, *, now: int) -> None:
-    """Take one use by compare-and-set; what cannot be taken is explained.
+    """Take one use by compare-and-set, also from the other keys of its line; what cannot be taken is explained.
 
     Raises:
-        CredentialSpent, CredentialExpired: no use is left, or it is past its date.
+        CredentialRevoked, CredentialSpent, CredentialExpired: it is revoked, no use is left, it is past its date.
         WrongSecret: a newer sheet has voided it since it was checked.
     """
     changed = await tx.execute(
         "UPDATE credentials SET uses_left = uses_left - 1"
-        " WHERE id = :id AND voided_at IS NULL AND expires_at >= :now AND (uses_left IS NULL OR uses_left > 0)",
+        " WHERE line = (SELECT line FROM credentials WHERE id = :id AND voided_at IS NULL AND revoked_at IS NULL"
+        " AND expires_at >= :now AND (uses_left IS NULL OR uses_left > 0))",
         id=credential_id,
         now=now,
     )
-    if changed == 1:
+    if changed:
         return
     credential = await by_id(tx, credential_id)
     if credential is not None and credential.voided_at is None:
         credential.require_usable(now)
     raise WrongSecret
+
+
+def _text(values: tuple[str, ...]) -> str:
+    return msgspec.json.encode(values).decode()

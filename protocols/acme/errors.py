@@ -18,6 +18,7 @@
     Refused
     ├── BadPublicKey                  a key that this server does not accept
     ├── AccountNotValid               deactivated or revoked
+    ├── BindingRevoked                the EAB key that bound the account is revoked
     ├── AccountKeyInUse               a key change onto a key that an account has; carries its URL
     ├── AgreementRequired             the subscriber agreement of today is not accepted; carries its URL
     ├── WrongUrl                      the signed `url` is not where the request went
@@ -145,6 +146,16 @@ class AccountNotValid(Refused):
 
     def __init__(self) -> None:
         super().__init__("this account is not valid any more; create another one with a new key")
+
+
+class BindingRevoked(Refused):
+    """The EAB key that the account came by is revoked, and its accounts with it (`unauthorized`)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the EAB key that this account came by is revoked: ask your registration authority to restore it, or for"
+            " another one, and make a new account with a new key"
+        )
 
 
 class AgreementRequired(Refused):

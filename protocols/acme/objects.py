@@ -7,10 +7,13 @@ from functools import lru_cache
 import msgspec
 
 from ca_core import names
+from ca_core.errors import ProfileNotGranted
 from ca_core.names import Identifier
 from ca_core.policy.period import WHOLE, WishedPeriod
+from ca_core.registration.account import Registration
 from ca_core.registration.agreement import Acceptance
 from protocols.acme import jwk, states
+from protocols.acme.errors import AccountNotValid, BindingRevoked
 from protocols.acme.jwk import AccountKey
 from protocols.acme.states import AccountStatus, AuthorizationStatus, ChallengeStatus, OrderStatus
 
@@ -27,6 +30,8 @@ class Account(msgspec.Struct, frozen=True):
         contacts: `mailto:` URLs.
         eab: the verified binding as JSON, None where there was none.
         accepted: the subscriber agreement that it accepted last.
+        allowed_profiles: what its EAB key lets it order; empty: whatever its registration holds.
+        is_bond_revoked: whether its EAB key is revoked, and its own power with it.
     """
 
     id: str
@@ -39,6 +44,39 @@ class Account(msgspec.Struct, frozen=True):
     eab: str | None
     created_at: int
     accepted: Acceptance | None = None
+    allowed_profiles: tuple[str, ...] = ()
+    is_bond_revoked: bool = False
+
+    def require_power(self) -> None:
+        """Let only an account pass that may ask for something.
+
+        Raises:
+            AccountNotValid: it is deactivated or revoked.
+            BindingRevoked: the EAB key that it came by is revoked.
+        """
+        if self.status is not AccountStatus.VALID:
+            raise AccountNotValid
+        if self.is_bond_revoked:
+            raise BindingRevoked
+
+    def require_profile(self, profile: str) -> None:
+        """Let only a profile pass that the account's EAB key is for; what the registration holds is asked elsewhere.
+
+        Raises:
+            ProfileNotGranted: it is not.
+        """
+        if self.allowed_profiles and profile not in self.allowed_profiles:
+            raise ProfileNotGranted(
+                f"the EAB key of this account is for {', '.join(self.allowed_profiles)}, and not for {profile!r}; order"
+                " one of those, or ask your registration authority for another key"
+            )
+
+    def narrowed(self, registration: Registration) -> Registration:
+        """Its registration with the profiles only that its EAB key is for."""
+        if not self.allowed_profiles:
+            return registration
+        profiles = tuple(profile for profile in registration.profiles if profile in self.allowed_profiles)
+        return msgspec.structs.replace(registration, profiles=profiles)
 
     @property
     def key(self) -> AccountKey:

@@ -62,6 +62,8 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.RegistrationExpired: _UNAUTHORIZED,
         core.CredentialSpent: _UNAUTHORIZED,
         core.CredentialExpired: _UNAUTHORIZED,
+        core.CredentialRevoked: _UNAUTHORIZED,
+        core.NetworkNotAllowed: _UNAUTHORIZED,
         # draft-ietf-acme-profiles, 5.
         core.ProfileNotGranted: Answer(403, "invalidProfile"),
         core.ProfileNotOffered: Answer(400, "invalidProfile"),
@@ -82,6 +84,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.WrongState: Answer(409, "malformed"),
         acme.BadPublicKey: Answer(400, "badPublicKey"),
         acme.AccountNotValid: _UNAUTHORIZED,
+        acme.BindingRevoked: _UNAUTHORIZED,
         acme.AccountKeyInUse: Answer(409, "malformed"),
         acme.AgreementRequired: Answer(403, "userActionRequired"),
         acme.WrongUrl: _UNAUTHORIZED,

@@ -2,7 +2,7 @@
 
 1  media type and size
 2  a flattened JWS, strictly read; an `alg` that is accepted; `jwk` or `kid`, as the resource wants
-3  the account behind a `kid` is valid, and its registration active
+3  the account behind a `kid` is valid, the EAB key that bound it not revoked, and its registration active
 4  the signature
 5  the nonce: after the signature, so that nobody burns another's
 6  the signed `url` is the configured one of this path
@@ -18,13 +18,12 @@ from ca_core.names import Identifier
 from ca_core.registration.account import Registration
 from ca_core.store import registrations
 from protocols.acme import jws
-from protocols.acme.errors import AccountDoesNotExist, AccountNotValid, UnsupportedMediaType, WrongUrl
+from protocols.acme.errors import AccountDoesNotExist, UnsupportedMediaType, WrongUrl
 from protocols.acme.jwk import AccountKey
 from protocols.acme.jws import Envelope
 from protocols.acme.objects import Account
 from protocols.acme.records import accounts
 from protocols.acme.services import AcmeServices
-from protocols.acme.states import AccountStatus
 from protocols.wire import Request
 
 
@@ -112,7 +111,7 @@ class AcmeSignIn:
         """Prove a request by the account that its `kid` names.
 
         Raises:
-            AccountDoesNotExist, AccountNotValid: as they say.
+            AccountDoesNotExist, AccountNotValid, BindingRevoked: as they say.
             RegistrationSuspended, RegistrationExpired, RegistrationClosed: its holder may not.
             BadSignature, BadSignatureAlgorithm, BadNonce, WrongUrl: as they say.
         """
@@ -129,8 +128,7 @@ class AcmeSignIn:
             if account is None:
                 raise AccountDoesNotExist
             registration = await registrations.by_id(tx, account.registration_id)
-        if account.status is not AccountStatus.VALID:
-            raise AccountNotValid
+        account.require_power()
         registration.require_active(self._services.clock.now())
         return account, registration
 

@@ -35,6 +35,8 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         core.RegistrationExpired: 403,
         core.CredentialSpent: 403,
         core.CredentialExpired: 403,
+        core.CredentialRevoked: 403,
+        core.NetworkNotAllowed: 403,
         core.ProfileNotGranted: 403,
         core.ProfileNotOffered: 404,
         core.NameNotGranted: 403,

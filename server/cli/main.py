@@ -24,6 +24,7 @@ _COMMANDS = {
     "resume": "registrations",
     "close": "registrations",
     "renew-registration": "registrations",
+    "eab": "eab",
     "certificates": "certificates",
     "adopt": "adoption",
     "revoke": "revocations",

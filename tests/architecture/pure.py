@@ -18,6 +18,7 @@ PURE = (
     "ca_core/issuance/rules.py",
     "ca_core/issuance/shape.py",
     "ca_core/names.py",
+    "ca_core/networks.py",
     "ca_core/policy/",
     "ca_core/registration/account.py",
     "ca_core/registration/agreement.py",

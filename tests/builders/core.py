@@ -27,6 +27,7 @@ from ca_core.policy.profile import BUILT_IN, Profile
 from ca_core.registration.account import Grant
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk, Form
+from ca_core.registration.eab_desk import EabDesk
 from ca_core.registration.sheet import Sheet
 from ca_core.registration.sign_in import SignIn
 from ca_core.revocation.desk import RevocationDesk
@@ -71,6 +72,7 @@ class Core:
     issuer: Issuer
     enrollment: Enrollment
     desk: Desk
+    eab_desk: EabDesk
     sign_in: SignIn
     revocations: RevocationDesk
     publisher: Publisher
@@ -188,6 +190,7 @@ async def core(
             issuer=issuer,
             enrollment=Enrollment(database, clock, issuer, profiles, window_days=30, gate=gate, blocked=blocked),
             desk=Desk(database, clock, keeper),
+            eab_desk=EabDesk(database, clock, keeper),
             sign_in=SignIn(database, clock, keeper),
             revocations=RevocationDesk(database, clock, profiles),
             publisher=Publisher(database, clock, lambda: [CrlIssuer(ca, CRL_SECONDS, shards)]),

@@ -12,27 +12,32 @@ from protocols.acme.objects import Account
 from protocols.acme.states import AccountStatus, Event
 
 _SELECT = (
-    "SELECT id, registration_id, credential_id, thumbprint, jwk, contacts, status, eab, created_at,"
-    " agreed_version, agreed_sha256, agreed_at FROM acme_accounts WHERE "
+    "SELECT a.id, a.registration_id, a.credential_id, a.thumbprint, a.jwk, a.contacts, a.status, a.eab, a.created_at,"
+    " a.agreed_version, a.agreed_sha256, a.agreed_at, c.profiles, c.revoked_at"
+    " FROM acme_accounts a LEFT JOIN credentials c ON c.id = a.credential_id WHERE "
 )
-_CONTACTS = msgspec.json.Decoder(tuple[str, ...])
+"""With what holds of its EAB key at this moment: one read says whether an account has power."""
+_LIST = msgspec.json.Decoder(tuple[str, ...])
 
 
 def _from_row(row: Row | None) -> Account | None:
     if row is None:
         return None
-    id_, registration_id, credential_id, thumbprint, jwk, contacts, status, eab, created_at, *agreed = row
+    id_, registration_id, credential_id, thumbprint, jwk, contacts, status, eab, created_at, *more = row
+    *agreed, profiles, revoked_at = more
     return Account(
         id=id_,
         registration_id=registration_id,
         credential_id=credential_id,
         thumbprint=thumbprint,
         key_text=jwk,
-        contacts=_CONTACTS.decode(contacts),
+        contacts=_LIST.decode(contacts),
         status=AccountStatus(status),
         eab=eab,
         created_at=created_at,
         accepted=None if agreed[0] is None else Acceptance(*agreed),
+        allowed_profiles=() if profiles is None else _LIST.decode(profiles),
+        is_bond_revoked=revoked_at is not None,
     )
 
 
@@ -60,12 +65,18 @@ async def insert(tx: Transaction, account: Account) -> bool:
 
 async def by_id(tx: Transaction, account_id: str) -> Account | None:
     """Find by identity, whatever its status."""
-    return _from_row(await tx.one(_SELECT + "id = :id", id=account_id))
+    return _from_row(await tx.one(_SELECT + "a.id = :id", id=account_id))
 
 
 async def by_thumbprint(tx: Transaction, thumbprint: str) -> Account | None:
     """Find by key, whatever its status."""
-    return _from_row(await tx.one(_SELECT + "thumbprint = :thumbprint", thumbprint=thumbprint))
+    return _from_row(await tx.one(_SELECT + "a.thumbprint = :thumbprint", thumbprint=thumbprint))
+
+
+async def bound_by(tx: Transaction, credential_id: str) -> list[Account]:
+    """The accounts that came by an EAB key, whatever their status, oldest first."""
+    rows = await tx.all(_SELECT + "a.credential_id = :credential_id ORDER BY a.id", credential_id=credential_id)
+    return [account for row in rows if (account := _from_row(row)) is not None]
 
 
 async def change_contacts(tx: Transaction, account_id: str, contacts: tuple[str, ...]) -> bool:

@@ -106,12 +106,13 @@ async def listed(tx: Transaction, account_id: str, *, before: str, now: int, mos
 async def finalize(tx: Transaction, order_id: str, csr_digest: bytes, *, now: int) -> bool:
     """Claim a ready order for one request by compare-and-set.
 
-    False when it is not ready any more, or its account was deactivated since it was asked.
+    False when it is not ready any more, or its account has lost its power since it was asked.
     """
     changed = await tx.execute(
         "UPDATE acme_orders SET status = :to, csr_digest = :csr_digest"
         " WHERE id = :id AND status = :was AND expires_at >= :now"
-        " AND account_id IN (SELECT id FROM acme_accounts WHERE status = :account_valid)",
+        " AND account_id IN (SELECT a.id FROM acme_accounts a LEFT JOIN credentials c ON c.id = a.credential_id"
+        " WHERE a.status = :account_valid AND c.revoked_at IS NULL)",
         id=order_id,
         csr_digest=csr_digest,
         was=OrderStatus.READY.value,

@@ -7,17 +7,16 @@ import msgspec
 from ca_core.applicant import Door
 from ca_core.audit import journal
 from ca_core.audit.event import AccountBound, AccountDeactivated
-from ca_core.errors import Misconfigured, NotFound
+from ca_core.errors import NotFound
 from ca_core.identity import new_id
 from ca_core.registration.agreement import Acceptance
-from ca_core.store import credentials, registrations
+from ca_core.store import registrations
 from ca_core.store.database import Transaction
-from protocols.acme import account_keys, agreement, eab, links, messages, render
+from protocols.acme import account_keys, agreement, links, messages, render
+from protocols.acme.bonds import Bond, Bonds
 from protocols.acme.errors import (
     AccountDoesNotExist,
     AccountNotValid,
-    BadExternalAccountBinding,
-    ExternalAccountRequired,
 )
 from protocols.acme.events import AgreementAccepted, ContactsChanged
 from protocols.acme.jwk import AccountKey
@@ -29,17 +28,7 @@ from protocols.acme.states import AccountStatus
 from protocols.wire import Reply
 
 ORDERS_A_PAGE = 100
-_MAC_KEY_OCTETS = 32
 _ABOVE_EVERY_ID = "g"
-
-
-class _Bond(msgspec.Struct, frozen=True):
-    """What ties a new account to a registration; without `credential_id` and `kid` for an open account."""
-
-    registration_id: str
-    credential_id: str | None = None
-    kid: str | None = None
-    eab: str | None = None
 
 
 class Accounts:
@@ -49,6 +38,7 @@ class Accounts:
         self._services = services
         self._database = services.database
         self._clock = services.clock
+        self._bonds = Bonds(services)
 
     async def create(self, asked: ByKey, _: str) -> Reply:
         """Make an account for a key, or find the one that it has (RFC 8555, 7.3, 7.3.1, 7.3.4).
@@ -62,8 +52,9 @@ class Accounts:
             BadPublicKey: the key is too weak, compromised, or certified already.
             ExternalAccountRequired, BadExternalAccountBinding: it needs a binding, or another one.
             Throttled: too many of those from this address, or too many new accounts.
-            CredentialSpent, CredentialExpired: the binding was right.
-            AccountNotValid, RegistrationSuspended, RegistrationExpired, RegistrationClosed: as they say.
+            CredentialRevoked, CredentialSpent, CredentialExpired, NetworkNotAllowed: the binding was right.
+            AccountNotValid, BindingRevoked: there is one, without power.
+            RegistrationSuspended, RegistrationExpired, RegistrationClosed: as they say.
         """
         message = messages.new_account(asked.payload)
         async with self._database.read() as tx:
@@ -74,7 +65,7 @@ class Accounts:
             if not message.terms_of_service_agreed:
                 agreement.require_accepted(None, self._services)
             account_keys.check(self._services.enrollment, asked.key)
-            bond = await self._bond(message, asked)
+            bond = await self._bonds.bond(message, asked)
             made = self._account(asked.key, bond, message.contact or ())
             async with self._services.sign_in.noting(
                 source=asked.source, door=Door.ACME, registration_id=bond.registration_id
@@ -123,33 +114,7 @@ class Accounts:
             ids = await orders.listed(tx, id_, before=before, now=self._clock.now(), most=ORDERS_A_PAGE + 1)
         return render.orders(self._services.links, id_, ids[:ORDERS_A_PAGE], has_more=len(ids) > ORDERS_A_PAGE)
 
-    async def _bond(self, message: messages.NewAccount, asked: ByKey) -> _Bond:
-        if message.external_account_binding is not None:
-            return await self._bound(message.external_account_binding, asked)
-        account = self._services.options.open_account
-        if account is None:
-            raise ExternalAccountRequired
-        async with self._database.read() as tx:
-            registration = await registrations.by_account(tx, account)
-        if registration is None:
-            raise Misconfigured(f"acme.open_account names {account!r}, and nobody is registered so")
-        return _Bond(registration.id)
-
-    async def _bound(self, value: object, asked: ByKey) -> _Bond:
-        binding = eab.read(value)
-        # An unknown kid brings some other key: the same path, and the same answer as a wrong MAC.
-        credential, mac_key = await self._services.sign_in.eab_key(binding.kid)
-        try:
-            eab.check(binding, mac_key, outer_url=asked.url, outer_key=asked.key)
-            if credential is None:
-                raise BadExternalAccountBinding
-        except BadExternalAccountBinding:
-            await self._services.sign_in.refuse(binding.kid, source=asked.source, door=Door.ACME)
-            raise
-        bound = msgspec.json.encode(value).decode()
-        return _Bond(credential.registration_id, credential.id, binding.kid, bound)
-
-    def _account(self, key: AccountKey, bond: _Bond, contacts: tuple[str, ...]) -> Account:
+    def _account(self, key: AccountKey, bond: Bond, contacts: tuple[str, ...]) -> Account:
         now = self._clock.now()
         return Account(
             id=new_id(now),
@@ -162,9 +127,10 @@ class Accounts:
             eab=bond.eab,
             created_at=now,
             accepted=self._acceptance(),
+            allowed_profiles=bond.credential.profiles if bond.credential else (),
         )
 
-    async def _store(self, made: Account, bond: _Bond, asked: ByKey) -> Account | None:
+    async def _store(self, made: Account, bond: Bond, asked: ByKey) -> Account | None:
         """Store all that makes an account, or nothing; return the account that was there first, if any."""
         now = self._clock.now()
         async with self._database.write() as tx:
@@ -172,12 +138,10 @@ class Accounts:
             registration.require_active(now)
             if not await accounts.insert(tx, made):
                 return await accounts.by_thumbprint(tx, made.thumbprint)
+            await self._bonds.spend(tx, bond, registration, source=asked.source)
             self._services.limits.new_account(made, source=asked.source, now=now)
-            if bond.credential_id is not None:
-                await credentials.spend(tx, bond.credential_id, now=now)
             await account_keys.claim(tx, made.key, registration_id=made.registration_id)
-            proof = "open-account" if bond.kid is None else "eab-key"
-            actor = asked.applicant(made.registration_id, proof).actor
+            actor = asked.applicant(made.registration_id, bond.proof).actor
             await journal.record(
                 tx,
                 AccountBound(account=made.id, kid=bond.kid),
@@ -190,8 +154,7 @@ class Accounts:
         return None
 
     async def _found(self, known: Account, asked: ByKey, *, accepts: bool) -> Reply:
-        if known.status is not AccountStatus.VALID:
-            raise AccountNotValid
+        known.require_power()
         async with self._database.read() as tx:
             registration = await registrations.by_id(tx, known.registration_id)
         registration.require_active(self._clock.now())

@@ -2,10 +2,18 @@ from __future__ import annotations
 
 import base64
 import re
+from typing import Any
 
 import pytest
 
-from ca_core.errors import CredentialExpired, CredentialSpent, Misconfigured
+from ca_core.errors import (
+    CredentialExpired,
+    CredentialRevoked,
+    CredentialSpent,
+    Misconfigured,
+    NetworkNotAllowed,
+    ProfileNotGranted,
+)
 from ca_core.registration import credential
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
 from ca_core.secret import Secret
@@ -80,6 +88,33 @@ def test_secrets_compare_by_text_and_only_with_secrets() -> None:
 
 def held(*, uses_left: int | None, expires_at: int = 100) -> Credential:
     return Credential("c", "r", 1, CredentialKind.ENROLLMENT_CODE, None, b"", uses_left, expires_at)
+
+
+def limited(**limits: Any) -> Credential:
+    return Credential("c", "r", 1, CredentialKind.EAB_KEY, "KID", b"", None, 100, **limits)
+
+
+def test_a_revoked_key_works_no_more_whatever_else_it_is() -> None:
+    with pytest.raises(CredentialRevoked, match="eab key is revoked"):
+        limited(revoked_at=5).require_usable(101)
+
+
+def test_a_key_works_from_its_networks_only() -> None:
+    key = limited(networks=("192.0.2.0/24", "2001:db8::/32"))
+
+    for address in ("192.0.2.7", "2001:db8::7", "::ffff:192.0.2.7"):
+        key.require_network(address)
+    for address in ("192.0.3.7", "2001:db9::7", "unknown"):
+        with pytest.raises(NetworkNotAllowed, match=address):
+            key.require_network(address)
+    limited().require_network("198.51.100.1")
+
+
+def test_a_key_whose_profiles_are_all_gone_binds_nobody() -> None:
+    limited().require_profile_of(())
+    limited(profiles=("device", "tls-server")).require_profile_of(("tls-server",))
+    with pytest.raises(ProfileNotGranted, match="device, which the registration does not hold any more"):
+        limited(profiles=("device",)).require_profile_of(("tls-server",))
 
 
 def test_a_credential_works_until_its_last_second_and_use() -> None:

@@ -1,0 +1,199 @@
+"""The desk for EAB keys: how they come, change, stop and come back (RFC 8555, 7.3.4)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ca_core import networks as networks_module
+from ca_core.audit import journal
+from ca_core.audit.event import EabKeyAdded, EabKeyRestored, EabKeyRevoked, EabKeyRotated, Event
+from ca_core.clock import Clock
+from ca_core.errors import BadRequest, NotFound, WrongState
+from ca_core.identity import new_id
+from ca_core.registration import credential as credential_module
+from ca_core.registration.account import Registration, Status
+from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
+from ca_core.registration.kind import kind_named
+from ca_core.registration.sheet import EabKey, eab_key
+from ca_core.store import credentials, registrations
+from ca_core.store.database import Database, Transaction
+
+
+class EabForm(msgspec.Struct, frozen=True):
+    """What limits a further key.
+
+    Attributes:
+        uses: how many accounts it may bind; None is unlimited.
+        expires_at: UTC seconds; None means as long as a sheet.
+        networks: from where, as CIDRs; empty: from everywhere.
+        profiles: what the accounts that it binds may order; empty: whatever the registration holds.
+    """
+
+    uses: int | None
+    expires_at: int | None = None
+    networks: tuple[str, ...] = ()
+    profiles: tuple[str, ...] = ()
+
+
+class EabDesk:
+    """What an RA officer does with EAB keys beside those of sheets."""
+
+    def __init__(self, database: Database, clock: Clock, keeper: SecretKeeper) -> None:
+        self._database = database
+        self._clock = clock
+        self._keeper = keeper
+
+    async def add(self, account: str, form: EabForm, *, actor: str) -> tuple[Credential, EabKey]:
+        """Make a further key; it belongs to the newest sheet, so that the next one voids it too.
+
+        Raises:
+            NotFound: no such account.
+            WrongState: the registration is closed, or its kind has no ACME.
+            ProfileNotGranted, BadRequest: a limit that makes no sense.
+        """
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            registration = await _with_acme(tx, account)
+            for profile in form.profiles:
+                registration.require_profile(profile)
+            limits = EabForm(
+                form.uses,
+                form.expires_at or now + kind_named(registration.kind).sheet_seconds,
+                tuple(dict.fromkeys(networks_module.checked(network) for network in form.networks)),
+                tuple(dict.fromkeys(form.profiles)),
+            )
+            made, key = await self._make(tx, registration.id, registration.sheet, limits)
+            event = EabKeyAdded(key.kid, made.sheet, made.uses_left, made.expires_at, made.networks, made.profiles)
+            await self._record(tx, event, made, actor)
+        return made, key
+
+    async def rotate(
+        self, kid: str, *, overlap_seconds: int, expires_at: int | None = None, actor: str
+    ) -> tuple[Credential, Credential, EabKey]:
+        """Make a successor with the same limits; the old key works on for the overlap, and both share their uses.
+
+        Args:
+            expires_at: of the successor, UTC seconds; None means that of the old key.
+
+        Returns:
+            The old key as it stands now, the new one, and its secret.
+
+        Raises:
+            NotFound: no such key.
+            WrongState: it is void, revoked, expired, spent or rotated already.
+            BadRequest: the successor would have expired.
+        """
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            old = await _found(tx, kid)
+            _require_rotatable(old, now)
+            limits = EabForm(old.uses_left, expires_at or old.expires_at, old.networks, old.profiles)
+            new, key = await self._make(tx, old.registration_id, old.sheet, limits, line=old.line)
+            ends_at = min(old.expires_at, now + overlap_seconds - 1)
+            if not await credentials.succeed(tx, old.id, successor=key.kid, expires_at=ends_at):
+                raise WrongState(f"the EAB key {kid} was rotated already, to {old.successor}; rotate that one")
+            await self._record(tx, EabKeyRotated(key.kid, kid, ends_at, new.expires_at), old, actor)
+        return msgspec.structs.replace(old, expires_at=ends_at, successor=key.kid), new, key
+
+    async def revoke(self, kid: str, *, actor: str) -> None:
+        """Stop a key, void or not, and at once every account that it bound.
+
+        Raises:
+            NotFound, WrongState: no such key, or it is revoked already.
+        """
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            key = await _found(tx, kid)
+            if not await credentials.revoke(tx, key.id, now=now):
+                raise WrongState(f"the EAB key {kid} is revoked already")
+            await self._record(tx, EabKeyRevoked(kid), key, actor)
+
+    async def restore(self, kid: str, *, actor: str) -> None:
+        """Take a revocation back: the accounts go on, and the key too unless it is void, spent or expired.
+
+        Raises:
+            NotFound, WrongState: no such key, or it is not revoked.
+        """
+        async with self._database.write() as tx:
+            key = await _found(tx, kid)
+            if not await credentials.restore(tx, key.id):
+                raise WrongState(f"the EAB key {kid} is not revoked")
+            await self._record(tx, EabKeyRestored(kid), key, actor)
+
+    async def of_account(self, account: str) -> list[Credential]:
+        """Every EAB key of a registration, those of earlier sheets too, oldest first.
+
+        Raises:
+            NotFound: no such account.
+        """
+        async with self._database.read() as tx:
+            registration = await registrations.by_account(tx, account)
+            if registration is None:
+                raise NotFound(f"there is no account {account[:64]}")
+            return await credentials.eab_keys(tx, registration.id)
+
+    async def find(self, kid: str) -> Credential:
+        """Look one up.
+
+        Raises:
+            NotFound: no such key.
+        """
+        async with self._database.read() as tx:
+            return await _found(tx, kid)
+
+    async def _make(
+        self, tx: Transaction, registration_id: str, sheet: int, limits: EabForm, *, line: str = ""
+    ) -> tuple[Credential, EabKey]:
+        now = self._clock.now()
+        if limits.expires_at is None or limits.expires_at <= now:
+            raise BadRequest("a key that has expired already serves nobody; choose a later date")
+        kid, mac_key = credential_module.new_kid(), credential_module.new_mac_key()
+        id_ = new_id(now)
+        made = Credential(
+            id=id_,
+            registration_id=registration_id,
+            sheet=sheet,
+            kind=CredentialKind.EAB_KEY,
+            kid=kid,
+            secret=self._keeper.sealed(kid, mac_key),
+            uses_left=limits.uses,
+            expires_at=limits.expires_at,
+            networks=limits.networks,
+            profiles=limits.profiles,
+            line=line or id_,
+        )
+        await credentials.insert(tx, made, now=now)
+        return made, eab_key(kid, mac_key)
+
+    async def _record(self, tx: Transaction, event: Event, key: Credential, actor: str) -> None:
+        await journal.record(tx, event, now=self._clock.now(), actor=actor, registration_id=key.registration_id)
+
+
+async def _with_acme(tx: Transaction, account: str) -> Registration:
+    registration = await registrations.by_account(tx, account)
+    if registration is None:
+        raise NotFound(f"there is no account {account[:64]}")
+    if not kind_named(registration.kind).has_eab_key:
+        raise WrongState(f"a registration of the kind {registration.kind} has no ACME, and so no EAB keys")
+    if registration.status is Status.CLOSED:
+        raise WrongState(f"the registration {account} is closed; register the subscriber anew")
+    return registration
+
+
+async def _found(tx: Transaction, kid: str) -> Credential:
+    key = await credentials.eab_key(tx, kid)
+    if key is None:
+        raise NotFound(f"there is no EAB key {kid[:64]}; see: soapstone eab list ACCOUNT")
+    return key
+
+
+def _require_rotatable(old: Credential, now: int) -> None:
+    instead = "add another one instead"
+    if old.voided_at is not None:
+        raise WrongState(f"the EAB key {old.kid} is void, for there is a newer sheet; {instead}")
+    if old.revoked_at is not None:
+        raise WrongState(f"the EAB key {old.kid} is revoked; {instead}")
+    if old.uses_left == 0:
+        raise WrongState(f"the EAB key {old.kid} has no uses left; {instead}")
+    if now > old.expires_at:
+        raise WrongState(f"the EAB key {old.kid} has expired; {instead}")
