@@ -9,37 +9,36 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 import msgspec
-from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 
+from ca_core import grounds
 from ca_core import names as names_module
 from ca_core.applicant import Applicant, Door
 from ca_core.audit.gate import Gate
 from ca_core.clock import Clock
 from ca_core.errors import (
-    KeyCompromised,
-    KeyInUse,
-    NotFound,
+    Busy,
+    InProgress,
     ProfileNotGranted,
     ProfileNotOffered,
-    SubjectMismatch,
-    WeakKey,
+    Refusal,
     WrongState,
 )
 from ca_core.issuance.issuer import Issuer
 from ca_core.names import Identifier
 from ca_core.policy import decision
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
-from ca_core.policy.decision import Holding, Wish
-from ca_core.policy.key_types import key_name
-from ca_core.policy.keys import check_key, key_type
+from ca_core.policy.decision import Holding, Verdict, Wish
+from ca_core.policy.keys import check_key
 from ca_core.policy.period import WHOLE, WishedPeriod
 from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import Window, renewal_window
-from ca_core.policy.request import CertificationRequest, same_subject
+from ca_core.policy.request import CertificationRequest, parse
+from ca_core.referral import intake
+from ca_core.referral.request import EnrollmentRequest, Referred, RequestState
 from ca_core.registration.account import Registration
 from ca_core.registration.kind import kind_named
-from ca_core.store import certificates, credentials, registrations
+from ca_core.store import certificates, credentials, enrollment_requests, registrations
 from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Database, Transaction
 
@@ -60,6 +59,19 @@ class OrderClaim(msgspec.Struct, frozen=True):
     claim: Callable[[Transaction], Awaitable[None]]
     period: WishedPeriod = WHOLE
     replaces: str | None = None
+
+
+class _Begun(msgspec.Struct, frozen=True):
+    """An intention that is stored, and what finishing it needs."""
+
+    intention: Intention
+    wish: Wish
+    request: CertificationRequest
+    actor: str
+
+
+StillWanted = Callable[[Transaction, EnrollmentRequest], Awaitable[None]]
+"""How a door looks once more at what it asked for, before what was approved is issued; it raises its refusal."""
 
 
 class Enrollment:
@@ -145,8 +157,8 @@ class Enrollment:
         profile_name: str | None = None,
         order: OrderClaim | None = None,
         issuer_name: str | None = None,
-    ) -> Certificate:
-        """Issue a certificate, or deliver the one that this very request got before.
+    ) -> Certificate | Referred:
+        """Issue a certificate, deliver the one that this very request got before, or let it wait for an officer.
 
         Args:
             profile_name: None means the registration's default.
@@ -163,7 +175,7 @@ class Enrollment:
             registration.require_active(now)
             if applicant.serial is not None:
                 # It was good at the sign-in, and may have been revoked since.
-                await _proof(tx, applicant.serial, now=now)
+                await grounds.proof(tx, applicant.serial, now=now)
             profile = self.profile(profile_name or self.default_profile(registration, applicant.door))
             names = order.names if order else decision.names_for(profile, registration, request)
             subject_der = decision.subject_for(registration, profile, names, applicant.door)
@@ -173,11 +185,11 @@ class Enrollment:
             outcome = await self._intend(
                 tx, applicant, registration, wish, request, order=order, issuer_name=issuer_name, now=now
             )
-        return await self._finish(outcome, applicant, wish, request)
+        return await self._finish(outcome)
 
     async def renew(
         self, applicant: Applicant, request: CertificationRequest, *, profile_name: str | None = None
-    ) -> Certificate:
+    ) -> Certificate | Referred:
         """Renew the certificate that proved the applicant (RFC 7030, 4.2.2).
 
         Args:
@@ -192,14 +204,42 @@ class Enrollment:
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)
-            old = await _proof(tx, applicant.serial or "", now=now)
+            old = await grounds.proof(tx, applicant.serial or "", now=now)
             profile = self.profile(old.profile)
-            _check_renewal(old, request, profile_name)
+            grounds.check_renewal(old, request, profile_name)
             names = names_module.from_canonical(old.names)
             subject_der = decision.subject_for(registration, profile, names, applicant.door)
             wish = Wish(profile, subject_der, names, replaces=old.serial)
             outcome = await self._intend(tx, applicant, registration, wish, request, now=now)
-        return await self._finish(outcome, applicant, wish, request)
+        return await self._finish(outcome)
+
+    async def issue_approved(self, number: int, still_wanted: StillWanted) -> None:
+        """Issue what an officer has approved, once, however often this is called.
+
+        Everything is decided anew: what stands against it now makes it rejected, with the refusal as its note.
+
+        Raises:
+            Busy: not now; it stays approved, or is finished by who finishes what was left.
+        """
+        now = self._clock.now()
+        self._gate.require_open(now)
+        async with self._database.read() as tx:
+            asked = await enrollment_requests.by_number(tx, number)
+        if asked is None or asked.state is not RequestState.APPROVED:
+            return
+        try:
+            request = parse(asked.csr)
+            self.check_key(request.public_key)
+            async with self._database.write() as tx:
+                begun = await self._intend_approved(tx, number, request, still_wanted, now=now)
+        except Busy:
+            raise
+        except Refusal as refusal:
+            async with self._database.write() as tx:
+                await intake.refuse(tx, asked, str(refusal), now=now)
+            return
+        if begun is not None:
+            await self._finish(begun)
 
     async def foresee(
         self,
@@ -222,9 +262,9 @@ class Enrollment:
             self._issuer.require_period(profile, period, now=now)
         registration.require_profile(profile.name)
         decision.require_names(registration, profile, names)
-        held = await _held(tx, registration, profile, names, now=now)
+        held = await grounds.held(tx, registration, profile, names, now=now)
+        self._require_window(registration, profile, held, now=now)
         days = profile.window_days(self._window_days)
-        decision.require_window(kind_named(registration.kind), profile, held, window_days=days, now=now)
         return decision.renewed(held, window_days=days, now=now)
 
     async def _intend(
@@ -238,26 +278,29 @@ class Enrollment:
         order: OrderClaim | None = None,
         issuer_name: str | None = None,
         now: int,
-    ) -> Intention | Certificate:
-        """Decide, and store the intention in the same transaction; or find what was issued before."""
-        profile, days = wish.profile, wish.profile.window_days(self._window_days)
-        _require_fit(profile, applicant, request)
-        decision.require_grants(registration, wish)
-        held = await _held(tx, registration, profile, wish.names, now=now)
+    ) -> _Begun | Certificate | Referred:
+        """Decide, and store what comes of it in the same transaction; or find what was issued or waits already."""
+        held = await self._grounds(tx, applicant, registration, wish, request, now=now)
         if order is None:
+            days = wish.profile.window_days(self._window_days)
             serial = decision.repeated(request, wish.replaces, held, window_days=days, now=now)
             again = await certificates.by_serial(tx, serial) if serial else None
             if again is not None:
                 return again
-        if not profile.same_key_renewal and any(one.spki_sha256 == request.spki_sha256 for one in held):
-            raise KeyInUse(f"the profile {profile.name} renews with a new key only; make one")
-        if applicant.credential_id is not None:
+        grounds.require_new_key(wish.profile, request, held)
+        request_key = order.request_key if order else None
+        asking = intake.asked(applicant, wish, request, request_key=request_key, now=now)
+        earlier = await intake.waiting(tx, asking, wish, now=now)
+        if earlier is None and applicant.credential_id is not None:
             await credentials.spend(tx, applicant.credential_id, now=now)
-        decision.require_window(kind_named(registration.kind), profile, held, window_days=days, now=now)
-        await _claim_key(tx, registration, profile, request)
+        self._require_window(registration, wish.profile, held, now=now)
+        await grounds.claim_key(tx, registration, wish.profile, request)
         if order is not None:
             await order.claim(tx)
-        request_key = order.request_key if order else None
+        if earlier is not None or await intake.verdict(tx, asking, wish, now=now) is Verdict.REFERRED:
+            if wish.period != WHOLE:
+                self._issuer.require_period(wish.profile, wish.period, now=now)
+            return await intake.refer(tx, asking, earlier, now=now)
         intention = self._issuer.plan(
             registration,
             wish,
@@ -267,62 +310,79 @@ class Enrollment:
             issuer_name=issuer_name,
             now=now,
         )
-        if not await certificates.intend(tx, intention, now=now):
-            raise WrongState("this order has a certificate already; fetch it")
-        return intention
+        return await _stored(tx, _Begun(intention, wish, request, applicant.actor), now=now)
 
-    async def _finish(
-        self, outcome: Intention | Certificate, applicant: Applicant, wish: Wish, request: CertificationRequest
-    ) -> Certificate:
-        if isinstance(outcome, Certificate):
+    async def _intend_approved(
+        self,
+        tx: Transaction,
+        number: int,
+        request: CertificationRequest,
+        still_wanted: StillWanted,
+        *,
+        now: int,
+    ) -> _Begun | None:
+        """Decide anew what was approved, and store the intention; None when another turn was first."""
+        # Anew: until now another turn may have been first, or another order may have taken it over.
+        asked = await enrollment_requests.by_number(tx, number)
+        if asked is None or asked.state is not RequestState.APPROVED:
+            return None
+        applicant = asked.applicant
+        registration = await registrations.by_id(tx, asked.registration_id)
+        registration.require_active(now)
+        if asked.shown is not None:
+            await grounds.proof(tx, asked.shown, now=now)
+        await still_wanted(tx, asked)
+        profile, names = self.profile(asked.profile), names_module.from_canonical(asked.names)
+        subject_der = decision.subject_for(registration, profile, names, asked.door)
+        wish = Wish(profile, subject_der, names, asked.proved, asked.replaces, asked.period_at(now))
+        held = await self._grounds(tx, applicant, registration, wish, request, now=now)
+        grounds.require_new_key(profile, request, held)
+        self._require_window(registration, profile, held, now=now)
+        await grounds.claim_key(tx, registration, profile, request)
+        intention = self._issuer.plan(
+            registration, wish, request, door=asked.door, request_key=asked.request_key, issuer_name=None, now=now
+        )
+        if not await enrollment_requests.begin(tx, asked.number, intention.serial):
+            return None
+        return await _stored(tx, _Begun(intention, wish, request, applicant.actor), now=now)
+
+    async def _grounds(
+        self,
+        tx: Transaction,
+        applicant: Applicant,
+        registration: Registration,
+        wish: Wish,
+        request: CertificationRequest,
+        *,
+        now: int,
+    ) -> list[Holding]:
+        """Check what is asked for against profile and registration; return what is held of it."""
+        decision.require_fit(wish.profile, applicant, request)
+        decision.require_grants(registration, wish)
+        return await grounds.held(tx, registration, wish.profile, wish.names, now=now)
+
+    def _require_window(self, registration: Registration, profile: Profile, held: list[Holding], *, now: int) -> None:
+        days = profile.window_days(self._window_days)
+        decision.require_window(kind_named(registration.kind), profile, held, window_days=days, now=now)
+
+    async def _finish(self, outcome: _Begun | Certificate | Referred) -> Certificate | Referred:
+        if not isinstance(outcome, _Begun):
             return outcome
-        return await self._issuer.complete(
-            outcome, wish.profile, subject_der=wish.subject_der, spki=request.spki, actor=applicant.actor
-        )
+        wish, request = outcome.wish, outcome.request
+        try:
+            return await self._issuer.complete(
+                outcome.intention, wish.profile, subject_der=wish.subject_der, spki=request.spki, actor=outcome.actor
+            )
+        except Busy as busy:
+            # The intention is stored and will be finished: whoever asks again will find it, and must not be told
+            # that nothing was begun.
+            raise InProgress(
+                "the certificate is being signed; send the same request again later",
+                retry_after_seconds=busy.retry_after_seconds,
+            ) from busy
 
 
-async def _held(
-    tx: Transaction, registration: Registration, profile: Profile, names: frozenset[Identifier], *, now: int
-) -> list[Holding]:
-    return await certificates.holdings(tx, registration.id, profile.name, names_module.canonical(names), now=now)
-
-
-def _require_fit(profile: Profile, applicant: Applicant, request: CertificationRequest) -> None:
-    if applicant.door not in profile.doors:
-        raise ProfileNotOffered(f"the profile {profile.name} is not offered through {applicant.door.upper()}")
-    if profile.key_types and key_name(request.public_key) not in profile.key_types:
-        raise WeakKey(
-            f"the profile {profile.name} certifies no key of the type {key_name(request.public_key)};"
-            f" make one of the type {' or '.join(sorted(profile.key_types))}"
-        )
-    if not profile.usages_for(key_type(request.public_key)):
-        raise WeakKey(f"the profile {profile.name} has no use for a key of this kind; use RSA or ECDSA")
-
-
-async def _proof(tx: Transaction, serial: str, *, now: int) -> Certificate:
-    """The certificate that proved the applicant, if it still does at the moment of the decision."""
-    certificate = await certificates.by_serial(tx, serial)
-    if certificate is None:
-        raise NotFound("the certificate is not known here")
-    certificate.require_live(now)
-    return certificate
-
-
-async def _claim_key(
-    tx: Transaction, registration: Registration, profile: Profile, request: CertificationRequest
-) -> None:
-    purpose, digest = profile.key_purpose, request.spki_sha256
-    if not await certificates.claim_key(tx, digest, purpose=purpose, registration_id=registration.id):
-        if await certificates.is_blocked(tx, digest):
-            raise KeyCompromised
-        raise KeyInUse("this key serves another purpose or subscriber already; make a new one")
-
-
-def _check_renewal(old: Certificate, request: CertificationRequest, profile_name: str | None) -> None:
-    if profile_name is not None and profile_name != old.profile:
-        raise ProfileNotGranted(f"the certificate is of the profile {old.profile}; renew it there")
-    if request.names != names_module.from_canonical(old.names):
-        raise SubjectMismatch("the request's subjectAltName differs from the certificate's; copy it (RFC 7030, 4.2.2)")
-    subject_der = x509.load_der_x509_certificate(old.der).subject.public_bytes()
-    if not same_subject(request.subject_der, subject_der):
-        raise SubjectMismatch("the request's subject differs from the certificate's; copy it (RFC 7030, 4.2.2)")
+async def _stored(tx: Transaction, begun: _Begun, *, now: int) -> _Begun:
+    if not await certificates.intend(tx, begun.intention, now=now):
+        raise WrongState("this order has a certificate already; fetch it")
+    return begun

@@ -25,6 +25,7 @@
         │   ├── PeriodNotOffered          dates that a certificate cannot have here
         │   ├── TooEarly                  outside the renewal window; carries the opening date
         │   ├── CertificateExpired, CertificateRevoked, CertificateOnHold, AlreadyRevoked
+        │   ├── RequestRejected           an officer has looked at it; carries the officer's words
         │   ├── AccountTaken, WrongState
         └── Busy                      ask again later; carries `retry_after_seconds`
             ├── Throttled
@@ -216,6 +217,21 @@ class CertificateOnHold(Refused):
 
 class AlreadyRevoked(Refused):
     """The certificate is revoked already."""
+
+
+class RequestRejected(Refused):
+    """An officer has turned the request down, or approved what could not be issued any more.
+
+    Args:
+        number: how the registration authority calls the request.
+        why: the officer's words, or the refusal that stood against it; may be empty.
+    """
+
+    def __init__(self, number: int, why: str) -> None:
+        said = f": {why}" if why else ""
+        super().__init__(
+            f"the registration authority has rejected request {number}{said}; once that is settled, ask with a new key"
+        )
 
 
 class AccountTaken(Refused):

@@ -82,7 +82,12 @@ def test_certbot_is_told_that_its_request_waits_and_an_officer_approves_it(revie
     (request,) = requests(reviewed)
     assert (request["account"], request["reason"], request["asker"]) == (sheet["account"], "superseded", "subscriber")
     approved = json.loads(reviewed.command("requests", "approve", "1", "--note", "form 12", "--json"))
-    assert approved == {"request": 1, "state": "approved", "revoked": [request["serial"]]}
+    assert approved == {
+        "request": 1,
+        "kind": "revocation",
+        "state": "approved",
+        "revoked": [request["serial"]],
+    }
     assert "Superseded" in follows(reviewed, request["serial"], bool)
     assert "already" in certbot(*command).stderr
     assert requests(reviewed) == []

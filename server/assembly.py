@@ -25,6 +25,7 @@ from ca_core.issuance.succession import Strongbox, Succession
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 from ca_core.policy.profile import Profile
 from ca_core.policy.profile_settings import profiles_from
+from ca_core.referral.desk import ReferralDesk
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk
 from ca_core.registration.eab_desk import EabDesk
@@ -62,6 +63,7 @@ class Office:
     desk: Desk
     eab_desk: EabDesk
     revocations: RevocationDesk
+    referrals: ReferralDesk
     profiles: Mapping[str, Profile]
     places: Places
 
@@ -145,6 +147,7 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
             desk=Desk(database, clock, keeper),
             eab_desk=EabDesk(database, clock, keeper),
             revocations=RevocationDesk(database, clock, profiles),
+            referrals=ReferralDesk(database, clock),
             profiles=profiles,
             places=places(home, settings),
         )

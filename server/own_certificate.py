@@ -24,6 +24,7 @@ from ca_core.names import Identifier
 from ca_core.policy.profile import OWN_TLS
 from ca_core.policy.renewal import renewal_window
 from ca_core.policy.request import names_of, parse
+from ca_core.referral.request import at_once
 from ca_core.registration.account import Grant, Registration
 from ca_core.registration.desk import Desk, Form
 from ca_core.registration.kind import SERVER
@@ -127,8 +128,8 @@ class OwnCertificate:
         key = ec.generate_private_key(ec.SECP256R1())
         applicant = Applicant(registration.id, Door.SERVER, "operator", "localhost")
         request = parse(_csr(key, self._names))
-        certificate = await self._enrollment.enroll(
-            applicant, request, profile_name=OWN_TLS.name, issuer_name=self._issuer()
+        certificate = at_once(
+            await self._enrollment.enroll(applicant, request, profile_name=OWN_TLS.name, issuer_name=self._issuer())
         )
         encryption = BestAvailableEncryption(self._passphrase.reveal().encode())
         chain = self._authorities.chain(certificate.issuer, now=self._clock.now())

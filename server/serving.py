@@ -13,7 +13,6 @@ from pathlib import Path
 from cryptography import x509
 
 from ca_core.applicant import Door
-from ca_core.clock import rfc3339
 from ca_core.errors import Misconfigured, NotFound
 from ca_core.policy.keys import load_checks
 from ca_core.store import work
@@ -26,6 +25,7 @@ from server import agreement, blocklist, listeners, workers
 from server import settings as settings_module
 from server.acme_door import AcmeDoor
 from server.assembly import Office, Strongroom, office, strongroom
+from server.desks import issuing_approved, referral_desk, revocation_desk
 from server.home import sole_server, write_trust_anchors
 from server.journaling import begin_journal, end_journal
 from server.listeners import Listener
@@ -40,6 +40,7 @@ _STALE_INTENTION_SECONDS = 120
 _SEQUENCER_SECONDS = 0.5
 _END_OF_TIME = 1 << 62
 _DESK_SECONDS = 5
+_APPROVED_SECONDS = 1
 _ONCE = 1e9
 
 
@@ -159,22 +160,6 @@ def _listeners(opened: Office, room: Strongroom, acme: Dialogue, agreements: Agr
     ]
 
 
-def _revocation_desk(opened: Office) -> Callable[[], Awaitable[None]]:
-    """The desk's turn, with a line in the log for each request that waits too long."""
-
-    async def turn() -> None:
-        for late in await opened.revocations.turn():
-            _LOG.warning(
-                "event=%s request=%d serial=%s due_at=%s",
-                "revocation-request-overdue" if late.is_overdue else "revocation-request-half-time",
-                late.number,
-                late.serial,
-                rfc3339(late.due_at),
-            )
-
-    return turn
-
-
 def _loading_checks(opened: Office, room: Strongroom) -> Callable[[], Awaitable[None]]:
     """Have the first request find loaded what it needs, without the doors waiting for it; `doctor` says it louder."""
 
@@ -229,7 +214,9 @@ def _workers(opened: Office, room: Strongroom, doors: list[Listener]) -> list[Wo
         Worker("ocsp-responders", room.delegates.turn, every_seconds=5),
         Worker("own-certificate", room.own_certificate.turn, every_seconds=5),
         Worker("authorities", _following_authorities(opened, room, doors), every_seconds=5),
-        Worker("revocation-desk", _revocation_desk(opened), every_seconds=_DESK_SECONDS),
+        Worker("revocation-desk", revocation_desk(opened), every_seconds=_DESK_SECONDS),
+        Worker("referral-desk", referral_desk(opened), every_seconds=_DESK_SECONDS),
+        Worker("approved", issuing_approved(opened, room), every_seconds=_APPROVED_SECONDS),
         Worker("issuer", finish_left_intentions, every_seconds=2),
         Worker("recovery", finish_stale_intentions, every_seconds=60),
     ]

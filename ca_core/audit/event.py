@@ -148,6 +148,60 @@ class CertificateIssued(Event, frozen=True, tag="certificate-issued"):
     recovered: bool = False
 
 
+class EnrollmentReferred(Event, frozen=True, tag="enrollment-referred"):
+    """A certificate was asked for that an officer must look at.
+
+    Attributes:
+        spki_sha256: hex, of the public key.
+        replaces: the serial that is to be renewed.
+    """
+
+    request: int
+    profile: str
+    names: tuple[str, ...]
+    spki_sha256: str
+    replaces: str | None
+    due_at: int
+
+
+class EnrollmentHandedOver(Event, frozen=True, tag="enrollment-handed-over"):
+    """A request that waits was made again through another door or with another order, and is that one's now."""
+
+    request: int
+
+
+class EnrollmentApproved(Event, frozen=True, tag="enrollment-approved"):
+    """An officer agreed; the certificate follows, or why there is none."""
+
+    request: int
+    note: str = ""
+
+
+class EnrollmentRejected(Event, frozen=True, tag="enrollment-rejected"):
+    """An officer turned a request down; or what was approved could not be issued any more.
+
+    Attributes:
+        note: the officer's words, or the refusal.
+    """
+
+    request: int
+    note: str = ""
+
+
+class EnrollmentLapsed(Event, frozen=True, tag="enrollment-lapsed"):
+    """A request was given up: nobody decided in time, or its registration was closed."""
+
+    request: int
+
+
+class EnrollmentRequestLate(Event, frozen=True, tag="enrollment-request-late"):
+    """Half of a request's time is gone, or all of it."""
+
+    request: int
+    due_at: int
+    is_overdue: bool
+
+
 class IntentionAbandoned(Event, frozen=True, tag="intention-abandoned"):
     """An intention was given up; its serial is revoked in case it was ever signed."""
 

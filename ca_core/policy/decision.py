@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
+
 import msgspec
 
 from ca_core import der
-from ca_core.applicant import Door
+from ca_core.applicant import Applicant, Door
 from ca_core.clock import rfc3339
-from ca_core.errors import CertificateOnHold, InProgress, NameNotGranted, TooEarly
+from ca_core.errors import CertificateOnHold, InProgress, NameNotGranted, ProfileNotOffered, TooEarly, WeakKey
 from ca_core.names import Identifier
+from ca_core.policy.key_types import key_name
+from ca_core.policy.keys import key_type
 from ca_core.policy.period import WHOLE, WishedPeriod
-from ca_core.policy.profile import Profile
-from ca_core.policy.renewal import Window, renewal_window
+from ca_core.policy.profile import ApprovalRule, Profile
+from ca_core.policy.renewal import SECONDS_PER_DAY, Window, renewal_window
 from ca_core.policy.request import CertificationRequest
 from ca_core.policy.subject import only, without_foreign_common_name
 from ca_core.registration.account import Registration
 from ca_core.registration.kind import Kind
 
+JUST_HELD_SECONDS = 30 * SECONDS_PER_DAY
+"""How long an officer's look at a registration's names outlives the certificate that came of it."""
 _REPEAT_SECONDS = 3600
 _IN_PROGRESS_SECONDS = 5
+
+
+class Verdict(StrEnum):
+    """What becomes of a wish that nothing stands against."""
+
+    APPROVED = "approved"
+    REFERRED = "referred"
+    """An officer must look."""
 
 
 class Holding(msgspec.Struct, frozen=True):
@@ -90,6 +104,23 @@ def names_for(profile: Profile, registration: Registration, request: Certificati
     return common or fitting
 
 
+def require_fit(profile: Profile, applicant: Applicant, request: CertificationRequest) -> None:
+    """Check that a profile is offered through this door and certifies such a key.
+
+    Raises:
+        ProfileNotOffered, WeakKey: it does not.
+    """
+    if applicant.door not in profile.doors:
+        raise ProfileNotOffered(f"the profile {profile.name} is not offered through {applicant.door.upper()}")
+    if profile.key_types and key_name(request.public_key) not in profile.key_types:
+        raise WeakKey(
+            f"the profile {profile.name} certifies no key of the type {key_name(request.public_key)};"
+            f" make one of the type {' or '.join(sorted(profile.key_types))}"
+        )
+    if not profile.usages_for(key_type(request.public_key)):
+        raise WeakKey(f"the profile {profile.name} has no use for a key of this kind; use RSA or ECDSA")
+
+
 def require_grants(registration: Registration, wish: Wish) -> None:
     """Check profile and names against what is registered at this moment (DESIGN, invariant 4).
 
@@ -152,6 +183,17 @@ def renewed(holdings: list[Holding], *, window_days: int, now: int) -> str | Non
     """The serial of the first certificate to expire whose renewal window is open; None where there is none."""
     issued = (one for one in holdings if one.is_issued and not one.is_on_hold)
     return next((one.serial for one in issued if _window(one, window_days).is_open(now)), None)
+
+
+def verdict(profile: Profile, *, was_held: bool) -> Verdict:
+    """Whether an officer must look at a wish that nothing else stands against.
+
+    Args:
+        was_held: whether the registration has, or had until lately, a certificate of this profile and these names.
+    """
+    if profile.approval is ApprovalRule.AUTOMATIC or (profile.approval is ApprovalRule.FIRST and was_held):
+        return Verdict.APPROVED
+    return Verdict.REFERRED
 
 
 def repeated(

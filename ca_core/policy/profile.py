@@ -42,6 +42,16 @@ class RevocationRule(StrEnum):
     REVIEWED_ON_HOLD = "reviewed-on-hold"
 
 
+class ApprovalRule(StrEnum):
+    """Which requests for a certificate an officer looks at first."""
+
+    AUTOMATIC = "automatic"
+    """None: what the registration grants is issued."""
+    FIRST = "first"
+    """The first one of a registration for a set of names; what replaces a certificate is issued."""
+    ALWAYS = "always"
+
+
 class KeyPurpose(StrEnum):
     """What a key is for; a key that serves one purpose never serves another (DESIGN, invariant 9)."""
 
@@ -72,6 +82,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         ca_issuers, ocsp, crl: which pointers are in the certificate (RFC 5280, 4.2.2.1 and 4.2.1.13).
         must_staple: a TLS server must send an OCSP answer along (RFC 7633).
         no_rev_avail: nobody is told of a revocation, for the certificate ends sooner (RFC 9608).
+        approval: which requests wait for an officer.
         revocation: what becomes of a request to revoke.
         hold: whether a certificate may be on hold (RULES: never where the public relies on it).
     """
@@ -97,6 +108,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     crl: bool = True
     must_staple: bool = False
     no_rev_avail: bool = False
+    approval: ApprovalRule = ApprovalRule.AUTOMATIC
     revocation: RevocationRule = RevocationRule.IMMEDIATE
     hold: bool = False
 

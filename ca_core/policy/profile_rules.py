@@ -11,7 +11,15 @@ from ca_core.applicant import Door
 from ca_core.errors import Misconfigured
 from ca_core.names import Kind
 from ca_core.policy.key_types import FAMILIES
-from ca_core.policy.profile import SECONDS_PER_DAY, ExtendedUsage, KeyPurpose, Profile, RevocationRule, Usage
+from ca_core.policy.profile import (
+    SECONDS_PER_DAY,
+    ApprovalRule,
+    ExtendedUsage,
+    KeyPurpose,
+    Profile,
+    RevocationRule,
+    Usage,
+)
 from ca_core.policy.subject import KEYWORDS
 
 MIN_VALIDITY_SECONDS = 60
@@ -51,7 +59,7 @@ def validated(profile: Profile) -> Profile:
     Raises:
         Misconfigured: names the profile and the field.
     """
-    for rule in (_validity, _names, _doors, _extended_usages, _usages, _keys, _policies, _revocation):
+    for rule in (_validity, _names, _doors, _extended_usages, _usages, _keys, _policies, _approval, _revocation):
         for field, fault in rule(profile):
             raise Misconfigured(f"profiles.{profile.name}.{field} {fault}")
     return profile
@@ -152,6 +160,11 @@ def _policies(profile: Profile) -> Iterator[Fault]:
         yield "cps_url", "needs policies: it is written beside the policy under which the certificate is issued"
     if not _is_url(profile.cps_url):
         yield "cps_url", f"{profile.cps_url[:80]!r} is no URL such as https://pki.example/cps"
+
+
+def _approval(profile: Profile) -> Iterator[Fault]:
+    if not profile.is_grantable and profile.approval is not ApprovalRule.AUTOMATIC:
+        yield "approval", "must be automatic: the server cannot wait for an officer before it opens its doors"
 
 
 def _revocation(profile: Profile) -> Iterator[Fault]:

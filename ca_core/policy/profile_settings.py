@@ -12,7 +12,16 @@ import msgspec
 from ca_core.applicant import Door
 from ca_core.errors import Misconfigured
 from ca_core.names import Kind
-from ca_core.policy.profile import BUILT_IN, SECONDS_PER_DAY, ExtendedUsage, KeyPurpose, Profile, RevocationRule, Usage
+from ca_core.policy.profile import (
+    BUILT_IN,
+    SECONDS_PER_DAY,
+    ApprovalRule,
+    ExtendedUsage,
+    KeyPurpose,
+    Profile,
+    RevocationRule,
+    Usage,
+)
 from ca_core.policy.profile_rules import validated
 
 # It is an EST label and a part of URLs (RFC 7030, 3.2.2).
@@ -79,6 +88,7 @@ class ProfileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     no_rev_avail: bool | None = None
     renewal_window_days: int | None = None
     same_key_renewal: bool | None = None
+    approval: str | None = None
     revocation: str | None = None
     hold: bool | None = None
     issuer: str | None = None
@@ -184,6 +194,8 @@ def _chosen(name: str, changes: dict[str, Any]) -> dict[str, object]:
             found[field] = frozenset(words) if field == "key_types" else words
     if "key_purpose" in changes:
         found["key_purpose"] = _member(name, "key_purpose", KeyPurpose, changes["key_purpose"])
+    if "approval" in changes:
+        found["approval"] = _member(name, "approval", ApprovalRule, changes["approval"])
     if "revocation" in changes:
         found["revocation"] = _member(name, "revocation", RevocationRule, changes["revocation"])
     return found

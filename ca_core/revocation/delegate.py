@@ -24,6 +24,7 @@ from ca_core.issuance.chain import IssuerCertificate
 from ca_core.policy.keys import spki_der
 from ca_core.policy.profile import OCSP_RESPONDER
 from ca_core.policy.request import parse
+from ca_core.referral.request import at_once
 from ca_core.registration.account import Registration
 from ca_core.revocation.desk import RevocationDesk
 from ca_core.revocation.ocsp import IssuerHashes, issuer_hashes, responder_key_hash
@@ -165,8 +166,10 @@ class Delegates:
         private_key = generate(_key_kind(ca))
         registration = await self._registration()
         applicant = Applicant(registration.id, Door.SERVER, "operator", "localhost")
-        issued = await self._enrollment.enroll(
-            applicant, parse(_csr(private_key)), profile_name=OCSP_RESPONDER.name, issuer_name=name
+        issued = at_once(
+            await self._enrollment.enroll(
+                applicant, parse(_csr(private_key)), profile_name=OCSP_RESPONDER.name, issuer_name=name
+            )
         )
         certificate = x509.load_der_x509_certificate(issued.der)
         encryption = BestAvailableEncryption(self._passphrase.reveal().encode())

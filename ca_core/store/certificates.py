@@ -233,6 +233,30 @@ async def holdings(tx: Transaction, registration_id: str, profile: str, names: s
     ]
 
 
+async def was_held(tx: Transaction, registration_id: str, profile: str, names: str, *, since: int) -> bool:
+    """Whether a registration has a certificate of one profile and set of names, or had one until some time ago.
+
+    One that was revoked does not count, unless another key had to take its place: any other reason, and a hold,
+    asks anew whether it should have one.
+
+    Args:
+        since: when it must not have expired yet, UTC seconds.
+    """
+    row = await tx.one(
+        "SELECT 1 FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial"
+        " WHERE c.registration_id = :registration_id AND c.profile = :profile AND c.names_digest = :names_digest"
+        " AND c.state = 'issued' AND c.not_after >= :since"
+        " AND (r.serial IS NULL OR r.reason IN (:key_compromise, :superseded)) LIMIT 1",
+        registration_id=registration_id,
+        profile=profile,
+        names_digest=names_digest(names),
+        since=since,
+        key_compromise=Reason.KEY_COMPROMISE.value,
+        superseded=Reason.SUPERSEDED.value,
+    )
+    return row is not None
+
+
 async def by_serial(tx: Transaction, serial: str) -> Certificate | None:
     """Find an issued certificate."""
     return _certificate(await tx.one(_CERTIFICATE + "c.serial = :serial", serial=serial))

@@ -6,6 +6,7 @@ from ca_core.revocation.reason import Reason
 from ca_core.revocation.request import Escalation, RequestState, RevocationRequest
 from ca_core.revocation.rules import Asker
 from ca_core.store.database import Row, Transaction
+from ca_core.store.request_numbers import next_number
 
 _SELECT = (
     "SELECT number, serial, registration_id, reason, asker, actor, state, holds, requested_at, due_at, decided_at,"
@@ -57,11 +58,14 @@ async def insert(
     due_at: int,
 ) -> int | None:
     """Store a pending request under the next number; None when one for this certificate is pending already."""
+    if await pending_for(tx, serial) is not None:
+        return None  # The index below decides; this only saves a number.
     rows = await tx.all(
         "INSERT INTO revocation_requests"
         " (number, serial, registration_id, reason, asker, actor, state, holds, requested_at, due_at, called, note)"
-        " SELECT COALESCE(MAX(number), 0) + 1, :serial, :registration_id, :reason, :asker, :actor, 'pending', 0,"
-        " :now, :due_at, 0, '' FROM revocation_requests WHERE 1 = 1 ON CONFLICT DO NOTHING RETURNING number",
+        " VALUES (:number, :serial, :registration_id, :reason, :asker, :actor, 'pending', 0, :now, :due_at, 0, '')"
+        " ON CONFLICT DO NOTHING RETURNING number",
+        number=await next_number(tx),
         serial=serial,
         registration_id=registration_id,
         reason=reason.value,

@@ -7,6 +7,9 @@ import msgspec
 PUBLISH_CRL = "publish-crl"
 """Subject: the name of a CRL, as in `/crl/NAME.crl`."""
 
+ISSUE_APPROVED = "issue-approved"
+"""Subject: the number of a request for a certificate that an officer has approved."""
+
 _FIRST_DELAY_SECONDS = 5
 LONGEST_DELAY_SECONDS = 3600
 

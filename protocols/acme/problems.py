@@ -79,6 +79,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.CertificateExpired: _UNAUTHORIZED,
         core.CertificateRevoked: _UNAUTHORIZED,
         core.CertificateOnHold: _UNAUTHORIZED,
+        core.RequestRejected: _UNAUTHORIZED,
         core.AlreadyRevoked: Answer(400, "alreadyRevoked"),
         core.AccountTaken: Answer(409, "malformed"),
         core.WrongState: Answer(409, "malformed"),

@@ -137,12 +137,14 @@ def order(
     serial: str | None,
     *,
     status: int = 200,
+    wait_seconds: int = WAIT_SECONDS,
 ) -> Reply:
     """An order, with its Location (RFC 8555, 7.1.3 and 7.4).
 
     Args:
         order_status: what holds now.
         serial: of its certificate; None until there is one.
+        wait_seconds: when to look again, while it is processing.
     """
     url = links.to(Resource.ORDER, shown.id)
     body = _Order(
@@ -158,7 +160,7 @@ def order(
         error=_raw(shown.error),
         certificate=links.to(Resource.CERTIFICATE, serial) if serial else None,
     )
-    wait = (_RETRY,) if order_status is OrderStatus.PROCESSING else ()
+    wait = (("Retry-After", str(wait_seconds)),) if order_status is OrderStatus.PROCESSING else ()
     return _reply(status, body, ("Location", url), *wait)
 
 

@@ -16,7 +16,9 @@ from ca_core.enrollment import Enrollment
 from ca_core.errors import Refusal
 from ca_core.policy import request as csr
 from ca_core.policy.request import CertificationRequest
+from ca_core.referral.request import Referred
 from ca_core.registration.sign_in import SignIn
+from ca_core.store.certificates import Certificate
 from protocols.est import messages, refusals
 from protocols.est.binding import check_binding
 from protocols.est.errors import MethodNotAllowed, UnknownLabel, UnknownOperation
@@ -91,7 +93,10 @@ class EstDialogue:
             cms = self._published()
         else:
             messages.require_certification_request(request)
-            cms = await self._certificate(request, operation, label)
+            outcome = await self._outcome(request, operation, label)
+            if isinstance(outcome, Referred):
+                return refusals.waiting(outcome)
+            cms = messages.issued(outcome.der)
         return messages.certs_only_reply(cms, single_line=wire.is_single_line_for(request.headers))
 
     def _published(self) -> bytes:
@@ -108,7 +113,7 @@ class EstDialogue:
         except KeyError:
             raise UnknownLabel from None
 
-    async def _certificate(self, request: Request, operation: str, label: str | None) -> bytes:
+    async def _outcome(self, request: Request, operation: str, label: str | None) -> Certificate | Referred:
         """Enroll or re-enroll; the label is the name of the profile that is meant."""
         if operation == SIMPLEENROLL:
             applicant = await self._sign_in.for_enrollment(request)
@@ -121,10 +126,8 @@ class EstDialogue:
             serial=applicant.serial,
         ):
             if operation == SIMPLEENROLL:
-                certificate = await self._enrollment.enroll(applicant, _csr(request), profile_name=label)
-            else:
-                certificate = await self._enrollment.renew(applicant, _csr(request), profile_name=label)
-        return messages.issued(certificate.der)
+                return await self._enrollment.enroll(applicant, _csr(request), profile_name=label)
+            return await self._enrollment.renew(applicant, _csr(request), profile_name=label)
 
 
 def place(path: str) -> tuple[str | None, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from ca_core import errors as core
+from ca_core.referral.request import Referred
 from protocols.est import errors as est
 from protocols.wire import Reply, plain_text
 
@@ -51,6 +52,7 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         core.CertificateExpired: 403,
         core.CertificateRevoked: 403,
         core.CertificateOnHold: 403,
+        core.RequestRejected: 403,
         core.AlreadyRevoked: 409,
         core.AccountTaken: 409,
         core.WrongState: 409,
@@ -69,6 +71,11 @@ def reply(refusal: core.Refusal) -> Reply:
     """The answer for a refusal, with what its status demands in the header."""
     status = TABLE[type(refusal)]
     return plain_text(status, str(refusal), *_headers(refusal, status))
+
+
+def waiting(referred: Referred) -> Reply:
+    """An officer must look: the same request gets the certificate later (RFC 7030, 4.2.3)."""
+    return plain_text(202, str(referred), ("Retry-After", str(referred.retry_after_seconds)))
 
 
 def bug_reply(reference: str) -> Reply:

@@ -30,7 +30,7 @@ _COMMANDS = {
     "revoke": "revocations",
     "release": "revocations",
     "revoke-many": "bulk",
-    "requests": "revocations",
+    "requests": "requests",
     "paused": "pauses",
     "unpause": "pauses",
     "crl": "operator",

@@ -20,6 +20,7 @@ PURE = (
     "ca_core/names.py",
     "ca_core/networks.py",
     "ca_core/policy/",
+    "ca_core/referral/request.py",
     "ca_core/registration/account.py",
     "ca_core/registration/agreement.py",
     "ca_core/registration/credential.py",

@@ -13,9 +13,10 @@ import msgspec
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ca_core.applicant import Applicant
 from ca_core.audit.gate import Gate
 from ca_core.audit.sequencer import Sequencer
-from ca_core.enrollment import Enrollment
+from ca_core.enrollment import Enrollment, OrderClaim
 from ca_core.issuance.authorities import ISSUING, Authorities, IssuingCa, Standing
 from ca_core.issuance.ceremony import Authority, make_authority
 from ca_core.issuance.chain import issuer_certificate
@@ -24,6 +25,9 @@ from ca_core.issuance.linter import Linter
 from ca_core.names import Identifier
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 from ca_core.policy.profile import BUILT_IN, Profile
+from ca_core.policy.request import CertificationRequest
+from ca_core.referral.desk import ReferralDesk
+from ca_core.referral.request import at_once
 from ca_core.registration.account import Grant
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk, Form
@@ -75,6 +79,7 @@ class Core:
     eab_desk: EabDesk
     sign_in: SignIn
     revocations: RevocationDesk
+    referrals: ReferralDesk
     publisher: Publisher
     profiles: Mapping[str, Profile]
     gate: Gate
@@ -95,6 +100,23 @@ class Core:
         """Register a subscriber; returns the sheet."""
         form = Form(kind, f"CN={account},O=Example,C=TW", uses, account, grants, profiles)
         return (await self.desk.register(form, actor="test"))[1]
+
+    async def enroll(
+        self,
+        applicant: Applicant,
+        request: CertificationRequest,
+        *,
+        profile_name: str | None = None,
+        order: OrderClaim | None = None,
+    ) -> Certificate:
+        """Enroll where no officer has to look."""
+        return at_once(await self.enrollment.enroll(applicant, request, profile_name=profile_name, order=order))
+
+    async def renew(
+        self, applicant: Applicant, request: CertificationRequest, *, profile_name: str | None = None
+    ) -> Certificate:
+        """Renew where no officer has to look."""
+        return at_once(await self.enrollment.renew(applicant, request, profile_name=profile_name))
 
     async def recover(self) -> int:
         """What the start-up after a crash does."""
@@ -193,6 +215,7 @@ async def core(
             eab_desk=EabDesk(database, clock, keeper),
             sign_in=SignIn(database, clock, keeper),
             revocations=RevocationDesk(database, clock, profiles),
+            referrals=ReferralDesk(database, clock),
             publisher=Publisher(database, clock, lambda: [CrlIssuer(ca, CRL_SECONDS, shards)]),
             profiles=profiles,
             gate=gate,

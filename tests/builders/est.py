@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,6 +16,7 @@ from cryptography.x509.oid import AttributeOID
 
 from ca_core.issuance.ceremony import Authority
 from ca_core.names import Identifier, Kind
+from ca_core.policy.profile import BUILT_IN, Profile
 from ca_core.registration.account import Grant
 from ca_core.registration.desk import Desk, Form
 from ca_core.registration.sheet import Sheet
@@ -68,8 +69,8 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path) -> AsyncIterator[House]:
-    async with core(folder) as opened:
+async def house(folder: Path, profiles: Mapping[str, Profile] = BUILT_IN) -> AsyncIterator[House]:
+    async with core(folder, profiles) as opened:
         chain = (opened.authority.issuing, opened.authority.root)
         yield House(opened, EstDialogue(EstServices(opened.sign_in, opened.enrollment, lambda: chain, LABELS)))
 

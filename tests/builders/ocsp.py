@@ -79,7 +79,7 @@ async def issued(core: Core, account: str = "acc") -> int:
     sheet = await core.register(account, kind="device")
     assert sheet.enrollment_code is not None
     who = await core.sign_in.by_enrollment_code(account, sheet.enrollment_code, source="x", door=Door.EST)
-    return int((await core.enrollment.enroll(who, parse(Csr().der()))).serial, 16)
+    return int((await core.enroll(who, parse(Csr().der()))).serial, 16)
 
 
 def cert_id(

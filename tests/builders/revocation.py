@@ -26,7 +26,7 @@ async def enroll(core: Core, account: str, *, key: PrivateKey | None = None) -> 
     registration = await core.desk.show(account)
     who = Applicant(registration.id, Door.EST, "operator", "test")
     name = f"{account}.example"
-    return await core.enrollment.enroll(who, parse(Csr(key=key or new_key(), names=[name]).der()))
+    return await core.enroll(who, parse(Csr(key=key or new_key(), names=[name]).der()))
 
 
 async def issued(core: Core, account: str = "acc", *, key: PrivateKey | None = None) -> Certificate:

@@ -42,7 +42,7 @@ async def subscriber(core: Core) -> Applicant:
 async def test_a_certificate_lives_as_long_as_was_ordered(core: Core) -> None:
     who, now = await subscriber(core), core.clock.now()
 
-    issued = await core.enrollment.enroll(who, request(), order=order(WishedPeriod(now, now + 10 * DAY)))
+    issued = await core.enroll(who, request(), order=order(WishedPeriod(now, now + 10 * DAY)))
 
     parsed = x509.load_der_x509_certificate(issued.der)
     assert parsed.not_valid_before_utc.timestamp() == issued.not_before == now
@@ -52,7 +52,7 @@ async def test_a_certificate_lives_as_long_as_was_ordered(core: Core) -> None:
 async def test_a_certificate_that_begins_later_proves_nobody_before(core: Core) -> None:
     who, now = await subscriber(core), core.clock.now()
 
-    issued = await core.enrollment.enroll(who, request(), order=order(WishedPeriod(not_before=now + DAY)))
+    issued = await core.enroll(who, request(), order=order(WishedPeriod(not_before=now + DAY)))
 
     issued.require_live(now + DAY)
     with pytest.raises(CertificateNotAccepted, match="not valid yet"):
@@ -64,7 +64,7 @@ async def test_dates_beyond_the_profile_are_refused_at_the_order_and_at_the_end(
     too_long = WishedPeriod(not_after=now + 90 * DAY + 1)
 
     with pytest.raises(PeriodNotOffered):
-        await core.enrollment.enroll(who, request(), order=order(too_long))
+        await core.enroll(who, request(), order=order(too_long))
     async with core.database.read() as tx:
         registration = await registrations.by_id(tx, who.registration_id)
         with pytest.raises(PeriodNotOffered):
@@ -77,11 +77,9 @@ async def test_dates_beyond_the_profile_are_refused_at_the_order_and_at_the_end(
 
 async def test_what_an_order_replaces_is_stored_with_the_certificate(core: Core) -> None:
     who, now = await subscriber(core), core.clock.now()
-    old = await core.enrollment.enroll(who, request(), order=order(WishedPeriod(not_after=now + DAY)))
+    old = await core.enroll(who, request(), order=order(WishedPeriod(not_after=now + DAY)))
 
-    new = await core.enrollment.enroll(
-        who, request(), order=order(WishedPeriod(not_after=now + 2 * DAY), replaces=old.serial)
-    )
+    new = await core.enroll(who, request(), order=order(WishedPeriod(not_after=now + 2 * DAY), replaces=old.serial))
 
     assert new.replaces == old.serial
 
@@ -89,7 +87,7 @@ async def test_what_an_order_replaces_is_stored_with_the_certificate(core: Core)
 async def test_the_window_of_a_certificate_is_its_profiles(core: Core) -> None:
     who, now = await subscriber(core), core.clock.now()
 
-    whole = await core.enrollment.enroll(who, request(), order=order(WishedPeriod()))
+    whole = await core.enroll(who, request(), order=order(WishedPeriod()))
 
     assert core.enrollment.renewal_window(whole) == Window(whole.not_after - 30 * DAY, whole.not_after)
     assert whole.not_after - now == 90 * DAY - 300

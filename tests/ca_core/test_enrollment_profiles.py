@@ -96,7 +96,7 @@ def has(certificate: x509.Certificate, oid: x509.ObjectIdentifier) -> bool:
 
 
 async def test_a_visitors_certificate_lives_hours_and_names_no_place_that_tells_of_revocation(core: Core) -> None:
-    issued = await core.enrollment.enroll(await applicant(core), request(), profile_name="visitor")
+    issued = await core.enroll(await applicant(core), request(), profile_name="visitor")
 
     certificate = parsed(issued)
     assert issued.not_after - issued.not_before == 8 * 3600
@@ -106,7 +106,7 @@ async def test_a_visitors_certificate_lives_hours_and_names_no_place_that_tells_
 
 
 async def test_a_shop_must_staple_and_bears_nothing_but_its_name(core: Core) -> None:
-    certificate = parsed(await core.enrollment.enroll(await applicant(core), request(), profile_name="shop"))
+    certificate = parsed(await core.enroll(await applicant(core), request(), profile_name="shop"))
 
     feature = certificate.extensions.get_extension_for_class(x509.TLSFeature).value
     assert list(feature) == [x509.TLSFeatureType.status_request]
@@ -116,7 +116,7 @@ async def test_a_shop_must_staple_and_bears_nothing_but_its_name(core: Core) -> 
 
 
 async def test_a_member_of_staff_has_policies_and_some_of_the_registered_subject(core: Core) -> None:
-    certificate = parsed(await core.enrollment.enroll(await applicant(core), request(name=False), profile_name="staff"))
+    certificate = parsed(await core.enroll(await applicant(core), request(name=False), profile_name="staff"))
 
     policies = certificate.extensions.get_extension_for_class(x509.CertificatePolicies).value
     assert [policy.policy_identifier.dotted_string[-1] for policy in policies] == ["2", "3"]
@@ -129,8 +129,8 @@ async def test_a_release_is_signed_with_a_key_of_a_listed_type(core: Core) -> No
 
     for weak in (csr.ec_key(), csr.rsa_key(), csr.ed25519_key()):
         with pytest.raises(WeakKey, match="make one of the type ec-p384 or rsa-3072"):
-            await core.enrollment.enroll(who, request(weak, name=False), profile_name="release")
-    issued = await core.enrollment.enroll(who, request(csr.ec_key("secp384r1"), name=False), profile_name="release")
+            await core.enroll(who, request(weak, name=False), profile_name="release")
+    issued = await core.enroll(who, request(csr.ec_key("secp384r1"), name=False), profile_name="release")
 
     usage = parsed(issued).extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     assert list(usage) == [ExtendedKeyUsageOID.CODE_SIGNING]
@@ -139,8 +139,8 @@ async def test_a_release_is_signed_with_a_key_of_a_listed_type(core: Core) -> No
 async def test_pointers_that_a_profile_leaves_out_are_left_out(core: Core) -> None:
     who = await applicant(core)
 
-    mutual = parsed(await core.enrollment.enroll(who, request(), profile_name="mutual"))
-    robot = parsed(await core.enrollment.enroll(who, request(), profile_name="robot"))
+    mutual = parsed(await core.enroll(who, request(), profile_name="mutual"))
+    robot = parsed(await core.enroll(who, request(), profile_name="robot"))
 
     assert not has(mutual, x509.CRLDistributionPoints.oid)
     assert AuthorityInformationAccessOID.OCSP in access(mutual)
@@ -153,32 +153,32 @@ async def test_something_must_name_the_subject(core: Core) -> None:
 
     # The registered subject has no OU, which is all that this profile takes.
     with pytest.raises(NameNotGranted, match="ask for a registered name"):
-        await core.enrollment.enroll(who, request(name=False), profile_name="robot")
+        await core.enroll(who, request(name=False), profile_name="robot")
 
     assert await core.count("certificates") == 0
 
 
 async def test_each_profile_has_its_own_renewal_window(core: Core) -> None:
     who = await applicant(core)
-    await core.enrollment.enroll(who, request(), profile_name="shop")
-    await core.enrollment.enroll(who, request(csr.ec_key("secp384r1"), name=False), profile_name="staff")
+    await core.enroll(who, request(), profile_name="shop")
+    await core.enroll(who, request(csr.ec_key("secp384r1"), name=False), profile_name="staff")
 
     core.clock.move(79 * DAY)
     with pytest.raises(TooEarly):
-        await core.enrollment.enroll(who, request(csr.rsa_key()), profile_name="shop")
+        await core.enroll(who, request(csr.rsa_key()), profile_name="shop")
     core.clock.move(DAY)
-    await core.enrollment.enroll(who, request(csr.rsa_key()), profile_name="shop")
+    await core.enroll(who, request(csr.rsa_key()), profile_name="shop")
 
     core.clock.move((365 - 60 - 80) * DAY - 301)
     with pytest.raises(TooEarly):
-        await core.enrollment.enroll(who, request(csr.ed25519_key(), name=False), profile_name="staff")
+        await core.enroll(who, request(csr.ed25519_key(), name=False), profile_name="staff")
     core.clock.move(1)
-    await core.enrollment.enroll(who, request(csr.ed25519_key(), name=False), profile_name="staff")
+    await core.enroll(who, request(csr.ed25519_key(), name=False), profile_name="staff")
 
 
 async def test_an_order_is_told_of_the_profiles_own_window(core: Core) -> None:
     who = await applicant(core)
-    await core.enrollment.enroll(who, request(), profile_name="shop")
+    await core.enroll(who, request(), profile_name="shop")
     registration, profile = await core.desk.show("acc"), core.enrollment.profile("shop")
 
     core.clock.move(79 * DAY)
@@ -190,11 +190,11 @@ async def test_an_order_is_told_of_the_profiles_own_window(core: Core) -> None:
 
 async def test_a_renewal_bears_what_the_profile_takes_of_the_subject(core: Core) -> None:
     who = await applicant(core)
-    first = await core.enrollment.enroll(who, request(name=False), profile_name="staff")
+    first = await core.enroll(who, request(name=False), profile_name="staff")
     core.clock.move(330 * DAY)
     holder = await core.sign_in.by_certificate(first.der, int(first.serial, 16), source="192.0.2.1", door=Door.EST)
 
-    second = await core.enrollment.renew(holder, parse(csr.csr(subject="CN=acc,C=TW")))
+    second = await core.renew(holder, parse(csr.csr(subject="CN=acc,C=TW")))
 
     assert parsed(second).subject == parsed(first).subject
     assert second.replaces == first.serial
@@ -202,7 +202,7 @@ async def test_a_renewal_bears_what_the_profile_takes_of_the_subject(core: Core)
 
 async def test_an_intention_is_finished_with_what_the_profile_takes_of_the_subject(core: Core) -> None:
     who = await applicant(core)
-    issued = await core.enrollment.enroll(who, request(csr.ec_key("secp384r1"), name=False), profile_name="staff")
+    issued = await core.enroll(who, request(csr.ec_key("secp384r1"), name=False), profile_name="staff")
     async with core.database.write() as tx:
         await tx.execute(
             "UPDATE certificates SET state = 'intended', der = NULL, tbs = :tbs",
@@ -218,25 +218,25 @@ async def test_an_intention_is_finished_with_what_the_profile_takes_of_the_subje
 async def test_a_profile_that_settings_no_longer_have_is_passed_over(core: Core) -> None:
     who = await applicant(core, profiles=("gone", "robot"))
 
-    issued = await core.enrollment.enroll(who, request())
+    issued = await core.enroll(who, request())
 
     assert issued.profile == "robot"
     with pytest.raises(ProfileNotOffered):
-        await core.enrollment.enroll(who, request(), profile_name="gone")
+        await core.enroll(who, request(), profile_name="gone")
 
 
 async def test_a_registration_of_profiles_that_are_gone_holds_none(core: Core) -> None:
     who = await applicant(core, profiles=("gone",))
 
     with pytest.raises(ProfileNotGranted):
-        await core.enrollment.enroll(who, request())
+        await core.enroll(who, request())
 
 
 async def test_the_servers_certificates_are_in_no_list(core: Core) -> None:
     await core.desk.register(Form(SERVER.name, "CN=soapstone server", None, "soapstone"), actor="test")
     server = Applicant((await core.desk.show("soapstone")).id, Door.SERVER, "operator", "localhost")
 
-    issued = await core.enrollment.enroll(server, request(name=False), profile_name="ocsp-responder")
+    issued = await core.enroll(server, request(name=False), profile_name="ocsp-responder")
 
     assert has(parsed(issued), x509.OCSPNoCheck.oid)
     assert await core.certificates() == []

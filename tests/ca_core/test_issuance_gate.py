@@ -23,7 +23,7 @@ async def device(core: Core, *, uses: int | None = None) -> Applicant:
 
 async def test_nothing_is_issued_or_stored_while_the_journal_cannot_be_kept(core: Core) -> None:
     who = await device(core)
-    held = await core.enrollment.enroll(who, parse(Csr().der()))
+    held = await core.enroll(who, parse(Csr().der()))
     proof = Applicant(who.registration_id, Door.EST, "certificate", "192.0.2.1", serial=held.serial)
     stored = await core.count("certificates")
     core.gate.begin(core.clock.now())
@@ -31,14 +31,14 @@ async def test_nothing_is_issued_or_stored_while_the_journal_cannot_be_kept(core
     core.clock.move(PATIENCE_SECONDS + 1)
 
     with pytest.raises(JournalUnavailable):
-        await core.enrollment.enroll(who, parse(Csr().der()))
+        await core.enroll(who, parse(Csr().der()))
     with pytest.raises(JournalUnavailable):
-        await core.enrollment.renew(proof, parse(Csr().der()))
+        await core.renew(proof, parse(Csr().der()))
 
     assert await core.count("certificates") == stored
     await core.sequencer.turn()
     with pytest.raises(TooEarly):  # a decision, so the gate is open again
-        await core.enrollment.enroll(who, parse(Csr().der()))
+        await core.enroll(who, parse(Csr().der()))
 
 
 async def test_after_a_restore_the_server_still_gets_its_own_certificate(core: Core) -> None:
@@ -48,8 +48,8 @@ async def test_after_a_restore_the_server_still_gets_its_own_certificate(core: C
     core.gate.hold("the database is older")
 
     with pytest.raises(RestoreUnacknowledged):
-        await core.enrollment.enroll(who, parse(Csr().der()))
-    await core.enrollment.enroll(own, parse(Csr(names=("localhost",)).der()), profile_name=OWN_TLS.name)
+        await core.enroll(who, parse(Csr().der()))
+    await core.enroll(own, parse(Csr(names=("localhost",)).der()), profile_name=OWN_TLS.name)
 
 
 async def test_a_right_code_that_is_refused_is_in_the_journal(core: Core) -> None:

@@ -42,7 +42,7 @@ async def refused(
     before = await state(core)
 
     with pytest.raises(Refusal) as refusal:
-        await core.enrollment.enroll(who, parse(der), profile_name=profile_name)
+        await core.enroll(who, parse(der), profile_name=profile_name)
 
     assert type(refusal.value) is leaf
     assert await state(core) == before
@@ -66,7 +66,7 @@ async def test_a_blocked_key_is_refused_although_nothing_is_wrong_with_it(tmp_pa
 
 
 async def another_registration(core: Core) -> None:
-    await core.enrollment.enroll(await somebody(core, "other"), parse(csr.csr()))
+    await core.enroll(await somebody(core, "other"), parse(csr.csr()))
 
 
 async def an_acme_account(core: Core) -> None:
@@ -78,7 +78,7 @@ async def an_acme_account(core: Core) -> None:
 
 async def a_victim(core: Core) -> None:
     who = await somebody(core, "victim")
-    issued = await core.enrollment.enroll(who, parse(csr.csr()))
+    issued = await core.enroll(who, parse(csr.csr()))
     await core.revocations.revoke(issued.serial, Reason.KEY_COMPROMISE, actor="test")
 
 
@@ -99,9 +99,9 @@ async def test_the_two_keys_of_a_pair_are_two(core: Core, first: str, second: st
     sheet = await core.register("acc", kind="person", uses=None)
     assert sheet.enrollment_code is not None
     who = await core.sign_in.by_enrollment_code("acc", sheet.enrollment_code, source="192.0.2.1", door=Door.EST)
-    await core.enrollment.enroll(who, parse(csr.csr()), profile_name=first)
+    await core.enroll(who, parse(csr.csr()), profile_name=first)
 
     await refused(core, who, csr.csr(), KeyInUse, profile_name=second)
-    issued = await core.enrollment.enroll(who, parse(csr.csr(csr.rsa_key())), profile_name=second)
+    issued = await core.enroll(who, parse(csr.csr(csr.rsa_key())), profile_name=second)
 
     assert issued.profile == second

@@ -5,12 +5,14 @@ from __future__ import annotations
 import string
 import tomllib
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ca_core.errors import Misconfigured
 from ca_core.policy.key_types import FAMILIES
+from ca_core.policy.profile import OWN_TLS, ApprovalRule
 from ca_core.policy.profile_rules import validated
 from ca_core.policy.profile_settings import ProfileSettings, profiles_from, read_profiles
 from server import settings
@@ -120,6 +122,7 @@ BROKEN = [
     ("device.crl", "crl = false\nocsp = false", "nobody would hear"),
     ("device.revocation", 'revocation = "never"', "choose among immediate, reviewed"),
     # Profiles that are not there, or not to be touched.
+    ("own-tls.approval", 'approval = "always"', "server's own"),
     ("own-tls.doors", 'doors = ["est"]', "server's own"),
     ("ocsp-responder.extended_key_usage", 'extended_key_usage = ["clientAuth"]', "server's own"),
     ("device.based_on", 'based_on = "tls-server"', "built in"),
@@ -135,7 +138,7 @@ BROKEN = [
     ("cacerts", 'based_on = "device"', "EST operation"),
     ("device.color", 'color = "red"', "unknown setting profiles.device.color"),
     ("device.'color\\nred'", '"color\\nred" = "red"', "unknown setting"),
-    ("device.approval", 'approval = "officer"', "unknown setting profiles.device.approval"),
+    ("device.approval", 'approval = "officer"', "choose among automatic, first, always"),
 ]
 
 
@@ -231,6 +234,13 @@ TYPED = st.fixed_dictionaries(
         "renewal_window_days": st.integers(),
     },
 )
+
+
+def test_the_servers_own_profiles_never_wait_for_an_officer() -> None:
+    with pytest.raises(Misconfigured, match=r"profiles\.own-tls\.approval must be automatic"):
+        validated(msgspec.structs.replace(OWN_TLS, approval=ApprovalRule.FIRST))
+
+
 NAMES = st.sampled_from(["device", "tls-server", "encryption", "own-tls", "ocsp-responder", "new"]) | TEXT
 
 

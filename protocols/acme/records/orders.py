@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import msgspec
 
+from ca_core.errors import NameNotProved, RequestRejected
 from ca_core.names import Identifier
 from ca_core.policy.period import WishedPeriod
+from ca_core.referral.request import EnrollmentRequest, RequestState
 from ca_core.store.database import Row, Transaction
 from protocols.acme import states
+from protocols.acme.errors import AccountNotValid
 from protocols.acme.objects import Order, request_key
 from protocols.acme.states import AccountStatus, AuthorizationStatus, Event, OrderStatus
 
@@ -27,10 +30,14 @@ class Outcome(msgspec.Struct, frozen=True):
     Attributes:
         status: processing, valid or invalid.
         serial: of the certificate; None unless valid.
+        is_reviewed: whether an officer must look before it goes on.
+        why: what the officer said, where no certificate comes of it because of that; else empty.
     """
 
     status: OrderStatus
     serial: str | None = None
+    is_reviewed: bool = False
+    why: str = ""
 
 
 def _from_row(row: Row) -> Order:
@@ -156,21 +163,56 @@ async def fail(tx: Transaction, authorization_id: str, error: str) -> None:
 
 
 async def outcome(tx: Transaction, order_id: str) -> Outcome:
-    """What the core's table of certificates says about an order that was finalized.
+    """What the core's tables say about an order that was finalized.
 
-    The claim commits with the intention and the certificate alone says that the order is valid, so nothing is
-    lost by a crash between them. No row means that the intention was given up.
+    The claim commits with the intention, or with the request that waits for an officer, and the certificate alone says
+    that the order is valid, so nothing is lost by a crash between them. No row means that the intention was given up.
     """
+    # One statement, which sees one moment: what waits becomes an intention in one transaction.
     row = await tx.one(
-        "SELECT state, serial FROM certificates WHERE request_key = :request_key",
+        "SELECT c.state, c.serial, r.number, r.state, r.note FROM (SELECT :request_key AS request_key) k"
+        " LEFT JOIN certificates c ON c.request_key = k.request_key"
+        " LEFT JOIN enrollment_requests r ON r.request_key = k.request_key",
         request_key=request_key(order_id),
     )
-    if row is None:
-        return Outcome(states.after(states.ORDER, OrderStatus.PROCESSING, Event.ABANDONED))
-    state, serial = row
+    state, serial, number, waiting, note = row or (None, None, None, None, None)
     if state == "issued":
         return Outcome(states.after(states.ORDER, OrderStatus.PROCESSING, Event.ISSUED), serial)
-    return Outcome(OrderStatus.PROCESSING)
+    if state is not None:
+        return Outcome(OrderStatus.PROCESSING)
+    if waiting in {RequestState.PENDING, RequestState.APPROVED}:
+        return Outcome(OrderStatus.PROCESSING, is_reviewed=True)
+    invalid = states.after(states.ORDER, OrderStatus.PROCESSING, Event.ABANDONED)
+    if waiting == RequestState.REJECTED:
+        return Outcome(invalid, why=str(RequestRejected(number, note)))
+    if waiting == RequestState.LAPSED:
+        return Outcome(invalid, why=f"request {number} was not decided in time; place a new order")
+    return Outcome(invalid)
+
+
+async def still_wanted(tx: Transaction, asked: EnrollmentRequest) -> None:
+    """Look once more at the order behind what an officer has approved; of other doors' requests nothing is known here.
+
+    Raises:
+        AccountNotValid, NameNotProved: its account, or one of its authorizations, was given up meanwhile.
+    """
+    prefix = request_key("")
+    if asked.request_key is None or not asked.request_key.startswith(prefix):
+        return
+    order_id = asked.request_key.removeprefix(prefix)
+    account = await tx.one(
+        "SELECT a.status FROM acme_orders o JOIN acme_accounts a ON a.id = o.account_id WHERE o.id = :id", id=order_id
+    )
+    if account is None or AccountStatus(account[0]) is not AccountStatus.VALID:
+        raise AccountNotValid
+    given_up = await tx.one(
+        "SELECT 1 FROM acme_order_authorizations l JOIN acme_authorizations z ON z.id = l.authorization_id"
+        " WHERE l.order_id = :id AND z.status <> :valid LIMIT 1",
+        id=order_id,
+        valid=AuthorizationStatus.VALID.value,
+    )
+    if given_up is not None:
+        raise NameNotProved("an authorization of this order was given up; place a new order")
 
 
 async def owner_of(tx: Transaction, serial: str) -> str | None:

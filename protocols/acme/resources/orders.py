@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ca_core.errors import NotFound
+from ca_core.referral.request import RETRY_AFTER_SECONDS
 from protocols.acme import problems, render
 from protocols.acme.links import Links
 from protocols.acme.objects import Authorization, Order
@@ -32,8 +33,10 @@ class View(msgspec.Struct, frozen=True):
 
     def shown(self, links: Links, *, status: int = 200) -> Reply:
         """The answer that shows it."""
-        ids = [one.id for one in self.authorizations]
-        return render.order(links, self.order, self.outcome.status, ids, self.outcome.serial, status=status)
+        ids, seen = [one.id for one in self.authorizations], self.outcome
+        # People take longer than signatures.
+        wait_seconds = RETRY_AFTER_SECONDS if seen.is_reviewed else render.WAIT_SECONDS
+        return render.order(links, self.order, seen.status, ids, seen.serial, status=status, wait_seconds=wait_seconds)
 
 
 class Orders:
@@ -69,5 +72,6 @@ async def view(services: AcmeServices, asked: ByAccount, id_: str) -> View:
         else:
             outcome = Outcome(order.status_at(services.clock.now()))
     if order.status is OrderStatus.PROCESSING and outcome.status is OrderStatus.INVALID:
-        order = msgspec.structs.replace(order, error=_ABANDONED)
+        error = problems.stored("unauthorized", outcome.why) if outcome.why else _ABANDONED
+        order = msgspec.structs.replace(order, error=error)
     return View(order, outcome, tuple(needed))

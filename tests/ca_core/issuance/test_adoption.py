@@ -26,7 +26,7 @@ async def lost(house: Core) -> Certificate:
     """A certificate that the store has forgotten, as an older backup has."""
     await house.register("acc", *granted(NAME))
     who = Applicant((await house.desk.show("acc")).id, Door.EST, "test", "192.0.2.1")
-    certificate = await house.enrollment.enroll(who, parse(Csr(names=("a.example",)).der()))
+    certificate = await house.enroll(who, parse(Csr(names=("a.example",)).der()))
     ca = house.authority.issuing.public_bytes(Encoding.DER)
     async with house.database.write() as tx:
         await tx.execute("DELETE FROM certificates")

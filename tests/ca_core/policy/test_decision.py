@@ -6,8 +6,8 @@ import pytest
 from ca_core import names
 from ca_core.errors import CertificateOnHold, InProgress, NameNotGranted, TooEarly
 from ca_core.policy import decision
-from ca_core.policy.decision import Holding
-from ca_core.policy.profile import DEVICE, TLS_SERVER
+from ca_core.policy.decision import Holding, Verdict
+from ca_core.policy.profile import DEVICE, TLS_SERVER, ApprovalRule
 from ca_core.policy.request import parse
 from ca_core.registration.account import Grant, Registration, Status
 from ca_core.registration.kind import KINDS
@@ -27,6 +27,23 @@ def registration(*grants: Grant) -> Registration:
 
 def repeated(holding: Holding, *, now: int, replaces: str | None = None) -> str | None:
     return decision.repeated(REQUEST, replaces, [holding], window_days=30, now=now)
+
+
+@pytest.mark.parametrize(
+    ("rule", "was_held", "expected"),
+    [
+        (ApprovalRule.AUTOMATIC, False, Verdict.APPROVED),
+        (ApprovalRule.AUTOMATIC, True, Verdict.APPROVED),
+        (ApprovalRule.FIRST, False, Verdict.REFERRED),
+        (ApprovalRule.FIRST, True, Verdict.APPROVED),
+        (ApprovalRule.ALWAYS, False, Verdict.REFERRED),
+        (ApprovalRule.ALWAYS, True, Verdict.REFERRED),
+    ],
+)
+def test_a_profile_says_whom_an_officer_looks_at(rule: ApprovalRule, was_held: bool, expected: Verdict) -> None:
+    profile = msgspec.structs.replace(DEVICE, approval=rule)
+
+    assert decision.verdict(profile, was_held=was_held) is expected
 
 
 def test_until_its_window_opens_the_same_key_is_a_repetition() -> None:

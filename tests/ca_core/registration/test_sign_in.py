@@ -35,7 +35,7 @@ async def by_certificate(core: Core, der: bytes) -> Applicant:
 
 
 async def issued(core: Core, sheet: Sheet) -> Certificate:
-    return await core.enrollment.enroll(await by_code(core, sheet.account, sheet.enrollment_code), parse(Csr().der()))
+    return await core.enroll(await by_code(core, sheet.account, sheet.enrollment_code), parse(Csr().der()))
 
 
 async def test_the_right_code_proves_its_registration(core: Core) -> None:

@@ -18,7 +18,7 @@ async def issued(core: Core, account: str = "acc") -> Certificate:
     sheet = await core.register(account, kind="device")
     assert sheet.enrollment_code is not None
     who = await core.sign_in.by_enrollment_code(account, sheet.enrollment_code, source="x", door=Door.EST)
-    return await core.enrollment.enroll(who, parse(Csr().der()))
+    return await core.enroll(who, parse(Csr().der()))
 
 
 async def crl(core: Core) -> x509.CertificateRevocationList:

@@ -297,7 +297,7 @@ async def test_an_intention_is_unknown(core: Core, office: Answering) -> None:
     sheet = await core.register("acc", kind="device")
     assert sheet.enrollment_code is not None
     who = await core.sign_in.by_enrollment_code("acc", sheet.enrollment_code, source="x", door=Door.EST)
-    serial = (await core.enrollment.enroll(who, parse(Csr().der()))).serial
+    serial = (await core.enroll(who, parse(Csr().der()))).serial
     async with core.database.write() as tx:
         await tx.execute("UPDATE certificates SET state = 'intended' WHERE serial = :serial", serial=serial)
 

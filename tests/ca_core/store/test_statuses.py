@@ -27,7 +27,7 @@ async def issued(core: Core, account: str = "acc") -> str:
     sheet = await core.register(account, kind="device")
     assert sheet.enrollment_code is not None
     who = await core.sign_in.by_enrollment_code(account, sheet.enrollment_code, source="x", door=Door.EST)
-    return (await core.enrollment.enroll(who, parse(Csr().der()))).serial
+    return (await core.enroll(who, parse(Csr().der()))).serial
 
 
 async def status(core: Core, serial: str, *, issuer: str = "issuing") -> Status | None:

@@ -1,0 +1,1 @@
+"""Referrals: certificates that an officer looks at before they are issued."""

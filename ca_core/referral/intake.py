@@ -1,0 +1,131 @@
+"""Where requests that an officer must look at are put down, and found again; each within its caller's transaction."""
+
+from __future__ import annotations
+
+from ca_core import names as names_module
+from ca_core.applicant import Applicant
+from ca_core.audit import journal
+from ca_core.audit.event import EnrollmentHandedOver, EnrollmentReferred, EnrollmentRejected, Event
+from ca_core.errors import InProgress, Throttled
+from ca_core.policy import decision
+from ca_core.policy.decision import Verdict, Wish
+from ca_core.policy.profile import ApprovalRule
+from ca_core.policy.request import CertificationRequest
+from ca_core.referral.request import (
+    CLOCKWORK,
+    DUE_SECONDS,
+    MOST_WAITING,
+    EnrollmentRequest,
+    Referred,
+    RequestState,
+    still_waiting,
+)
+from ca_core.store import certificates, enrollment_requests
+from ca_core.store.database import Transaction
+
+_CROWDED_SECONDS = 3600
+
+
+def asked(
+    applicant: Applicant, wish: Wish, request: CertificationRequest, *, request_key: str | None, now: int
+) -> EnrollmentRequest:
+    """A wish as it would be put down; its number is still to be given."""
+    return EnrollmentRequest(
+        number=0,
+        registration_id=applicant.registration_id,
+        profile=wish.profile.name,
+        names=names_module.canonical(wish.names),
+        spki_sha256=request.spki_sha256,
+        csr=request.der,
+        door=applicant.door,
+        proof=applicant.proof,
+        source=applicant.source,
+        shown=applicant.serial,
+        proved=wish.proved,
+        replaces=wish.replaces,
+        period=wish.period,
+        request_key=request_key,
+        state=RequestState.PENDING,
+        requested_at=now,
+        due_at=now + DUE_SECONDS,
+    )
+
+
+async def waiting(tx: Transaction, asking: EnrollmentRequest, wish: Wish, *, now: int) -> EnrollmentRequest | None:
+    """The same request, if it waits already.
+
+    Raises:
+        RequestRejected: it was rejected, and that is not long ago.
+    """
+    if wish.profile.approval is ApprovalRule.AUTOMATIC:
+        return None
+    earlier = await enrollment_requests.newest(
+        tx, asking.registration_id, asking.profile, asking.names, asking.spki_sha256
+    )
+    return still_waiting(earlier, now=now)
+
+
+async def verdict(tx: Transaction, asking: EnrollmentRequest, wish: Wish, *, now: int) -> Verdict:
+    """Whether an officer must look, by what the registration holds and held."""
+    was_held = wish.profile.approval is ApprovalRule.FIRST and await certificates.was_held(
+        tx, asking.registration_id, asking.profile, asking.names, since=now - decision.JUST_HELD_SECONDS
+    )
+    return decision.verdict(wish.profile, was_held=was_held)
+
+
+async def refer(tx: Transaction, asking: EnrollmentRequest, earlier: EnrollmentRequest | None, *, now: int) -> Referred:
+    """Put a request down, or find the one that waits; an order that comes with the same wish takes it over.
+
+    Raises:
+        Throttled: too many of this registration wait.
+        InProgress: somebody else is putting the same down.
+    """
+    if earlier is not None:
+        if asking.request_key is not None and asking.request_key != earlier.request_key:
+            await enrollment_requests.hand_over(tx, asking, earlier.number)
+            await _journal(tx, asking, EnrollmentHandedOver(request=earlier.number), now=now)
+        return Referred(earlier.number)
+    if await enrollment_requests.count_waiting(tx, asking.registration_id) >= MOST_WAITING:
+        raise Throttled(
+            f"{MOST_WAITING} requests of this registration wait for the registration authority already;"
+            " ask it to decide them",
+            retry_after_seconds=_CROWDED_SECONDS,
+        )
+    number = await enrollment_requests.insert(tx, asking)
+    if number is None:
+        raise InProgress("the same request is being recorded at this moment", retry_after_seconds=1)
+    event = EnrollmentReferred(
+        request=number,
+        profile=asking.profile,
+        names=tuple(asking.names.splitlines()),
+        spki_sha256=asking.spki_sha256.hex(),
+        replaces=asking.replaces,
+        due_at=asking.due_at,
+    )
+    await _journal(tx, asking, event, now=now)
+    return Referred(number)
+
+
+async def refuse(tx: Transaction, approved: EnrollmentRequest, why: str, *, now: int) -> None:
+    """Reject what an officer has approved, because something stands against it by now."""
+    if await enrollment_requests.decide(
+        tx,
+        approved.number,
+        was=RequestState.APPROVED,
+        to=RequestState.REJECTED,
+        now=now,
+        decided_by=CLOCKWORK,
+        note=why,
+    ):
+        await journal.record(
+            tx,
+            EnrollmentRejected(approved.number, why),
+            now=now,
+            actor=CLOCKWORK,
+            registration_id=approved.registration_id,
+        )
+
+
+async def _journal(tx: Transaction, asking: EnrollmentRequest, event: Event, *, now: int) -> None:
+    actor, registration_id = asking.applicant.actor, asking.registration_id
+    await journal.record(tx, event, now=now, actor=actor, registration_id=registration_id)

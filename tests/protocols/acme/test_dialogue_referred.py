@@ -1,0 +1,180 @@
+"""Orders that an officer looks at: `processing` with Retry-After, then `valid`, or `invalid` with the reason."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ca_core.policy.profile import ApprovalRule
+from ca_core.referral.request import RequestState
+from tests.builders.acme import AcmeHouse, Answer, Client, acme_house, csr_for, url
+from tests.builders.est import new_key
+from tests.builders.reviewed import OFFICER, approve, reviewed, stored, work
+
+DAY = 86_400
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[AcmeHouse]:
+    async with acme_house(tmp_path, profiles=reviewed(ApprovalRule.ALWAYS, "tls-server")) as opened:
+        yield opened
+
+
+async def waiting(house: AcmeHouse, *, vetted: bool = True) -> tuple[Client, Answer]:
+    """A client, and its order that an officer must look at."""
+    client = await house.subscriber("acme-corp", "a.example", vetted=vetted)
+    order = await client.order("a.example")
+    if not vetted:
+        await client.authorize(order)
+    answer = await client.finalize(order)
+    assert (answer.status, answer.json["status"]) == (200, "processing")
+    assert answer.header("Retry-After") == "15"
+    assert answer.header("Location") == url(order)
+    assert "certificate" not in answer.json
+    return client, order
+
+
+async def test_an_order_is_processing_until_an_officer_has_looked_and_then_valid(house: AcmeHouse) -> None:
+    client, order = await waiting(house, vetted=False)
+
+    polled = await client.post(url(order))
+    assert (polled.json["status"], polled.header("Retry-After")) == ("processing", "15")
+    await approve(house.core, 1)
+
+    done = await client.post(url(order))
+    assert done.json["status"] == "valid"
+    assert "Retry-After" not in done.headers
+    assert b"BEGIN CERTIFICATE" in (await client.post(done.json["certificate"])).body
+
+
+async def test_approved_and_not_issued_yet_it_is_processing(house: AcmeHouse) -> None:
+    client, order = await waiting(house)
+    await house.core.referrals.approve(1, actor=OFFICER)
+
+    assert (await client.post(url(order))).json["status"] == "processing"
+
+
+async def test_a_rejected_order_is_invalid_and_says_why(house: AcmeHouse) -> None:
+    client, order = await waiting(house)
+
+    await house.core.referrals.reject(1, actor=OFFICER, note="the name is not theirs")
+
+    invalid = (await client.post(url(order))).json
+    assert invalid["status"] == "invalid"
+    assert invalid["error"]["type"] == "urn:ietf:params:acme:error:unauthorized"
+    assert "rejected request 1: the name is not theirs" in invalid["error"]["detail"]
+    assert (await client.order("a.example")).json["status"] == "ready"
+
+
+async def test_an_order_that_nobody_looked_at_is_invalid_after_a_month(house: AcmeHouse) -> None:
+    client, order = await waiting(house)
+    house.core.clock.move(30 * DAY)
+
+    await house.core.referrals.turn()
+
+    invalid = (await client.post(url(order))).json
+    assert (invalid["status"], invalid["error"]["detail"]) == (
+        "invalid",
+        "request 1 was not decided in time; place a new order",
+    )
+
+
+async def test_twenty_finalizes_at_once_are_one_referral(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+    order, request = await client.order("a.example"), csr_for("a.example", key=new_key())
+
+    answers = await asyncio.gather(*(client.finalize(order, request) for _ in range(20)))
+
+    assert {(answer.status, answer.json["status"]) for answer in answers} == {(200, "processing")}
+    assert len(await house.core.referrals.requests(every=True)) == 1
+
+
+async def test_an_order_waits_for_one_request_only(house: AcmeHouse) -> None:
+    client, order = await waiting(house)
+
+    assert (await client.finalize(order, csr_for("a.example", key=new_key()))).refusal == (403, "orderNotReady")
+
+
+async def test_a_new_order_with_the_same_key_takes_the_request_over(house: AcmeHouse) -> None:
+    """A client that gave up waiting starts again, and the officer sees one request."""
+    client = await house.subscriber("acme-corp", "a.example")
+    request = csr_for("a.example", key=new_key())
+    first, second = await client.order("a.example"), await client.order("a.example")
+    await client.finalize(first, request)
+
+    assert (await client.finalize(second, request)).json["status"] == "processing"
+
+    assert len(await house.core.referrals.requests(every=True)) == 1
+    assert len(await house.core.journal("enrollment-handed-over")) == 1
+    assert (await client.post(url(first))).json["status"] == "invalid"
+    await approve(house.core, 1)
+    assert (await client.post(url(second))).json["status"] == "valid"
+
+
+async def test_a_rejected_key_leaves_the_next_order_ready(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+    request = csr_for("a.example", key=new_key())
+    await client.finalize(await client.order("a.example"), request)
+    await house.core.referrals.reject(1, actor=OFFICER)
+    order = await client.order("a.example")
+
+    refused = await client.finalize(order, request)
+
+    assert refused.refusal == (403, "unauthorized")
+    assert (await client.post(url(order))).json["status"] == "ready"
+    assert (await client.finalize(order)).json["status"] == "processing"
+
+
+async def test_an_account_that_was_given_up_gets_nothing_that_is_approved_later(house: AcmeHouse) -> None:
+    client, _ = await waiting(house)
+    assert client.kid is not None
+    await client.post(client.kid, {"status": "deactivated"})
+
+    await approve(house.core, 1)
+
+    found = await stored(house.core, 1)
+    assert (found.state, found.note) == (
+        RequestState.REJECTED,
+        "this account is not valid any more; create another one with a new key",
+    )
+    assert await house.core.certificates() == []
+
+
+async def test_an_authorization_that_was_given_up_meanwhile_proves_nothing(house: AcmeHouse) -> None:
+    client, order = await waiting(house, vetted=False)
+    await client.post(order.json["authorizations"][0], {"status": "deactivated"})
+
+    await approve(house.core, 1)
+
+    assert (await client.post(url(order))).json["status"] == "invalid"
+    assert await house.core.certificates() == []
+
+
+async def test_a_crash_between_claim_and_referral_leaves_the_order_ready(house: AcmeHouse) -> None:
+    """They commit together: what cannot be put down is not claimed either."""
+    client = await house.subscriber("acme-corp", "a.example")
+    order = await client.order("a.example")
+    async with house.core.database.write() as tx:
+        await tx.execute("ALTER TABLE enrollment_requests RENAME TO away")
+
+    with pytest.raises(Exception, match="enrollment_requests"):  # the driver's, which only one file knows
+        await client.finalize(order)
+
+    async with house.core.database.write() as tx:
+        await tx.execute("ALTER TABLE away RENAME TO enrollment_requests")
+    assert (await client.post(url(order))).json["status"] == "ready"
+    assert (await client.finalize(order)).json["status"] == "processing"
+
+
+async def test_what_a_process_left_approved_is_issued_by_the_next(house: AcmeHouse) -> None:
+    client, order = await waiting(house)
+    await house.core.referrals.approve(1, actor=OFFICER)
+
+    assert await work(house.core) == 1
+    assert await work(house.core) == 0
+
+    assert (await client.post(url(order))).json["status"] == "valid"
+    assert len(await house.core.certificates()) == 1
