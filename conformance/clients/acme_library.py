@@ -125,6 +125,19 @@ class Session:
             )
         return self.post(self._order.uri) | {"uri": self._order.uri}
 
+    def authorize(self, name: str) -> Json:
+        """Ask for an authorization ahead of any order (RFC 8555, 7.4.1)."""
+        wanted = Payload({"identifier": {"type": "dns", "value": name}})
+        response = self._client._post(self._client.directory["newAuthz"], wanted)
+        held = self._client._authzr_from_response(response)
+        body = messages.Order(authorizations=[held.uri])
+        self._order = messages.OrderResource(body=body, uri="", authorizations=[held], csr_pem=b"")
+        return {"uri": held.uri, "body": response.json()}
+
+    def certificate_id(self, certificate: str) -> str:
+        """How an order names the certificate that it replaces (RFC 9773, 4.1)."""
+        return str(client._renewal_info_path_component(x509.load_pem_x509_certificate(certificate.encode())))
+
     def orders(self) -> list[list[str]]:
         """The URLs of the account's orders, page by page."""
         url = self._client._post_as_get(self._net.account.uri).json()["orders"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography import x509
 
 from conformance.clients.library import Library, Refused, Session
 from conformance.house import House
@@ -14,12 +16,15 @@ from conformance.openssl import verifies
 
 VETTED, PROVED = ("a.example", "b.example"), "proved.localhost"
 
+# A window that is always open lets each test have certificates of the same names.
+_SETTINGS = ("renewal.window_days=90", "profiles.short.based_on=tls-server", "profiles.short.validity_days=7")
+_RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
 _ORDERS = 101  # one more than fit on a page
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    built = House(tmp_path_factory.mktemp("house"), "renewal.window_days=90")
+    built = House(tmp_path_factory.mktemp("house"), *_SETTINGS)
     try:
         built.start()
         yield built
@@ -37,7 +42,7 @@ def library(house: House) -> Iterator[Library]:
 def sheet(house: House) -> dict[str, Any]:
     return house.register(
         *("--kind", "partner", "--subject", "O=Partner,C=TW", "--account", "partner"),
-        *("--dns", VETTED[0], "--dns", VETTED[1]),
+        *("--dns", VETTED[0], "--dns", VETTED[1], "--profile", "tls-server", "--profile", "short"),
     )
 
 
@@ -59,6 +64,10 @@ def saved(folder: Path, chain: str) -> Path:
     path = folder / "chain.pem"
     path.write_text(chain)
     return path
+
+
+def leaf(chain: str) -> x509.Certificate:
+    return x509.load_pem_x509_certificate(chain.encode())
 
 
 def test_vetted_names_are_certified_without_a_challenge(house: House, alice: Session, tmp_path: Path) -> None:
@@ -178,3 +187,56 @@ def test_the_list_of_orders_is_read_page_by_page(library: Library, sheet: dict[s
 
     assert len(pages) > 1
     assert sorted(url for page in pages for url in page) == sorted(placed)
+
+
+def test_a_name_is_authorized_ahead_of_its_order(house: House, library: Library, challenged: dict[str, Any]) -> None:
+    session = library.session("early")
+    session("new_account", eab=challenged["eab"])
+
+    pending = session("authorize", name=PROVED)
+    session("prove", port=house.http_01_port)
+
+    assert pending["body"]["status"] == "pending"
+    order = session("order", names=[PROVED])["body"]
+    assert (order["status"], order["authorizations"]) == ("ready", [pending["uri"]])
+
+
+def test_an_order_says_when_its_certificate_ends(alice: Session) -> None:
+    expires = datetime.fromisoformat(alice("order", names=[VETTED[0]])["body"]["expires"])
+    wished = (expires + timedelta(days=13)).strftime(_RFC_3339)
+
+    order = alice("order", names=[VETTED[0]], members={"notAfter": wished})
+    certificate = leaf(alice("finalize")["chain"])
+
+    assert order["body"]["notAfter"] == wished
+    assert certificate.not_valid_after_utc.strftime(_RFC_3339) == wished
+
+
+def test_a_longer_life_than_the_profile_gives_is_refused(alice: Session) -> None:
+    with pytest.raises(Refused) as refused:
+        alice("order", names=[VETTED[0]], members={"notAfter": "2099-01-01T00:00:00Z"})
+
+    assert refused.value.type == "malformed"
+
+
+def test_an_order_chooses_a_profile_that_is_granted(alice: Session) -> None:
+    order = alice("order", names=[VETTED[0]], profile="short")
+    certificate = leaf(alice("finalize")["chain"])
+
+    assert order["body"]["profile"] == "short"
+    assert certificate.not_valid_after_utc - certificate.not_valid_before_utc <= timedelta(days=7)
+    with pytest.raises(Refused) as refused:
+        alice("order", names=[VETTED[0]], profile="device")
+    assert refused.value.type == "invalidProfile"
+
+
+def test_a_certificate_is_replaced_once(alice: Session) -> None:
+    alice("order", names=[VETTED[1]])
+    replaced = alice("certificate_id", certificate=alice("finalize")["chain"])
+
+    order = alice("order", names=[VETTED[1]], members={"replaces": replaced})
+
+    assert order["body"]["replaces"] == replaced
+    with pytest.raises(Refused) as refused:
+        alice("order", names=[VETTED[1]], members={"replaces": replaced})
+    assert refused.value.type == "conflict"
