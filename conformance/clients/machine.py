@@ -44,6 +44,7 @@ class Machine:
             "HTTP_PORT": str(house.http_01_port),
             "TLS_PORT": str(house.tls_alpn_01_port),
             "LIVE": NOT_GIVEN,
+            "PROFILE": NOT_GIVEN,
             **variables,
         }
         wanted, given = guide.variables(guide.GUIDE.read_text("utf-8")), frozenset(self._variables)
@@ -51,11 +52,12 @@ class Machine:
 
     def paste(self, name: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run one block of the guide to its end, or to its first command that fails."""
-        return self.shell(guide.block(name), **variables)
+        language, text = guide.block(name)
+        return self.shell(f"python - <<'END'\n{text}\nEND" if language == "python" else text, **variables)
 
     def paste_first(self, name: str) -> None:
         """Paste one block into every shell before what follows: its `export` lines hold from now on."""
-        self._said_before.append(guide.block(name))
+        self._said_before.append(guide.block(name).text)
 
     def shell(self, script: str, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run lines as a shell does that stops at an error and at an unset variable."""
@@ -66,7 +68,7 @@ class Machine:
     def pasted_meanwhile(self, name: str) -> Iterator[Path]:
         """Run one block of the guide that does not end by itself, until this ends; yields the file of what it says."""
         said = self.folder / f"{name}.log"
-        lines = "\n".join([*self._said_before, f"exec {guide.block(name)}"])
+        lines = "\n".join([*self._said_before, f"exec {guide.block(name).text}"])
         with said.open("a") as log:
             process = subprocess.Popen(
                 ["bash", "-eu", "-c", lines], cwd=self.folder, env=self._environment({}), stdout=log, stderr=log

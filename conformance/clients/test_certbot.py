@@ -5,9 +5,12 @@ from __future__ import annotations
 import subprocess
 import time
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 
 from conformance import pkilint
 from conformance.clients.certbot import Certbot
@@ -16,14 +19,16 @@ from conformance.house import House, must, run
 from conformance.openssl import fetch_crl, subject_of, verifies
 
 _CRL_SECONDS = 60
-NAME, SECOND = "shop.localhost", "office.localhost"
+NAME, SECOND, THIRD = "shop.localhost", "office.localhost", "third.localhost"
+PROFILE = "short"
+_SETTINGS = (f"profiles.{PROFILE}.based_on=tls-server", f"profiles.{PROFILE}.validity_days=7")
 
 Steps = dict[str, subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house_of_the_past(tmp_path_factory.mktemp("house")) as built:
+    with house_of_the_past(tmp_path_factory.mktemp("house"), *_SETTINGS) as built:
         built.start()
         yield built
 
@@ -33,10 +38,11 @@ def machine(house: House, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     """Two names are to be proved; certbot keeps its files in the machine's home, which root has elsewhere."""
     sheet = house.register(
         *("--kind", "organization", "--subject", "CN=Shop,O=Example,C=TW", "--account", "shop"),
-        *("--dns", NAME, "--dns", SECOND, "--challenged"),
+        *("--profile", "tls-server", "--profile", PROFILE),
+        *("--dns", NAME, "--dns", SECOND, "--dns", THIRD, "--challenged"),
     )
     folder = tmp_path_factory.mktemp("machine")
-    built = Machine(house, folder, sheet, NAME=NAME, LIVE=str(folder / "live"))
+    built = Machine(house, folder, sheet, NAME=NAME, LIVE=str(folder / "live"), PROFILE=PROFILE)
     own = built.folder / ".config" / "letsencrypt" / "cli.ini"
     own.parent.mkdir(parents=True)
     own.write_text(
@@ -60,6 +66,9 @@ def life(house: House, machine: Machine) -> Steps:
     done["too early"] = machine.shell("certbot renew --force-renewal")
     house.move_clock(days=0)
     done["renew"] = machine.paste("certbot renew")
+    done["profile"] = machine.paste("certbot profile", NAME=THIRD)
+    (account,) = machine.folder.glob("accounts/*/acme/directory/*")
+    done["change key"] = machine.paste("certbot change key", ACCOUNT=str(account))
     done["update account"] = machine.paste("certbot update account", MAIL="new@example.com")
     done["revoke"] = machine.paste("certbot revoke")
     house.command("suspend", "shop")
@@ -107,6 +116,19 @@ def test_renewing_inside_the_window_brings_a_new_certificate(life: Steps, machin
     assert machine.verifies(f"live/{NAME}/cert.pem", untrusted=f"live/{NAME}/chain.pem")
 
 
+def test_another_profile_and_another_kind_of_key_are_asked_for(life: Steps, machine: Machine) -> None:
+    assert life["profile"].returncode == 0, life["profile"].stderr
+
+    certificate = x509.load_pem_x509_certificate((machine.folder / "live" / THIRD / "cert.pem").read_bytes())
+
+    assert certificate.not_valid_after_utc - certificate.not_valid_before_utc <= timedelta(days=7)
+    assert isinstance(certificate.public_key(), rsa.RSAPublicKey)
+
+
+def test_the_account_goes_on_with_another_key(life: Steps) -> None:
+    assert life["change key"].returncode == 0, life["change key"].stderr
+
+
 def test_contacts_are_changed(life: Steps) -> None:
     assert life["update account"].returncode == 0, life["update account"].stderr
 
@@ -124,7 +146,7 @@ def test_a_revoked_certificate_is_refused_by_crl_check(life: Steps, machine: Mac
 def test_each_certificate_is_revoked_for_the_reason_that_was_given(life: Steps, house: House) -> None:
     assert life["revoke by key"].returncode == 0, life["revoke by key"].stderr
 
-    assert sorted(one["reason"] or "" for one in house.certificates("shop")) == ["", "keyCompromise", "superseded"]
+    assert sorted(one["reason"] or "" for one in house.certificates("shop")) == ["", "", "keyCompromise", "superseded"]
 
 
 def test_a_suspended_registration_gets_nothing(life: Steps) -> None:

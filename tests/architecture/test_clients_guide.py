@@ -4,7 +4,7 @@ import ast
 import re
 from pathlib import Path
 
-from conformance.clients.guide import GUIDE, blocks, variables
+from conformance.clients.guide import GUIDE, Block, blocks, variables
 from tests.architecture.house import ROOT, syntax_trees
 
 PASTED = ("paste", "paste_first", "pasted_meanwhile")
@@ -26,7 +26,7 @@ def test_every_block_without_a_mark_says_that_it_is_not_run() -> None:
 def test_every_variable_in_a_block_is_one_that_the_reader_has_set() -> None:
     text = GUIDE.read_text("utf-8")
 
-    used = {name for block in blocks(text).values() for name in VARIABLE.findall(block)}
+    used = {name for block in blocks(text).values() for name in VARIABLE.findall(block.text)}
 
     assert {name for name in used if not name.startswith(GIVEN_BY_A_CLIENT)} <= variables(text)
 
@@ -47,7 +47,7 @@ def test_a_block_without_a_mark_is_seen() -> None:
     )
 
     assert unmarked(text) == ["One"]
-    assert blocks(text) == {"one": "one\n"}
+    assert blocks(text) == {"one": Block("sh", "one\n")}
     assert variables(text) == {"A"}
 
 
