@@ -19,14 +19,12 @@ from ca_core.clock import Clock
 from ca_core.errors import (
     Busy,
     InProgress,
-    ProfileNotGranted,
-    ProfileNotOffered,
     Refusal,
     WrongState,
 )
 from ca_core.issuance.issuer import Issuer
 from ca_core.names import Identifier
-from ca_core.policy import decision
+from ca_core.policy import decision, offer
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 from ca_core.policy.decision import Holding, Verdict, Wish
 from ca_core.policy.keys import check_key
@@ -103,16 +101,18 @@ class Enrollment:
         self._gate = gate
         self._blocked = blocked
 
+    @property
+    def profiles(self) -> Mapping[str, Profile]:
+        """All profiles, by name."""
+        return self._profiles
+
     def profile(self, name: str) -> Profile:
         """Look a profile up.
 
         Raises:
             ProfileNotOffered: there is none of this name.
         """
-        try:
-            return self._profiles[name]
-        except KeyError:
-            raise ProfileNotOffered(f"there is no profile {name[:64]!r} here") from None
+        return offer.named(self._profiles, name)
 
     def check_key(self, public_key: PublicKeyTypes) -> None:
         """Let only a sound key pass that nobody else is known to hold, for whatever it is to serve.
@@ -136,12 +136,7 @@ class Enrollment:
         Raises:
             ProfileNotGranted: there is none.
         """
-        # One that settings no longer have is held for nothing.
-        known = [self._profiles[name] for name in registration.profiles if name in self._profiles]
-        found = [profile for profile in known if door in profile.doors]
-        if not found:
-            raise ProfileNotGranted(f"this registration holds no profile that {door.upper()} offers")
-        return found
+        return offer.offered(self._profiles, registration, door)
 
     def renewal_window(self, certificate: Certificate) -> Window:
         """When a certificate may be replaced, by the rule that every door goes by (RULES, S9)."""

@@ -9,8 +9,9 @@ import msgspec
 from ca_core import der
 from ca_core.applicant import Applicant, Door
 from ca_core.clock import rfc3339
-from ca_core.errors import CertificateOnHold, InProgress, NameNotGranted, ProfileNotOffered, TooEarly, WeakKey
+from ca_core.errors import CertificateOnHold, InProgress, NameNotGranted, TooEarly, WeakKey
 from ca_core.names import Identifier
+from ca_core.policy import offer
 from ca_core.policy.key_types import key_name
 from ca_core.policy.keys import key_type
 from ca_core.policy.period import WHOLE, WishedPeriod
@@ -110,8 +111,7 @@ def require_fit(profile: Profile, applicant: Applicant, request: CertificationRe
     Raises:
         ProfileNotOffered, WeakKey: it does not.
     """
-    if applicant.door not in profile.doors:
-        raise ProfileNotOffered(f"the profile {profile.name} is not offered through {applicant.door.upper()}")
+    offer.require_door(profile, applicant.door)
     if profile.key_types and key_name(request.public_key) not in profile.key_types:
         raise WeakKey(
             f"the profile {profile.name} certifies no key of the type {key_name(request.public_key)};"

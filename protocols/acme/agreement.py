@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from ca_core.registration.agreement import Agreement
 from protocols.acme.errors import AgreementRequired
-from protocols.acme.links import Help
+from protocols.acme.links import Help, Links
 from protocols.acme.objects import Account
-from protocols.acme.services import AcmeServices
 
 
-def require_accepted(account: Account | None, services: AcmeServices) -> None:
+def require_accepted(account: Account | None, current: Agreement | None, links: Links) -> None:
     """Let only an account pass that has accepted the agreement of today; where there is none, every account.
 
     Args:
         account: None for one that is to be made, and has not said that it accepts.
+        current: the agreement of today.
 
     Raises:
         AgreementRequired: it has accepted another version, or none.
     """
-    current, links = services.options.agreement, services.links
     if current is None or current.is_accepted(account.accepted if account else None):
         return
     text_url, help_url = links.agreement(current.version), links.help(Help.TERMS)

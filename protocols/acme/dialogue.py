@@ -104,7 +104,7 @@ class AcmeDialogue:
         if envelope.kid is not None and route.by_account:
             asked = await self._sign_in.by_account(request, envelope, envelope.kid)
             if route.needs_agreement:
-                agreement.require_accepted(asked.account, self._services)
+                agreement.require_accepted(asked.account, self._services.options.agreement, self._services.links)
             return await route.by_account(asked, id_)
         wanted = "jwk" if route.by_key else "kid, the URL of your account"
         raise BadRequest(f"sign this request with {wanted} (RFC 8555, 6.2)")

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
 from ca_core import names
+from ca_core.applicant import Door
 from ca_core.errors import NameNotGranted, Refusal
 from ca_core.identity import new_id
 from ca_core.names import Identifier, Kind
-from ca_core.policy import decision
+from ca_core.policy import decision, offer
 from ca_core.policy.period import WHOLE, WishedPeriod
 from ca_core.policy.profile import Profile
 from ca_core.registration.account import Registration
@@ -64,6 +65,22 @@ class Needed(msgspec.Struct, frozen=True):
     identifier: Identifier
     vetted: bool
     spans: bool = False
+
+
+def chosen(profiles: Mapping[str, Profile], account: Account, registration: Registration, name: str | None) -> Profile:
+    """The profile that an order means: the one that it names, else the first that the account may order.
+
+    Raises:
+        ProfileNotOffered: there is none of this name, or not through ACME.
+        ProfileNotGranted: the registration does not hold it, or the account's EAB key is not for it.
+    """
+    if name is None:
+        name = offer.offered(profiles, account.narrowed(registration), Door.ACME)[0].name
+    profile = offer.named(profiles, name)
+    registration.require_profile(profile.name)
+    account.require_profile(profile.name)
+    offer.require_door(profile, Door.ACME)
+    return profile
 
 
 def require_obtainable(

@@ -63,7 +63,7 @@ class Accounts:
             raise AccountDoesNotExist
         if known is None:
             if not message.terms_of_service_agreed:
-                agreement.require_accepted(None, self._services)
+                agreement.require_accepted(None, self._services.options.agreement, self._services.links)
             account_keys.check(self._services.enrollment, asked.key)
             bond = await self._bonds.bond(message, asked)
             made = self._account(asked.key, bond, message.contact or ())

@@ -4,18 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ca_core.applicant import Door
 from ca_core.audit import journal
 from ca_core.audit.event import Event, NamesGranted
-from ca_core.errors import ProfileNotOffered
 from ca_core.policy.profile import Profile
-from ca_core.registration.account import Registration
 from ca_core.store import registrations
 from ca_core.store.database import Transaction
 from protocols.acme import order_messages, ordering
 from protocols.acme.errors import AlreadyReplaced
 from protocols.acme.events import OrderPlaced
-from protocols.acme.objects import Account
 from protocols.acme.ordering import Needed, Ordered
 from protocols.acme.records import orders
 from protocols.acme.records.orders import Outcome
@@ -55,7 +51,7 @@ class NewOrder:
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, asked.registration.id)
             registration.require_active(now)
-            profile = self._profile(asked.account, registration, message.profile)
+            profile = ordering.chosen(self._enrollment.profiles, asked.account, registration, message.profile)
             ordering.require_obtainable(asked.account, registration, profile, named, rejected)
             replaced = await replacing.renewed(tx, self._enrollment, asked.account, wanted, now=now)
             names = frozenset(wanted.identifiers)
@@ -64,16 +60,6 @@ class NewOrder:
             needs = [ordering.needed(asked.account, registration, one) for one in named]
             view = await self._place(tx, asked, profile, wanted, needs, now=now)
         return view.shown(self._links, status=201)
-
-    def _profile(self, account: Account, registration: Registration, name: str | None) -> Profile:
-        profile = self._enrollment.profile(
-            name or self._enrollment.default_profile(account.narrowed(registration), Door.ACME)
-        )
-        registration.require_profile(profile.name)
-        account.require_profile(profile.name)
-        if Door.ACME not in profile.doors:
-            raise ProfileNotOffered(f"the profile {profile.name} is not offered through ACME")
-        return profile
 
     async def _place(
         self,
