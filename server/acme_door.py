@@ -53,7 +53,7 @@ class AcmeDoor:
             limits=self._limits,
             links=Links(opened.settings.public),
             options=self._options(),
-            chain_pem=room.chain_pem,
+            chains_pem=room.chains_pem,
             wake=wake,
         )
         return self._trouble.dialogue(AcmeDialogue(services), opened.clock)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from importlib import resources
@@ -88,10 +88,10 @@ class Strongroom:
         """The CAs."""
         return self.succession.authorities
 
-    def chain_pem(self, name: str) -> bytes:
-        """The certificate of a CA and those up to its root, as clients are sent them."""
-        chain = self.authorities.chain(name, now=self.office.clock.now())
-        return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain)
+    def chains_pem(self, name: str) -> Sequence[bytes]:
+        """The certificate of a CA and those up to its root, as clients are sent them; then the alternates."""
+        chains = self.authorities.chains(name, now=self.office.clock.now())
+        return [b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain) for chain in chains]
 
     def require_fit(self) -> None:
         """Prove that the profiles fit the CAs; commands that mend the one or the other do without.

@@ -144,18 +144,34 @@ class Authorities:
         While a root before it lives, its key certified by the one before closes the chain, and so on back to the
         oldest that lives, so that who trusts only that one can follow (RFC 4210, 4.4: NewWithOld).
         """
+        return self.chains(name, now=now)[0]
+
+    def chains(self, name: str, *, now: int) -> tuple[tuple[x509.Certificate, ...], ...]:
+        """Every chain that a client may be sent: `chain`, and one for those who trust only one of the other roots.
+
+        First those that end sooner at a root between, down to the CA's own; then those that lead from that to
+        the roots that came after it (OldWithNew).
+        """
         *below, root = self.path(name)
-        chain = [standing.certificate.certificate for standing in below]
-        link: str | None = root.name
+        chain = tuple(standing.certificate.certificate for standing in below)
+        older, newer = (self._links(root.name, to_older=to_older, now=now) for to_older in (True, False))
+        shorter = [older[:length] for length in reversed(range(len(older) + 1))]
+        longer = [newer[:length] for length in range(1, len(newer) + 1)]
+        return tuple(chain + links for links in (*shorter, *longer))
+
+    def _links(self, root: str, *, to_older: bool, now: int) -> tuple[x509.Certificate, ...]:
+        """The cross-certificates from a root to the one next to it, and so on to the first or last that lives."""
+        found: list[x509.Certificate] = []
+        link: str | None = root
         while link is not None:
-            older = [
+            beside = [
                 cross
                 for cross in self._crosses
-                if cross.subject == link and self._is_older(cross.issuer, link) and _is_live(cross, now)
+                if cross.subject == link and self._is_older(cross.issuer, link) is to_older and _is_live(cross, now)
             ]
-            chain += [cross.certificate for cross in older[:1]]
-            link = older[0].issuer if older else None
-        return tuple(chain)
+            found += [cross.certificate for cross in beside[:1]]
+            link = beside[0].issuer if beside else None
+        return tuple(found)
 
     def published(self, *, now: int) -> tuple[x509.Certificate, ...]:
         """Every CA and cross-certificate that has not expired, as EST's `/cacerts` sends them (RFC 7030, 4.1.3)."""

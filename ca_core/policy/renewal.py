@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import msgspec
 
 SECONDS_PER_DAY = 86_400
+
+_SLICES = 10
+_AT_ONCE_SECONDS = 3600
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -25,3 +30,28 @@ def renewal_window(not_before: int, not_after: int, *, days: int) -> Window:
     4.1.2.5). The window of a certificate that lives no longer than that opens with its life.
     """
     return Window(opens_at=max(not_before, not_after - days * SECONDS_PER_DAY), closes_at=not_after)
+
+
+def suggested_window(window: Window, *, not_before: int, serial: str) -> Window:
+    """When the holder of a certificate should replace it: a slice of its window (RFC 9773, 4.2).
+
+    Serials choose their slices, so that a fleet that was made in one hour does not come back in one. None begins
+    before two thirds of the certificate's life are over, for the window of a short-lived one opens with it; the last
+    third of what is left is for those whose first try fails.
+
+    Args:
+        not_before: of the certificate, UTC seconds.
+        serial: 40 hex digits.
+    """
+    begin = max(window.opens_at, not_before + (window.closes_at - not_before) * 2 // 3)
+    usable = (window.closes_at - begin) * 2 // 3
+    slice_seconds = usable // _SLICES
+    draw = int.from_bytes(hashlib.sha256(serial.encode()).digest()[:8], "big")
+    start = begin + draw % (usable - slice_seconds + 1)
+    # RFC 9773, 4.2: it must not end before it has begun, nor when.
+    return Window(opens_at=start, closes_at=start + max(1, slice_seconds))
+
+
+def overdue_window(since: int) -> Window:
+    """The suggested window of a certificate that should have been replaced, since UTC seconds: it is over."""
+    return Window(opens_at=since - _AT_ONCE_SECONDS, closes_at=since)

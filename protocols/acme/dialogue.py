@@ -21,6 +21,7 @@ from protocols.acme.resources.key_change import KeyChange
 from protocols.acme.resources.new_authorization import NewAuthorizations
 from protocols.acme.resources.new_order import NewOrder
 from protocols.acme.resources.orders import Orders
+from protocols.acme.resources.renewal_info import RenewalInfo
 from protocols.acme.resources.revocation import Revocation
 from protocols.acme.services import AcmeOptions, AcmeServices
 from protocols.acme.sign_in import AcmeSignIn, ByAccount, ByKey
@@ -43,18 +44,21 @@ class _Route:
     """What a resource answers: to GET and HEAD, to a POST by an account, to a POST by a key of its own.
 
     Attributes:
+        look_up: to GET and HEAD of one object that everybody may see, by its id.
         needs_agreement: whether it serves only accounts that have accepted the subscriber agreement of today.
     """
 
     get: Callable[[str], Reply] | None = None
+    look_up: Callable[[str], Awaitable[Reply]] | None = None
     by_account: Callable[[ByAccount, str], Awaitable[Reply]] | None = None
     by_key: Callable[[ByKey, str], Awaitable[Reply]] | None = None
     needs_agreement: bool = False
 
     @property
     def methods(self) -> tuple[str, ...]:
-        reads = ("GET", "HEAD") if self.get else ()
-        return (*reads, "POST", "OPTIONS")
+        reads = ("GET", "HEAD") if self.get or self.look_up else ()
+        posts = ("POST",) if self.by_account or self.by_key else ()
+        return (*reads, *posts, "OPTIONS")
 
 
 class AcmeDialogue:
@@ -87,10 +91,12 @@ class AcmeDialogue:
             raise NotFound("there is nothing here; start at the directory")
         route = self._routes[place.resource]
         match request.method:
-            case "POST":
+            case "POST" if route.by_account or route.by_key:
                 return await self._post(request, route, place.id)
             case "GET" | "HEAD" if route.get:
                 return route.get(request.method)
+            case "GET" | "HEAD" if route.look_up:
+                return await route.look_up(place.id)
             case "OPTIONS":
                 allowed = ", ".join(route.methods)
                 return Reply(204, (("Allow", allowed), ("Access-Control-Allow-Methods", allowed), *_PREFLIGHT))
@@ -111,7 +117,8 @@ class AcmeDialogue:
 
     def _dressed(self, reply: Reply, method: str, resource: Resource | None) -> Reply:
         """Add what every reply carries, and a nonce where one can be used (RFC 8555, 6.5 and 7.1)."""
-        headers = [*reply.headers, *_ALWAYS]
+        own = {name for name, _ in reply.headers}
+        headers = [*reply.headers, *(header for header in _ALWAYS if header[0] not in own)]
         if resource is not Resource.DIRECTORY or reply.status >= _FIRST_ERROR_STATUS:
             headers.append(("Link", f'<{self._services.links.to(Resource.DIRECTORY)}>;rel="index"'))
         is_error = reply.status >= _FIRST_ERROR_STATUS
@@ -134,6 +141,7 @@ def _routes(services: AcmeServices) -> Mapping[Resource, _Route]:
             Resource.NEW_ACCOUNT: _Route(by_key=accounts.create),
             Resource.NEW_ORDER: _Route(by_account=NewOrder(services).create, needs_agreement=True),
             Resource.NEW_AUTHZ: _Route(by_account=NewAuthorizations(services).create, needs_agreement=True),
+            Resource.RENEWAL_INFO: _Route(look_up=RenewalInfo(services).read),
             Resource.KEY_CHANGE: _Route(by_account=KeyChange(services).change),
             Resource.REVOKE_CERT: _Route(by_account=revocation.by_account, by_key=revocation.by_key),
             Resource.ACCOUNT: _Route(by_account=accounts.read_or_update),

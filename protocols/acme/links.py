@@ -16,6 +16,8 @@ _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}")
 AGREEMENT_PREFIX = "/agreement/"
 """Where the subscriber agreement is: not ACME's own, and named in its directory."""
 
+_ALTERNATE = re.compile(r"/acme/certificate/([0-9a-f]{40}/[1-9][0-9]?)")
+
 
 class Resource(StrEnum):
     """What a path leads to; the values are the paths, with `ID` where one stands."""
@@ -25,6 +27,7 @@ class Resource(StrEnum):
     NEW_ACCOUNT = "/acme/new-account"
     NEW_ORDER = "/acme/new-order"
     NEW_AUTHZ = "/acme/new-authz"
+    RENEWAL_INFO = "/acme/renewal-info"
     KEY_CHANGE = "/acme/key-change"
     REVOKE_CERT = "/acme/revoke-cert"
     ACCOUNT = "/acme/account/ID"
@@ -49,18 +52,24 @@ class Place(msgspec.Struct, frozen=True):
     """A path, understood.
 
     Attributes:
-        id: hex digits; empty where the resource has none.
+        id: hex digits, for an alternate chain followed by a slash and its number; behind `RENEWAL_INFO` whatever is
+            there; empty where the resource has none.
     """
 
     resource: Resource
     id: str
 
 
+_BEFORE_CERTIFICATE_ID = f"{Resource.RENEWAL_INFO.value}/"
 _BY_PATH: Mapping[str, Resource] = MappingProxyType({resource.value: resource for resource in Resource})
 
 
 def place(path: str) -> Place | None:
     """Which resource a path leads to, None if to none. Whether the object exists is not asked."""
+    if path.startswith(_BEFORE_CERTIFICATE_ID):
+        return Place(Resource.RENEWAL_INFO, path.removeprefix(_BEFORE_CERTIFICATE_ID))
+    if alternate_chain := _ALTERNATE.fullmatch(path):
+        return Place(Resource.CERTIFICATE, alternate_chain[1])
     parts = path.split("/")
     has_id = len(parts) > 3 and _ID.fullmatch(parts[3]) is not None  # noqa: PLR2004  # /acme/KIND/ID
     id_ = parts[3] if has_id else ""
@@ -108,6 +117,11 @@ class Links(msgspec.Struct, frozen=True):
             return None
         found = place(kid.removeprefix(self.base))
         return found.id if found is not None and found.resource is Resource.ACCOUNT else None
+
+
+def alternate(serial: str, number: int) -> str:
+    """The id of one of a certificate's chains; of 0, the one that clients are sent unasked."""
+    return f"{serial}/{number}" if number else serial
 
 
 def cursor(query: str) -> str | None:

@@ -8,7 +8,8 @@ import msgspec
 
 from ca_core.clock import rfc3339
 from ca_core.names import Identifier, Kind
-from protocols.acme.links import Links, Resource
+from ca_core.policy.renewal import Window
+from protocols.acme.links import Help, Links, Resource
 from protocols.acme.objects import Account, Authorization, Challenge, Order
 from protocols.acme.problems import IdentifierJson
 from protocols.acme.states import ChallengeStatus, OrderStatus
@@ -23,6 +24,7 @@ _JSON = ("Content-Type", "application/json")
 _RETRY = ("Retry-After", str(WAIT_SECONDS))
 _WILDCARD = "*."
 _CREATED = 201
+_CACHED_SECONDS = 300
 
 
 class Meta(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
@@ -45,9 +47,20 @@ class _Directory(msgspec.Struct, frozen=True, rename="camel"):
     new_account: str
     new_order: str
     new_authz: str
+    renewal_info: str
     revoke_cert: str
     key_change: str
     meta: Meta
+
+
+class _Window(msgspec.Struct, frozen=True):
+    start: str
+    end: str
+
+
+class _RenewalInfo(msgspec.Struct, frozen=True):
+    suggested_window: _Window = msgspec.field(name="suggestedWindow")
+    explanation_url: str = msgspec.field(name="explanationURL")
 
 
 class _Account(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
@@ -102,6 +115,7 @@ def directory(links: Links, meta: Meta) -> Reply:
             new_account=links.to(Resource.NEW_ACCOUNT),
             new_order=links.to(Resource.NEW_ORDER),
             new_authz=links.to(Resource.NEW_AUTHZ),
+            renewal_info=links.to(Resource.RENEWAL_INFO),
             revoke_cert=links.to(Resource.REVOKE_CERT),
             key_change=links.to(Resource.KEY_CHANGE),
             meta=meta,
@@ -191,10 +205,25 @@ def challenge(links: Links, shown: Challenge) -> Reply:
     return _reply(200, _challenge(links, shown), up, *wait)
 
 
-def chain(leaf_der: bytes, issuers_pem: bytes) -> Reply:
-    """A certificate and those above it, without the root (RFC 8555, 7.4.2)."""
+def chain(leaf_der: bytes, issuers_pem: bytes, alternates: Sequence[str] = ()) -> Reply:
+    """A certificate and those above it, without the root (RFC 8555, 7.4.2).
+
+    Args:
+        alternates: URLs of its other chains.
+    """
     leaf = b"-----BEGIN CERTIFICATE-----\n" + wrapped_base64(leaf_der) + b"-----END CERTIFICATE-----\n"
-    return Reply(200, (("Content-Type", CHAIN_MEDIA_TYPE),), leaf + issuers_pem)
+    others = (("Link", f'<{url}>;rel="alternate"') for url in alternates)
+    return Reply(200, (("Content-Type", CHAIN_MEDIA_TYPE), *others), leaf + issuers_pem)
+
+
+def renewal_info(links: Links, window: Window, *, retry_after_seconds: int) -> Reply:
+    """When a certificate should be replaced (RFC 9773, 4.2); caches may keep it, though not for as long as clients."""
+    body = _RenewalInfo(
+        suggested_window=_Window(rfc3339(window.opens_at), rfc3339(window.closes_at)),
+        explanation_url=links.help(Help.RENEWAL),
+    )
+    cached = ("Cache-Control", f"public, max-age={_CACHED_SECONDS}")
+    return _reply(200, body, ("Retry-After", str(retry_after_seconds)), cached)
 
 
 def _challenge(links: Links, shown: Challenge) -> _Challenge:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ca_core.clock import Clock
@@ -41,7 +41,8 @@ class AcmeServices:
     """The core's services and what belongs to this process.
 
     Attributes:
-        chain_pem: tells the certificate of a CA, by its name, and those above it, without the root, in PEM.
+        chains_pem: tells the certificate of a CA, by its name, and those above it, without the root, in PEM: the
+            chain that clients are sent, and then its alternates.
         wake: called when a challenge waits for the validator.
     """
 
@@ -54,5 +55,5 @@ class AcmeServices:
     limits: Limits
     links: Links
     options: AcmeOptions
-    chain_pem: Callable[[str], bytes]
+    chains_pem: Callable[[str], Sequence[bytes]]
     wake: Callable[[], None]

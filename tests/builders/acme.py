@@ -250,7 +250,7 @@ async def acme_house(
             limits=counted,
             links=LINKS,
             options=options or AcmeOptions(),
-            chain_pem=lambda _: strongroom.issuing_pem,
+            chains_pem=lambda _: [strongroom.issuing_pem],
             wake=lambda: woken.append(None),
         )
         yield AcmeHouse(

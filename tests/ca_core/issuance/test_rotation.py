@@ -42,6 +42,13 @@ def current(house: Dynasty, line: str = "issuing") -> str:
     return house.succession.authorities.current(line, now=house.core.clock.now()).certificate.name
 
 
+def ends(house: Dynasty, chain: Sequence[x509.Certificate]) -> str:
+    """The root whose key signed the last certificate of a chain."""
+    signed_by = chain[-1].extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier
+    roots = [one for one in house.succession.authorities.all() if one.is_root]
+    return next(root.name for root in roots if root.certificate.key_identifier == signed_by)
+
+
 def verified(house: Dynasty, leaf: x509.Certificate, *, trusted: str, untrusted: Sequence[x509.Certificate]) -> bool:
     """What openssl says, with one trusted certificate and nothing else but what the server sent."""
     files = {"leaf": [leaf], "trusted": [certificate(house, trusted)], "untrusted": untrusted}
@@ -285,6 +292,28 @@ async def test_who_trusts_the_first_root_follows_through_two_rotations(house: Dy
     assert verified(house, issuing, trusted="root", untrusted=links)
     assert verified(house, issuing, trusted="root-2", untrusted=links)
     assert verified(house, issuing, trusted="root-3", untrusted=[])
+
+
+async def test_there_is_a_chain_for_who_trusts_any_one_of_the_roots(house: Dynasty) -> None:
+    for _ in range(2):
+        await house.rotation.rotate_root("issuing", LIKE_BEFORE, at=house.core.clock.now())
+    now, known = house.core.clock.now(), house.succession.authorities
+
+    oldest, middle, newest = (known.chains(name, now=now) for name in ("issuing", "issuing-2", "issuing-3"))
+
+    # Each ends at another root: the one that its last certificate names as the key that signed it.
+    assert [ends(house, chain) for chain in oldest] == ["root", "root-2", "root-3"]
+    assert [ends(house, chain) for chain in middle] == ["root", "root-2", "root-3"]
+    assert [ends(house, chain) for chain in newest] == ["root", "root-2", "root-3"]
+    for chain, trusted in zip(middle, ("root", "root-2", "root-3"), strict=True):
+        assert verified(house, chain[0], trusted=trusted, untrusted=chain[1:])
+    assert middle[0] == known.chain("issuing-2", now=now)
+
+
+async def test_without_a_rotation_there_is_one_chain(house: Dynasty) -> None:
+    known = house.succession.authorities
+
+    assert known.chains("issuing", now=house.core.clock.now()) == (known.chain("issuing", now=house.core.clock.now()),)
 
 
 async def test_the_old_root_signs_crls_as_long_as_it_vouches_for_the_new_one(house: Dynasty) -> None:

@@ -315,6 +315,21 @@ async def test_orders_and_certificates_are_only_read(house: AcmeHouse, payload: 
     assert (await client.post(finalized.json["certificate"], payload)).refusal == (400, "malformed")
 
 
+async def test_each_chain_of_a_certificate_leads_to_the_others(house: AcmeHouse) -> None:
+    chains = [house.core.issuing_pem, house.core.issuing_pem * 2, b""]
+    dialogue = AcmeDialogue(replace(house.services, chains_pem=lambda _: chains))
+    client = await house.subscriber("acme-corp", "a.example")
+    client.house = replace(house, dialogue=dialogue)
+    place = (await client.finalize(await client.order("a.example"))).json["certificate"]
+
+    first, second, none = [await client.post(one) for one in (place, f"{place}/1", f"{place}/3")]
+
+    assert [len(x509.load_pem_x509_certificates(one.body)) for one in (first, second)] == [2, 3]
+    assert first.headers["Link"][:2] == [f'<{place}/1>;rel="alternate"', f'<{place}/2>;rel="alternate"']
+    assert second.headers["Link"][:2] == [f'<{place}>;rel="alternate"', f'<{place}/2>;rel="alternate"']
+    assert none.refusal == (404, "malformed")
+
+
 async def test_a_certificate_that_came_otherwise_is_not_shown(house: AcmeHouse) -> None:
     client = await house.subscriber("acme-corp", "a.example")
     await client.certificate("a.example")

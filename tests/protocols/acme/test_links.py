@@ -23,6 +23,21 @@ def test_every_url_leads_back_to_its_resource(resource: Resource) -> None:
     assert links.place(path) == Place(resource, id_)
 
 
+def test_the_alternates_of_a_chain_are_numbered() -> None:
+    serial = "0123456789" * 4
+    place = Place(Resource.CERTIFICATE, f"{serial}/2")
+
+    assert links.place(LINKS.to(Resource.CERTIFICATE, links.alternate(serial, 2)).removeprefix(BASE)) == place
+    assert links.alternate(serial, 0) == serial
+    for wrong in ("0", "01", "-1", "x", "100", "2/", ""):
+        assert links.place(f"/acme/certificate/{serial}/{wrong}") is None
+
+
+def test_what_stands_behind_renewal_info_is_looked_at_there() -> None:
+    assert links.place("/acme/renewal-info/a.b") == Place(Resource.RENEWAL_INFO, "a.b")
+    assert links.place("/acme/renewal-info/a/b") == Place(Resource.RENEWAL_INFO, "a/b")
+
+
 @pytest.mark.parametrize(
     "path",
     [

@@ -61,6 +61,7 @@ def test_the_directory_names_only_what_works() -> None:
         "newAccount": "https://ca.example/acme/new-account",
         "newOrder": "https://ca.example/acme/new-order",
         "newAuthz": "https://ca.example/acme/new-authz",
+        "renewalInfo": "https://ca.example/acme/renewal-info",
         "revokeCert": "https://ca.example/acme/revoke-cert",
         "keyChange": "https://ca.example/acme/key-change",
         "meta": {"externalAccountRequired": True},
