@@ -132,7 +132,7 @@ class OwnCertificate:
             await self._enrollment.enroll(applicant, request, profile_name=OWN_TLS.name, issuer_name=self._issuer())
         )
         encryption = BestAvailableEncryption(self._passphrase.reveal().encode())
-        chain = self._authorities.chain(certificate.issuer, now=self._clock.now())
+        chain = self._authorities.chains(certificate.issuer, now=self._clock.now())[0]
         pem = [
             key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, encryption),
             x509.load_der_x509_certificate(certificate.der).public_bytes(Encoding.PEM),

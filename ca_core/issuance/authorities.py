@@ -138,19 +138,13 @@ class Authorities:
         is_in_use = standing.signs_from > now or standing == self._current(standing.line, now)
         return is_in_use or standing.last_expiry + _AFTERLIFE_SECONDS >= now
 
-    def chain(self, name: str, *, now: int) -> tuple[x509.Certificate, ...]:
+    def chains(self, name: str, *, now: int) -> tuple[tuple[x509.Certificate, ...], ...]:
         """What a client is sent beside a certificate: the CA's own certificate and those up to the root, without it.
 
-        While a root before it lives, its key certified by the one before closes the chain, and so on back to the
-        oldest that lives, so that who trusts only that one can follow (RFC 4210, 4.4: NewWithOld).
-        """
-        return self.chains(name, now=now)[0]
-
-    def chains(self, name: str, *, now: int) -> tuple[tuple[x509.Certificate, ...], ...]:
-        """Every chain that a client may be sent: `chain`, and one for those who trust only one of the other roots.
-
-        First those that end sooner at a root between, down to the CA's own; then those that lead from that to
-        the roots that came after it (OldWithNew).
+        The first is sent unasked. While a root before it lives, its key certified by the one before closes the chain,
+        and so on back to the oldest that lives, so that who trusts that one can follow (NewWithOld; RFC 4210, 4.4).
+        Then come one for each of those who trust only one of the other roots: those that end sooner at a root
+        between, down to the CA's own; and those that lead from that to the roots that came after it (OldWithNew).
         """
         *below, root = self.path(name)
         chain = tuple(standing.certificate.certificate for standing in below)

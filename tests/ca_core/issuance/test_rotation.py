@@ -80,7 +80,7 @@ async def test_a_rotation_makes_root_issuer_and_both_cross_certificates(house: D
 async def test_who_trusts_the_old_root_follows_to_the_new_issuer(house: Dynasty) -> None:
     await house.rotation.rotate_root("issuing", LIKE_BEFORE, at=house.core.clock.now())
 
-    *below, new_with_old = house.succession.authorities.chain("issuing-2", now=house.core.clock.now())
+    *below, new_with_old = house.succession.authorities.chains("issuing-2", now=house.core.clock.now())[0]
 
     new_with_old.verify_directly_issued_by(certificate(house, "root"))
     assert verified(house, certificate(house, "issuing-2"), trusted="root", untrusted=[*below[1:], new_with_old])
@@ -104,11 +104,11 @@ async def test_who_trusts_the_new_root_verifies_what_the_old_one_leads_to(house:
 
 
 async def test_the_chain_of_the_old_issuer_stays_as_it_was(house: Dynasty) -> None:
-    before = house.succession.authorities.chain("issuing", now=house.core.clock.now())
+    before = house.succession.authorities.chains("issuing", now=house.core.clock.now())[0]
 
     await house.rotation.rotate_root("issuing", LIKE_BEFORE, at=house.core.clock.now())
 
-    assert house.succession.authorities.chain("issuing", now=house.core.clock.now()) == before
+    assert house.succession.authorities.chains("issuing", now=house.core.clock.now())[0] == before
 
 
 async def test_the_new_ca_issues_from_its_date_on(house: Dynasty) -> None:
@@ -286,7 +286,7 @@ async def test_who_trusts_the_first_root_follows_through_two_rotations(house: Dy
     for _ in range(2):
         await house.rotation.rotate_root("issuing", LIKE_BEFORE, at=house.core.clock.now())
 
-    issuing, *links = house.succession.authorities.chain("issuing-3", now=house.core.clock.now())
+    issuing, *links = house.succession.authorities.chains("issuing-3", now=house.core.clock.now())[0]
 
     assert len(links) == 2
     assert verified(house, issuing, trusted="root", untrusted=links)
@@ -307,13 +307,12 @@ async def test_there_is_a_chain_for_who_trusts_any_one_of_the_roots(house: Dynas
     assert [ends(house, chain) for chain in newest] == ["root", "root-2", "root-3"]
     for chain, trusted in zip(middle, ("root", "root-2", "root-3"), strict=True):
         assert verified(house, chain[0], trusted=trusted, untrusted=chain[1:])
-    assert middle[0] == known.chain("issuing-2", now=now)
 
 
 async def test_without_a_rotation_there_is_one_chain(house: Dynasty) -> None:
-    known = house.succession.authorities
+    chains = house.succession.authorities.chains("issuing", now=house.core.clock.now())
 
-    assert known.chains("issuing", now=house.core.clock.now()) == (known.chain("issuing", now=house.core.clock.now()),)
+    assert chains == ((certificate(house, "issuing"),),)
 
 
 async def test_the_old_root_signs_crls_as_long_as_it_vouches_for_the_new_one(house: Dynasty) -> None:
@@ -417,7 +416,7 @@ async def test_an_offline_root_certifies_the_next_issuer(house: Dynasty) -> None
     name = await house.elsewhere.take(certificates, at=house.core.clock.now())
 
     assert name == current(house) == "issuing-2"
-    assert list(house.succession.authorities.chain(name, now=house.core.clock.now())) == certificates[:1]
+    assert list(house.succession.authorities.chains(name, now=house.core.clock.now())[0]) == certificates[:1]
     assert certificates[1] in house.succession.authorities.published(now=house.core.clock.now())
     assert [entry.detail["name"] for entry in await house.core.journal("root-trusted")] == ["issuing-2-root"]
 
