@@ -23,6 +23,7 @@ import dns.rdatatype
 import dns.rrset
 
 _LARGEST_DATAGRAM = 1232
+_LARGEST_MESSAGE = 65_535
 _MOST_ALIASES = 32
 _POLL_SECONDS = 0.05
 _SLOW_SECONDS = 2.0
@@ -214,7 +215,7 @@ class Responder:
             reply.answer.clear()
             reply.flags |= dns.flags.TC
         if over_tcp:
-            return reply.to_wire()
+            return reply.to_wire(max_size=_LARGEST_MESSAGE)
         try:
             return reply.to_wire(max_size=_LARGEST_DATAGRAM)
         except dns.exception.TooBig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import secrets
 from collections.abc import Callable
 
@@ -17,8 +16,8 @@ from protocols.acme.validation import Validator
 from server.assembly import Office, Strongroom
 from server.chaos import Troublemaker
 from server.middleware import Dialogue
+from server.probes import settings as probe_settings
 from server.probes.network import NetworkProbes
-from server.probes.policy import ProbePolicy
 
 _NONCE_KEY_OCTETS = 32
 
@@ -37,8 +36,9 @@ class AcmeDoor:
         """What looks at challenges."""
         opened, settings = self._opened, self._opened.settings
         outcomes = Outcomes(self._limits, paused_after=settings.limits.paused_after_failures)
-        probes = self._trouble.probes(NetworkProbes(self._policy()))
-        return Validator(opened.database, opened.clock, probes, outcomes)
+        policy = probe_settings.policy(settings.acme, settings.listen, settings.ports)
+        probes = self._trouble.probes(NetworkProbes(policy))
+        return Validator(opened.database, opened.clock, probes, outcomes, Links(settings.public))
 
     def dialogue(self, wake: Callable[[], None]) -> Dialogue:
         """What answers requests; `wake` is called when a challenge waits for the validator."""
@@ -65,18 +65,10 @@ class AcmeDoor:
             website=acme.website or None,
             caa_identities=acme.caa_identities,
             agreement=self._current,
+            challenges=acme.challenges,
             profiles={
                 name: f"{', '.join(sorted(profile.extended_key_usage))}, {profile.validity_seconds} s"
                 for name, profile in self._opened.profiles.items()
                 if Door.ACME in profile.doors
             },
-        )
-
-    def _policy(self) -> ProbePolicy:
-        settings, address = self._opened.settings, ipaddress.ip_address(self._opened.settings.listen)
-        return ProbePolicy(
-            http_01_port=settings.acme.http_01_port,
-            resolvers=settings.acme.resolvers,
-            allowed=tuple(ipaddress.ip_network(network) for network in settings.acme.probe_networks),
-            own_listeners=frozenset((address, port) for port in settings.ports),
         )

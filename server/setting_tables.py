@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import msgspec
 
+from protocols.acme.challenges import STANDARD
 from protocols.acme.limits import LimitOptions
 from protocols.est.messages import Wire
 
@@ -43,7 +46,10 @@ class Acme(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     """ACME.
 
     Attributes:
+        challenges: the types of challenges that are offered, where they fit the name.
         resolvers: `address:port` of the DNS servers that probes ask; empty means the system's.
+        zone_resolvers: the same for a zone and everything below it.
+        dnssec: `require` takes only answers that the resolvers call authentic.
         probe_networks: CIDRs that probes may reach although they are loopback, link-local or the like.
         open_account: the account that ACME accounts without an EAB fall under; empty means that EAB is required.
         website: a URL that the directory shows.
@@ -52,7 +58,10 @@ class Acme(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
     http_01_port: int = 80
     tls_alpn_01_port: int = 443
+    challenges: tuple[str, ...] = STANDARD
     resolvers: tuple[str, ...] = ()
+    zone_resolvers: dict[str, tuple[str, ...]] = {}
+    dnssec: Literal["off", "require"] = "off"
     probe_networks: tuple[str, ...] = ()
     open_account: str = ""
     website: str = ""

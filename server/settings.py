@@ -20,7 +20,8 @@ from ca_core.policy.profile_settings import ProfileSettings, profiles_from, read
 from ca_core.registration.agreement import is_version
 from ca_core.secret import Secret
 from protocols.est.messages import OPERATIONS
-from server.addresses import is_address_and_port, is_base_url, is_web_page
+from server.addresses import is_base_url, is_web_page
+from server.probes import settings as probe_settings
 from server.setting_tables import (
     Acme,
     Agreement,
@@ -41,7 +42,6 @@ FILE_NAME = "soapstone.toml"
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
 _HIGHEST_PORT = 65_532
 """The last port from which four consecutive ones fit."""
-_LAST_PORT = 65_535
 _LONGEST_WINDOW_DAYS = 3_660
 _LONGEST_CRL_HOURS = 10 * 366 * 24
 _MOST_SHARDS = 1024
@@ -75,7 +75,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     authority: Authority = Authority()
     credentials: Credentials = Credentials()
     journal: Journal = Journal()
-    acme: Acme = Acme()
+    acme: Acme = msgspec.field(default_factory=Acme)
     agreement: Agreement = Agreement()
     est: Est = msgspec.field(default_factory=Est)
     renewal: Renewal = Renewal()
@@ -199,12 +199,7 @@ def _check(settings: Settings) -> None:
         raise Misconfigured(f"port must be from 1 to {_HIGHEST_PORT}")
     if not settings.host.isascii() or settings.host != settings.host.lower():
         raise Misconfigured("host must be an address, or a DNS name in lower-case ASCII (xn--... where it needs more)")
-    for key, port in (
-        ("http_01_port", settings.acme.http_01_port),
-        ("tls_alpn_01_port", settings.acme.tls_alpn_01_port),
-    ):
-        if not 1 <= port <= _LAST_PORT:
-            raise Misconfigured(f"acme.{key} must be from 1 to {_LAST_PORT}")
+    probe_settings.check(settings.acme)
     if not 0 <= settings.renewal.window_days <= _LONGEST_WINDOW_DAYS:
         raise Misconfigured(f"renewal.window_days must be from 0 to {_LONGEST_WINDOW_DAYS}")
     _check_crl(settings.crl)
@@ -259,14 +254,6 @@ def _check_addresses(settings: Settings) -> None:
         ipaddress.ip_address(settings.listen)
     except ValueError:
         raise Misconfigured(f"listen: {settings.listen!r} is not an address such as 0.0.0.0") from None
-    for network in settings.acme.probe_networks:
-        try:
-            ipaddress.ip_network(network)
-        except ValueError:
-            raise Misconfigured(f"acme.probe_networks: {network!r} is not a network such as 10.0.0.0/8") from None
-    for resolver in settings.acme.resolvers:
-        if not is_address_and_port(resolver):
-            raise Misconfigured(f"acme.resolvers: {resolver!r} is not address:port such as 192.0.2.53:53 or [::1]:53")
     if settings.acme.website and not is_web_page(settings.acme.website):
         raise Misconfigured(f"acme.website: {settings.acme.website[:200]!r} is not a URL such as https://pki.example/")
     for name in settings.acme.caa_identities:

@@ -60,7 +60,7 @@ def test_a_failed_challenge_stays_and_says_why(challenged: Client, site: Respond
     (challenge,) = answered(challenged, order.json)
 
     assert challenge["status"] == "invalid"
-    assert challenge["error"]["type"] == "urn:ietf:params:acme:error:unauthorized"
+    assert challenge["error"]["type"] == "urn:ietf:params:acme:error:incorrectResponse"
     assert name in challenge["error"]["detail"]
     shown = challenged.post(order.json["authorizations"][0]).json
     assert shown["status"] == "invalid"

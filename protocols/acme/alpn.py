@@ -13,6 +13,13 @@ from ca_core.names import Identifier, Kind
 PROTOCOL = "acme-tls/1"
 ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
 
+_UNREADABLE = (
+    ValueError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+    x509.UnsupportedGeneralNameType,
+)
 _OCTET_STRING_OF_32 = b"\x04\x20"
 
 
@@ -28,10 +35,8 @@ def objection(der: bytes, identifier: Identifier, key_authorization: str) -> str
     try:
         certificate = x509.load_der_x509_certificate(der)
         extensions = list(certificate.extensions)
-    except (ValueError, x509.DuplicateExtension, UnsupportedAlgorithm):
+    except _UNREADABLE:
         return "cannot be read"
-    except x509.UnsupportedGeneralNameType:
-        return "has a name of a kind that nobody asked for"
     return (
         _objection_to_names(extensions, identifier)
         or _objection_to_proof(extensions, key_authorization)
@@ -40,9 +45,7 @@ def objection(der: bytes, identifier: Identifier, key_authorization: str) -> str
 
 
 def _objection_to_names(extensions: list[x509.Extension[x509.ExtensionType]], identifier: Identifier) -> str | None:
-    names = next(
-        (list(one.value) for one in extensions if isinstance(one.value, x509.SubjectAlternativeName)), []
-    )
+    names = next((list(one.value) for one in extensions if isinstance(one.value, x509.SubjectAlternativeName)), [])
     if len(names) != 1:
         return f"has {len(names)} subject alternative names where exactly one was expected"
     (name,) = names

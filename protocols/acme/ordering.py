@@ -59,11 +59,13 @@ class Needed(msgspec.Struct, frozen=True):
     """What authorizes a name: the RA's word for it, or a proof of it or of a domain above it.
 
     Attributes:
+        types: of the challenges that this server offers.
         spans: whether the proof is to do for every name below, too.
     """
 
     identifier: Identifier
     vetted: bool
+    types: tuple[str, ...]
     spans: bool = False
 
 
@@ -89,11 +91,14 @@ def require_obtainable(
     profile: Profile,
     named: Iterable[Named],
     rejected: tuple[Rejected, ...] = (),
+    *,
+    types: tuple[str, ...],
 ) -> None:
     """Let only names pass that the account can get a certificate of this profile for.
 
     Args:
         rejected: what could not even be read.
+        types: of the challenges that this server offers.
 
     Raises:
         NameNotGranted: one name is not to be had.
@@ -103,7 +108,7 @@ def require_obtainable(
     refused = [
         Rejected(one.identifier.kind.value, one.identifier.value, refusal)
         for one in named
-        if (refusal := _refusal(account, registration, profile, one)) is not None
+        if (refusal := _refusal(account, registration, profile, one, types)) is not None
     ]
     every = (*rejected, *refused)
     if len(every) == 1:
@@ -130,11 +135,11 @@ def require_ancestor(registration: Registration, ancestor: Identifier) -> None:
     )
 
 
-def needed(account: Account, registration: Registration, named: Named) -> Needed:
+def needed(account: Account, registration: Registration, named: Named, types: tuple[str, ...]) -> Needed:
     """What authorizes a name that is granted. Where the RA vouches for it, no ancestor has to be proved."""
     if is_vetted(account, registration, named.identifier):
-        return Needed(named.identifier, vetted=True)
-    return Needed(named.ancestor or named.identifier, vetted=False, spans=named.ancestor is not None)
+        return Needed(named.identifier, vetted=True, types=types)
+    return Needed(named.ancestor or named.identifier, vetted=False, types=types, spans=named.ancestor is not None)
 
 
 def is_vetted(account: Account, registration: Registration, identifier: Identifier) -> bool:
@@ -158,7 +163,7 @@ def authorizing(account: Account, need: Needed, *, now: int) -> Authorizing:
         created_at=now,
         spans=need.spans,
     )
-    types = (challenges.HTTP_01,) if vetted else offered(need)
+    types = (challenges.shown(need.identifier),) if vetted else offered(need)
     return Authorizing(
         authorization,
         tuple(
@@ -182,8 +187,8 @@ def offered(need: Needed) -> tuple[str, ...]:
     So a proof that spans those is one that would do for the wildcard: one over DNS.
     """
     if need.spans:
-        return challenges.offered(Identifier(Kind.DNS, f"*.{need.identifier.value}"))
-    return challenges.offered(need.identifier)
+        return challenges.offered(Identifier(Kind.DNS, f"*.{need.identifier.value}"), need.types)
+    return challenges.offered(need.identifier, need.types)
 
 
 def ordered(
@@ -207,12 +212,14 @@ def ordered(
     )
 
 
-def _refusal(account: Account, registration: Registration, profile: Profile, named: Named) -> Refusal | None:
+def _refusal(
+    account: Account, registration: Registration, profile: Profile, named: Named, types: tuple[str, ...]
+) -> Refusal | None:
     try:
         decision.require_names(registration, profile, frozenset({named.identifier}))
     except NameNotGranted as refusal:
         return refusal
-    need = needed(account, registration, named)
+    need = needed(account, registration, named, types)
     if need.vetted or offered(need):
         return None
     return NameNotGranted(

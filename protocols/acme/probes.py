@@ -19,13 +19,15 @@ class Question(msgspec.Struct, frozen=True):
         type: of the challenge, such as `http-01`.
         identifier: with the `*.` of a wildcard.
         token: as it was offered.
-        key_authorization: what the client was to publish, in the form that the type demands.
+        key_authorization: what the client was to publish, in the form that the type demands (RFC 8555, 8.1).
+        account_url: of the account that was asked to publish it.
     """
 
     type: str
     identifier: Identifier
     token: str
     key_authorization: str
+    account_url: str
 
 
 class Seen(msgspec.Struct, frozen=True):

@@ -11,6 +11,7 @@ from ca_core.registration.agreement import Agreement
 from ca_core.registration.sign_in import SignIn
 from ca_core.revocation.desk import RevocationDesk
 from ca_core.store.database import Database
+from protocols.acme.challenges import STANDARD
 from protocols.acme.limits import Limits
 from protocols.acme.links import Links
 from protocols.acme.nonces import Nonces
@@ -26,6 +27,7 @@ class AcmeOptions:
         website: shown in the directory.
         caa_identities: by which names CAA records mean this CA (RFC 8659, 4.2); shown in the directory.
         agreement: what accounts must accept; None where there is no agreement.
+        challenges: the types of challenges that are offered.
         profiles: what the directory says may be ordered by name, each with a sentence about it.
     """
 
@@ -33,6 +35,7 @@ class AcmeOptions:
     website: str | None = None
     caa_identities: tuple[str, ...] = ()
     agreement: Agreement | None = None
+    challenges: tuple[str, ...] = STANDARD
     profiles: Mapping[str, str] = field(default_factory=dict)
 
 

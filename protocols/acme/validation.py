@@ -14,6 +14,7 @@ from ca_core.store.database import Database, Transaction
 from ca_core.work.item import Item
 from protocols.acme import challenges, problems
 from protocols.acme.events import ChallengeFailed
+from protocols.acme.links import Links, Resource
 from protocols.acme.objects import Account, Authorization, Challenge
 from protocols.acme.pauses import Outcomes
 from protocols.acme.probes import OUR_PROBLEM, Probes, Question, Seen
@@ -52,11 +53,12 @@ _GIVEN_UP = Seen(proved=False, problem=OUR_PROBLEM, detail="the probe failed aga
 class Validator:
     """Probes what clients say is ready, many at once, and stores what was seen."""
 
-    def __init__(self, database: Database, clock: Clock, probes: Probes, outcomes: Outcomes) -> None:
+    def __init__(self, database: Database, clock: Clock, probes: Probes, outcomes: Outcomes, links: Links) -> None:
         self._database = database
         self._clock = clock
         self._probes = probes
         self._outcomes = outcomes
+        self._links = links
 
     async def turn(self) -> None:
         """One turn of the worker: until nothing is due and nothing is being probed.
@@ -107,8 +109,14 @@ class Validator:
 
     async def _seen(self, task: _Task) -> Seen:
         token = task.challenge.token
-        expected = challenges.key_authorization(token, task.account.thumbprint)
-        return await self._probes.look(Question(task.challenge.type, task.authorization.identifier, token, expected))
+        question = Question(
+            type=task.challenge.type,
+            identifier=task.authorization.identifier,
+            token=token,
+            key_authorization=challenges.key_authorization(token, task.account.thumbprint),
+            account_url=self._links.to(Resource.ACCOUNT, task.account.id),
+        )
+        return await self._probes.look(question)
 
     async def _settle(self, tx: Transaction, task: _Task, seen: Seen) -> None:
         """Move the challenge, then its authorization, then the orders that waited for it."""

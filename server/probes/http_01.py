@@ -51,6 +51,8 @@ class _Answer(msgspec.Struct, frozen=True):
 class Http01:
     """Fetches what a web server shows, by the rules of `policy`."""
 
+    problem_of_timeout = "connection"
+
     def __init__(self, policy: ProbePolicy, resolving: Resolving) -> None:
         self._policy = policy
         self._resolving = resolving
@@ -155,11 +157,11 @@ def _check_host(host: str) -> None:
 def _judged(answer: _Answer, expected: bytes) -> Seen:
     if answer.status != 200:  # noqa: PLR2004 - the number is the clearest name of "OK".
         detail = f"{answer.asked} answered with status {answer.status} where 200 was expected"
-        return Seen(proved=False, problem="unauthorized", detail=detail)
+        return Seen(proved=False, problem="incorrectResponse", detail=detail)
     # RFC 8555, 8.3: white space at the end of the body should be ignored.
     if not hmac.compare_digest(answer.body.rstrip(), expected):
         detail = f"{answer.asked} holds something other than the key authorization"
-        return Seen(proved=False, problem="unauthorized", detail=detail)
+        return Seen(proved=False, problem="incorrectResponse", detail=detail)
     return Seen(proved=True)
 
 

@@ -7,13 +7,17 @@ from typing import Protocol
 
 from protocols.acme import challenges
 from protocols.acme.probes import Question, Seen
+from server.probes.dns_01 import Dns01
 from server.probes.http_01 import Http01
 from server.probes.policy import ProbePolicy, Unseen
 from server.probes.resolving import Resolving
+from server.probes.tls_alpn_01 import TlsAlpn01
 
 
 class _Kind(Protocol):
     """How one type of challenge is looked at."""
+
+    problem_of_timeout: str
 
     def label(self, question: Question) -> str: ...
 
@@ -26,7 +30,13 @@ class NetworkProbes:
     def __init__(self, policy: ProbePolicy) -> None:
         self._policy = policy
         resolving = Resolving(policy)
-        self._kinds: dict[str, _Kind] = {challenges.HTTP_01: Http01(policy, resolving)}
+        dns_01 = Dns01(resolving)
+        self._kinds: dict[str, _Kind] = {
+            challenges.HTTP_01: Http01(policy, resolving),
+            challenges.DNS_01: dns_01,
+            challenges.DNS_ACCOUNT_01: dns_01,
+            challenges.TLS_ALPN_01: TlsAlpn01(policy, resolving),
+        }
 
     async def look(self, question: Question) -> Seen:
         """Look once at what the client published, for `total_seconds` at most."""
@@ -36,6 +46,6 @@ class NetworkProbes:
                 return await kind.look(question)
         except TimeoutError:
             detail = f"{kind.label(question)} was not read within {self._policy.total_seconds:g} s"
-            return Seen(proved=False, problem="connection", detail=detail)
+            return Seen(proved=False, problem=kind.problem_of_timeout, detail=detail)
         except Unseen as unseen:
             return Seen(proved=False, problem=unseen.problem, detail=str(unseen))

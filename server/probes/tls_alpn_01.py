@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import ssl
+from contextlib import ExitStack
 
 from protocols.acme import alpn
 from protocols.acme.probes import Question, Seen
@@ -60,30 +61,27 @@ class TlsAlpn01:
 
 async def _dialled(address: Address, port: int, seconds: float) -> socket.socket:
     connection = socket.socket(socket.AF_INET if address.version == _IPV4 else socket.AF_INET6)
-    connection.setblocking(False)
-    try:
+    connection.settimeout(0)
+    with ExitStack() as leaving:
+        leaving.callback(connection.close)
         # The time that is over is an OSError too, since Python 3.11.
         async with asyncio.timeout(seconds):
             await asyncio.get_running_loop().sock_connect(connection, (str(address), port))
-    except BaseException:
-        connection.close()
-        raise
+        leaving.pop_all()
     return connection
 
 
 async def _shaken(connection: socket.socket, asked: str, server_name: str) -> tuple[bytes, str | None]:
     """The certificate in DER and the protocol that were agreed on; the connection is over then."""
-    try:
-        _, writer = await asyncio.open_connection(sock=connection, ssl=_tls(), server_hostname=server_name)
-    except ssl.SSLError:
-        connection.close()
-        raise Unseen("tls", f"{asked} failed in the TLS handshake") from None
-    except OSError:
-        connection.close()
-        raise Unseen("connection", f"{asked} ended the connection in the TLS handshake") from None
-    except BaseException:
-        connection.close()
-        raise
+    with ExitStack() as leaving:
+        leaving.callback(connection.close)
+        try:
+            _, writer = await asyncio.open_connection(sock=connection, ssl=_tls(), server_hostname=server_name)
+        except ssl.SSLError:
+            raise Unseen("tls", f"{asked} failed in the TLS handshake") from None
+        except OSError:
+            raise Unseen("connection", f"{asked} ended the connection in the TLS handshake") from None
+        leaving.pop_all()
     tls: ssl.SSLObject = writer.get_extra_info("ssl_object")
     der, protocol = tls.getpeercert(binary_form=True) or b"", tls.selected_alpn_protocol()
     # RFC 8737, 3: nothing is exchanged afterwards. Waiting for the other end's farewell would be up to it.

@@ -36,6 +36,7 @@ PURE = (
     "ca_core/revocation/selector.py",
     "ca_core/signing/raw.py",
     "ca_core/signing/uri.py",
+    "protocols/acme/alpn.py",
     "protocols/acme/certificate_id.py",
     "protocols/acme/challenges.py",
     "protocols/acme/csr.py",

@@ -18,6 +18,7 @@ from ca_core import names
 from ca_core.names import Identifier
 from ca_core.policy.profile import BUILT_IN, Profile
 from ca_core.registration.sheet import Sheet
+from protocols.acme.challenges import DNS_01, HTTP_01
 from protocols.acme.dialogue import AcmeDialogue, AcmeOptions, AcmeServices
 from protocols.acme.limits import LimitOptions, Limits
 from protocols.acme.links import Links, Resource
@@ -44,10 +45,12 @@ class StagedProbes:
 
     staged: dict[str, Seen] = field(default_factory=dict)
     asked: list[tuple[Identifier, str, str]] = field(default_factory=list)
+    questions: list[Question] = field(default_factory=list)
     hold: asyncio.Event | None = None
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def look(self, question: Question) -> Seen:
+        self.questions.append(question)
         self.asked.append((question.identifier, question.token, question.key_authorization))
         self.begun.set()
         if self.hold is not None:
@@ -187,13 +190,17 @@ class Client:
         identifier = {"type": kind_of(value), "value": value}
         return await self.post(LINKS.to(Resource.NEW_AUTHZ), {"identifier": identifier} | members)
 
+    async def challenge(self, order: Answer, number: int = 0, type_: str = "") -> str:
+        """The URL of a challenge of one authorization of an order: of this type, else of the one preferred here."""
+        found = (await self.post(order.json["authorizations"][number])).json["challenges"]
+        wanted = [type_] if type_ else [HTTP_01, DNS_01]
+        return next(str(one["url"]) for kind in wanted for one in found if one["type"] == kind)
+
     async def authorize(self, order: Answer) -> None:
-        """Answer every pending challenge of an order, and have them looked at."""
-        for url in order.json["authorizations"]:
-            authorization = (await self.post(url)).json
-            for challenge in authorization["challenges"]:
-                if challenge["status"] == "pending":
-                    await self.post(challenge["url"], {})
+        """Answer one challenge of every pending authorization of an order, and have them looked at."""
+        for number, url in enumerate(order.json["authorizations"]):
+            if (await self.post(url)).json["status"] == "pending":
+                await self.post(await self.challenge(order, number), {})
         await self.house.validator.turn()
 
     async def finalize(self, order: Answer, request: bytes | None = None) -> Answer:
@@ -258,7 +265,7 @@ async def acme_house(
             probes=probes,
             services=services,
             dialogue=AcmeDialogue(services),
-            validator=Validator(strongroom.database, strongroom.clock, probes, outcomes),
+            validator=Validator(strongroom.database, strongroom.clock, probes, outcomes, LINKS),
             outcomes=outcomes,
             woken=woken,
         )

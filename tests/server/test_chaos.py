@@ -73,7 +73,7 @@ async def test_probes_begin_late_and_see_the_same() -> None:
     inner = StagedProbes()
     slow = SlowProbes(inner, 1, Dice("quick", "probes"))
 
-    seen = await slow.look(Question("http-01", dns("a.example"), "token", "expected"))
+    seen = await slow.look(Question("http-01", dns("a.example"), "token", "expected", ""))
 
     assert seen.proved
     assert len(inner.asked) == 1

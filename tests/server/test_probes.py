@@ -84,7 +84,7 @@ async def probe(
     )
     probes: Probes = NetworkProbes(policy)
     kind = names.ip if name[-1].isdigit() else names.dns
-    return await probes.look(Question(challenges.HTTP_01, kind(name), TOKEN, KEY_AUTHORIZATION))
+    return await probes.look(Question(challenges.HTTP_01, kind(name), TOKEN, KEY_AUTHORIZATION, ""))
 
 
 def assert_unproved(seen: Seen, problem: str, words: str) -> None:
@@ -121,12 +121,12 @@ class TestProving:
         async with site(holding(text)) as port:
             seen = await probe(port)
 
-        assert_unproved(seen, "unauthorized", "127.0.0.1 holds something other")
+        assert_unproved(seen, "incorrectResponse", "127.0.0.1 holds something other")
 
     @pytest.mark.parametrize("status", [201, 204, 404, 500])
     async def test_only_200_proves(self, status: int) -> None:
         async with site(holding("" if status == 204 else KEY_AUTHORIZATION, status)) as port:
-            assert_unproved(await probe(port), "unauthorized", f"status {status}")
+            assert_unproved(await probe(port), "incorrectResponse", f"status {status}")
 
     async def test_response_bytes_are_never_shown(self) -> None:
         async with site(holding("the secret of the intranet")) as port:
@@ -172,7 +172,7 @@ class TestLimits:
             return response
 
         async with site(answer) as port:
-            assert_unproved(await probe(port), "unauthorized", "something other")
+            assert_unproved(await probe(port), "incorrectResponse", "something other")
 
         assert sent < 1000
 
@@ -468,7 +468,7 @@ async def test_a_listener_on_every_address_is_never_dialled_at_any_of_our_own() 
             own = ip_address("127.0.0.1")
 
     seen = await NetworkProbes(policy).look(
-        Question(challenges.HTTP_01, names.ip(str(own)), "token", "token.thumbprint")
+        Question(challenges.HTTP_01, names.ip(str(own)), "token", "token.thumbprint", "")
     )
 
     assert (seen.proved, seen.problem) == (False, "connection")

@@ -31,6 +31,7 @@ class NewAuthorizations:
         self._enrollment = services.enrollment
         self._limits = services.limits
         self._links = services.links
+        self._types = services.options.challenges
 
     async def create(self, asked: ByAccount, _: str) -> Reply:
         """Authorize a name, or show the authorization that the account has of it; later orders use it.
@@ -64,7 +65,7 @@ class NewAuthorizations:
     def _needed(self, asked: ByAccount, registration: Registration, identifier: Identifier, *, spans: bool) -> Needed:
         if spans:
             ordering.require_ancestor(registration, identifier)
-            need = Needed(identifier, vetted=False, spans=True)
+            need = Needed(identifier, vetted=False, types=self._types, spans=True)
             if not ordering.offered(need):
                 raise NameNotGranted(f"no challenge proves control of all names below {identifier.value} here")
             return need
@@ -72,11 +73,11 @@ class NewAuthorizations:
         refusals = []
         for profile in self._enrollment.offered(registration, Door.ACME):
             try:
-                ordering.require_obtainable(asked.account, registration, profile, [named])
+                ordering.require_obtainable(asked.account, registration, profile, [named], types=self._types)
             except NameNotGranted as why:
                 refusals.append(why)
             else:
-                return ordering.needed(asked.account, registration, named)
+                return ordering.needed(asked.account, registration, named, self._types)
         raise refusals[0]
 
 

@@ -32,6 +32,7 @@ class NewOrder:
         self._enrollment = services.enrollment
         self._limits = services.limits
         self._links = services.links
+        self._types = services.options.challenges
 
     async def create(self, asked: ByAccount, _: str) -> Reply:
         """Place an order; what it stands on is decided in the transaction that stores it.
@@ -52,12 +53,12 @@ class NewOrder:
             registration = await registrations.by_id(tx, asked.registration.id)
             registration.require_active(now)
             profile = ordering.chosen(self._enrollment.profiles, asked.account, registration, message.profile)
-            ordering.require_obtainable(asked.account, registration, profile, named, rejected)
+            ordering.require_obtainable(asked.account, registration, profile, named, rejected, types=self._types)
             replaced = await replacing.renewed(tx, self._enrollment, asked.account, wanted, now=now)
             names = frozenset(wanted.identifiers)
             renews = await self._enrollment.foresee(tx, registration, profile, names, period=wanted.period, now=now)
             self._limits.order(asked.account, source=asked.source, renews=replaced or renews, now=now)
-            needs = [ordering.needed(asked.account, registration, one) for one in named]
+            needs = [ordering.needed(asked.account, registration, one, self._types) for one in named]
             view = await self._place(tx, asked, profile, wanted, needs, now=now)
         return view.shown(self._links, status=201)
 

@@ -345,13 +345,17 @@ async def test_an_open_account_falls_under_the_registration_that_the_operator_na
         assert (event.actor, event.detail["kid"]) == ("acme:open-account:192.0.2.7", None)
 
 
-async def test_an_open_account_gets_no_wildcard(tmp_path: Path) -> None:
+async def test_an_open_account_proves_a_wildcard_in_the_dns_whoever_vouched_for_it(tmp_path: Path) -> None:
     async with acme_house(tmp_path, AcmeOptions(open_account="everybody")) as house:
         await house.core.register("everybody", *granted(dns("*.a.example")))
         client = house.client()
         await client.new_account(None)
 
-        assert (await client.order("*.a.example")).refusal == (403, "rejectedIdentifier")
+        order = await client.order("*.a.example")
+
+        authorization = (await client.post(order.json["authorizations"][0])).json
+        assert order.json["status"] == "pending"
+        assert [one["type"] for one in authorization["challenges"]] == ["dns-01"]
 
 
 async def test_an_open_account_that_nobody_registered_is_the_operators_fault(tmp_path: Path) -> None:

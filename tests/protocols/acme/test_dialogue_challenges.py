@@ -8,7 +8,7 @@ import pytest
 
 from ca_core.names import dns
 from protocols.acme.probes import Seen
-from tests.builders.acme import AcmeHouse, Answer, Client
+from tests.builders.acme import LINKS, AcmeHouse, Answer, Client
 from tests.builders.core import granted
 
 DAY = 86_400
@@ -17,9 +17,7 @@ WRONG = Seen(proved=False, problem="unauthorized", detail="192.0.2.9 answered wi
 
 
 async def challenge_of(client: Client, order: Answer, number: int = 0) -> str:
-    authorization = await client.post(order.json["authorizations"][number])
-    (challenge,) = authorization.json["challenges"]
-    return str(challenge["url"])
+    return await client.challenge(order, number)
 
 
 async def status_of(client: Client, url: str) -> str:
@@ -325,7 +323,7 @@ async def test_a_bug_in_a_probe_flies_and_its_challenge_comes_again(house: AcmeH
     await client.post(url, {})
 
     with pytest.raises(ZeroDivisionError):
-        await type(house.validator)(house.core.database, house.core.clock, BrokenProbes(), house.outcomes).turn()
+        await type(house.validator)(house.core.database, house.core.clock, BrokenProbes(), house.outcomes, LINKS).turn()
 
     assert await status_of(client, url) == "processing"
     house.core.clock.move(121)

@@ -13,10 +13,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca_core.clock import rfc3339
 from ca_core.names import Identifier, Kind, dns, ip, permanent
 from ca_core.registration.account import Grant
-from protocols.acme.dialogue import AcmeDialogue
+from protocols.acme.dialogue import AcmeDialogue, AcmeOptions
 from protocols.acme.links import Resource
 from tests.builders import csr
-from tests.builders.acme import LINKS, AcmeHouse, url
+from tests.builders.acme import LINKS, AcmeHouse, acme_house, url
 from tests.builders.core import granted
 
 DAY = 86_400
@@ -39,7 +39,9 @@ async def test_vetted_names_are_authorized_at_once(house: AcmeHouse) -> None:
     }
     for one in shown:
         assert one["status"] == "valid"
-        assert [(c["type"], c["status"], len(c["token"])) for c in one["challenges"]] == [("http-01", "valid", 43)]
+        # RFC 8555, 8.3: http-01 never says anything of a wildcard.
+        type_ = "dns-01" if one.get("wildcard") else "http-01"
+        assert [(c["type"], c["status"], len(c["token"])) for c in one["challenges"]] == [(type_, "valid", 43)]
     (event,) = await house.core.journal("policy-grant")
     assert event.detail["names"] == ["dns:*.b.example", "dns:a.example"]
     assert house.probes.asked == []
@@ -173,10 +175,24 @@ async def test_a_profile_without_devices_takes_no_permanent_identifier(house: Ac
     assert "tls-server" in answer.json["detail"]
 
 
-async def test_a_wildcard_that_nobody_vetted_is_rejected(house: AcmeHouse) -> None:
-    client = await house.subscriber("acme-corp", "*.a.example", vetted=False)
+async def test_a_wildcard_is_rejected_where_nothing_that_is_offered_proves_it(tmp_path: Path) -> None:
+    async with acme_house(tmp_path, AcmeOptions(challenges=("http-01", "tls-alpn-01"))) as house:
+        client = await house.subscriber("acme-corp", "*.a.example", vetted=False)
 
-    assert (await client.order("*.a.example")).refusal == (403, "rejectedIdentifier")
+        assert (await client.order("*.a.example")).refusal == (403, "rejectedIdentifier")
+
+
+async def test_a_wildcard_is_proved_in_the_dns_and_never_by_the_plain_name(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "*.a.example", "a.example", vetted=False)
+    await client.authorize(await client.order("a.example"))
+
+    order = await client.order("*.a.example")
+    before = order.json["status"]
+    await client.authorize(order)
+
+    assert before == "pending"
+    assert [question.type for question in house.probes.questions] == ["http-01", "dns-01"]
+    assert (await client.finalize(order)).json["status"] == "valid"
 
 
 async def test_a_certificate_lives_as_long_as_was_ordered(house: AcmeHouse) -> None:
