@@ -88,6 +88,9 @@ def ip(text: str) -> Identifier:
         address = ipaddress.ip_address(text)
     except ValueError:
         raise BadName(f"{text[:80]!r} is not an IP address") from None
+    # The zone of a link-local address is a matter of one host (RFC 4007, 11), and no certificate has room for it.
+    if getattr(address, "scope_id", None) is not None:
+        raise BadName(f"{text[:80]!r} names a zone of its host; leave out what follows the percent sign")
     if str(address) != text:
         raise BadName(f"{text[:80]!r} is not in canonical form; write {address}")
     return Identifier(Kind.IP, text)

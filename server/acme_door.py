@@ -8,6 +8,7 @@ from collections.abc import Callable
 from ca_core.applicant import Door
 from ca_core.registration.agreement import Agreement
 from protocols.acme.dialogue import AcmeDialogue
+from protocols.acme.expiry import Expiry
 from protocols.acme.limits import Limits
 from protocols.acme.links import Links
 from protocols.acme.pauses import Outcomes
@@ -39,6 +40,10 @@ class AcmeDoor:
         policy = probe_settings.policy(settings.acme, settings.listen, settings.ports)
         probes = self._trouble.probes(NetworkProbes(policy))
         return Validator(opened.database, opened.clock, probes, outcomes, Links(settings.public))
+
+    def expiry(self) -> Expiry:
+        """What marks orders and authorizations whose time ran out."""
+        return Expiry(self._opened.database, self._opened.clock)
 
     def dialogue(self, wake: Callable[[], None]) -> Dialogue:
         """What answers requests; `wake` is called when a challenge waits for the validator."""

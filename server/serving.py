@@ -41,6 +41,7 @@ _SEQUENCER_SECONDS = 0.5
 _END_OF_TIME = 1 << 62
 _DESK_SECONDS = 5
 _APPROVED_SECONDS = 1
+_EXPIRY_SECONDS = 60
 _ONCE = 1e9
 
 
@@ -80,7 +81,8 @@ async def _served(home: Path) -> AsyncIterator[Office]:
         pages = AgreementPages(opened.database, current)
         doors = _listeners(opened, room, acme.dialogue(validate.wake), pages)
         running = await listeners.listen(opened.settings.listen, doors)
-        tasks = workers.start([validate, sequencer, *_workers(opened, room, doors)])
+        expiry = Worker("acme-expiry", acme.expiry().turn, every_seconds=_EXPIRY_SECONDS)
+        tasks = workers.start([validate, sequencer, expiry, *_workers(opened, room, doors)])
         try:
             yield opened
         finally:

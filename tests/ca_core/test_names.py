@@ -46,7 +46,9 @@ def test_addresses_in_canonical_form_pass(text: str) -> None:
     assert names.parse("ip", text).value == text
 
 
-@pytest.mark.parametrize("text", ["192.0.2.01", "2001:DB8::1", "2001:db8:0::1", "192.0.2.0/24", "", "a", "[::1]"])
+@pytest.mark.parametrize(
+    "text", ["192.0.2.01", "2001:DB8::1", "2001:db8:0::1", "192.0.2.0/24", "", "a", "[::1]", "fe80::1%eth0"]
+)
 def test_addresses_in_another_form_are_refused(text: str) -> None:
     with pytest.raises(BadName):
         names.parse("ip", text)

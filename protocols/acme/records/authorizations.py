@@ -157,9 +157,9 @@ async def alike(tx: Transaction, wanted: Authorization, *, good_until: int) -> A
     return _authorization(row) if row else None
 
 
-async def expire(tx: Transaction, *, now: int) -> int:
-    """Mark the authorizations that ran out while they waited; return how many."""
-    return await tx.execute(
+async def expire(tx: Transaction, *, now: int) -> None:
+    """Mark the authorizations that ran out while they waited."""
+    await tx.execute(
         "UPDATE acme_authorizations SET status = :to WHERE status = :was AND expires_at < :now",
         was=AuthorizationStatus.PENDING.value,
         to=states.after(states.AUTHORIZATION, AuthorizationStatus.PENDING, Event.EXPIRED).value,

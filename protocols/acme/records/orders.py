@@ -21,6 +21,14 @@ _SELECT = (
     " not_before, not_after, replaces"
     " FROM acme_orders WHERE "
 )
+# As `outcome` says it, for many: what is processing without a certificate or an officer's attention is invalid.
+_LISTED = (
+    "SELECT o.id FROM acme_orders o WHERE o.account_id = :account_id AND o.id < :before"
+    " AND (o.status IN (:pending, :ready) AND o.expires_at >= :now OR o.status = :processing AND"
+    " (EXISTS (SELECT 1 FROM certificates c WHERE c.request_key = :prefix || o.id) OR EXISTS"
+    " (SELECT 1 FROM enrollment_requests r WHERE r.request_key = :prefix || o.id"
+    " AND r.state IN (:waiting, :approved)))) ORDER BY o.id DESC LIMIT :most"
+)
 _IDENTIFIERS = msgspec.json.Decoder(tuple[Identifier, ...])
 
 
@@ -98,12 +106,15 @@ async def of_account(tx: Transaction, order_id: str, account_id: str) -> Order |
 async def listed(tx: Transaction, account_id: str, *, before: str, now: int, most: int) -> list[str]:
     """The ids of an account's orders that are not invalid, newest first, from below an id."""
     rows = await tx.all(
-        "SELECT id FROM acme_orders WHERE account_id = :account_id AND id < :before AND status <> :invalid"
-        " AND (status = :processing OR expires_at >= :now) ORDER BY id DESC LIMIT :most",
+        _LISTED,
         account_id=account_id,
         before=before,
-        invalid=OrderStatus.INVALID.value,
+        pending=OrderStatus.PENDING.value,
+        ready=OrderStatus.READY.value,
         processing=OrderStatus.PROCESSING.value,
+        prefix=request_key(""),
+        waiting=RequestState.PENDING.value,
+        approved=RequestState.APPROVED.value,
         now=now,
         most=most,
     )
@@ -247,19 +258,27 @@ async def release(tx: Transaction, replaces: str, *, now: int) -> None:
         )
 
 
-async def expire(tx: Transaction, error: str, *, now: int) -> int:
-    """Mark the orders that ran out while they waited; return how many.
+async def have_run_out(tx: Transaction, *, now: int) -> bool:
+    """Whether there are orders or authorizations past their date that are not marked so."""
+    row = await tx.one(
+        "SELECT 1 FROM acme_orders WHERE status IN ('pending', 'ready') AND expires_at < :now"
+        " UNION ALL SELECT 1 FROM acme_authorizations WHERE status = 'pending' AND expires_at < :now LIMIT 1",
+        now=now,
+    )
+    return row is not None
+
+
+async def expire(tx: Transaction, error: str, *, now: int) -> None:
+    """Mark the orders that ran out while they waited.
 
     Args:
         error: a problem as JSON.
     """
-    expired = 0
     for was in (OrderStatus.PENDING, OrderStatus.READY):
-        expired += await tx.execute(
+        await tx.execute(
             "UPDATE acme_orders SET status = :to, error = :error WHERE status = :was AND expires_at < :now",
             was=was.value,
             to=states.after(states.ORDER, was, Event.EXPIRED).value,
             error=error,
             now=now,
         )
-    return expired

@@ -17,6 +17,7 @@ from protocols.acme.states import OrderStatus
 from protocols.wire import Reply
 
 _ABANDONED = problems.stored("serverInternal", "the certificate could not be issued; place a new order")
+EXPIRED = problems.stored("unauthorized", "the order has expired before it was finalized; place a new order")
 
 
 class View(msgspec.Struct, frozen=True):
@@ -71,7 +72,13 @@ async def view(services: AcmeServices, asked: ByAccount, id_: str) -> View:
             outcome = await orders.outcome(tx, order.id)
         else:
             outcome = Outcome(order.status_at(services.clock.now()))
-    if order.status is OrderStatus.PROCESSING and outcome.status is OrderStatus.INVALID:
-        error = problems.stored("unauthorized", outcome.why) if outcome.why else _ABANDONED
-        order = msgspec.structs.replace(order, error=error)
+    if outcome.status is OrderStatus.INVALID and order.error is None:
+        order = msgspec.structs.replace(order, error=_why_invalid(order, outcome))
     return View(order, outcome, tuple(needed))
+
+
+def _why_invalid(order: Order, outcome: Outcome) -> str:
+    """What happened to an order that no challenge has failed."""
+    if outcome.why:
+        return problems.stored("unauthorized", outcome.why)
+    return _ABANDONED if order.csr_digest is not None else EXPIRED
