@@ -11,7 +11,7 @@ from ca_core import names
 from ca_core.applicant import Door
 from ca_core.errors import NameNotGranted, Refusal
 from ca_core.identity import new_id
-from ca_core.names import Identifier, Kind
+from ca_core.names import Identifier
 from ca_core.policy import decision, offer
 from ca_core.policy.period import WHOLE, WishedPeriod
 from ca_core.policy.profile import Profile
@@ -33,6 +33,7 @@ VETTED_SECONDS = 30 * 86_400
 """How long an authorization by the RA's word is shown as valid; at issuance the registration decides anew."""
 
 _TOKEN_OCTETS = 32
+_SPANNING = frozenset({challenges.DNS_01, challenges.DNS_ACCOUNT_01})
 
 
 class Ordered(msgspec.Struct, frozen=True):
@@ -182,13 +183,17 @@ def authorizing(account: Account, need: Needed, *, now: int) -> Authorizing:
 
 
 def offered(need: Needed) -> tuple[str, ...]:
-    """The challenges that prove what is needed. Who serves a name may not command the names below it.
+    """The challenges that prove what is needed.
 
-    So a proof that spans those is one that would do for the wildcard: one over DNS.
+    Who serves a name may not command the names below it, so a proof that spans those is one over DNS.
     """
-    if need.spans:
-        return challenges.offered(Identifier(Kind.DNS, f"*.{need.identifier.value}"), need.types)
-    return challenges.offered(need.identifier, need.types)
+    found = challenges.offered(need.identifier, need.types)
+    return tuple(one for one in found if one in _SPANNING) if need.spans else found
+
+
+def spans_are_offered(types: tuple[str, ...]) -> bool:
+    """Whether any of these challenges can prove a domain and all below it (RFC 9444)."""
+    return not _SPANNING.isdisjoint(types)
 
 
 def ordered(

@@ -32,6 +32,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
 
     Attributes:
         external_account_required: whether a new account needs an external account binding.
+        subdomain_auth_allowed: whether one proof may do for the names below, too (RFC 9444, 4.4).
         profiles: name to one sentence (draft-ietf-acme-profiles, 3).
     """
 
@@ -39,6 +40,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     terms_of_service: str | None = None
     website: str | None = None
     caa_identities: tuple[str, ...] = ()
+    subdomain_auth_allowed: bool = False
     profiles: Mapping[str, str] = {}
 
 

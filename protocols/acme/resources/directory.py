@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from protocols.acme import render
+from protocols.acme import ordering, render
 from protocols.acme.services import AcmeServices
 from protocols.acme.sign_in import ByAccount
 from protocols.wire import Reply
@@ -18,6 +18,7 @@ class Directory:
             terms_of_service=services.links.agreement(options.agreement.version) if options.agreement else None,
             website=options.website,
             caa_identities=options.caa_identities,
+            subdomain_auth_allowed=ordering.spans_are_offered(options.challenges),
             profiles=options.profiles,
         )
         self._directory = render.directory(services.links, meta)
