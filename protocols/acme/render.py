@@ -200,10 +200,14 @@ def authorization(
     return _reply(status, body, *location, *((_RETRY,) if waits else ()))
 
 
-def challenge(links: Links, shown: Challenge) -> Reply:
-    """A challenge, with its link up to the authorization (RFC 8555, 7.1.5 and 7.5.1)."""
+def challenge(links: Links, shown: Challenge, *, wait_seconds: int = WAIT_SECONDS) -> Reply:
+    """A challenge, with its link up to the authorization (RFC 8555, 7.1.5 and 7.5.1).
+
+    Args:
+        wait_seconds: until it was looked at next, while it is on its way (RFC 8555, 8.2).
+    """
     up = ("Link", f'<{links.to(Resource.AUTHORIZATION, shown.authorization_id)}>;rel="up"')
-    wait = (_RETRY,) if shown.status is ChallengeStatus.PROCESSING else ()
+    wait = (("Retry-After", str(wait_seconds)),) if shown.status is ChallengeStatus.PROCESSING else ()
     return _reply(200, _challenge(links, shown), up, *wait)
 
 

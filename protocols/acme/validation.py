@@ -12,30 +12,29 @@ from ca_core.clock import Clock
 from ca_core.store import work
 from ca_core.store.database import Database, Transaction
 from ca_core.work.item import Item
-from protocols.acme import challenges, problems
+from protocols.acme import challenges, problems, retrying
 from protocols.acme.events import ChallengeFailed
 from protocols.acme.links import Links, Resource
 from protocols.acme.objects import Account, Authorization, Challenge
 from protocols.acme.pauses import Outcomes
 from protocols.acme.probes import OUR_PROBLEM, Probes, Question, Seen
-from protocols.acme.records import accounts, authorizations, orders
+from protocols.acme.records import accounts, authorizations, orders, validations
+from protocols.acme.records.validations import VALIDATE_CHALLENGE, Share
 from protocols.acme.states import AuthorizationStatus, ChallengeStatus, Event
-
-VALIDATE_CHALLENGE = "validate-challenge"
-"""Subject: the challenge's id."""
 
 AUTHORIZED_SECONDS = 30 * 86_400
 """How long a proof of control holds."""
 
 MOST_PROBES = 64
-MOST_ATTEMPTS = 3
-RETRY_SECONDS = 3
+MOST_FOR_HOLDER = 16
+"""A registration whose hosts are dead holds up itself, and nobody else."""
+MOST_FOR_NAME = 4
 ACTOR = "server:validator"
 
 _LEASE_SECONDS = 120
 _LOOK_AGAIN_SECONDS = 0.5
-# What may pass; a wrong answer is one, and is not asked for again.
-_PASSING = frozenset({"connection", "dns", "tls"})
+# Where one challenge has settled an authorization, another that was answered too still ends in its own way.
+_LOOKED_AT = frozenset({AuthorizationStatus.PENDING, AuthorizationStatus.VALID, AuthorizationStatus.INVALID})
 
 
 class _Task(msgspec.Struct, frozen=True):
@@ -91,20 +90,28 @@ class Validator:
         async with self._database.read() as tx:
             if most < 1 or not await work.is_due(tx, VALIDATE_CHALLENGE, now=now):
                 return []
+        share = Share(most, MOST_FOR_HOLDER, MOST_FOR_NAME)
         async with self._database.write() as tx:
-            return await work.lease(tx, VALIDATE_CHALLENGE, now=now, until=now + _LEASE_SECONDS, most=most)
+            return await validations.lease(tx, share, now=now, until=now + _LEASE_SECONDS)
 
     async def _look(self, item: Item) -> None:
         async with self._database.read() as tx:
             task = await _task(tx, item.subject)
+        if task is None:
+            async with self._database.write() as tx:
+                await work.finish(tx, item.id)
+            return
+        is_hopeless = item.attempts > retrying.MOST_ATTEMPTS + retrying.SPARE_ATTEMPTS
         # Outside of any transaction: a probe may take ten seconds.
-        seen = await self._seen(task) if task and item.attempts <= MOST_ATTEMPTS else _GIVEN_UP if task else None
+        seen = _GIVEN_UP if is_hopeless else await self._seen(task)
+        delay_seconds = retrying.delay_seconds(item.attempts) if retrying.is_passing(seen.problem) else None
         async with self._database.write() as tx:
-            if seen and not seen.proved and seen.problem in _PASSING and item.attempts < MOST_ATTEMPTS:
-                await work.postpone(tx, item.id, due_at=self._clock.now() + RETRY_SECONDS)
+            if delay_seconds is not None:
+                # RFC 8555, 8.2: the client sees how it stands.
+                await authorizations.note_failure(tx, task.challenge.id, problems.stored(seen.problem, seen.detail))
+                await work.postpone(tx, item.id, due_at=self._clock.now() + delay_seconds)
                 return
-            if task and seen:
-                await self._settle(tx, task, seen)
+            await self._settle(tx, task, seen)
             await work.finish(tx, item.id)
 
     async def _seen(self, task: _Task) -> Seen:
@@ -127,7 +134,9 @@ class Validator:
         validated_at, expires_at = (now, now + AUTHORIZED_SECONDS) if seen.proved else (None, None)
         if not await authorizations.move_challenge(tx, task.challenge, event, error=error, validated_at=validated_at):
             return
-        # Unless its holder has given it up while we looked.
+        if task.authorization.status is not AuthorizationStatus.PENDING:
+            return
+        # Unless its holder has given it up while we looked, or another challenge has settled it.
         if not await authorizations.move(tx, task.authorization, event, expires_at=expires_at):
             return
         account, identifier = task.account, task.authorization.identifier
@@ -152,7 +161,7 @@ async def _task(tx: Transaction, challenge_id: str) -> _Task | None:
     if challenge is None or challenge.status is not ChallengeStatus.PROCESSING:
         return None
     authorization = await authorizations.by_id(tx, challenge.authorization_id)
-    if authorization is None or authorization.status is not AuthorizationStatus.PENDING:
+    if authorization is None or authorization.status not in _LOOKED_AT:
         return None
     account = await accounts.by_id(tx, authorization.account_id)
     return _Task(challenge, authorization, account) if account else None

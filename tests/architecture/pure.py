@@ -53,6 +53,7 @@ PURE = (
     "protocols/acme/ordering.py",
     "protocols/acme/problems.py",
     "protocols/acme/render.py",
+    "protocols/acme/retrying.py",
     "protocols/acme/states.py",
     "protocols/encoding.py",
     "protocols/est/binding.py",

@@ -211,6 +211,20 @@ async def challenges(tx: Transaction, authorization_id: str) -> list[Challenge]:
     return [_challenge(row) for row in rows]
 
 
+async def note_failure(tx: Transaction, challenge_id: str, error: str) -> None:
+    """Show how the last look at a challenge went, while it is looked at again.
+
+    Args:
+        error: a problem as JSON.
+    """
+    await tx.execute(
+        "UPDATE acme_challenges SET error = :error WHERE id = :id AND status = :processing",
+        id=challenge_id,
+        error=error,
+        processing=ChallengeStatus.PROCESSING.value,
+    )
+
+
 async def move_challenge(
     tx: Transaction,
     challenge: Challenge,

@@ -7,14 +7,14 @@ import msgspec
 from ca_core.errors import NotFound, WrongState
 from ca_core.store import work
 from ca_core.store.database import Transaction
-from protocols.acme import messages, render, states
+from protocols.acme import messages, render, retrying, states
 from protocols.acme.jws import members
 from protocols.acme.objects import Authorization, Challenge
-from protocols.acme.records import authorizations
+from protocols.acme.records import authorizations, validations
+from protocols.acme.records.validations import VALIDATE_CHALLENGE
 from protocols.acme.services import AcmeServices
 from protocols.acme.sign_in import ByAccount
 from protocols.acme.states import AuthorizationStatus, ChallengeStatus, Event
-from protocols.acme.validation import VALIDATE_CHALLENGE
 from protocols.wire import Reply
 
 
@@ -29,7 +29,9 @@ class Challenges:
     async def read_or_answer(self, asked: ByAccount, id_: str) -> Reply:
         """Show a challenge, or have it looked at.
 
-        A challenge that is on its way or finished is shown: @root/acme posts such ones again.
+        A challenge that is finished is shown: @root/acme posts such ones again. One that is on its way is looked at
+        again now, if the last time was not just now (RFC 8555, 8.2). One of an authorization that another challenge
+        has made valid is shown too: nothing is left to prove.
 
         Raises:
             NotFound: there is none, or it is another account's.
@@ -41,10 +43,12 @@ class Challenges:
             found, authorization = await self._own(tx, asked, id_)
         if not asked.is_post_as_get:
             members(asked.payload, messages.Answer)
-            if found.status is ChallengeStatus.PENDING:
+            if found.status is ChallengeStatus.PENDING and authorization.status is not AuthorizationStatus.VALID:
                 self._services.limits.answer(asked.account, found.id, source=asked.source, now=self._clock.now())
                 found = await self._answer(found, authorization)
-        return render.challenge(self._services.links, found)
+            elif found.status is ChallengeStatus.PROCESSING:
+                await self._hasten(found)
+        return render.challenge(self._services.links, found, wait_seconds=await self._wait_seconds(found))
 
     async def _answer(self, found: Challenge, authorization: Authorization) -> Challenge:
         now = self._clock.now()
@@ -58,6 +62,23 @@ class Challenges:
         self._services.wake()
         to = states.after(states.CHALLENGE, found.status, Event.ANSWERED)
         return msgspec.structs.replace(found, status=to)
+
+    async def _hasten(self, found: Challenge) -> None:
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            waiting = await validations.waiting(tx, found.id)
+            if waiting is None or not retrying.may_hasten(due_at=waiting.due_at, attempts=waiting.attempts, now=now):
+                return
+            await validations.hasten(tx, found.id, waiting, now=now)
+        self._services.wake()
+
+    async def _wait_seconds(self, found: Challenge) -> int:
+        """How long until it was looked at next; a challenge that is settled waits for nothing."""
+        if found.status is not ChallengeStatus.PROCESSING:
+            return 0
+        async with self._database.read() as tx:
+            waiting = await validations.waiting(tx, found.id)
+        return retrying.wait_seconds(due_at=waiting.due_at, now=self._clock.now()) if waiting else 1
 
     async def _own(self, tx: Transaction, asked: ByAccount, id_: str) -> tuple[Challenge, Authorization]:
         found = await authorizations.challenge(tx, id_)

@@ -8,6 +8,7 @@ import pytest
 
 from ca_core.names import dns
 from protocols.acme.probes import Seen
+from protocols.acme.validation import MOST_FOR_HOLDER, MOST_FOR_NAME, Validator
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client
 from tests.builders.core import granted
 
@@ -105,7 +106,7 @@ async def test_a_wrong_answer_ends_challenge_authorization_and_order(house: Acme
     assert event.detail["problem"] == "unauthorized"
 
 
-async def test_a_network_that_fails_is_tried_three_times_some_seconds_apart(house: AcmeHouse) -> None:
+async def test_a_network_that_fails_is_tried_four_times_ever_further_apart(house: AcmeHouse) -> None:
     house.probes.staged["a.example"] = UNREACHABLE
     client = await house.subscriber("acme-corp", "a.example", vetted=False)
     order = await client.order("a.example")
@@ -113,13 +114,158 @@ async def test_a_network_that_fails_is_tried_three_times_some_seconds_apart(hous
     await client.post(url, {})
 
     seen = []
-    for _ in range(4):
+    for seconds in (2, 1, 8, 1, 26, 1, 1):
         await house.validator.turn()
         await house.validator.turn()
         seen.append((len(house.probes.asked), await status_of(client, url)))
-        house.core.clock.move(3)
+        house.core.clock.move(seconds)
 
-    assert seen == [(1, "processing"), (2, "processing"), (3, "invalid"), (3, "invalid")]
+    assert [number for number, _ in seen] == [1, 1, 2, 2, 3, 3, 4]
+    assert [status for _, status in seen] == ["processing"] * 6 + ["invalid"]
+
+
+async def test_what_went_wrong_is_shown_while_it_is_tried_again_and_when(house: AcmeHouse) -> None:
+    house.probes.staged["a.example"] = UNREACHABLE
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    url = await challenge_of(client, await client.order("a.example"))
+    await client.post(url, {})
+    await house.validator.turn()
+
+    waiting = await client.post(url)
+    del house.probes.staged["a.example"]
+    house.core.clock.move(3)
+    await house.validator.turn()
+    proved = await client.post(url)
+
+    assert waiting.json["status"] == "processing"
+    assert waiting.json["error"]["detail"] == UNREACHABLE.detail
+    assert waiting.header("Retry-After") == "4"
+    assert proved.json["status"] == "valid"
+    assert "error" not in proved.json
+
+
+async def test_a_client_that_asks_again_is_heard_but_not_every_second(house: AcmeHouse) -> None:
+    house.probes.staged["a.example"] = UNREACHABLE
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    url = await challenge_of(client, await client.order("a.example"))
+    await client.post(url, {})
+    await house.validator.turn()
+    house.core.clock.move(3)
+    await house.validator.turn()
+    house.woken.clear()
+
+    answers, asked = [], []
+    for _ in range(5):
+        answers.append(await client.post(url, {}))
+        await house.validator.turn()
+        asked.append(len(house.probes.asked))
+        house.core.clock.move(1)
+
+    assert {(again.status, again.json["status"]) for again in answers} == {(200, "processing")}
+    assert asked == [2, 2, 2, 3, 3]
+    assert house.woken == [None]
+
+
+async def test_the_attempts_are_remembered_by_the_next_process(house: AcmeHouse) -> None:
+    house.probes.staged["a.example"] = UNREACHABLE
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    url = await challenge_of(client, await client.order("a.example"))
+    await client.post(url, {})
+    await house.validator.turn()
+    house.core.clock.move(3)
+    await house.validator.turn()
+
+    next_one = Validator(house.core.database, house.core.clock, house.probes, house.outcomes, LINKS)
+    await next_one.turn()
+    before = len(house.probes.asked)
+    house.core.clock.move(9)
+    await next_one.turn()
+    house.core.clock.move(27)
+    await next_one.turn()
+
+    assert (before, len(house.probes.asked)) == (2, 4)
+    assert await status_of(client, url) == "invalid"
+
+
+async def test_of_two_challenges_that_are_answered_the_first_that_is_met_is_enough(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    order = await client.order("a.example")
+    urls = [await client.challenge(order, type_=type_) for type_ in ("http-01", "dns-01", "tls-alpn-01")]
+    for url in urls[:2]:
+        await client.post(url, {})
+
+    await house.validator.turn()
+    late = await client.post(urls[2], {})
+
+    assert await status_of(client, order.header("Location")) == "ready"
+    assert [await status_of(client, url) for url in urls] == ["valid", "valid", "pending"]
+    assert (late.status, late.json["status"]) == (200, "pending")
+    assert len(await house.core.journal("name-proved")) == 1
+
+
+async def test_one_challenge_that_is_not_met_ends_the_authorization_and_leaves_the_others(house: AcmeHouse) -> None:
+    house.probes.staged["a.example"] = WRONG
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    order = await client.order("a.example")
+    urls = [await client.challenge(order, type_=type_) for type_ in ("http-01", "dns-01")]
+
+    await client.post(urls[0], {})
+    await house.validator.turn()
+    late = await client.post(urls[1], {})
+
+    assert await status_of(client, order.json["authorizations"][0]) == "invalid"
+    assert [await status_of(client, url) for url in urls] == ["invalid", "pending"]
+    assert late.refusal == (409, "malformed")
+
+
+async def test_every_challenge_has_a_token_of_its_own(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    order = await client.order("a.example")
+
+    shown = (await client.post(order.json["authorizations"][0])).json["challenges"]
+
+    assert len({one["token"] for one in shown}) == 3
+
+
+async def test_a_registration_whose_hosts_are_dead_holds_up_nobody_else(house: AcmeHouse) -> None:
+    house.probes.hold = held = asyncio.Event()
+    names = [f"n{number}.dead.example" for number in range(40)]
+    slow = await house.subscriber("slow", *names, vetted=False)
+    order = await slow.order(*names)
+    for number in range(len(names)):
+        await slow.post(await challenge_of(slow, order, number), {})
+    turn = asyncio.create_task(house.validator.turn())
+    await house.probes.begun.wait()
+    await asyncio.sleep(0)
+    begun = len(house.probes.asked)
+
+    house.probes.hold = None
+    quick = await house.subscriber("quick", "quick.example", which=1, vetted=False)
+    other = await quick.order("quick.example")
+    await quick.post(await challenge_of(quick, other), {})
+    async with asyncio.timeout(5):
+        while await status_of(quick, other.header("Location")) != "ready":  # noqa: ASYNC110  # as a client does
+            await asyncio.sleep(0.05)
+
+    assert begun <= MOST_FOR_HOLDER
+    held.set()
+    await turn
+    assert len(house.probes.asked) == len(names) + 1
+
+
+async def test_one_name_is_looked_at_for_a_few_accounts_at_once(house: AcmeHouse) -> None:
+    house.probes.hold = held = asyncio.Event()
+    for number in range(6):
+        client = await house.subscriber(f"account-{number}", "hole.example", which=number, vetted=False)
+        await client.post(await challenge_of(client, await client.order("hole.example")), {})
+    turn = asyncio.create_task(house.validator.turn())
+    await house.probes.begun.wait()
+    await asyncio.sleep(0.05)
+
+    assert len(house.probes.asked) == MOST_FOR_NAME
+    held.set()
+    await turn
+    assert len(house.probes.asked) == 6
 
 
 async def test_a_network_that_comes_back_is_good_enough(house: AcmeHouse) -> None:
@@ -323,7 +469,7 @@ async def test_a_bug_in_a_probe_flies_and_its_challenge_comes_again(house: AcmeH
     await client.post(url, {})
 
     with pytest.raises(ZeroDivisionError):
-        await type(house.validator)(house.core.database, house.core.clock, BrokenProbes(), house.outcomes, LINKS).turn()
+        await Validator(house.core.database, house.core.clock, BrokenProbes(), house.outcomes, LINKS).turn()
 
     assert await status_of(client, url) == "processing"
     house.core.clock.move(121)
