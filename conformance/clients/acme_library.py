@@ -215,6 +215,8 @@ def _answer(sessions: dict[str, Session], step: Json) -> Json:
         return {"refused": problem.to_json()}
     except errors.ConflictError as conflict:
         return {"refused": {"type": "conflict", "detail": conflict.location}}
+    except errors.IssuanceError as failed:
+        return {"refused": failed.error.to_json()}
     except errors.ValidationError as failed:
         return {"refused": {"type": "validation", "detail": str(failed)}}
 

@@ -19,6 +19,8 @@ from protocols.wire import Reply
 CHAIN_MEDIA_TYPE = "application/pem-certificate-chain"
 WAIT_SECONDS = 1
 """How long a client should wait before it looks again: most probes and signatures are done by then."""
+REVIEW_SECONDS = 5
+"""The same where an officer looks: people take longer, and many a client gives up after a minute or two."""
 
 _JSON = ("Content-Type", "application/json")
 _RETRY = ("Retry-After", str(WAIT_SECONDS))

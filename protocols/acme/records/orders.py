@@ -205,16 +205,21 @@ async def still_wanted(tx: Transaction, asked: EnrollmentRequest) -> None:
     """Look once more at the order behind what an officer has approved; of other doors' requests nothing is known here.
 
     Raises:
-        AccountNotValid, NameNotProved: its account, or one of its authorizations, was given up meanwhile.
+        AccountNotValid: its account was given up meanwhile, or the EAB key that bound it revoked.
+        NameNotProved: one of its authorizations was given up meanwhile.
     """
     prefix = request_key("")
     if asked.request_key is None or not asked.request_key.startswith(prefix):
         return
     order_id = asked.request_key.removeprefix(prefix)
     account = await tx.one(
-        "SELECT a.status FROM acme_orders o JOIN acme_accounts a ON a.id = o.account_id WHERE o.id = :id", id=order_id
+        "SELECT 1 FROM acme_orders o JOIN acme_accounts a ON a.id = o.account_id"
+        " LEFT JOIN credentials c ON c.id = a.credential_id"
+        " WHERE o.id = :id AND a.status = :valid AND c.revoked_at IS NULL",
+        id=order_id,
+        valid=AccountStatus.VALID.value,
     )
-    if account is None or AccountStatus(account[0]) is not AccountStatus.VALID:
+    if account is None:
         raise AccountNotValid
     given_up = await tx.one(
         "SELECT 1 FROM acme_order_authorizations l JOIN acme_authorizations z ON z.id = l.authorization_id"

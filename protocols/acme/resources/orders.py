@@ -5,7 +5,6 @@ from __future__ import annotations
 import msgspec
 
 from ca_core.errors import NotFound
-from ca_core.referral.request import RETRY_AFTER_SECONDS
 from protocols.acme import problems, render
 from protocols.acme.links import Links
 from protocols.acme.objects import Authorization, Order
@@ -35,8 +34,7 @@ class View(msgspec.Struct, frozen=True):
     def shown(self, links: Links, *, status: int = 200) -> Reply:
         """The answer that shows it."""
         ids, seen = [one.id for one in self.authorizations], self.outcome
-        # People take longer than signatures.
-        wait_seconds = RETRY_AFTER_SECONDS if seen.is_reviewed else render.WAIT_SECONDS
+        wait_seconds = render.REVIEW_SECONDS if seen.is_reviewed else render.WAIT_SECONDS
         return render.order(links, self.order, seen.status, ids, seen.serial, status=status, wait_seconds=wait_seconds)
 
 

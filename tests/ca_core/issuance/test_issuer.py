@@ -6,43 +6,19 @@ from cryptography import x509
 
 from ca_core.applicant import Door
 from ca_core.errors import Busy, InProgress, KeyUnavailable
-from ca_core.issuance.authorities import Authorities, IssuingCa
+from ca_core.issuance.authorities import Authorities
 from ca_core.issuance.issuer import CheckFailed, Issuer
 from ca_core.issuance.lint import LintFailed
 from ca_core.issuance.linter import Linter
 from ca_core.policy.decision import Wish
 from ca_core.policy.profile import BUILT_IN, DEVICE
 from ca_core.policy.request import CertificationRequest, parse
-from ca_core.signing.key import SigningKey
 from ca_core.store import certificates
 from ca_core.store.certificates import Intention
 from tests.builders import csr
-from tests.builders.core import Core, standing
+from tests.builders.ca_key import with_key
+from tests.builders.core import Core
 from tests.builders.est import Csr
-
-
-class Key:
-    """The CA's key, but each signature goes through a hand first: a token that fails, or lies."""
-
-    def __init__(self, real: SigningKey) -> None:
-        self._real = real
-        self.public_key, self.algorithm = real.public_key, real.algorithm
-        self.busy, self.lies, self.rests = False, False, False
-
-    def require_ready(self) -> None:
-        if self.rests:
-            raise KeyUnavailable("the token is away", retry_after_seconds=1)
-
-    async def sign(self, tbs: bytes) -> bytes:
-        if self.busy:
-            raise Busy("the token is away", retry_after_seconds=1)
-        return await self._real.sign(tbs + b"x" if self.lies else tbs)
-
-
-def with_key(core: Core) -> tuple[Issuer, Key]:
-    ca = core.issuer._authorities.named("issuing")
-    key = Key(ca.key)
-    return Issuer(core.database, core.clock, standing(IssuingCa(ca.certificate, key)), Linter()), key
 
 
 async def intended(core: Core) -> tuple[Intention, CertificationRequest, bytes]:

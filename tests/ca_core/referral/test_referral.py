@@ -13,11 +13,9 @@ from cryptography import x509
 
 from ca_core import names
 from ca_core.applicant import Applicant, Door
-from ca_core.enrollment import Enrollment
 from ca_core.errors import (
     CredentialSpent,
     InProgress,
-    KeyUnavailable,
     Misconfigured,
     NameNotGranted,
     NotFound,
@@ -29,9 +27,6 @@ from ca_core.errors import (
     WeakKey,
     WrongState,
 )
-from ca_core.issuance.authorities import IssuingCa
-from ca_core.issuance.issuer import Issuer
-from ca_core.issuance.linter import Linter
 from ca_core.policy.period import WishedPeriod
 from ca_core.policy.profile import BUILT_IN, ApprovalRule, RevocationRule
 from ca_core.policy.request import CertificationRequest, parse
@@ -40,12 +35,12 @@ from ca_core.referral.request import MOST_WAITING, EnrollmentRequest, Referred, 
 from ca_core.revocation.desk import UnderReview
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.rules import Asker
-from ca_core.signing.key import SigningKey
 from ca_core.store import certificates, enrollment_requests
 from ca_core.store.certificates import Certificate
 from protocols.acme.records import orders
 from tests.builders import csr
-from tests.builders.core import Core, granted, standing
+from tests.builders.ca_key import enrolling
+from tests.builders.core import Core, granted
 from tests.builders.core import core as open_core
 from tests.builders.est import Csr
 from tests.builders.reviewed import OFFICER, approve, referred, reviewed, stored, work
@@ -287,9 +282,8 @@ async def test_a_busy_key_keeps_it_approved_until_the_key_is_back(core: Core) ->
     who, asked = await device(core), request()
     await asks(core, who, asked)
     await core.referrals.approve(1, actor=OFFICER)
-    ca = core.issuer._authorities.named("issuing")
-    issuer = Issuer(core.database, core.clock, standing(IssuingCa(ca.certificate, _Away(ca.key))), Linter())
-    away = Enrollment(core.database, core.clock, issuer, core.profiles, window_days=30, gate=core.gate)
+    away, _, key = enrolling(core)
+    key.rests = True
 
     assert await work(dataclasses.replace(core, enrollment=away)) == 0
 
@@ -299,17 +293,21 @@ async def test_a_busy_key_keeps_it_approved_until_the_key_is_back(core: Core) ->
     assert len(await core.certificates()) == 1
 
 
-class _Away:
-    """A CA's key in a token that is away."""
+async def test_a_key_that_goes_away_in_the_middle_leaves_it_to_who_finishes_what_was_left(core: Core) -> None:
+    who, asked = await device(core), request()
+    await asks(core, who, asked)
+    await core.referrals.approve(1, actor=OFFICER)
+    away, issuer, key = enrolling(core)
+    key.busy = True
 
-    def __init__(self, real: SigningKey) -> None:
-        self.public_key, self.algorithm = real.public_key, real.algorithm
+    assert await work(dataclasses.replace(core, enrollment=away)) == 0
 
-    def require_ready(self) -> None:
-        raise KeyUnavailable("the token is away", retry_after_seconds=1)
-
-    async def sign(self, tbs: bytes) -> bytes:
-        raise AssertionError(tbs)
+    assert (await stored(core, 1)).state is RequestState.ISSUED
+    key.busy = False
+    await issuer.finish_left(core.profiles)
+    core.clock.move(5)
+    assert await work(core) == 1
+    assert [one.serial for one in await core.certificates()] == [(await stored(core, 1)).serial]
 
 
 async def test_a_renewal_is_looked_at_where_the_profile_says_always(core: Core) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pytest
 
 from ca_core.policy.profile import ApprovalRule
 from ca_core.referral.request import RequestState
+from protocols.acme.dialogue import AcmeDialogue
 from tests.builders.acme import AcmeHouse, Answer, Client, acme_house, csr_for, url
+from tests.builders.ca_key import enrolling
 from tests.builders.est import new_key
 from tests.builders.reviewed import OFFICER, approve, reviewed, stored, work
 
@@ -31,7 +34,7 @@ async def waiting(house: AcmeHouse, *, vetted: bool = True) -> tuple[Client, Ans
         await client.authorize(order)
     answer = await client.finalize(order)
     assert (answer.status, answer.json["status"]) == (200, "processing")
-    assert answer.header("Retry-After") == "15"
+    assert answer.header("Retry-After") == "5"
     assert answer.header("Location") == url(order)
     assert "certificate" not in answer.json
     return client, order
@@ -41,7 +44,7 @@ async def test_an_order_is_processing_until_an_officer_has_looked_and_then_valid
     client, order = await waiting(house, vetted=False)
 
     polled = await client.post(url(order))
-    assert (polled.json["status"], polled.header("Retry-After")) == ("processing", "15")
+    assert (polled.json["status"], polled.header("Retry-After")) == ("processing", "5")
     await approve(house.core, 1)
 
     done = await client.post(url(order))
@@ -178,3 +181,36 @@ async def test_what_a_process_left_approved_is_issued_by_the_next(house: AcmeHou
 
     assert (await client.post(url(order))).json["status"] == "valid"
     assert len(await house.core.certificates()) == 1
+
+
+async def test_what_a_revoked_eab_key_has_asked_for_is_not_issued(house: AcmeHouse) -> None:
+    client, order = await waiting(house)
+    async with house.core.database.write() as tx:
+        await tx.execute("UPDATE credentials SET revoked_at = 1 WHERE kid IS NOT NULL")
+
+    await approve(house.core, 1)
+
+    assert (await stored(house.core, 1)).state is RequestState.REJECTED
+    assert (await client.post(url(order))).refusal == (403, "unauthorized")
+    assert await house.core.certificates() == []
+
+
+async def test_an_order_whose_signature_is_slow_is_processing_and_not_an_error(tmp_path: Path) -> None:
+    async with acme_house(tmp_path) as house:
+        client = await house.subscriber("acme-corp", "a.example")
+        order, request = await client.order("a.example"), csr_for("a.example", key=new_key())
+        door, issuer, key = enrolling(house.core)
+        dialogue = AcmeDialogue(dataclasses.replace(house.services, enrollment=door))
+        client = dataclasses.replace(client, house=dataclasses.replace(house, dialogue=dialogue))
+        key.rests = True
+        assert (await client.finalize(order, request)).refusal == (503, "serverInternal")
+        assert (await client.post(url(order))).json["status"] == "ready"
+        key.rests, key.busy = False, True
+
+        slow = await client.finalize(order, request)
+
+        assert (slow.status, slow.json["status"], slow.header("Retry-After")) == (200, "processing", "1")
+        assert (await client.post(url(order))).json["status"] == "processing"
+        key.busy = False
+        await issuer.finish_left(house.core.profiles)
+        assert (await client.post(url(order))).json["status"] == "valid"

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from ca_core.policy.profile import ApprovalRule
+from protocols.est.dialogue import EstDialogue, EstServices
 from protocols.wire import Reply
-from tests.builders.est import DAY, Csr, House, certificate_in, header, post, sheet_basic, showing
+from tests.builders.ca_key import enrolling
+from tests.builders.est import DAY, LABELS, Csr, House, certificate_in, header, post, sheet_basic, showing
 from tests.builders.est import house as open_house
 from tests.builders.reviewed import OFFICER, approve, reviewed
 
@@ -71,3 +73,24 @@ async def test_a_renewal_waits_as_well(house: House) -> None:
 
     await approve(house.core, 2)
     assert certificate_in(await house.est.answer(renewal)).serial_number != held.serial_number
+
+
+async def test_a_certificate_that_is_begun_and_cannot_be_signed_yet_is_waited_for(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        sheet = await house.device()
+        request = post("simpleenroll", Csr().body(), authorization=sheet_basic(sheet))
+        door, issuer, key = enrolling(house.core)
+        est = EstDialogue(EstServices(house.core.sign_in, door, lambda: (house.authority.root,), LABELS))
+        key.rests = True
+        assert (await est.answer(request)).status == 503
+        key.rests, key.busy = False, True
+
+        waits = await est.answer(request)
+
+        assert waits.status == 202
+        assert header(waits, "Retry-After") == "1"
+        assert (await est.answer(request)).status == 202
+        key.busy = False
+        await issuer.finish_left(house.core.profiles)
+        assert (await est.answer(request)).status == 200
+        assert await house.count() == 1
