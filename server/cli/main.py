@@ -31,6 +31,7 @@ _COMMANDS = {
     "release": "revocations",
     "revoke-many": "bulk",
     "requests": "requests",
+    "explain": "explain",
     "paused": "pauses",
     "unpause": "pauses",
     "crl": "operator",

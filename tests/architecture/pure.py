@@ -43,6 +43,7 @@ PURE = (
     "protocols/acme/eab.py",
     "protocols/acme/errors.py",
     "protocols/acme/events.py",
+    "protocols/acme/explanation.py",
     "protocols/acme/jwk.py",
     "protocols/acme/jws.py",
     "protocols/acme/limits.py",

@@ -73,6 +73,17 @@ async def by_thumbprint(tx: Transaction, thumbprint: str) -> Account | None:
     return _from_row(await tx.one(_SELECT + "a.thumbprint = :thumbprint", thumbprint=thumbprint))
 
 
+async def newest(tx: Transaction, registration_id: str) -> Account | None:
+    """The newest valid account of a registration; where none is valid, the newest one."""
+    row = await tx.one(
+        _SELECT + "a.registration_id = :registration_id"
+        " ORDER BY CASE WHEN a.status = :valid THEN 0 ELSE 1 END, a.id DESC LIMIT 1",
+        registration_id=registration_id,
+        valid=AccountStatus.VALID.value,
+    )
+    return _from_row(row)
+
+
 async def bound_by(tx: Transaction, credential_id: str) -> list[Account]:
     """The accounts that came by an EAB key, whatever their status, oldest first."""
     rows = await tx.all(_SELECT + "a.credential_id = :credential_id ORDER BY a.id", credential_id=credential_id)

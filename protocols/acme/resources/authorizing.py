@@ -37,7 +37,7 @@ async def authorize(
     used: dict[str, Authorization] = {}
     made = []
     for need in dict.fromkeys(needs):
-        found = await _found(tx, account, need, reuses_vetted=reuses_vetted, now=now)
+        found = await usable(tx, account, need, reuses_vetted=reuses_vetted, now=now)
         if found is None:
             made.append(ordering.authorizing(account, need, now=now))
             found = made[-1].authorization
@@ -53,9 +53,10 @@ async def authorize(
     return list(used.values())
 
 
-async def _found(
-    tx: Transaction, account: Account, need: Needed, *, reuses_vetted: bool, now: int
+async def usable(
+    tx: Transaction, account: Account, need: Needed, *, reuses_vetted: bool = False, now: int
 ) -> Authorization | None:
+    """The authorization that there is of what is needed, if it is used again."""
     good_until = now + ordering.ORDER_SECONDS
     if not need.vetted:
         proved = await authorizations.proved(tx, account.id, need.identifier, good_until=good_until)
