@@ -15,11 +15,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from conformance import pkilint
 from conformance.clients.certbot import Certbot
 from conformance.clients.machine import Machine, house_of_the_past, web_server
+from conformance.clients.zone import dns_commands
+from conformance.dns import Responder
 from conformance.house import House, must, run
 from conformance.openssl import fetch_crl, subject_of, verifies
 
 _CRL_SECONDS = 60
-NAME, SECOND, THIRD = "shop.localhost", "office.localhost", "third.localhost"
+NAME, SECOND, THIRD, WILD = "shop.localhost", "office.localhost", "third.localhost", "wild.example"
 PROFILE = "short"
 _SETTINGS = (f"profiles.{PROFILE}.based_on=tls-server", f"profiles.{PROFILE}.validity_days=7")
 
@@ -27,8 +29,9 @@ Steps = dict[str, subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house_of_the_past(tmp_path_factory.mktemp("house"), *_SETTINGS) as built:
+def house(responder: Responder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    resolver = f'acme.resolvers=["{responder.address}"]'
+    with house_of_the_past(tmp_path_factory.mktemp("house"), resolver, *_SETTINGS) as built:
         built.start()
         yield built
 
@@ -39,7 +42,7 @@ def machine(house: House, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     sheet = house.register(
         *("--kind", "organization", "--subject", "CN=Shop,O=Example,C=TW", "--account", "shop"),
         *("--profile", "tls-server", "--profile", PROFILE),
-        *("--dns", NAME, "--dns", SECOND, "--dns", THIRD, "--challenged"),
+        *("--dns", NAME, "--dns", SECOND, "--dns", THIRD, "--dns", WILD, "--dns", f"*.{WILD}", "--challenged"),
     )
     folder = tmp_path_factory.mktemp("machine")
     built = Machine(house, folder, sheet, NAME=NAME, LIVE=str(folder / "live"), PROFILE=PROFILE)
@@ -53,7 +56,7 @@ def machine(house: House, tmp_path_factory: pytest.TempPathFactory) -> Machine:
 
 
 @pytest.fixture(scope="module")
-def life(house: House, machine: Machine) -> Steps:
+def life(house: House, machine: Machine, responder: Responder) -> Steps:
     """What became of each command in the life of an account, from the past until today."""
     done: Steps = {}
     machine.paste_first("certbot trust")
@@ -63,6 +66,8 @@ def life(house: House, machine: Machine) -> Steps:
     with web_server(machine.webroot, house.http_01_port):
         done["webroot"] = machine.paste("certbot webroot", NAME=SECOND)
     done["revoke by key"] = machine.paste("certbot revoke by key", NAME=SECOND)
+    with dns_commands(machine, responder):
+        done["dns"] = machine.paste("certbot dns", NAME=WILD)
     done["too early"] = machine.shell("certbot renew --force-renewal")
     house.move_clock(days=0)
     done["renew"] = machine.paste("certbot renew")
@@ -103,6 +108,14 @@ def test_openssl_reads_what_certbot_got(life: Steps, machine: Machine, house: Ho
 
 def test_a_web_server_that_runs_serves_the_proof_too(life: Steps) -> None:
     assert life["webroot"].returncode == 0, life["webroot"].stderr
+
+
+def test_a_wildcard_is_proved_in_the_dns(life: Steps, machine: Machine) -> None:
+    assert life["dns"].returncode == 0, life["dns"].stderr
+
+    text = must("openssl", "x509", "-in", machine.folder / f"live/wildcard.{WILD}/cert.pem", "-noout", "-text")
+
+    assert f"DNS:*.{WILD}, DNS:{WILD}" in text
 
 
 def test_renewing_before_the_window_says_when_it_opens(life: Steps) -> None:
@@ -146,7 +159,13 @@ def test_a_revoked_certificate_is_refused_by_crl_check(life: Steps, machine: Mac
 def test_each_certificate_is_revoked_for_the_reason_that_was_given(life: Steps, house: House) -> None:
     assert life["revoke by key"].returncode == 0, life["revoke by key"].stderr
 
-    assert sorted(one["reason"] or "" for one in house.certificates("shop")) == ["", "", "keyCompromise", "superseded"]
+    assert sorted(one["reason"] or "" for one in house.certificates("shop")) == [
+        "",
+        "",
+        "",
+        "keyCompromise",
+        "superseded",
+    ]
 
 
 def test_a_suspended_registration_gets_nothing(life: Steps) -> None:

@@ -8,16 +8,19 @@ from collections.abc import Iterator
 import pytest
 
 from conformance.clients.machine import Machine, house_of_the_past, web_server
+from conformance.clients.zone import dns_commands
+from conformance.dns import Responder
 from conformance.house import House, must
 
-NAME = "hydra.localhost"
+NAME, WILD = "hydra.localhost", "wild.example"
 
 Steps = dict[str, subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house_of_the_past(tmp_path_factory.mktemp("house")) as built:
+def house(responder: Responder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    resolver = f'acme.resolvers=["{responder.address}"]'
+    with house_of_the_past(tmp_path_factory.mktemp("house"), resolver) as built:
         built.start()
         yield built
 
@@ -26,13 +29,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def machine(house: House, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     sheet = house.register(
         *("--kind", "organization", "--subject", "CN=Shop,O=Example,C=TW", "--account", "shop"),
-        *("--dns", NAME, "--challenged"),
+        *("--dns", NAME, "--dns", WILD, "--dns", f"*.{WILD}", "--challenged"),
     )
     return Machine(house, tmp_path_factory.mktemp("machine"), sheet, NAME=NAME)
 
 
 @pytest.fixture(scope="module")
-def life(house: House, machine: Machine) -> Steps:
+def life(house: House, machine: Machine, responder: Responder) -> Steps:
     """What became of each command, from the past until today."""
     done: Steps = {"config": machine.paste("dehydrated config"), "register": machine.paste("dehydrated register")}
     with web_server(machine.webroot, house.http_01_port):
@@ -42,6 +45,8 @@ def life(house: House, machine: Machine) -> Steps:
         house.move_clock(days=0)
         done["renew"] = machine.paste("dehydrated issue")
     machine.shell(f"cp dehydrated/certs/{NAME}/fullchain.pem second.pem")
+    with dns_commands(machine, responder):
+        done["dns"] = machine.paste("dehydrated dns", NAME=WILD)
     done["revoke"] = machine.paste("dehydrated revoke")
     done["account"] = machine.paste("dehydrated account")
     done["deactivate"] = machine.paste("dehydrated deactivate")
@@ -71,10 +76,18 @@ def test_inside_the_window_it_renews_by_itself(life: Steps, machine: Machine) ->
     assert machine.verifies("second.pem", untrusted="second.pem")
 
 
+def test_a_wildcard_is_proved_in_the_dns_by_a_hook(life: Steps, machine: Machine) -> None:
+    assert life["dns"].returncode == 0, life["dns"].stderr
+
+    text = must("openssl", "x509", "-in", machine.folder / "dehydrated/certs/wildcard/cert.pem", "-noout", "-text")
+
+    assert f"DNS:*.{WILD}, DNS:{WILD}" in text
+
+
 def test_it_revokes(life: Steps, house: House) -> None:
     assert life["revoke"].returncode == 0, life["revoke"].stderr
 
-    assert sorted(one["reason"] or "" for one in house.certificates("shop")) == ["", "unspecified"]
+    assert sorted(one["reason"] or "" for one in house.certificates("shop")) == ["", "", "unspecified"]
 
 
 def test_its_contacts_are_changed_and_its_account_ends(life: Steps) -> None:

@@ -8,17 +8,20 @@ from collections.abc import Iterator
 import pytest
 
 from conformance.clients.machine import Machine, house_of_the_past
+from conformance.clients.zone import dns_commands
+from conformance.dns import Responder
 from conformance.house import House
 
-NAME = "lego.localhost"
+NAME, TLS, WILD = "lego.localhost", "tls.example", "wild.example"
 CERTIFICATE, CHAIN = f".lego/certificates/{NAME}.crt", f".lego/certificates/{NAME}.issuer.crt"
 
 Steps = dict[str, subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    with house_of_the_past(tmp_path_factory.mktemp("house")) as built:
+def house(responder: Responder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    resolver = f'acme.resolvers=["{responder.address}"]'
+    with house_of_the_past(tmp_path_factory.mktemp("house"), resolver) as built:
         built.start()
         yield built
 
@@ -27,13 +30,13 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 def machine(house: House, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     sheet = house.register(
         *("--kind", "organization", "--subject", "CN=Shop,O=Example,C=TW", "--account", "shop"),
-        *("--dns", NAME, "--challenged"),
+        *("--dns", NAME, "--dns", TLS, "--dns", f"*.{WILD}", "--challenged"),
     )
     return Machine(house, tmp_path_factory.mktemp("machine"), sheet, NAME=NAME)
 
 
 @pytest.fixture(scope="module")
-def life(house: House, machine: Machine) -> Steps:
+def life(house: House, machine: Machine, responder: Responder) -> Steps:
     """What became of each command, from the past until today."""
     machine.paste_first("lego trust")
     done: Steps = {"issue": machine.paste("lego issue")}
@@ -45,6 +48,9 @@ def life(house: House, machine: Machine) -> Steps:
     house.move_clock(days=0)
     done["renew"] = machine.paste("lego renew")
     machine.shell(f"mkdir second && cp {CERTIFICATE} second/cert.pem && cp {CHAIN} second/chain.pem")
+    done["tls"] = machine.paste("lego tls", NAME=TLS)
+    with dns_commands(machine, responder):
+        done["dns"] = machine.paste("lego dns", NAME=WILD, EXEC_POLLING_INTERVAL="1")
     done["revoke"] = machine.paste("lego revoke")
     return done
 
@@ -65,7 +71,16 @@ def test_a_third_of_the_life_before_the_end_it_renews(life: Steps, machine: Mach
     assert machine.verifies("second/cert.pem", untrusted="second/chain.pem")
 
 
+def test_a_name_is_proved_in_a_tls_handshake(life: Steps) -> None:
+    assert life["tls"].returncode == 0, life["tls"].stderr
+    assert "tls-alpn-01" in life["tls"].stderr
+
+
+def test_a_wildcard_is_proved_in_the_dns(life: Steps) -> None:
+    assert life["dns"].returncode == 0, life["dns"].stderr
+
+
 def test_it_revokes_with_the_reason_that_was_given(life: Steps, house: House) -> None:
     assert life["revoke"].returncode == 0, life["revoke"].stderr
 
-    assert sorted(one["reason"] or "" for one in house.certificates("shop")) == ["", "superseded"]
+    assert sorted(one["reason"] or "" for one in house.certificates("shop")) == ["", "", "", "superseded"]
