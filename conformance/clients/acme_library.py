@@ -179,6 +179,14 @@ class Session:
     def finalize(self) -> Json:
         """Have the order's certificate issued; the chains are in PEM."""
         self._order = self._client.finalize_order(self._order, _FOR_EVER, fetch_alternative_chains=True)
+        return self._chains()
+
+    def fetch_again(self) -> Json:
+        """The chains of the certificate as they are now; the library waits a second before it asks."""
+        self._order = self._client.poll_finalization(self._order, _FOR_EVER, fetch_alternative_chains=True)
+        return self._chains()
+
+    def _chains(self) -> Json:
         return {"chain": self._order.fullchain_pem, "others": list(self._order.alternative_fullchains_pem)}
 
     def deactivate_authorization(self, url: str) -> Json:

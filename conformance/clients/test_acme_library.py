@@ -19,6 +19,7 @@ VETTED, PROVED = ("a.example", "b.example"), "proved.localhost"
 # A window that is always open lets each test have certificates of the same names.
 _SETTINGS = ("renewal.window_days=90", "profiles.short.based_on=tls-server", "profiles.short.validity_days=7")
 _RFC_3339 = "%Y-%m-%dT%H:%M:%SZ"
+_TRIES = 30
 _ORDERS = 101  # one more than fit on a page
 
 
@@ -240,3 +241,31 @@ def test_a_certificate_is_replaced_once(alice: Session) -> None:
     with pytest.raises(Refused) as refused:
         alice("order", names=[VETTED[1]], members={"replaces": replaced})
     assert refused.value.type == "conflict"
+
+
+def test_renewal_is_suggested_for_the_last_third_and_at_once_for_what_is_revoked(alice: Session) -> None:
+    alice("order", names=[VETTED[1]])
+    chain = alice("finalize")["chain"]
+    certificate = leaf(chain)
+
+    suggested = datetime.fromisoformat(alice("renewal_time", certificate=chain))
+    alice("revoke", certificate=chain, reason=4)
+    at_once = datetime.fromisoformat(alice("renewal_time", certificate=chain))
+
+    life = certificate.not_valid_after_utc - certificate.not_valid_before_utc
+    assert certificate.not_valid_before_utc + life * 2 / 3 <= suggested < certificate.not_valid_after_utc
+    assert at_once <= datetime.fromisoformat(alice("order", names=[VETTED[1]])["body"]["expires"]) - timedelta(days=7)
+
+
+def test_after_a_rotation_the_other_chains_are_offered_too(house: House, alice: Session, tmp_path: Path) -> None:
+    alice("order", names=[VETTED[0]])
+    alice("finalize")
+    house.command("authority", "rotate")
+
+    # A running server follows within seconds.
+    chains = next(again for _ in range(_TRIES) if (again := alice("fetch_again"))["others"])
+
+    for chain in (chains["chain"], *chains["others"]):
+        assert leaf(chain) == leaf(chains["chain"])
+        path = saved(tmp_path, chain)
+        assert verifies(house, path, untrusted=path)

@@ -23,6 +23,9 @@ from conformance.openssl import fetch_crl, subject_of, verifies
 _CRL_SECONDS = 60
 NAME, SECOND, THIRD, WILD = "shop.localhost", "office.localhost", "third.localhost", "wild.example"
 PROFILE = "short"
+_AGE_DAYS = 81  # the time that ARI suggests is over, whichever slice of the window it is
+# certbot alone would renew from two thirds of the life on; ARI spreads what is due from then on over weeks.
+_JUST_DUE_DAYS = 60 + 1 / 1440
 _SETTINGS = (f"profiles.{PROFILE}.based_on=tls-server", f"profiles.{PROFILE}.validity_days=7")
 
 Steps = dict[str, subprocess.CompletedProcess[str]]
@@ -31,7 +34,7 @@ Steps = dict[str, subprocess.CompletedProcess[str]]
 @pytest.fixture(scope="module")
 def house(responder: Responder, tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     resolver = f'acme.resolvers=["{responder.address}"]'
-    with house_of_the_past(tmp_path_factory.mktemp("house"), resolver, *_SETTINGS) as built:
+    with house_of_the_past(tmp_path_factory.mktemp("house"), resolver, *_SETTINGS, days=_AGE_DAYS) as built:
         built.start()
         yield built
 
@@ -66,11 +69,15 @@ def life(house: House, machine: Machine, responder: Responder) -> Steps:
     with web_server(machine.webroot, house.http_01_port):
         done["webroot"] = machine.paste("certbot webroot", NAME=SECOND)
     done["revoke by key"] = machine.paste("certbot revoke by key", NAME=SECOND)
+    done["too early"] = machine.shell("certbot renew --force-renewal")
+    house.move_clock(days=-_JUST_DUE_DAYS)
     with dns_commands(machine, responder):
         done["dns"] = machine.paste("certbot dns", NAME=WILD)
-    done["too early"] = machine.shell("certbot renew --force-renewal")
     house.move_clock(days=0)
     done["renew"] = machine.paste("certbot renew")
+    (newest,) = [one["serial"] for one in house.certificates("shop") if one["status"] == "valid"]
+    house.command("revoke", newest, "--reason", "privilegeWithdrawn")
+    done["renew what was revoked"] = machine.shell("certbot renew --cert-name $NAME")
     done["profile"] = machine.paste("certbot profile", NAME=THIRD)
     (account,) = machine.folder.glob("accounts/*/acme/directory/*")
     done["change key"] = machine.paste("certbot change key", ACCOUNT=str(account))
@@ -129,6 +136,17 @@ def test_renewing_inside_the_window_brings_a_new_certificate(life: Steps, machin
     assert machine.verifies(f"live/{NAME}/cert.pem", untrusted=f"live/{NAME}/chain.pem")
 
 
+def test_what_ari_puts_off_is_not_renewed_yet(life: Steps) -> None:
+    _, _, not_due = life["renew"].stdout.partition("not due for renewal yet")
+
+    assert f"live/wildcard.{WILD}/fullchain.pem" in not_due
+
+
+def test_what_the_registration_authority_revoked_is_replaced_at_once(life: Steps) -> None:
+    assert life["renew what was revoked"].returncode == 0, life["renew what was revoked"].stderr
+    assert "all renewals succeeded" in life["renew what was revoked"].stdout
+
+
 def test_another_profile_and_another_kind_of_key_are_asked_for(life: Steps, machine: Machine) -> None:
     assert life["profile"].returncode == 0, life["profile"].stderr
 
@@ -159,13 +177,8 @@ def test_a_revoked_certificate_is_refused_by_crl_check(life: Steps, machine: Mac
 def test_each_certificate_is_revoked_for_the_reason_that_was_given(life: Steps, house: House) -> None:
     assert life["revoke by key"].returncode == 0, life["revoke by key"].stderr
 
-    assert sorted(one["reason"] or "" for one in house.certificates("shop")) == [
-        "",
-        "",
-        "",
-        "keyCompromise",
-        "superseded",
-    ]
+    given = sorted(one["reason"] for one in house.certificates("shop") if one["reason"])
+    assert given == ["keyCompromise", "privilegeWithdrawn", "superseded"]
 
 
 def test_a_suspended_registration_gets_nothing(life: Steps) -> None:
