@@ -86,7 +86,7 @@ class Limits:
             raise _too_many("new accounts", "new_accounts_per_hour", self._options.new_accounts_per_hour, wait)
 
     def order(self, account: Accountable, *, source: str, renews: str | None, now: int) -> None:
-        """Count an order that is about to be placed.
+        """Count an order that is about to be placed, or an authorization that is asked for ahead of one.
 
         Args:
             renews: the serial of a live certificate in its renewal window for the same names, which is not counted

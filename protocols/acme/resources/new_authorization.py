@@ -51,6 +51,8 @@ class NewAuthorizations:
             registration = await registrations.by_id(tx, asked.registration.id)
             registration.require_active(now)
             need = self._needed(asked, registration, identifier, spans=message.spans)
+            # As an order: whoever asks without end writes a row of the journal each time.
+            self._limits.order(asked.account, source=asked.source, renews=None, now=now)
             (authorization,) = await authorize(tx, self._limits, asked, [need], reuses_vetted=True, now=now)
             challenges = await authorizations.challenges(tx, authorization.id)
             await journal.record(

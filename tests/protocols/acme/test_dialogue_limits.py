@@ -74,6 +74,15 @@ async def test_orders_beyond_the_limit_are_told_when_to_come_again(house: AcmeHo
     assert (await client.order("d.example")).status == 201
 
 
+async def test_names_that_are_authorized_ahead_are_counted_as_orders(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+    for _ in range(3):
+        assert (await client.authorize_ahead("a.example")).status == 201
+
+    require_limited(await client.authorize_ahead("a.example"), seconds=1200)
+    require_limited(await client.order("a.example"), seconds=1200)
+
+
 async def test_what_is_refused_for_another_reason_costs_nothing(house: AcmeHouse) -> None:
     client = await house.subscriber("acme-corp", "a.example")
 

@@ -1,0 +1,57 @@
+"""The public listener: what is at which path, and that everything that is linked is there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ca_core.errors import BadRequest
+from protocols.acme.links import Help
+from protocols.wire import Peer, Reply, Request
+from server.routes import PublicDialogue
+from server.settings import Settings
+from server.web.agreement import AgreementPages
+from server.web.help import HelpPages, help_facts
+from tests.builders.acme import LINKS, acme_house
+
+
+@pytest.fixture
+async def public(tmp_path: Path) -> AsyncIterator[PublicDialogue]:
+    async with acme_house(tmp_path) as house:
+        agreements = AgreementPages(house.core.database, None)
+        pages = HelpPages(help_facts(Settings(host="localhost", port=8443)))
+        yield PublicDialogue(house.dialogue, agreements, pages, (("ACME directory", "https://ca.example/acme"),))
+
+
+async def ask(public: PublicDialogue, path: str, method: str = "GET") -> Reply:
+    return await public.answer(Request(method, path, {}, b"", Peer("192.0.2.7")))
+
+
+@pytest.mark.parametrize("topic", Help)
+async def test_every_page_that_is_linked_is_there(public: PublicDialogue, topic: Help) -> None:
+    path = LINKS.help(topic).removeprefix(LINKS.base)
+
+    reply = await ask(public, path)
+
+    assert reply.status == 200
+    assert b"<h1>" in reply.body
+
+
+async def test_the_first_page_says_where_everything_is(public: PublicDialogue) -> None:
+    reply = await ask(public, "/")
+
+    assert reply.body == b"soapstone\nACME directory: https://ca.example/acme\n"
+    assert (await ask(public, "/", "POST")).status == 405
+
+
+async def test_what_is_nowhere_is_not_found_and_says_where_to_begin(public: PublicDialogue) -> None:
+    assert (await ask(public, "/elsewhere")).status == 404
+    assert (await ask(public, "/help/elsewhere")).status == 404
+    assert (await ask(public, "/acme/elsewhere")).status == 404
+
+
+async def test_what_cannot_be_read_and_our_bugs_are_answered_in_acmes_form(public: PublicDialogue) -> None:
+    assert ("Content-Type", "application/problem+json") in public.refuse(BadRequest("no")).headers
+    assert public.bug_reply("4f1c").status == 500
