@@ -46,6 +46,7 @@ class Uses(click.ParamType[str | int]):
 @click.option("--zone", multiple=True, metavar="ZONE", help="Every DNS name below ZONE.")
 @click.option("--ip", multiple=True, metavar="ADDRESS", help="An IP address.")
 @click.option("--email", multiple=True, metavar="MAILBOX", help="An e-mail address.")
+@click.option("--device-id", multiple=True, metavar="ID", help="A permanent identifier; nothing can challenge it.")
 @click.option("--profile", "profiles", multiple=True, help="A granted profile, the default one first.")
 @click.option("--challenged", is_flag=True, help="Names are proved by challenge at each order, not vetted.")
 @click.option("--uses", type=Uses(), help="How often each machine credential works; by kind when left out.")
@@ -61,6 +62,7 @@ def register(  # noqa: PLR0917  # click hands options over by name; one each, as
     zone: tuple[str, ...],
     ip: tuple[str, ...],
     email: tuple[str, ...],
+    device_id: tuple[str, ...],
     profiles: tuple[str, ...],
     uses: str | int | None,
     language: str,
@@ -75,6 +77,7 @@ def register(  # noqa: PLR0917  # click hands options over by name; one each, as
         *(Grant(_zone(name), zone=True, vetted=vetted) for name in zone),
         *(Grant(names.ip(address), vetted=vetted) for address in ip),
         *(Grant(names.email(mailbox), vetted=vetted) for mailbox in email),
+        *(Grant(names.permanent(identifier)) for identifier in device_id),
     ]
     form = Form(
         kind=kind,
