@@ -12,6 +12,7 @@ from protocols.acme.expiry import Expiry
 from protocols.acme.limits import Limits
 from protocols.acme.links import Links
 from protocols.acme.pauses import Outcomes
+from protocols.acme.permission import Permission
 from protocols.acme.services import AcmeOptions, AcmeServices
 from protocols.acme.validation import Validator
 from server.assembly import Office, Strongroom
@@ -32,14 +33,19 @@ class AcmeDoor:
         self._current = current
         self._limits = Limits(opened.settings.limits)
         self._trouble = Troublemaker(opened.settings.chaos)
+        settings = opened.settings
+        self._links = Links(settings.public)
+        policy = probe_settings.policy(settings.acme, settings.listen, settings.ports)
+        self._probes = self._trouble.probes(NetworkProbes(policy))
+        self._permission = self._asking() if settings.acme.caa else None
 
     def validator(self) -> Validator:
         """What looks at challenges."""
         opened, settings = self._opened, self._opened.settings
         outcomes = Outcomes(self._limits, paused_after=settings.limits.paused_after_failures)
-        policy = probe_settings.policy(settings.acme, settings.listen, settings.ports)
-        probes = self._trouble.probes(NetworkProbes(policy))
-        return Validator(opened.database, opened.clock, probes, outcomes, Links(settings.public))
+        return Validator(
+            opened.database, opened.clock, self._probes, outcomes, self._links, permission=self._permission
+        )
 
     def expiry(self) -> Expiry:
         """What marks orders and authorizations whose time ran out."""
@@ -56,12 +62,18 @@ class AcmeDoor:
             revocations=opened.revocations,
             nonces=self._trouble.nonces(secrets.token_bytes(_NONCE_KEY_OCTETS)),
             limits=self._limits,
-            links=Links(opened.settings.public),
+            links=self._links,
             options=self._options(),
             chains_pem=room.chains_pem,
             wake=wake,
+            permission=self._permission,
         )
         return self._trouble.dialogue(AcmeDialogue(services), opened.clock)
+
+    def _asking(self) -> Permission:
+        opened = self._opened
+        identities = opened.settings.acme.caa_identities
+        return Permission(opened.database, opened.clock, self._probes, self._links, identities)
 
     def _options(self) -> AcmeOptions:
         acme = self._opened.settings.acme

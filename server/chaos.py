@@ -19,7 +19,7 @@ from ca_core.clock import Clock
 from ca_core.errors import Refusal
 from protocols.acme.errors import BadNonce
 from protocols.acme.nonces import Nonces
-from protocols.acme.probes import Probes, Question, Seen
+from protocols.acme.probes import CaaFound, Probes, Question, Seen
 from protocols.wire import Reply, Request
 from server.middleware import Dialogue
 from server.setting_tables import Chaos
@@ -109,6 +109,10 @@ class SlowProbes:
         """Wait up to so many seconds, then look."""
         await asyncio.sleep(self._dice.below(self._seconds * _TENTHS + 1) / _TENTHS)
         return await self._probes.look(question)
+
+    async def caa(self, name: str) -> CaaFound:
+        """Ask the same, at once: one wait a challenge is enough."""
+        return await self._probes.caa(name)
 
 
 class UnsteadyDialogue:

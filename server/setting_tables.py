@@ -53,6 +53,7 @@ class Acme(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
         probe_networks: CIDRs that probes may reach although they are loopback, link-local or the like.
         open_account: the account that ACME accounts without an EAB fall under; empty means that EAB is required.
         website: a URL that the directory shows.
+        caa: whether the CAA records of challenged names are heeded (RFC 8659).
         caa_identities: the names by which CAA records mean this CA (RFC 8659, 4.2); the directory shows them.
     """
 
@@ -65,6 +66,7 @@ class Acme(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     probe_networks: tuple[str, ...] = ()
     open_account: str = ""
     website: str = ""
+    caa: bool = False
     caa_identities: tuple[str, ...] = ()
 
 

@@ -23,10 +23,12 @@
     ├── AgreementRequired             the subscriber agreement of today is not accepted; carries its URL
     ├── WrongUrl                      the signed `url` is not where the request went
     ├── OrderNotReady                 finalize before its time
+    ├── CaaForbids                    a name's owner permits other CAs, accounts or challenges only
     ├── AlreadyReplaced               another order replaces the same certificate
     ├── ExternalAccountRequired       a new account needs a binding
     └── RejectedIdentifiers           carries one refusal for each name, as MalformedIdentifiers does
     Busy
+    ├── CaaUnknown                    the name servers did not say what a name's owner permits
     └── NamesPaused                   carries the names
 
 Status codes and types are `problems.TABLE`'s; here is only what was wrong.
@@ -40,6 +42,7 @@ from ca_core.errors import Busy, Malformed, Refusal, Refused, Unproven
 from ca_core.names import Identifier
 
 _DAY_SECONDS = 86_400
+_CAA_RETRY_SECONDS = 60
 
 
 class AccountDoesNotExist(Unproven):
@@ -203,6 +206,17 @@ class ExternalAccountRequired(Refused):
 
     def __init__(self) -> None:
         super().__init__("a new account needs the EAB key id and HMAC key of your password sheet")
+
+
+class CaaForbids(Refused):
+    """The DNS records of a name's owner forbid the certificate (`caa`, RFC 8659)."""
+
+
+class CaaUnknown(Busy):
+    """The name servers did not say what the owner of a name permits (`dns`, RFC 8659, 3)."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, retry_after_seconds=_CAA_RETRY_SECONDS)
 
 
 class AlreadyReplaced(Refused):

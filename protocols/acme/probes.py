@@ -7,6 +7,7 @@ from typing import Protocol
 import msgspec
 
 from ca_core.names import Identifier
+from protocols.acme.caa import CaaRecord
 
 OUR_PROBLEM = "serverInternal"
 """The problem of a probe that failed by a fault of this server."""
@@ -45,8 +46,24 @@ class Seen(msgspec.Struct, frozen=True):
     detail: str = ""
 
 
+class CaaFound(msgspec.Struct, frozen=True):
+    """The CAA records that count for a name (RFC 8659, 3).
+
+    Attributes:
+        place: the name that has them: the one that was asked about, or the nearest above it; empty: none has any.
+        trouble: what kept them from being found, as a sentence for the user; empty when nothing did.
+    """
+
+    place: str = ""
+    records: tuple[CaaRecord, ...] = ()
+    trouble: str = ""
+
+
 class Probes(Protocol):
     """The network side of validation; `server.probes.network` is the real one."""
 
     async def look(self, question: Question) -> Seen:
         """Look once at what the client published."""
+
+    async def caa(self, name: str) -> CaaFound:
+        """Find the CAA records that count for a DNS name, which has no `*.` here."""

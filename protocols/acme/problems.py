@@ -90,6 +90,8 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         acme.AgreementRequired: Answer(403, "userActionRequired"),
         acme.WrongUrl: _UNAUTHORIZED,
         acme.OrderNotReady: Answer(403, "orderNotReady"),
+        acme.CaaForbids: Answer(403, "caa"),
+        acme.CaaUnknown: Answer(503, "dns"),
         acme.ExternalAccountRequired: Answer(403, "externalAccountRequired"),
         acme.RejectedIdentifiers: _REJECTED,
         acme.MalformedIdentifiers: _MALFORMED,

@@ -15,6 +15,7 @@ from protocols.acme.challenges import STANDARD
 from protocols.acme.limits import Limits
 from protocols.acme.links import Links
 from protocols.acme.nonces import Nonces
+from protocols.acme.permission import Permission
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,7 @@ class AcmeServices:
     Attributes:
         chains_pem: tells the certificate of a CA, by its name, and those above it, without the root, in PEM: the
             chain that clients are sent, and then its alternates.
+        permission: asks the DNS whether it permits a certificate; None where nobody does (RFC 8659).
         wake: called when a challenge waits for the validator.
     """
 
@@ -59,4 +61,5 @@ class AcmeServices:
     links: Links
     options: AcmeOptions
     chains_pem: Callable[[str], Sequence[bytes]]
+    permission: Permission | None
     wake: Callable[[], None]

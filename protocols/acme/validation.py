@@ -17,6 +17,7 @@ from protocols.acme.events import ChallengeFailed
 from protocols.acme.links import Links, Resource
 from protocols.acme.objects import Account, Authorization, Challenge
 from protocols.acme.pauses import Outcomes
+from protocols.acme.permission import Permission
 from protocols.acme.probes import OUR_PROBLEM, Probes, Question, Seen
 from protocols.acme.records import accounts, authorizations, orders, validations
 from protocols.acme.records.validations import VALIDATE_CHALLENGE, Share
@@ -52,12 +53,22 @@ _GIVEN_UP = Seen(proved=False, problem=OUR_PROBLEM, detail="the probe failed aga
 class Validator:
     """Probes what clients say is ready, many at once, and stores what was seen."""
 
-    def __init__(self, database: Database, clock: Clock, probes: Probes, outcomes: Outcomes, links: Links) -> None:
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        probes: Probes,
+        outcomes: Outcomes,
+        links: Links,
+        *,
+        permission: Permission | None = None,
+    ) -> None:
         self._database = database
         self._clock = clock
         self._probes = probes
         self._outcomes = outcomes
         self._links = links
+        self._permission = permission
 
     async def turn(self) -> None:
         """One turn of the worker: until nothing is due and nothing is being probed.
@@ -123,7 +134,12 @@ class Validator:
             key_authorization=challenges.key_authorization(token, task.account.thumbprint),
             account_url=self._links.to(Resource.ACCOUNT, task.account.id),
         )
-        return await self._probes.look(question)
+        seen = await self._probes.look(question)
+        if seen.proved and self._permission is not None:
+            permission = self._permission
+            objection = await permission.objection(question.identifier, task.account.id, question.type)
+            return objection or seen
+        return seen
 
     async def _settle(self, tx: Transaction, task: _Task, seen: Seen) -> None:
         """Move the challenge, then its authorization, then the orders that waited for it."""
@@ -142,6 +158,8 @@ class Validator:
         account, identifier = task.account, task.authorization.identifier
         await self._outcomes.note(tx, account, task.challenge, identifier, seen=seen, actor=ACTOR, now=now)
         if error is None:
+            if self._permission is not None:
+                await self._permission.note(tx, task.authorization)
             await orders.make_ready(tx, task.authorization.id)
         else:
             await orders.fail(tx, task.authorization.id, error)

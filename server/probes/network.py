@@ -6,7 +6,8 @@ import asyncio
 from typing import Protocol
 
 from protocols.acme import challenges
-from protocols.acme.probes import Question, Seen
+from protocols.acme.probes import CaaFound, Question, Seen
+from server.probes import caa
 from server.probes.dns_01 import Dns01
 from server.probes.http_01 import Http01
 from server.probes.policy import ProbePolicy, Unseen
@@ -29,7 +30,7 @@ class NetworkProbes:
 
     def __init__(self, policy: ProbePolicy) -> None:
         self._policy = policy
-        resolving = Resolving(policy)
+        self._resolving = resolving = Resolving(policy)
         dns_01 = Dns01(resolving)
         self._kinds: dict[str, _Kind] = {
             challenges.HTTP_01: Http01(policy, resolving),
@@ -49,3 +50,11 @@ class NetworkProbes:
             return Seen(proved=False, problem=kind.problem_of_timeout, detail=detail)
         except Unseen as unseen:
             return Seen(proved=False, problem=unseen.problem, detail=str(unseen))
+
+    async def caa(self, name: str) -> CaaFound:
+        """Find the CAA records that count for a DNS name, for `total_seconds` at most."""
+        try:
+            async with asyncio.timeout(self._policy.total_seconds):
+                return await caa.relevant(self._resolving, name)
+        except TimeoutError:
+            return CaaFound(trouble=f"CAA of {name} was not found out within {self._policy.total_seconds:g} s")

@@ -36,6 +36,8 @@ def check(acme: Acme) -> None:
         _check_zone(zone, servers)
     if acme.dnssec == _REQUIRE:
         _check_trusted(acme)
+    if acme.caa and not acme.caa_identities:
+        raise Misconfigured("acme.caa needs acme.caa_identities: the names by which CAA records mean this CA")
 
 
 def policy(acme: Acme, listen: str, ports: range) -> ProbePolicy:

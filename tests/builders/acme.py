@@ -24,7 +24,8 @@ from protocols.acme.limits import LimitOptions, Limits
 from protocols.acme.links import Links, Resource
 from protocols.acme.nonces import Nonces
 from protocols.acme.pauses import Outcomes
-from protocols.acme.probes import Question, Seen
+from protocols.acme.permission import Permission
+from protocols.acme.probes import CaaFound, Question, Seen
 from protocols.acme.validation import Validator
 from protocols.encoding import base64url, from_base64url
 from protocols.wire import Peer, Reply, Request
@@ -46,6 +47,8 @@ class StagedProbes:
     staged: dict[str, Seen] = field(default_factory=dict)
     asked: list[tuple[Identifier, str, str]] = field(default_factory=list)
     questions: list[Question] = field(default_factory=list)
+    caa_records: dict[str, CaaFound] = field(default_factory=dict)
+    caa_asked: list[str] = field(default_factory=list)
     hold: asyncio.Event | None = None
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -56,6 +59,10 @@ class StagedProbes:
         if self.hold is not None:
             await self.hold.wait()
         return self.staged.get(question.identifier.value, Seen(proved=True))
+
+    async def caa(self, name: str) -> CaaFound:
+        self.caa_asked.append(name)
+        return self.caa_records.get(name, CaaFound())
 
 
 @dataclass(frozen=True)
@@ -241,12 +248,19 @@ async def acme_house(
     options: AcmeOptions | None = None,
     profiles: Mapping[str, Profile] = BUILT_IN,
     limits: LimitOptions | None = None,
+    caa: tuple[str, ...] = (),
 ) -> AsyncIterator[AcmeHouse]:
+    """Build it.
+
+    Args:
+        caa: by which names CAA records mean this CA; none: nobody asks for them.
+    """
     async with core(folder, profiles) as strongroom:
         probes, woken = StagedProbes(), list[None]()
         limits = limits or LimitOptions()
         counted = Limits(limits)
         outcomes = Outcomes(counted, paused_after=limits.paused_after_failures)
+        permission = Permission(strongroom.database, strongroom.clock, probes, LINKS, caa) if caa else None
         services = AcmeServices(
             database=strongroom.database,
             clock=strongroom.clock,
@@ -259,13 +273,14 @@ async def acme_house(
             options=options or AcmeOptions(),
             chains_pem=lambda _: [strongroom.issuing_pem],
             wake=lambda: woken.append(None),
+            permission=permission,
         )
         yield AcmeHouse(
             core=strongroom,
             probes=probes,
             services=services,
             dialogue=AcmeDialogue(services),
-            validator=Validator(strongroom.database, strongroom.clock, probes, outcomes, LINKS),
+            validator=Validator(strongroom.database, strongroom.clock, probes, outcomes, LINKS, permission=permission),
             outcomes=outcomes,
             woken=woken,
         )

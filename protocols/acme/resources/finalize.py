@@ -68,6 +68,9 @@ class Finalize:
         challenged = [one for one in seen.authorizations if not one.vetted]
         proved = frozenset(name for name in order.identifiers if any(one.covers(name) for one in challenged))
 
+        if self._services.permission is not None:
+            await self._services.permission.require(asked.account, order.identifiers, challenged)
+
         async def claim(tx: Transaction) -> None:
             if not await orders.finalize(tx, order.id, digest, now=now):
                 raise OrderNotReady("the order is not ready any more")

@@ -7,7 +7,7 @@ import asyncio
 import pytest
 
 from ca_core.names import dns
-from protocols.acme.probes import Seen
+from protocols.acme.probes import CaaFound, Seen
 from protocols.acme.validation import MOST_FOR_HOLDER, MOST_FOR_NAME, Validator
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client
 from tests.builders.core import granted
@@ -460,6 +460,9 @@ class BrokenProbes:
     """A bug of ours."""
 
     async def look(self, _: object) -> Seen:
+        raise ZeroDivisionError
+
+    async def caa(self, _: object) -> CaaFound:
         raise ZeroDivisionError
 
 

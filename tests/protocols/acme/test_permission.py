@@ -1,0 +1,154 @@
+"""CAA at validation and at finalize: RFC 8659, 3; CA/B Baseline Requirements, 3.2.2.8.1."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from protocols.acme.caa import CaaRecord
+from protocols.acme.permission import GOOD_SECONDS
+from protocols.acme.probes import CaaFound
+from tests.builders.acme import AcmeHouse, Answer, Client, acme_house
+
+OTHER = CaaFound("a.example", (CaaRecord(critical=False, tag="issue", value="other.example"),))
+OURS = CaaFound("a.example", (CaaRecord(critical=False, tag="issue", value="ca.example"),))
+SILENT = CaaFound(trouble="CAA of a.example was not found out: the name servers do not answer")
+
+
+@pytest.fixture
+async def house(tmp_path: Path) -> AsyncIterator[AcmeHouse]:
+    async with acme_house(tmp_path, caa=("ca.example",)) as opened:
+        yield opened
+
+
+async def authorized(client: Client, *names: str) -> Answer:
+    order = await client.order(*names)
+    await client.authorize(order)
+    return await client.post(order.header("Location"))
+
+
+async def error_of(client: Client, order: Answer) -> dict[str, str]:
+    shown = (await client.post(order.json["authorizations"][0])).json["challenges"]
+    (error,) = [one["error"] for one in shown if "error" in one]
+    return dict(error)
+
+
+async def test_records_that_name_this_ca_and_none_at_all_permit(house: AcmeHouse) -> None:
+    house.probes.caa_records["a.example"] = OURS
+    client = await house.subscriber("acme-corp", "a.example", "b.example", vetted=False)
+
+    assert (await authorized(client, "a.example", "b.example")).json["status"] == "ready"
+    assert sorted(house.probes.caa_asked) == ["a.example", "b.example"]
+
+
+async def test_records_that_name_another_ca_fail_the_challenge(house: AcmeHouse) -> None:
+    house.probes.caa_records["a.example"] = OTHER
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+
+    order = await authorized(client, "a.example")
+
+    error = await error_of(client, order)
+    assert order.json["status"] == "invalid"
+    assert error["type"] == "urn:ietf:params:acme:error:caa"
+    assert "the CAA records of a.example do not name this certification authority" in error["detail"]
+
+
+async def test_a_wildcard_is_asked_about_at_its_base(house: AcmeHouse) -> None:
+    house.probes.caa_records["a.example"] = CaaFound(
+        "a.example", (*OURS.records, CaaRecord(critical=False, tag="issuewild", value=";"))
+    )
+    client = await house.subscriber("acme-corp", "*.a.example", vetted=False)
+
+    assert (await authorized(client, "*.a.example")).json["status"] == "invalid"
+
+
+async def test_only_the_account_and_the_challenge_that_are_named_are_permitted(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    value = f"ca.example; accounturi={client.kid}; validationmethods=http-01"
+    house.probes.caa_records["a.example"] = CaaFound(
+        "a.example", (CaaRecord(critical=False, tag="issue", value=value),)
+    )
+    other = await house.subscriber("other", "a.example", which=1, vetted=False)
+
+    assert (await authorized(client, "a.example")).json["status"] == "ready"
+    assert (await authorized(other, "a.example")).json["status"] == "invalid"
+
+
+async def test_a_silent_name_server_permits_nothing_and_is_asked_again(house: AcmeHouse) -> None:
+    house.probes.caa_records["a.example"] = SILENT
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    order = await client.order("a.example")
+
+    await client.authorize(order)
+    waiting = await error_of(client, order)
+    house.probes.caa_records.clear()
+    house.core.clock.move(3)
+    await house.validator.turn()
+
+    assert waiting["type"] == "urn:ietf:params:acme:error:dns"
+    assert (await client.post(order.header("Location"))).json["status"] == "ready"
+
+
+async def test_what_was_asked_lately_is_not_asked_again_at_finalize(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    order = await authorized(client, "a.example")
+    house.core.clock.move(GOOD_SECONDS)
+
+    assert (await client.finalize(order)).json["status"] == "valid"
+    assert house.probes.caa_asked == ["a.example"]
+
+
+@pytest.mark.parametrize(
+    ("found", "refusal"), [(OTHER, (403, "caa")), (SILENT, (503, "dns"))], ids=["forbidden", "unknown"]
+)
+async def test_what_was_asked_long_ago_is_asked_again_and_a_refusal_leaves_the_order_ready(
+    house: AcmeHouse, found: CaaFound, refusal: tuple[int, str]
+) -> None:
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    order = await authorized(client, "a.example")
+    house.core.clock.move(GOOD_SECONDS + 1)
+
+    house.probes.caa_records["a.example"] = found
+    refused = await client.finalize(order)
+    house.probes.caa_records["a.example"] = OURS
+
+    assert refused.refusal == refusal
+    assert (await client.finalize(order)).json["status"] == "valid"
+
+
+async def test_a_later_order_asks_once_in_eight_hours(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example", "b.example", vetted=False)
+    await authorized(client, "a.example", "b.example")
+    house.core.clock.move(GOOD_SECONDS + 1)
+
+    first = await client.finalize(await client.order("a.example"))
+    second = await client.finalize(await client.order("a.example", "b.example"))
+
+    assert (first.json["status"], second.json["status"]) == ("valid", "valid")
+    assert house.probes.caa_asked == ["a.example", "b.example", "a.example", "b.example"]
+
+
+async def test_a_name_below_a_proved_domain_is_asked_about_itself(house: AcmeHouse) -> None:
+    house.probes.caa_records["www.a.example"] = CaaFound("www.a.example", OTHER.records)
+    client = await house.subscriber("acme-corp", "a.example", "www.a.example", "ftp.a.example", vetted=False)
+    ahead = await client.authorize_ahead("a.example", subdomainAuthAllowed=True)
+    (challenge,) = [one["url"] for one in ahead.json["challenges"] if one["type"] == "dns-01"]
+    await client.post(challenge, {})
+    await house.validator.turn()
+
+    identifiers = [
+        {"type": "dns", "value": value, "ancestorDomain": "a.example"} for value in ("www.a.example", "ftp.a.example")
+    ]
+    forbidden, permitted = [await client.order(identifiers=[one]) for one in identifiers]
+
+    assert (await client.finalize(forbidden)).refusal == (403, "caa")
+    assert (await client.finalize(permitted)).json["status"] == "valid"
+
+
+async def test_vetted_names_and_addresses_are_not_asked_about(house: AcmeHouse) -> None:
+    vetted = await house.subscriber("vetted", "a.example")
+    await vetted.certificate("a.example")
+
+    assert house.probes.caa_asked == []
