@@ -10,7 +10,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --gener
 ROOMY := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 4000000 ] 2>/dev/null && echo /dev/shm || echo /tmp)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-crash lint format conformance bench bench-crl bench-journal bench-status lock clean
+.PHONY: help up test test-crash test-long lint format conformance bench bench-crl bench-journal bench-status lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -29,6 +29,9 @@ test: lint  ## everything: style, types, imports, tests, real clients, coverage
 
 test-crash: .venv/.tools  ## pull the plug at 300 system calls, and see that nothing promised is lost
 	SOAPSTONE_CRASH_POINTS=300 $(BIN)/pytest conformance/crash
+
+test-long: .venv/.tools  ## ACME against a model of it for 20,000 steps, and 100,000 requests that were good once
+	SOAPSTONE_MACHINE_STEPS=20000 SOAPSTONE_MUTATIONS=100000 TMPDIR=$(ROOMY) $(BIN)/pytest tests/properties
 
 lint: .venv/.tools  ## style, types and who may know whom
 	$(BIN)/ruff check

@@ -49,6 +49,9 @@ class _Task(msgspec.Struct, frozen=True):
 _GIVEN_UP = Seen(proved=False, problem=OUR_PROBLEM, detail="the probe failed again and again; ask the operator")
 """After so many attempts that ended in a bug of ours, the client is to hear of it rather than wait for ever."""
 
+_TOO_LATE = Seen(proved=False, problem="unauthorized", detail="the authorization expired before it was proved")
+"""Such an authorization has been shown as invalid, and nothing brings it back to life."""
+
 
 class Validator:
     """Probes what clients say is ready, many at once, and stores what was seen."""
@@ -144,6 +147,8 @@ class Validator:
     async def _settle(self, tx: Transaction, task: _Task, seen: Seen) -> None:
         """Move the challenge, then its authorization, then the orders that waited for it."""
         now = self._clock.now()
+        if task.authorization.status_at(now) is not AuthorizationStatus.PENDING:
+            seen = _TOO_LATE
         event, error = (
             (Event.PROVED, None) if seen.proved else (Event.FAILED, problems.stored(seen.problem, seen.detail))
         )

@@ -329,6 +329,21 @@ async def test_an_authorization_that_has_expired_takes_no_answer(house: AcmeHous
     assert await status_of(client, order.json["authorizations"][0]) == "invalid"
 
 
+async def test_an_authorization_that_expired_before_its_probe_stays_invalid(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    order = await client.order("a.example")
+    url = await challenge_of(client, order)
+    await client.post(url, {})
+
+    house.core.clock.move(7 * DAY + 1)
+    await house.validator.turn()
+
+    assert await status_of(client, order.json["authorizations"][0]) == "invalid"
+    assert await status_of(client, order.header("Location")) == "invalid"
+    assert "expired" in (await client.post(url)).json["error"]["detail"]
+    assert (await client.order("a.example")).json["status"] == "pending"
+
+
 async def test_what_is_proved_serves_later_orders_until_it_expires(house: AcmeHouse) -> None:
     client = await house.subscriber("acme-corp", "a.example", "b.example", vetted=False)
     first = await client.order("a.example")
