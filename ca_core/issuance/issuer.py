@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 
 from cryptography import x509
@@ -41,6 +42,8 @@ from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Database
 
 _UNUSABLE_SECONDS = 60
+PATIENCE_SECONDS = 4
+"""Clients that give up after 10 s (Ansible) must have heard before that they are to come again."""
 RECOVERY = "server:recovery"
 """The journal's actor for what the start-up finishes."""
 
@@ -55,16 +58,25 @@ class Issuer:
     Args:
         linter: remembers which shapes of certificates passed.
         crl_shards: how many CRLs share the new certificates of a CA; 1 means that there is the full one only.
+        patience_seconds: how long whoever waits at a door waits for a signature; it is made later then.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, authorities: Authorities, linter: Linter, *, crl_shards: int = 1
+        self,
+        database: Database,
+        clock: Clock,
+        authorities: Authorities,
+        linter: Linter,
+        *,
+        crl_shards: int = 1,
+        patience_seconds: float = PATIENCE_SECONDS,
     ) -> None:
         self._database = database
         self._clock = clock
         self._authorities = authorities
         self._linter = linter
         self._crl_shards = crl_shards
+        self._patience_seconds = patience_seconds
         self._left: set[str] = set()
 
     async def prepare(self, profiles: Iterable[Profile]) -> None:
@@ -185,7 +197,7 @@ class Issuer:
         except LintFailed as finding:
             await self._abandon(intention, why=f"lint: {finding}")
             raise
-        signature = await ca.key.sign(intention.tbs)  # 4
+        signature = await self._signed(ca, intention.tbs, is_at_a_door=not recovered)  # 4
         certificate = der.assemble(intention.tbs, ca.key.algorithm, signature)
         try:
             _check(ca, certificate, intention)  # 5
@@ -193,6 +205,14 @@ class Issuer:
             await self._abandon(intention, why=f"check: {finding}")
             raise
         return await self._store(intention, certificate, actor=actor, recovered=recovered)  # 6
+
+    async def _signed(self, ca: IssuingCa, tbs: bytes, *, is_at_a_door: bool) -> bytes:
+        try:
+            # Who finishes what was left waits for as long as the key does, and hears that it is away.
+            async with asyncio.timeout(self._patience_seconds if is_at_a_door else None):
+                return await ca.key.sign(tbs)
+        except TimeoutError:
+            raise KeyUnavailable("the CA's key is slow; the signature follows", retry_after_seconds=1) from None
 
     async def _lint(
         self, ca: IssuingCa, intention: Intention, profile: Profile, *, subject_der: bytes, spki: bytes

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from ca_core.enrollment import Enrollment
 from ca_core.errors import Busy, KeyUnavailable
 from ca_core.issuance.authorities import IssuingCa
-from ca_core.issuance.issuer import Issuer
+from ca_core.issuance.issuer import PATIENCE_SECONDS, Issuer
 from ca_core.issuance.linter import Linter
 from ca_core.signing.key import SigningKey
 from tests.builders.core import Core, standing
@@ -17,7 +19,7 @@ class Key:
     def __init__(self, real: SigningKey) -> None:
         self._real = real
         self.public_key, self.algorithm = real.public_key, real.algorithm
-        self.busy, self.lies, self.rests = False, False, False
+        self.busy, self.lies, self.rests, self.takes_seconds = False, False, False, 0.0
 
     def require_ready(self) -> None:
         if self.rests:
@@ -26,13 +28,15 @@ class Key:
     async def sign(self, tbs: bytes) -> bytes:
         if self.busy:
             raise Busy("the token is away", retry_after_seconds=1)
+        await asyncio.sleep(self.takes_seconds)
         return await self._real.sign(tbs + b"x" if self.lies else tbs)
 
 
-def with_key(core: Core) -> tuple[Issuer, Key]:
+def with_key(core: Core, *, patience_seconds: float = PATIENCE_SECONDS) -> tuple[Issuer, Key]:
     ca = core.issuer._authorities.named("issuing")
-    key = Key(ca.key)
-    return Issuer(core.database, core.clock, standing(IssuingCa(ca.certificate, key)), Linter()), key
+    key, linter = Key(ca.key), Linter()
+    authorities = standing(IssuingCa(ca.certificate, key))
+    return Issuer(core.database, core.clock, authorities, linter, patience_seconds=patience_seconds), key
 
 
 def enrolling(core: Core) -> tuple[Enrollment, Issuer, Key]:

@@ -197,6 +197,19 @@ async def test_a_recovery_with_a_busy_key_loses_no_intention_and_finishes_it_lat
     assert [certificate.serial for certificate in await core.certificates()] == [intention.serial]
 
 
+async def test_nobody_waits_long_at_a_door_for_a_slow_key_and_the_certificate_follows(core: Core) -> None:
+    intention, request, subject_der = await intended(core)
+    issuer, key = with_key(core, patience_seconds=0.02)
+    key.takes_seconds = 0.1
+
+    with pytest.raises(KeyUnavailable, match="slow; the signature follows"):
+        await complete(issuer, intention, request, subject_der)
+    assert await core.certificates() == []
+    await issuer.finish_left(BUILT_IN)
+
+    assert [certificate.serial for certificate in await core.certificates()] == [intention.serial]
+
+
 async def test_with_a_key_that_is_known_to_be_away_nothing_is_begun(core: Core) -> None:
     await core.register("acc", kind="device")
     registration = await core.desk.show("acc")
