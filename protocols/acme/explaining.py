@@ -7,30 +7,25 @@ from ca_core.clock import Clock
 from ca_core.errors import NotFound
 from ca_core.policy import decision
 from ca_core.registration.account import Registration
-from ca_core.store import certificates, registrations
+from ca_core.registration.credential import Credential
+from ca_core.store import certificates, credentials, registrations
 from ca_core.store.database import Database, Transaction
-from protocols.acme.explanation import Explaining, Explanation, Found, Terms, Wanted
+from protocols.acme.explanation import Explaining, Explanation, Found, Terms, Wanted, best
 from protocols.acme.limits import Standing
 from protocols.acme.objects import Account
 from protocols.acme.records import accounts, failures
 from protocols.acme.resources import authorizing
-from protocols.acme.states import AccountStatus
 
 _FRESH = Standing(pending=0, paused=frozenset())
 
 
 class Explainer:
-    """Explains what would become of an order.
+    """Explains what would become of an order."""
 
-    Args:
-        open_account: the site account that accounts without a binding fall under; None where they need one.
-    """
-
-    def __init__(self, database: Database, clock: Clock, terms: Terms, *, open_account: str | None) -> None:
+    def __init__(self, database: Database, clock: Clock, terms: Terms) -> None:
         self._database = database
         self._clock = clock
         self._terms = terms
-        self._open_account = open_account
 
     async def explain(self, registered_as: str, wanted: Wanted, *, account_id: str | None = None) -> Explanation:
         """What would become of an order by a registration.
@@ -46,43 +41,36 @@ class Explainer:
             registration = await registrations.by_account(tx, registered_as)
             if registration is None:
                 raise NotFound(f"there is no account {registered_as[:64]}")
-            account = await self._account(tx, registration, account_id)
-            explaining = Explaining(self._terms, registration, account, wanted, now=self._clock.now())
+            asker = await self._asker(tx, registration, account_id)
+            explaining = Explaining(self._terms, registration, asker, wanted, now=self._clock.now())
             explaining.begin()
-            return explaining.finish(await self._found(tx, registration, account, explaining))
+            return explaining.finish(await self._found(tx, registration, explaining))
 
-    async def _account(self, tx: Transaction, registration: Registration, account_id: str | None) -> Account:
+    async def _asker(
+        self, tx: Transaction, registration: Registration, account_id: str | None
+    ) -> Account | Credential | None:
         if account_id is None:
-            return await accounts.newest(tx, registration.id) or self._yet_to_be_made(registration)
+            return await accounts.newest(tx, registration.id) or await self._first_key(tx, registration)
         account = await accounts.by_id(tx, account_id)
         if account is None or account.registration_id != registration.id:
             raise NotFound(f"{registration.account} has no ACME account {account_id[:64]}")
         return account
 
-    def _yet_to_be_made(self, registration: Registration) -> Account:
-        is_open = registration.account == self._open_account
-        return Account(
-            id="",
-            registration_id=registration.id,
-            credential_id=None if is_open else "",
-            thumbprint="",
-            key_text="",
-            contacts=(),
-            status=AccountStatus.VALID,
-            eab=None,
-            created_at=self._clock.now(),
-        )
+    async def _first_key(self, tx: Transaction, registration: Registration) -> Credential | None:
+        """The EAB key that would bind a first account: one that can, where there are several."""
+        if registration.account == self._terms.open_account:
+            return None
+        keys = [key for key in await credentials.eab_keys(tx, registration.id) if key.voided_at is None]
+        return best(keys, now=self._clock.now())
 
-    async def _found(
-        self, tx: Transaction, registration: Registration, account: Account, explaining: Explaining
-    ) -> Found | None:
+    async def _found(self, tx: Transaction, registration: Registration, explaining: Explaining) -> Found | None:
         if explaining.subject is None:
             return None
         now = self._clock.now()
         profile, identifier = explaining.subject
         alone = names.canonical(frozenset({identifier}))
         since = now - decision.JUST_HELD_SECONDS
-        need = explaining.need
+        account, need = explaining.account, explaining.need
         return Found(
             held=await certificates.holdings(tx, registration.id, profile.name, alone, now=now),
             was_held=await certificates.was_held(tx, registration.id, profile.name, alone, since=since),

@@ -6,7 +6,7 @@ those of the problem document. The first refusal is the one that a client would 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
@@ -20,14 +20,16 @@ from ca_core.policy.key_types import FAMILIES
 from ca_core.policy.profile import Profile
 from ca_core.registration.account import Registration
 from ca_core.registration.agreement import Agreement
+from ca_core.registration.credential import Credential
 from ca_core.registration.kind import kind_named
 from protocols.acme import agreement, order_messages, ordering, problems
+from protocols.acme.errors import ExternalAccountRequired
 from protocols.acme.limits import LimitOptions, Limits, Standing
 from protocols.acme.links import Links
 from protocols.acme.objects import Account, Authorization
 from protocols.acme.order_messages import Named, NewOrder, OrderedIdentifier
 from protocols.acme.ordering import Needed
-from protocols.acme.states import AuthorizationStatus
+from protocols.acme.states import AccountStatus, AuthorizationStatus
 
 
 class Result(StrEnum):
@@ -80,6 +82,7 @@ class Terms(msgspec.Struct, frozen=True):
         window_days: the setting `renewal.window_days`.
         challenges: the types that are offered.
         agreement: of today; None where there is none.
+        open_account: the site account that accounts without a binding fall under; None where they need one.
     """
 
     profiles: Mapping[str, Profile]
@@ -88,6 +91,7 @@ class Terms(msgspec.Struct, frozen=True):
     links: Links
     challenges: tuple[str, ...]
     agreement: Agreement | None = None
+    open_account: str | None = None
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -117,15 +121,18 @@ class Explaining:
     """One explanation on its way: `begin`, look up what is found for `subject`, `finish`.
 
     Args:
-        account: the ACME account that asks; one without an id is yet to be made.
+        asker: the ACME account that asks, or the EAB key that would bind the first one; None where there is neither.
     """
 
-    def __init__(self, terms: Terms, registration: Registration, account: Account, wanted: Wanted, *, now: int) -> None:
+    def __init__(
+        self, terms: Terms, registration: Registration, asker: Account | Credential | None, wanted: Wanted, *, now: int
+    ) -> None:
         self._terms = terms
         self._registration = registration
-        self._account = account
-        self._wanted = wanted
         self._now = now
+        self._key = None if isinstance(asker, Account) else asker
+        self._account = asker if isinstance(asker, Account) else self._yet_to_be_made(self._key)
+        self._wanted = wanted
         self._named: Named | None = None
         self._profile: Profile | None = None
         self._steps: list[Step] = []
@@ -143,6 +150,11 @@ class Explaining:
         if self._named and self._profile:
             named, profile = self._named, self._profile
             self._decide("grant", lambda: self._granted(named, profile))
+
+    @property
+    def account(self) -> Account:
+        """The ACME account that asks; one that is yet to be made has no id."""
+        return self._account
 
     @property
     def subject(self) -> tuple[Profile, Identifier] | None:
@@ -176,6 +188,22 @@ class Explaining:
             answer = Answer.GRANTED if is_authorized else Answer.CHALLENGED
         return Explanation(answer, tuple(self._steps))
 
+    def _yet_to_be_made(self, key: Credential | None) -> Account:
+        """The account that would come of an EAB key, or of none."""
+        is_open = self._registration.account == self._terms.open_account
+        return Account(
+            id="",
+            registration_id=self._registration.id,
+            credential_id=key.id if key else None if is_open else "",
+            thumbprint="",
+            key_text="",
+            contacts=(),
+            status=AccountStatus.VALID,
+            eab=None,
+            created_at=self._now,
+            allowed_profiles=key.profiles if key else (),
+        )
+
     def _decide(self, about: str, decide: Callable[[], str]) -> None:
         try:
             step = Step(about, Result.OK, decide())
@@ -185,6 +213,12 @@ class Explaining:
 
     def _powerful(self) -> str:
         self._account.require_power()
+        if self._key:
+            self._key.require_usable(self._now)
+            self._key.require_profile_of(self._registration.profiles)
+            return f"there is no ACME account yet; the EAB key {self._key.kid} can make one"
+        if not self._account.id and not self._account.is_open:
+            raise ExternalAccountRequired
         bond = "bound by no EAB key, so nobody vouches for it" if self._account.is_open else "bound by an EAB key"
         return f"the ACME account {self._account.id or 'that is yet to be made'}, {bond}"
 
@@ -260,6 +294,17 @@ class Explaining:
             ("approval", f"{approval} (the profile's rule is {profile.approval})"),
         )
         return [Step(about, Result.NOTE, text) for about, text in texts]
+
+
+def best(keys: Sequence[Credential], *, now: int) -> Credential | None:
+    """The newest EAB key that makes an account; where none does, the newest one, to say why."""
+    for key in reversed(keys):
+        try:
+            key.require_usable(now)
+        except Refusal:
+            continue
+        return key
+    return keys[-1] if keys else None
 
 
 def _is_authorized(need: Needed, found: Found) -> bool:

@@ -56,8 +56,9 @@ def explainer(office: Office) -> Explainer:
         links=Links(settings.public),
         challenges=settings.acme.challenges,
         agreement=agreement.read(settings.agreement, office.home),
+        open_account=settings.acme.open_account or None,
     )
-    return Explainer(office.database, office.clock, terms, open_account=settings.acme.open_account or None)
+    return Explainer(office.database, office.clock, terms)
 
 
 def _shown(explanation: Explanation) -> dict[str, object]:

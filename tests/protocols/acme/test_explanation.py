@@ -16,6 +16,7 @@ from ca_core.names import dns, ip
 from ca_core.policy.profile import BUILT_IN, TLS_SERVER, ApprovalRule
 from ca_core.registration.account import Grant
 from ca_core.registration.agreement import PLAIN_TEXT, agreement
+from ca_core.registration.eab_desk import EabForm
 from protocols.acme.dialogue import AcmeDialogue, AcmeOptions
 from protocols.acme.explaining import Explainer
 from protocols.acme.explanation import Answer, Explanation, Result, Terms, Wanted
@@ -67,8 +68,8 @@ def as_wanted(wanted: Wanted | str) -> Wanted:
 
 def explainer(house: AcmeHouse) -> Explainer:
     options = house.services.options
-    terms = Terms(PROFILES, 30, LIMITS, LINKS, options.challenges, options.agreement)
-    return Explainer(house.core.database, house.core.clock, terms, open_account=options.open_account)
+    terms = Terms(PROFILES, 30, LIMITS, LINKS, options.challenges, options.agreement, options.open_account)
+    return Explainer(house.core.database, house.core.clock, terms)
 
 
 @pytest.fixture
@@ -283,9 +284,39 @@ async def test_a_registration_without_an_acme_account_is_explained_too(house: Ac
     vetted, asked = await situation.explained("vetted.example"), await situation.explained("a.asked.example")
 
     assert (vetted.answer, asked.answer) == (Answer.GRANTED, Answer.CHALLENGED)
-    assert "yet to be made" in about(vetted, "account")
+    assert about(vetted, "account").startswith("there is no ACME account yet; the EAB key ")
     await agreement_changed(situation)
     assert "2027-1 has to be accepted when" in about(await situation.explained("vetted.example"), "agreement")
+
+
+async def test_an_account_that_cannot_be_made_is_explained_in_the_words_of_new_account(house: AcmeHouse) -> None:
+    sheet = await house.core.register("corp", *GRANTS, kind="partner", uses=1)
+    await house.core.register("person", *GRANTS, kind="person", profiles=("tls-server",))
+    async with house.core.database.write() as tx:
+        await tx.execute("UPDATE credentials SET uses_left = 0")
+    wanted = Wanted("dns", "vetted.example")
+
+    spent = await explainer(house).explain("corp", wanted)
+    keyless = await explainer(house).explain("person", wanted)
+
+    assert spent.refusal is not None
+    assert spent.refusal.text == (await house.client().new_account(sheet)).json["detail"]
+    assert keyless.refusal is not None
+    assert keyless.refusal.text == (await house.client().new_account(None)).json["detail"]
+
+
+async def test_of_several_keys_the_newest_that_works_makes_the_account(house: AcmeHouse) -> None:
+    await house.core.register("corp", *GRANTS, kind="partner")
+    house.core.clock.move(10)
+    _, newer = await house.core.eab_desk.add("corp", EabForm(uses=None), actor="test")
+
+    both = await explainer(house).explain("corp", Wanted("dns", "vetted.example"))
+    await house.core.eab_desk.revoke(newer.kid, actor="test")
+    one = await explainer(house).explain("corp", Wanted("dns", "vetted.example"))
+
+    assert newer.kid in about(both, "account")
+    assert newer.kid not in about(one, "account")
+    assert both.answer is one.answer is Answer.GRANTED
 
 
 async def test_nobody_vouches_for_the_names_of_an_open_account(tmp_path: Path) -> None:
