@@ -42,8 +42,14 @@ class Buckets:
 
     def wait_seconds(self, *keys: str, now: int) -> int:
         """How long until each of the keys has a token, whole seconds; 0 when each has one."""
-        missing = 1 - min(self._level(key, now) for key in keys)
-        return math.ceil(missing * self._rate.seconds_each) if missing > 0 else 0
+        levels = {key: self._level(key, now) for key in keys}
+        missing = 1 - min(levels.values())
+        if missing <= 0:
+            return 0
+        # Who is refused is not to be forgotten first, nor to wait until a clock that was ahead has come round.
+        for key, level in levels.items():
+            self._note(key, level, now)
+        return math.ceil(missing * self._rate.seconds_each)
 
     def take(self, *keys: str, now: int) -> int:
         """Take a token from each of the keys, or from none; 0 when taken, else as `wait_seconds`."""
@@ -56,11 +62,14 @@ class Buckets:
         """Take a token from each of the keys that has one."""
         for key in keys:
             level = self._level(key, now)
-            # Back at the end of the line: who was quiet longest stands at its head.
-            self._levels.pop(key, None)
-            self._levels[key] = (level - 1 if level >= 1 else level, now)
-            if len(self._levels) > MOST_KEYS:
-                self._levels.popitem(last=False)
+            self._note(key, level - 1 if level >= 1 else level, now)
+
+    def _note(self, key: str, level: float, now: int) -> None:
+        # Back at the end of the line: who was quiet longest stands at its head.
+        self._levels.pop(key, None)
+        self._levels[key] = (level, now)
+        if len(self._levels) > MOST_KEYS:
+            self._levels.popitem(last=False)
 
     def _level(self, key: str, now: int) -> float:
         burst = float(self._rate.burst)

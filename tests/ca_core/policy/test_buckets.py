@@ -54,6 +54,18 @@ def test_a_clock_that_goes_back_forgives_nothing() -> None:
     buckets.take("a", now=100)
 
     assert buckets.take("a", now=0) == 60
+    assert buckets.take("a", now=60) == 0
+
+
+def test_who_is_refused_is_not_forgotten_before_others() -> None:
+    buckets = Buckets(Rate(1, 60))
+    buckets.take("loud", now=0)
+    for number in range(MOST_KEYS - 1):
+        buckets.spend(str(number), now=0)
+    buckets.take("loud", now=0)
+    buckets.spend("one more", now=0)
+
+    assert buckets.take("loud", now=0) == 60
 
 
 def test_memory_is_bounded_and_the_quietest_is_forgotten() -> None:
