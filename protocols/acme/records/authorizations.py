@@ -197,6 +197,17 @@ async def move(tx: Transaction, authorization: Authorization, event: Event, *, e
     return changed == 1
 
 
+async def deactivate_all(tx: Transaction, account_id: str) -> None:
+    """Deactivate the pending and valid authorizations of an account."""
+    for was in (AuthorizationStatus.PENDING, AuthorizationStatus.VALID):
+        await tx.execute(
+            "UPDATE acme_authorizations SET status = :to WHERE account_id = :account_id AND status = :was",
+            account_id=account_id,
+            was=was.value,
+            to=states.after(states.AUTHORIZATION, was, Event.DEACTIVATED).value,
+        )
+
+
 async def challenge(tx: Transaction, challenge_id: str) -> Challenge | None:
     """Find a challenge, whoever owns it."""
     row = await tx.one(_CHALLENGE + "id = :id", id=challenge_id)

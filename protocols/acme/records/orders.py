@@ -173,6 +173,22 @@ async def fail(tx: Transaction, authorization_id: str, error: str) -> None:
         )
 
 
+async def fail_all(tx: Transaction, account_id: str, error: str) -> None:
+    """Make the pending and ready orders of an account invalid.
+
+    Args:
+        error: a problem as JSON.
+    """
+    for was in (OrderStatus.PENDING, OrderStatus.READY):
+        await tx.execute(
+            "UPDATE acme_orders SET status = :to, error = :error WHERE account_id = :account_id AND status = :was",
+            account_id=account_id,
+            error=error,
+            was=was.value,
+            to=states.after(states.ORDER, was, Event.FAILED).value,
+        )
+
+
 async def outcome(tx: Transaction, order_id: str) -> Outcome:
     """What the core's tables say about an order that was finalized.
 

@@ -12,7 +12,7 @@ from ca_core.identity import new_id
 from ca_core.registration.agreement import Acceptance
 from ca_core.store import registrations
 from ca_core.store.database import Transaction
-from protocols.acme import account_keys, agreement, links, messages, render
+from protocols.acme import account_keys, agreement, links, messages, problems, render
 from protocols.acme.bonds import Bond, Bonds
 from protocols.acme.errors import (
     AccountDoesNotExist,
@@ -21,7 +21,7 @@ from protocols.acme.errors import (
 from protocols.acme.events import AgreementAccepted, ContactsChanged
 from protocols.acme.jwk import AccountKey
 from protocols.acme.objects import Account
-from protocols.acme.records import accounts, orders
+from protocols.acme.records import accounts, authorizations, orders
 from protocols.acme.services import AcmeServices
 from protocols.acme.sign_in import ByAccount, ByKey
 from protocols.acme.states import AccountStatus
@@ -29,6 +29,7 @@ from protocols.wire import Reply
 
 ORDERS_A_PAGE = 100
 _ABOVE_EVERY_ID = "g"
+_DEACTIVATED = problems.stored("unauthorized", "the account that placed the order was deactivated")
 
 
 class Accounts:
@@ -191,8 +192,11 @@ class Accounts:
         return msgspec.structs.replace(asked.account, contacts=contacts)
 
     async def _deactivate(self, tx: Transaction, asked: ByAccount, account: Account) -> Account:
+        """Deactivate, and end what waits for the account: nobody could go on with it (RFC 8555, 7.3.6)."""
         if not await accounts.deactivate(tx, account.id):
             raise AccountNotValid
+        await orders.fail_all(tx, account.id, _DEACTIVATED)
+        await authorizations.deactivate_all(tx, account.id)
         await self._record(tx, AccountDeactivated(account=account.id), asked)
         return msgspec.structs.replace(account, status=AccountStatus.DEACTIVATED)
 

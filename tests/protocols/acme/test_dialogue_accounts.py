@@ -283,6 +283,52 @@ async def test_a_deactivated_account_has_no_power_left(house: AcmeHouse) -> None
     assert len(await house.core.journal("acme-account-deactivated")) == 1
 
 
+async def test_what_waits_for_an_account_ends_with_it(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example", "b.example", vetted=False)
+    other = await house.subscriber("other", "c.example", which=1, vetted=False)
+    ready, waiting = await client.order("a.example"), await client.order("b.example")
+    await client.authorize(ready)
+    authorization = (await client.post(waiting.json["authorizations"][0])).json
+    await client.post(next(one["url"] for one in authorization["challenges"] if one["type"] == "http-01"), {})
+    others = await other.order("c.example")
+
+    await client.post(str(client.kid), {"status": "deactivated"})
+    await house.validator.turn()
+
+    async with house.core.database.read() as tx:
+        ended = await tx.all(
+            "SELECT o.status, a.status FROM acme_orders o JOIN acme_order_authorizations l ON l.order_id = o.id"
+            " JOIN acme_authorizations a ON a.id = l.authorization_id WHERE o.account_id = :id",
+            id=str(client.kid)[-32:],
+        )
+        errors = await tx.all("SELECT DISTINCT error FROM acme_orders WHERE status = 'invalid'")
+    assert ended == [("invalid", "deactivated")] * 2
+    assert "was deactivated" in errors[0][0]
+    assert (await other.post(others.header("Location"))).json["status"] == "pending"
+    # The probe that was on its way finds nobody to tell.
+    assert len(await house.core.journal("name-proved")) == 1
+
+
+async def test_of_many_deactivations_at_once_one_is_recorded(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp")
+
+    answers = await asyncio.gather(*(client.post(str(client.kid), {"status": "deactivated"}) for _ in range(10)))
+
+    assert Counter(answer.status for answer in answers) == {200: 1, 403: 9}
+    assert len(await house.core.journal("acme-account-deactivated")) == 1
+
+
+async def test_an_account_may_have_no_contact_any_more(house: AcmeHouse) -> None:
+    sheet = await house.core.register("acme-corp")
+    client = house.client()
+    await client.new_account(sheet, contact=["mailto:a@example.com", "mailto:b@example.com"])
+
+    answer = await client.post(str(client.kid), {"contact": []})
+
+    assert (answer.status, answer.json["contact"]) == (200, [])
+    assert (await client.post(str(client.kid))).json["contact"] == []
+
+
 async def test_nobody_reads_anothers_account_or_orders(house: AcmeHouse) -> None:
     victim = await house.subscriber("victim", "a.example")
     thief = await house.subscriber("thief", which=1)
