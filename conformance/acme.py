@@ -94,7 +94,9 @@ class Client:
         """Send one request as it is given."""
         connection = http.client.HTTPSConnection(self._netloc, context=self._tls, timeout=60)
         try:
-            connection.request(method, urlsplit(url).path, body or None, headers or {})
+            parts = urlsplit(url)
+            target = f"{parts.path}?{parts.query}" if parts.query else parts.path
+            connection.request(method, target, body or None, headers or {})
             return Answer(connection.getresponse())
         finally:
             connection.close()
