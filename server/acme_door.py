@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 
 from ca_core.applicant import Door
-from ca_core.registration.agreement import Agreement
+from protocols.acme.agreements import Agreements
 from protocols.acme.dialogue import AcmeDialogue
 from protocols.acme.expiry import Expiry
 from protocols.acme.limits import Limits
@@ -27,10 +27,10 @@ _NONCE_KEY_OCTETS = 32
 class AcmeDoor:
     """Builds the dialogue and the validator over the same limits."""
 
-    def __init__(self, opened: Office, room: Strongroom, current: Agreement | None) -> None:
+    def __init__(self, opened: Office, room: Strongroom, agreements: Agreements) -> None:
         self._opened = opened
         self._room = room
-        self._current = current
+        self._agreements = agreements
         self._limits = Limits(opened.settings.limits)
         self._trouble = Troublemaker(opened.settings.chaos)
         settings = opened.settings
@@ -63,6 +63,7 @@ class AcmeDoor:
             nonces=self._trouble.nonces(secrets.token_bytes(_NONCE_KEY_OCTETS)),
             limits=self._limits,
             links=self._links,
+            agreements=self._agreements,
             options=self._options(),
             chains_pem=room.chains_pem,
             wake=wake,
@@ -81,7 +82,6 @@ class AcmeDoor:
             open_account=acme.open_account or None,
             website=acme.website or None,
             caa_identities=acme.caa_identities,
-            agreement=self._current,
             challenges=acme.challenges,
             profiles={
                 name: f"{', '.join(sorted(profile.extended_key_usage))}, {profile.validity_seconds} s"

@@ -10,9 +10,13 @@ from ca_core.clock import Clock
 from ca_core.errors import Misconfigured
 from ca_core.registration import agreement as agreement_module
 from ca_core.registration.agreement import HTML, MAX_OCTETS, PLAIN_TEXT, Agreement
-from ca_core.store import agreements
+from ca_core.store import agreements as published_agreements
 from ca_core.store.database import Database
+from protocols.acme.agreements import Agreements
+from protocols.acme.invitations import Invitations
+from protocols.acme.links import Links
 from server import setting_tables
+from server.assembly import Office
 
 _ACTOR = "server:agreement"
 _HTML_NAMES = (".html", ".htm")
@@ -44,12 +48,25 @@ async def require_unchanged(agreement: Agreement, database: Database) -> None:
         Misconfigured: its text was changed; accounts that accepted it have accepted another one.
     """
     async with database.read() as tx:
-        published = await agreements.by_version(tx, agreement.version)
+        published = await published_agreements.by_version(tx, agreement.version)
     if published is not None and published.sha256 != agreement.sha256:
         raise Misconfigured(
             f"agreement.version {agreement.version} was published with another text (SHA-256 {published.sha256}, now"
             f" {agreement.sha256}); give the changed text a new version"
         )
+
+
+async def agreements(opened: Office) -> Agreements:
+    """What accounts must accept from this start on.
+
+    Raises:
+        Misconfigured: as `read` and `publish` say.
+    """
+    current = read(opened.settings.agreement, opened.home)
+    if current is not None:
+        await publish(current, opened.database, opened.clock)
+    links, invitations = Links(opened.settings.public), Invitations(opened.keeper.link_mac)
+    return Agreements(opened.database, opened.clock, links, current, invitations)
 
 
 async def publish(agreement: Agreement, database: Database, clock: Clock) -> None:
@@ -60,7 +77,7 @@ async def publish(agreement: Agreement, database: Database, clock: Clock) -> Non
     """
     now = clock.now()
     async with database.write() as tx:
-        if await agreements.insert(tx, agreement, now=now):
+        if await published_agreements.insert(tx, agreement, now=now):
             event = AgreementPublished(version=agreement.version, sha256=agreement.sha256)
             await journal.record(tx, event, now=now, actor=_ACTOR)
     await require_unchanged(agreement, database)

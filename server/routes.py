@@ -5,7 +5,6 @@ from __future__ import annotations
 from ca_core.errors import Refusal
 from protocols.wire import Reply, Request, plain_text
 from server.middleware import Dialogue
-from server.web import agreement as agreement_module
 from server.web import help as help_module
 from server.web.agreement import AgreementPages
 from server.web.help import HelpPages
@@ -32,7 +31,7 @@ class PublicDialogue:
             return await self._acme.answer(request)
         if request.path.startswith(help_module.PREFIX):
             return self._pages.answer(request.method, request.path)
-        if request.path.startswith(agreement_module.PREFIX):
+        if self._agreement.is_for(request.path):
             return await self._agreement.answer(request)
         if request.path != "/":
             return plain_text(404, "there is nothing here; the ACME directory is at /acme/directory")

@@ -139,6 +139,7 @@ class SecretKeeper:
         if len(master_key) != MASTER_KEY_OCTETS:
             raise Misconfigured(f"the credential key must be {MASTER_KEY_OCTETS} octets; restore it from your backup")
         self._hash_key = _derived(master_key, b"soapstone credential hash")
+        self._link_key = _derived(master_key, b"soapstone link")
         self._sealing = AESGCM(_derived(master_key, b"soapstone credential seal"))
 
     def __repr__(self) -> str:
@@ -156,6 +157,10 @@ class SecretKeeper:
     def matches(self, registration_id: str, secret: Secret, stored: bytes) -> bool:
         """Compare in constant time."""
         return hmac.compare_digest(self.hashed(registration_id, secret), stored)
+
+    def link_mac(self, message: bytes) -> bytes:
+        """A MAC for links that are handed out and come back, so that nothing needs to be stored about them."""
+        return hmac.digest(self._link_key, message, hashlib.sha256)
 
     def sealed(self, kid: str, mac_key: bytes) -> bytes:
         """Seal an EAB's MAC key, bound to its key identifier."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 
 from ca_core.errors import BadRequest, NotFound, Refusal
-from protocols.acme import agreement, links, nonces, problems
+from protocols.acme import links, nonces, problems
 from protocols.acme.errors import MethodNotAllowed
 from protocols.acme.links import Place, Resource
 from protocols.acme.resources.accounts import Accounts
@@ -110,7 +110,7 @@ class AcmeDialogue:
         if envelope.kid is not None and route.by_account:
             asked = await self._sign_in.by_account(request, envelope, envelope.kid)
             if route.needs_agreement:
-                agreement.require_accepted(asked.account, self._services.options.agreement, self._services.links)
+                self._services.agreements.require_accepted(asked.account)
             return await route.by_account(asked, id_)
         wanted = "jwk" if route.by_key else "kid, the URL of your account"
         raise BadRequest(f"sign this request with {wanted} (RFC 8555, 6.2)")

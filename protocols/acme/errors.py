@@ -166,14 +166,14 @@ class AgreementRequired(Refused):
 
     Args:
         text_url: of the agreement, for the Link header.
-        help_url: of the page that says how to accept it, for the problem's `instance`.
+        help_url: of the page where a human accepts it, or is told how, for the problem's `instance`.
+        is_new: whether the account is still to be made.
     """
 
-    def __init__(self, version: str, *, text_url: str, help_url: str) -> None:
-        super().__init__(
-            f"the subscriber agreement {version} must be accepted first: read {text_url}, and then send"
-            f" termsOfServiceAgreed: true; {help_url} says how"
-        )
+    def __init__(self, version: str, *, text_url: str, help_url: str, is_new: bool) -> None:
+        how = "make the account with termsOfServiceAgreed: true; see" if is_new else "accept it at"
+        first = f"the subscriber agreement {version} must be accepted first"
+        super().__init__(f"{first}: read {text_url}, then {how} {help_url}")
         self.text_url = text_url
         self.help_url = help_url
 

@@ -13,6 +13,9 @@ import msgspec
 _ID = re.compile(r"[0-9a-f]{32}|[0-9a-f]{40}")
 
 
+ACCEPTING = "/agreement"
+"""Where the holder of an account accepts the subscriber agreement; the query is a token of `invitations`."""
+
 AGREEMENT_PREFIX = "/agreement/"
 """Where the subscriber agreement is: not ACME's own, and named in its directory."""
 
@@ -110,6 +113,10 @@ class Links(msgspec.Struct, frozen=True):
     def agreement(self, version: str) -> str:
         """Where a version of the subscriber agreement can be read."""
         return f"{self.base}{AGREEMENT_PREFIX}{version}"
+
+    def accepting(self, token: str) -> str:
+        """Where the holder of an account accepts the subscriber agreement (RFC 8555, 7.3.3)."""
+        return f"{self.base}{ACCEPTING}?token={token}"
 
     def account_id(self, kid: str) -> str | None:
         """The account that a `kid` names; None when it is not exactly one of our account URLs."""

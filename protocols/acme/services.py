@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 from ca_core.clock import Clock
 from ca_core.enrollment import Enrollment
-from ca_core.registration.agreement import Agreement
 from ca_core.registration.sign_in import SignIn
 from ca_core.revocation.desk import RevocationDesk
 from ca_core.store.database import Database
+from protocols.acme.agreements import Agreements
 from protocols.acme.challenges import STANDARD
 from protocols.acme.limits import Limits
 from protocols.acme.links import Links
@@ -27,7 +27,6 @@ class AcmeOptions:
             demands a binding.
         website: shown in the directory.
         caa_identities: by which names CAA records mean this CA (RFC 8659, 4.2); shown in the directory.
-        agreement: what accounts must accept; None where there is no agreement.
         challenges: the types of challenges that are offered.
         profiles: what the directory says may be ordered by name, each with a sentence about it.
     """
@@ -35,7 +34,6 @@ class AcmeOptions:
     open_account: str | None = None
     website: str | None = None
     caa_identities: tuple[str, ...] = ()
-    agreement: Agreement | None = None
     challenges: tuple[str, ...] = STANDARD
     profiles: Mapping[str, str] = field(default_factory=dict)
 
@@ -59,6 +57,7 @@ class AcmeServices:
     nonces: Nonces
     limits: Limits
     links: Links
+    agreements: Agreements
     options: AcmeOptions
     chains_pem: Callable[[str], Sequence[bytes]]
     permission: Permission | None

@@ -1,16 +1,22 @@
-"""The subscriber agreement at `/agreement/VERSION`, every version that ever counted."""
+"""The subscriber agreement: every version at `/agreement/VERSION`, and at `/agreement?token=...` the one to accept."""
 
 from __future__ import annotations
 
-from ca_core.errors import StoreUnavailable
+import html
+from urllib.parse import parse_qs
+
+from ca_core.errors import Busy, NotFound, Refusal
 from ca_core.registration import agreement as agreement_module
 from ca_core.registration.agreement import Agreement
-from ca_core.store import agreements
+from ca_core.store import agreements as published
 from ca_core.store.database import Database
-from protocols.acme.links import AGREEMENT_PREFIX
+from protocols.acme.agreements import Agreements
+from protocols.acme.links import ACCEPTING, AGREEMENT_PREFIX
+from protocols.acme.objects import Account
 from protocols.wire import Reply, Request, plain_text
+from server.web import pages
 
-PREFIX = AGREEMENT_PREFIX
+_READ = ("GET", "HEAD")
 # A version never gets another text, so whoever has it need not ask again.
 _CACHE = ("Cache-Control", "public, max-age=86400, immutable")
 # The text is the operator's, and the origin is that of other pages: it runs nothing and loads nothing.
@@ -19,43 +25,82 @@ _POLICY = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
 )
+_TITLE = "Subscriber agreement · 用戶約定條款"
 
 
 class AgreementPages:
-    """Every version's text.
+    """The texts, and the page on which an account's holder accepts the one of today."""
 
-    Args:
-        current: None where there is no agreement; the versions of before are shown all the same.
-    """
-
-    def __init__(self, database: Database, current: Agreement | None) -> None:
+    def __init__(self, database: Database, agreements: Agreements) -> None:
         self._database = database
-        self._current = current
+        self._agreements = agreements
+
+    @staticmethod
+    def is_for(path: str) -> bool:
+        """Whether a path is one of these."""
+        return path == ACCEPTING or path.startswith(AGREEMENT_PREFIX)
 
     async def answer(self, request: Request) -> Reply:
         """Answer one request."""
-        if request.method not in {"GET", "HEAD"}:
-            return plain_text(405, "the agreement can only be read", ("Allow", "GET, HEAD"))
+        is_accepting = request.path == ACCEPTING
+        allowed = (*_READ, "POST") if is_accepting else _READ
+        if request.method not in allowed:
+            return plain_text(405, f"this page answers to {', '.join(allowed)} only", ("Allow", ", ".join(allowed)))
         try:
-            found = await self._version(request.path.removeprefix(PREFIX))
-        except StoreUnavailable as busy:
+            return await (self._accepting(request) if is_accepting else self._text(request))
+        except Busy as busy:
             return plain_text(503, str(busy), ("Retry-After", str(busy.retry_after_seconds)))
+        except Refusal as refusal:
+            status = 404 if isinstance(refusal, NotFound) else 403
+            return pages.page(_TITLE, f"<p>{html.escape(str(refusal))}</p>", status=status)
+
+    async def _accepting(self, request: Request) -> Reply:
+        token = parse_qs(request.query).get("token", [""])[0]
+        # Looking is not accepting: mail scanners and previews open every link that they see.
+        if request.method == "POST":
+            account, current = await self._agreements.accept_by_link(token, source=request.peer.address)
+        else:
+            account, current = await self._agreements.invited(token)
+        return _page(account, current, self._agreements.text_url(current.version))
+
+    async def _text(self, request: Request) -> Reply:
+        found = await self._version(request.path.removeprefix(AGREEMENT_PREFIX))
         if found is None:
             return plain_text(404, "there is no such version; the ACME directory names the one of today")
-        return _shown(found, request.headers.get("if-none-match", ""))
+        tag = f'"{found.sha256}"'
+        headers = (("ETag", tag), _CACHE, *_POLICY)
+        if_none_match = request.headers.get("if-none-match", "")
+        if tag in if_none_match or if_none_match.strip() == "*":
+            return Reply(304, headers)
+        return Reply(200, (("Content-Type", f"{found.media_type}; charset=utf-8"), *headers), found.text)
 
     async def _version(self, version: str) -> Agreement | None:
-        if self._current is not None and version == self._current.version:
-            return self._current
+        current = self._agreements.current
+        if current is not None and version == current.version:
+            return current
         if not agreement_module.is_version(version):
             return None
         async with self._database.read() as tx:
-            return await agreements.by_version(tx, version)
+            return await published.by_version(tx, version)
 
 
-def _shown(found: Agreement, if_none_match: str) -> Reply:
-    tag = f'"{found.sha256}"'
-    headers = (("ETag", tag), _CACHE, *_POLICY)
-    if tag in if_none_match or if_none_match.strip() == "*":
-        return Reply(304, headers)
-    return Reply(200, (("Content-Type", f"{found.media_type}; charset=utf-8"), *headers), found.text)
+def _page(account: Account, current: Agreement, text_url: str) -> Reply:
+    """What the holder of an account is asked, or told once it is done. Nothing here comes from outside."""
+    link = f'<a href="{html.escape(text_url)}">{current.version}</a>'
+    if current.is_accepted(account.accepted):
+        return pages.page(
+            _TITLE,
+            f'<section lang="en"><h1>Accepted</h1><p>The account <code>{account.id}</code> has accepted the subscriber'
+            f" agreement {link}. Run your ACME client again.</p></section>"
+            f'<section lang="zh-Hant"><h1>已同意</h1><p>帳號 <code>{account.id}</code> 已同意用戶約定條款 {link}。'
+            "請重新執行您的 ACME 用戶端。</p></section>",
+        )
+    return pages.page(
+        _TITLE,
+        f'<section lang="en"><h1>Subscriber agreement</h1><p>Read the agreement {link}. The ACME account'
+        f" <code>{account.id}</code> orders nothing until you, who holds it, have accepted it.</p></section>"
+        f'<section lang="zh-Hant"><h1>用戶約定條款</h1><p>請閱讀條款 {link}。在您（帳號持有人）同意之前，'
+        f"ACME 帳號 <code>{account.id}</code> 無法申請憑證。</p></section>"
+        '<section><form method="post"><button>I have read it and accept it · 我已閱讀並同意</button></form></section>',
+        has_form=True,
+    )

@@ -6,8 +6,6 @@ and paragraphs with blank lines between them, `code` between backticks and facts
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import html
 import re
 from collections.abc import Mapping
@@ -18,30 +16,12 @@ import msgspec
 from protocols.acme.links import Help
 from protocols.wire import Reply, plain_text
 from server.settings import Settings
+from server.web import pages
 
 PREFIX = "/help/"
 LANGUAGES = ("en", "zh-Hant")
 _CODE = re.compile(r"`([^`]+)`")
-_STYLE = (
-    "body{font:16px/1.6 system-ui,sans-serif;max-width:42em;margin:2em auto;padding:0 1em;color:#222;background:#fff}"
-    "code{background:#eee;padding:0 .2em}section+section{border-top:1px solid #ccc;margin-top:2em}"
-)
-_STYLE_DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
-_POLICY = (
-    "default-src 'none'",
-    f"style-src 'sha256-{_STYLE_DIGEST}'",
-    "base-uri 'none'",
-    "form-action 'none'",
-    "frame-ancestors 'none'",
-)
-_HEADERS = (
-    ("Content-Type", "text/html; charset=utf-8"),
-    ("Content-Language", "en, zh-Hant"),
-    ("Cache-Control", "public, max-age=3600"),
-    ("Content-Security-Policy", "; ".join(_POLICY)),
-    ("X-Content-Type-Options", "nosniff"),
-    ("Referrer-Policy", "no-referrer"),
-)
+_CACHE = "public, max-age=3600"
 
 
 class Facts(msgspec.Struct, frozen=True):
@@ -78,7 +58,7 @@ class HelpPages:
 
     def __init__(self, facts: Facts) -> None:
         values = msgspec.structs.asdict(facts)
-        self._replies = {topic.value: Reply(200, _HEADERS, _document(topic, values)) for topic in Help}
+        self._replies = {topic.value: _page(topic, values) for topic in Help}
 
     def answer(self, method: str, path: str) -> Reply:
         """The page at a path below `/help/`."""
@@ -90,15 +70,10 @@ class HelpPages:
         return reply
 
 
-def _document(topic: Help, values: Mapping[str, int]) -> bytes:
+def _page(topic: Help, values: Mapping[str, int]) -> Reply:
     texts = [_paragraphs(topic, language, values) for language in LANGUAGES]
-    title = " · ".join(html.escape(text[0]) for text in texts)
     sections = "".join(_section(*pair) for pair in zip(LANGUAGES, texts, strict=True))
-    return (
-        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{title}</title>'
-        '<meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">'
-        f"<style>{_STYLE}</style></head><body><main>{sections}</main></body></html>\n"
-    ).encode()
+    return pages.page(" · ".join(text[0] for text in texts), sections, cache=_CACHE)
 
 
 def _paragraphs(topic: Help, language: str, values: Mapping[str, int]) -> list[str]:

@@ -45,6 +45,7 @@ PURE = (
     "protocols/acme/errors.py",
     "protocols/acme/events.py",
     "protocols/acme/explanation.py",
+    "protocols/acme/invitations.py",
     "protocols/acme/issue_value.py",
     "protocols/acme/jwk.py",
     "protocols/acme/jws.py",

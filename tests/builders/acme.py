@@ -17,9 +17,13 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from ca_core import names
 from ca_core.names import Identifier
 from ca_core.policy.profile import BUILT_IN, Profile
+from ca_core.registration.agreement import Agreement
+from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.sheet import Sheet
+from protocols.acme.agreements import Agreements
 from protocols.acme.challenges import DNS_01, HTTP_01
 from protocols.acme.dialogue import AcmeDialogue, AcmeOptions, AcmeServices
+from protocols.acme.invitations import Invitations
 from protocols.acme.limits import LimitOptions, Limits
 from protocols.acme.links import Links, Resource
 from protocols.acme.nonces import Nonces
@@ -134,7 +138,7 @@ class AcmeHouse:
         grants = granted(*map(names.dns, names_), vetted=vetted)
         sheet = await self.core.register(account, *grants, uses=uses)
         client = self.client(which)
-        assert (await client.new_account(sheet)).status == 201
+        assert (await client.new_account(sheet, termsOfServiceAgreed=True)).status == 201
         return client
 
 
@@ -248,6 +252,8 @@ async def acme_house(
     options: AcmeOptions | None = None,
     profiles: Mapping[str, Profile] = BUILT_IN,
     limits: LimitOptions | None = None,
+    *,
+    agreement: Agreement | None = None,
     caa: tuple[str, ...] = (),
 ) -> AsyncIterator[AcmeHouse]:
     """Build it.
@@ -270,6 +276,7 @@ async def acme_house(
             nonces=Nonces(bytes(32)),
             limits=counted,
             links=LINKS,
+            agreements=agreements_of(strongroom, agreement),
             options=options or AcmeOptions(),
             chains_pem=lambda _: [strongroom.issuing_pem],
             wake=lambda: woken.append(None),
@@ -284,6 +291,12 @@ async def acme_house(
             outcomes=outcomes,
             woken=woken,
         )
+
+
+def agreements_of(strongroom: Core, current: Agreement | None) -> Agreements:
+    """What a start with this agreement makes."""
+    keeper = SecretKeeper(bytes(32))
+    return Agreements(strongroom.database, strongroom.clock, LINKS, current, Invitations(keeper.link_mac))
 
 
 def close_primes_signer() -> Signer:

@@ -20,7 +20,7 @@ from tests.builders.acme import LINKS, acme_house
 @pytest.fixture
 async def public(tmp_path: Path) -> AsyncIterator[PublicDialogue]:
     async with acme_house(tmp_path) as house:
-        agreements = AgreementPages(house.core.database, None)
+        agreements = AgreementPages(house.core.database, house.services.agreements)
         pages = HelpPages(help_facts(Settings(host="localhost", port=8443)))
         yield PublicDialogue(house.dialogue, agreements, pages, (("ACME directory", "https://ca.example/acme"),))
 

@@ -9,16 +9,15 @@ from ca_core.audit import journal
 from ca_core.audit.event import AccountBound, AccountDeactivated
 from ca_core.errors import NotFound
 from ca_core.identity import new_id
-from ca_core.registration.agreement import Acceptance
 from ca_core.store import registrations
 from ca_core.store.database import Transaction
-from protocols.acme import account_keys, agreement, links, messages, problems, render
+from protocols.acme import account_keys, links, messages, problems, render
 from protocols.acme.bonds import Bond, Bonds
 from protocols.acme.errors import (
     AccountDoesNotExist,
     AccountNotValid,
 )
-from protocols.acme.events import AgreementAccepted, ContactsChanged
+from protocols.acme.events import ContactsChanged
 from protocols.acme.jwk import AccountKey
 from protocols.acme.objects import Account
 from protocols.acme.records import accounts, authorizations, orders
@@ -40,6 +39,7 @@ class Accounts:
         self._database = services.database
         self._clock = services.clock
         self._bonds = Bonds(services)
+        self._agreements = services.agreements
 
     async def create(self, asked: ByKey, _: str) -> Reply:
         """Make an account for a key, or find the one that it has (RFC 8555, 7.3, 7.3.1, 7.3.4).
@@ -64,7 +64,7 @@ class Accounts:
             raise AccountDoesNotExist
         if known is None:
             if not message.terms_of_service_agreed:
-                agreement.require_accepted(None, self._services.options.agreement, self._services.links)
+                self._agreements.require_accepted(None)
             account_keys.check(self._services.enrollment, asked.key)
             bond = await self._bonds.bond(message, asked)
             made = self._account(asked.key, bond, message.contact or ())
@@ -95,7 +95,7 @@ class Accounts:
             if update.contact is not None and update.contact != changed.contacts:
                 changed = await self._change_contacts(tx, asked, update.contact)
             if update.terms_of_service_agreed:
-                changed = await self._accept(tx, changed, asked.applicant().actor)
+                changed = await self._agreements.accept(tx, changed, asked.applicant().actor)
             # RFC 8555, 7.3.2: any other status is ignored.
             if update.status == messages.DEACTIVATED:
                 changed = await self._deactivate(tx, asked, changed)
@@ -127,7 +127,7 @@ class Accounts:
             status=AccountStatus.VALID,
             eab=bond.eab,
             created_at=now,
-            accepted=self._acceptance(),
+            accepted=self._agreements.acceptance(),
             allowed_profiles=bond.credential.profiles if bond.credential else (),
         )
 
@@ -150,8 +150,7 @@ class Accounts:
                 actor=actor,
                 registration_id=made.registration_id,
             )
-            if made.accepted is not None:
-                await self._record_acceptance(tx, made, actor)
+            await self._agreements.record(tx, made, actor)
         return None
 
     async def _found(self, known: Account, asked: ByKey, *, accepts: bool) -> Reply:
@@ -161,29 +160,9 @@ class Accounts:
         registration.require_active(self._clock.now())
         if accepts:
             async with self._database.write() as tx:
-                known = await self._accept(tx, known, asked.applicant(known.registration_id, "acme-account").actor)
+                actor = asked.applicant(known.registration_id, "acme-account").actor
+                known = await self._agreements.accept(tx, known, actor)
         return render.account(self._services.links, known)
-
-    def _acceptance(self) -> Acceptance | None:
-        current = self._services.options.agreement
-        return Acceptance(current.version, current.sha256, self._clock.now()) if current else None
-
-    async def _accept(self, tx: Transaction, account: Account, actor: str) -> Account:
-        """Note that an account accepts the agreement of today; whoever has done so before says nothing new."""
-        acceptance = self._acceptance()
-        if acceptance is None or not await accounts.accept(tx, account.id, acceptance):
-            return account
-        account = msgspec.structs.replace(account, accepted=acceptance)
-        await self._record_acceptance(tx, account, actor)
-        return account
-
-    async def _record_acceptance(self, tx: Transaction, account: Account, actor: str) -> None:
-        if account.accepted is not None:
-            event = AgreementAccepted(
-                account=account.id, version=account.accepted.version, sha256=account.accepted.sha256
-            )
-            now, registration_id = self._clock.now(), account.registration_id
-            await journal.record(tx, event, now=now, actor=actor, registration_id=registration_id)
 
     async def _change_contacts(self, tx: Transaction, asked: ByAccount, contacts: tuple[str, ...]) -> Account:
         if not await accounts.change_contacts(tx, asked.account.id, contacts):

@@ -12,10 +12,10 @@ class Directory:
     """Where everything is, and where nonces come from; the nonce itself is the dialogue's to add."""
 
     def __init__(self, services: AcmeServices) -> None:
-        options = services.options
+        options, current = services.options, services.agreements.current
         meta = render.Meta(
             external_account_required=options.open_account is None,
-            terms_of_service=services.links.agreement(options.agreement.version) if options.agreement else None,
+            terms_of_service=services.links.agreement(current.version) if current else None,
             website=options.website,
             caa_identities=options.caa_identities,
             subdomain_auth_allowed=ordering.spans_are_offered(options.challenges),

@@ -12,9 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.names import dns
 from ca_core.registration.agreement import PLAIN_TEXT, Agreement, agreement
-from protocols.acme.dialogue import AcmeDialogue, AcmeOptions
+from protocols.acme.dialogue import AcmeDialogue
 from protocols.acme.links import Help, Resource
-from tests.builders.acme import LINKS, AcmeHouse, Answer, Client, acme_house
+from tests.builders.acme import BASE, LINKS, AcmeHouse, Answer, Client, acme_house, agreements_of
 from tests.builders.core import granted
 
 FIRST = agreement("2026-1", b"Keep your key.", PLAIN_TEXT, "agreement.txt")
@@ -24,13 +24,13 @@ AGREED = {"termsOfServiceAgreed": True}
 
 @pytest.fixture
 async def agreeing(tmp_path: Path) -> AsyncIterator[AcmeHouse]:
-    async with acme_house(tmp_path, AcmeOptions(agreement=FIRST)) as opened:
+    async with acme_house(tmp_path, agreement=FIRST) as opened:
         yield opened
 
 
 def under(house: AcmeHouse, current: Agreement | None) -> AcmeHouse:
     """The same house after a start with another agreement."""
-    services = replace(house.services, options=replace(house.services.options, agreement=current))
+    services = replace(house.services, agreements=agreements_of(house.core, current))
     return replace(house, services=services, dialogue=AcmeDialogue(services))
 
 
@@ -47,7 +47,8 @@ def asks_for(answer: Answer, version: str) -> bool:
     return (
         answer.refusal == (403, "userActionRequired")
         and f'<{LINKS.agreement(version)}>;rel="terms-of-service"' in answer.headers["Link"]
-        and answer.json["instance"] == LINKS.help(Help.TERMS)
+        and answer.json["instance"].startswith(f"{BASE}/agreement?token=")
+        and answer.json["instance"] in answer.json["detail"]
     )
 
 
@@ -66,7 +67,9 @@ async def test_a_new_account_must_accept_and_spends_nothing_until_then(
 
     refused = await client.new_account(sheet, **members)
 
-    assert asks_for(refused, "2026-1")
+    assert refused.refusal == (403, "userActionRequired")
+    assert f'<{LINKS.agreement("2026-1")}>;rel="terms-of-service"' in refused.headers["Link"]
+    assert refused.json["instance"] == LINKS.help(Help.TERMS)
     assert await agreeing.core.count("acme_accounts") == 0
     assert (await client.new_account(sheet, **AGREED)).status == 201
 

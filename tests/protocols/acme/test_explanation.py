@@ -21,7 +21,7 @@ from protocols.acme.dialogue import AcmeDialogue, AcmeOptions
 from protocols.acme.explaining import Explainer
 from protocols.acme.explanation import Answer, Explanation, Result, Terms, Wanted
 from protocols.acme.limits import LimitOptions
-from protocols.acme.links import Resource
+from protocols.acme.links import Help, Resource
 from protocols.acme.probes import Seen
 from tests.builders import acme
 from tests.builders.acme import LINKS, AcmeHouse, Client, acme_house
@@ -68,7 +68,8 @@ def as_wanted(wanted: Wanted | str) -> Wanted:
 
 def explainer(house: AcmeHouse) -> Explainer:
     options = house.services.options
-    terms = Terms(PROFILES, 30, LIMITS, LINKS, options.challenges, options.agreement, options.open_account)
+    current = house.services.agreements.current
+    terms = Terms(PROFILES, 30, LIMITS, LINKS, options.challenges, current, options.open_account)
     return Explainer(house.core.database, house.core.clock, terms)
 
 
@@ -142,7 +143,7 @@ async def pending(situation: Situation) -> None:
 
 async def agreement_changed(situation: Situation) -> None:
     current = agreement("2027-1", b"Keep your key.", PLAIN_TEXT, "agreement.txt")
-    services = replace(situation.house.services, options=replace(situation.house.services.options, agreement=current))
+    services = replace(situation.house.services, agreements=acme.agreements_of(situation.house.core, current))
     situation.house = replace(situation.house, services=services, dialogue=AcmeDialogue(services))
     situation.client.house = situation.house
 
@@ -187,7 +188,9 @@ async def test_a_refusal_is_explained_in_the_words_of_its_problem_document(
     assert explanation.answer is Answer.REFUSED
     assert explanation.refusal is not None
     assert explanation.refusal.about == step
-    assert (explanation.refusal.problem, explanation.refusal.text) == (answer.problem, answer.json["detail"])
+    # The page on which an agreement is accepted is told to its account only, and everybody else the one that says how.
+    detail = answer.json["detail"].replace(answer.json.get("instance", "no instance"), LINKS.help(Help.TERMS))
+    assert (explanation.refusal.problem, explanation.refusal.text) == (answer.problem, detail)
 
 
 @pytest.mark.parametrize(
@@ -331,7 +334,7 @@ async def test_nobody_vouches_for_the_names_of_an_open_account(tmp_path: Path) -
 
 async def test_an_accepted_agreement_is_said_with_its_version(tmp_path: Path) -> None:
     current = agreement("2027-1", b"Keep your key.", PLAIN_TEXT, "agreement.txt")
-    async with acme_house(tmp_path, AcmeOptions(agreement=current), PROFILES, LIMITS) as house:
+    async with acme_house(tmp_path, None, PROFILES, LIMITS, agreement=current) as house:
         sheet = await house.core.register("corp", *GRANTS, kind="partner")
         client = house.client()
         assert (await client.new_account(sheet, termsOfServiceAgreed=True)).status == 201
