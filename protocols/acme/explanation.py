@@ -13,7 +13,7 @@ import msgspec
 
 from ca_core.clock import rfc3339
 from ca_core.errors import Refusal
-from ca_core.names import Identifier
+from ca_core.names import Identifier, Kind
 from ca_core.policy import decision
 from ca_core.policy.decision import Holding, Verdict
 from ca_core.policy.key_types import FAMILIES
@@ -82,6 +82,7 @@ class Terms(msgspec.Struct, frozen=True):
         window_days: the setting `renewal.window_days`.
         challenges: the types that are offered.
         agreement: of today; None where there is none.
+        caa_identities: whose CAA records permit this CA; None where CAA records are not heeded.
         open_account: the site account that accounts without a binding fall under; None where they need one.
     """
 
@@ -91,6 +92,7 @@ class Terms(msgspec.Struct, frozen=True):
     links: Links
     challenges: tuple[str, ...]
     agreement: Agreement | None = None
+    caa_identities: tuple[str, ...] | None = None
     open_account: str | None = None
 
 
@@ -288,12 +290,23 @@ class Explaining:
             f" ({limits.failed_probes_per_hour} an hour)"
         )
         texts = (
+            ("caa", self._caa()),
             ("limits", counted),
             ("keys", ", ".join(keys)),
             ("issuer", f"a CA of the line {profile.issuer} signs it, for {profile.validity_seconds} s"),
             ("approval", f"{approval} (the profile's rule is {profile.approval})"),
         )
         return [Step(about, Result.NOTE, text) for about, text in texts]
+
+    def _caa(self) -> str:
+        identities = self._terms.caa_identities
+        if identities is None:
+            return "CAA records are not heeded here (acme.caa)"
+        if self._named is None or self._named.identifier.kind is not Kind.DNS or (self.need and self.need.vetted):
+            return "CAA records are not heeded: only a challenged DNS name stands on the DNS"
+        return (
+            f"CAA records of the name must permit {' or '.join(identities) or 'this CA'}, or be none, when it is proved"
+        )
 
 
 def best(keys: Sequence[Credential], *, now: int) -> Credential | None:

@@ -56,6 +56,7 @@ def explainer(office: Office) -> Explainer:
         links=Links(settings.public),
         challenges=settings.acme.challenges,
         agreement=agreement.read(settings.agreement, office.home),
+        caa_identities=settings.acme.caa_identities if settings.acme.caa else None,
         open_account=settings.acme.open_account or None,
     )
     return Explainer(office.database, office.clock, terms)

@@ -69,7 +69,16 @@ def as_wanted(wanted: Wanted | str) -> Wanted:
 def explainer(house: AcmeHouse) -> Explainer:
     options = house.services.options
     current = house.services.agreements.current
-    terms = Terms(PROFILES, 30, LIMITS, LINKS, options.challenges, current, options.open_account)
+    terms = Terms(
+        PROFILES,
+        30,
+        LIMITS,
+        LINKS,
+        options.challenges,
+        current,
+        caa_identities=options.caa_identities or None,
+        open_account=options.open_account,
+    )
     return Explainer(house.core.database, house.core.clock, terms)
 
 
@@ -218,7 +227,7 @@ async def test_every_step_says_what_it_stands_on(situation: Situation) -> None:
     said = {step.about: step.text for step in explanation.steps}
     assert list(said) == [
         *("account", "registration", "agreement", "name", "profile", "grant"),
-        *("renewal", "challenges", "limits", "keys", "issuer", "approval"),
+        *("renewal", "challenges", "caa", "limits", "keys", "issuer", "approval"),
     ]
     assert said["account"].endswith("bound by an EAB key")
     assert said["registration"].startswith("corp, of the kind partner, is active until 20")
@@ -227,6 +236,7 @@ async def test_every_step_says_what_it_stands_on(situation: Situation) -> None:
     assert said["grant"] == "by the grant dns:below below.example"
     assert said["challenges"] == "none: the registration authority vouches for the name"
     assert said["renewal"].startswith("no live tls-server certificate for this name alone")
+    assert said["caa"] == "CAA records are not heeded here (acme.caa)"
     assert said["limits"].startswith("0 of 2 authorizations pend")
     assert "ec-p256" in said["keys"]
     assert said["issuer"] == "a CA of the line issuing signs it, for 7776000 s"
@@ -241,6 +251,19 @@ async def test_a_profile_that_is_looked_at_and_takes_few_keys_says_so(situation:
     assert about(looked_at, "approval") == "an officer looks first (the profile's rule is first)"
     assert about(looked_at, "profile").startswith("looked-at is granted;")
     assert about(narrow, "keys") == "ec-p256"
+
+
+async def test_caa_records_count_for_challenged_dns_names_where_they_are_heeded(tmp_path: Path) -> None:
+    async with acme_house(tmp_path, AcmeOptions(caa_identities=("ca.example",)), PROFILES, LIMITS) as house:
+        await house.core.register("corp", *GRANTS, kind="partner")
+        situation = Situation(house, house.client())
+
+        said = {name: about(await situation.explained(name), "caa") for name in ("a.asked.example", "vetted.example")}
+
+        assert said["a.asked.example"] == (
+            "CAA records of the name must permit ca.example, or be none, when it is proved"
+        )
+        assert said["vetted.example"] == "CAA records are not heeded: only a challenged DNS name stands on the DNS"
 
 
 async def test_a_renewal_in_its_window_is_named(situation: Situation) -> None:
