@@ -13,6 +13,7 @@ FLOWS: dict[str, Callable[[Site], Flow]] = {
     "acme": lambda site: Served(site, Subscriber.acme),
     "finalize": lambda site: Served(site, Subscriber.finalize, Subscriber.account, Subscriber.order),
     "est": lambda site: Served(site, Subscriber.est),
+    "approved": lambda site: Served(site, Subscriber.approved, Subscriber.ask),
     "revocation": lambda site: Served(site, Subscriber.revoke, Subscriber.acme),
     "start": Start,
     "register": Register,

@@ -33,7 +33,12 @@ class Site:
         self.folder = folder
         folder.mkdir()
         # A life below the renewal window: it may be renewed at once.
-        self.house = House(folder, "profiles.device.validity_seconds=864000")
+        self.house = House(
+            folder,
+            "profiles.device.validity_seconds=864000",
+            'profiles.looked-at.based_on="device"',
+            'profiles.looked-at.approval="always"',
+        )
         self.house.start()
         self.log = folder / "strace.log"
         self.subscribers: list[Subscriber] = []

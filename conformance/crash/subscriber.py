@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.client
+import json
 import ssl
 import time
 from contextlib import suppress
@@ -88,7 +89,9 @@ class Subscriber:
         self.promises = Promises()
         self.patience_seconds: float = PATIENCE_SECONDS
         self._folder = folder
-        self.sheet = sheet or house.register("--kind", "device", "--subject", f"CN={number},C=TW", "--zone", self.zone)
+        profiles = ("--profile", "device", "--profile", "looked-at")
+        subject = ("--subject", f"CN={number},C=TW", "--zone", self.zone)
+        self.sheet = sheet or house.register("--kind", "device", *subject, *profiles)
         self._acme: Client | None = None
         self._requests: dict[str, bytes] = {}
         self._keys = {name: new_key() for name in ("acme", "est", "again")}
@@ -194,13 +197,47 @@ class Subscriber:
         self.enroll()
         self.reenroll()
 
-    def _est(self, operation: str, der: bytes, headers: dict[str, str], *, certificate: Path | None = None) -> bytes:
+    def ask(self) -> None:
+        """EST simpleenroll of a profile that an officer looks at."""
+        with suppress(Refused):
+            self._looked_at()
+
+    def approved(self) -> None:
+        """An officer agrees, by the command; the code that brings it works once, however often it is asked with."""
+        for waiting in json.loads(self.house.command("requests", "--json")):
+            if waiting["account"] == self.sheet["account"]:
+                self.house.command("requests", "approve", str(waiting["request"]))
+        deadline = time.monotonic() + self.patience_seconds
+        while True:
+            try:
+                self._looked_at()
+            except Refused:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(_POLL_SECONDS)
+            else:
+                return
+
+    def _looked_at(self) -> None:
+        user = base64.b64encode(f"{self.sheet['account']}:{self.sheet['enrollment_code']}".encode()).decode()
+        body, headers = self._request("est", f"est.{self.zone}"), {"Authorization": f"Basic {user}"}
+        self.promises.keep("approved certificate", self._est("simpleenroll", body, headers, label="looked-at"))
+
+    def _est(
+        self,
+        operation: str,
+        der: bytes,
+        headers: dict[str, str],
+        *,
+        certificate: Path | None = None,
+        label: str = "device",
+    ) -> bytes:
         tls = ssl.create_default_context(cafile=str(self.house.trust))
         if certificate is not None:
             tls.load_cert_chain(certificate)
         connection = http.client.HTTPSConnection("localhost", self.house.port + 1, context=tls, timeout=30)
         try:
-            path = f"/.well-known/est/device/{operation}"
+            path = f"/.well-known/est/{label}/{operation}"
             connection.request("POST", path, base64.b64encode(der), {"Content-Type": "application/pkcs10"} | headers)
             answer = expect(Answer(connection.getresponse()), 200)
         finally:

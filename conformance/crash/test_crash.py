@@ -31,6 +31,7 @@ _SHARES = {
     "finalize": 8,
     "est": 8,
     "start": 5,
+    "approved": 2,
     "revocation": 3,
     "register": 2,
     "sheet": 1,
