@@ -57,3 +57,13 @@ class Certbot:
             name,
             *options,
         )
+
+
+def at_home(folder: Path, house: House) -> None:
+    """Have a certbot that is called by nothing but a command line keep its files in a folder, and ask nobody else."""
+    settings = folder / ".config" / "letsencrypt" / "cli.ini"
+    settings.parent.mkdir(parents=True)
+    settings.write_text(
+        f"config-dir = {folder}\nwork-dir = {folder}\nlogs-dir = {folder}\n"
+        f"http-01-port = {house.http_01_port}\nhttp-01-address = 127.0.0.1\nno-random-sleep-on-renew = true\n"
+    )

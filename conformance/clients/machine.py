@@ -40,6 +40,7 @@ class Machine:
             "KEY": eab.get("hmac_key", NOT_GIVEN),
             "MAIL": "holder@example.com",
             "NAME": NOT_GIVEN,
+            "ADDRESS": NOT_GIVEN,
             "WEBROOT": str(self.webroot),
             "HTTP_PORT": str(house.http_01_port),
             "TLS_PORT": str(house.tls_alpn_01_port),

@@ -13,16 +13,17 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from conformance import pkilint
-from conformance.clients.certbot import Certbot
+from conformance.acme import Client
+from conformance.clients.certbot import at_home
 from conformance.clients.machine import Machine, house_of_the_past, web_server
 from conformance.clients.zone import dns_commands
 from conformance.dns import Responder
-from conformance.house import House, must, run
+from conformance.house import House, must
 from conformance.openssl import fetch_crl, subject_of, verifies
 
 _CRL_SECONDS = 60
 NAME, SECOND, THIRD, WILD = "shop.localhost", "office.localhost", "third.localhost", "wild.example"
-PROFILE = "short"
+ADDRESS, PROFILE = "127.0.0.1", "short"
 _AGE_DAYS = 81  # the time that ARI suggests is over, whichever slice of the window it is
 # certbot alone would renew from two thirds of the life on; ARI spreads what is due from then on over weeks.
 _JUST_DUE_DAYS = 60 + 1 / 1440
@@ -45,16 +46,25 @@ def machine(house: House, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     sheet = house.register(
         *("--kind", "organization", "--subject", "CN=Shop,O=Example,C=TW", "--account", "shop"),
         *("--profile", "tls-server", "--profile", PROFILE),
-        *("--dns", NAME, "--dns", SECOND, "--dns", THIRD, "--dns", WILD, "--dns", f"*.{WILD}", "--challenged"),
+        *(
+            "--dns",
+            NAME,
+            "--dns",
+            SECOND,
+            "--dns",
+            THIRD,
+            "--dns",
+            WILD,
+            "--dns",
+            f"*.{WILD}",
+            "--ip",
+            ADDRESS,
+            "--challenged",
+        ),
     )
     folder = tmp_path_factory.mktemp("machine")
     built = Machine(house, folder, sheet, NAME=NAME, LIVE=str(folder / "live"), PROFILE=PROFILE)
-    own = built.folder / ".config" / "letsencrypt" / "cli.ini"
-    own.parent.mkdir(parents=True)
-    own.write_text(
-        f"config-dir = {folder}\nwork-dir = {folder}\nlogs-dir = {folder}\n"
-        f"http-01-port = {house.http_01_port}\nhttp-01-address = 127.0.0.1\nno-random-sleep-on-renew = true\n"
-    )
+    at_home(folder, house)
     return built
 
 
@@ -75,14 +85,15 @@ def life(house: House, machine: Machine, responder: Responder) -> Steps:
         done["dns"] = machine.paste("certbot dns", NAME=WILD)
     house.move_clock(days=0)
     done["renew"] = machine.paste("certbot renew")
-    (newest,) = [one["serial"] for one in house.certificates("shop") if one["status"] == "valid"]
-    house.command("revoke", newest, "--reason", "privilegeWithdrawn")
-    done["renew what was revoked"] = machine.shell("certbot renew --cert-name $NAME")
     done["profile"] = machine.paste("certbot profile", NAME=THIRD)
+    house.command("revoke", serial_of(machine.folder / "live" / THIRD / "cert.pem"), "--reason", "privilegeWithdrawn")
+    done["renew what was revoked"] = machine.shell(f"certbot renew --cert-name {THIRD}")
     (account,) = machine.folder.glob("accounts/*/acme/directory/*")
     done["change key"] = machine.paste("certbot change key", ACCOUNT=str(account))
     done["update account"] = machine.paste("certbot update account", MAIL="new@example.com")
     done["revoke"] = machine.paste("certbot revoke")
+    done["address"] = machine.paste("certbot address", ADDRESS=ADDRESS)
+    done["not registered"] = machine.shell("certbot certonly --standalone -d bank.example")
     house.command("suspend", "shop")
     done["suspended"] = machine.shell("certbot certonly --standalone -d another.localhost")
     house.command("resume", "shop")
@@ -110,7 +121,8 @@ def test_openssl_reads_what_certbot_got(life: Steps, machine: Machine, house: Ho
     assert "TLS Web Server Authentication" in text
     assert "CA:FALSE" in text
     assert f"{house.repository}/crl/" in text
-    assert run("openssl", "x509", "-in", certificate, "-noout", "-checkhost", NAME).returncode == 0
+    checked = ("-in", certificate, "-noout", "-checkhost", NAME)
+    assert "does match certificate" in must("openssl", "x509", *checked)
 
 
 def test_a_web_server_that_runs_serves_the_proof_too(life: Steps) -> None:
@@ -190,6 +202,18 @@ def test_an_account_can_be_deactivated(life: Steps) -> None:
     assert life["unregister"].returncode == 0, life["unregister"].stderr
 
 
+def test_a_name_that_is_not_registered_is_refused_with_what_to_do(life: Steps) -> None:
+    assert life["not registered"].returncode != 0
+    assert "bank.example is not registered for this account" in life["not registered"].stderr
+
+
+def test_an_address_is_proved_as_a_name_is(life: Steps, machine: Machine) -> None:
+    assert life["address"].returncode == 0, life["address"].stderr
+
+    checked = ("-in", machine.folder / "live" / ADDRESS / "cert.pem", "-noout", "-checkip", ADDRESS)
+    assert "does match certificate" in must("openssl", "x509", *checked)
+
+
 @pytest.mark.parametrize(
     ("name", "registered", "expected"),
     [
@@ -202,23 +226,17 @@ def test_an_account_can_be_deactivated(life: Steps) -> None:
 def test_the_subject_is_the_registered_one_less_a_common_name_that_is_no_name(
     today: House, tmp_path: Path, name: str, registered: str, expected: str
 ) -> None:
-    certbot = Certbot(today, tmp_path)
-    sheet = today.register("--kind", "organization", "--subject", registered, "--dns", name)
+    client, certificate = Client(today), tmp_path / "certificate.der"
+    client.new_account(today.register("--kind", "organization", "--subject", registered, "--dns", name)["eab"])
 
-    done = certbot.certonly(name, sheet)
+    _, der = client.certificate(name)
 
-    assert done.returncode == 0, done.stderr
-    assert subject_of(certbot.live(name)) == expected
-    assert verifies(today, certbot.live(name), untrusted=certbot.live(name, "chain.pem"))
+    certificate.write_bytes(der)
+    assert subject_of(certificate) == expected
 
 
-def test_a_name_that_is_not_registered_is_refused_with_what_to_do(today: House, tmp_path: Path) -> None:
-    sheet = today.register("--kind", "organization", "--subject", "CN=Shop,C=TW", "--dns", "shop.example")
-
-    done = Certbot(today, tmp_path).certonly("bank.example", sheet)
-
-    assert done.returncode != 0
-    assert "bank.example is not registered for this account" in done.stderr + done.stdout
+def serial_of(certificate: Path) -> str:
+    return must("openssl", "x509", "-in", certificate, "-noout", "-serial").strip().removeprefix("serial=").lower()
 
 
 def first(machine: Machine) -> Path:
