@@ -14,7 +14,7 @@ import pytest
 from conformance.acme import Client, b64, csr, new_key
 from conformance.alpn import answering
 from conformance.dns import Hostile, Responder
-from conformance.house import House
+from conformance.house import House, must
 from conformance.responder import challenges, settled, thumbprint
 
 IDENTITY = "ca.example"
@@ -33,7 +33,7 @@ def house(tmp_path_factory: pytest.TempPathFactory, dns: Responder) -> Iterator[
     built = House(
         tmp_path_factory.mktemp("house"),
         f'acme.resolvers=["{dns.address}"]',
-        'acme.challenges=["http-01", "dns-01", "tls-alpn-01", "dns-account-01"]',
+        'acme.challenges=["http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01"]',
         "acme.caa=true",
         f'acme.caa_identities=["{IDENTITY}"]',
     )
@@ -83,7 +83,7 @@ def finalized(client: Client, order: dict[str, Any], name: str) -> str:
 def test_a_wildcard_is_proved_by_a_record_behind_an_alias(client: Client, dns: Responder) -> None:
     order, challenge, expected = ordered(client, f"*.{ZONE}", "dns-01")
     (authorization,) = [client.post(url).json for url in order["authorizations"]]
-    assert {one["type"] for one in authorization["challenges"]} == {"dns-01", "dns-account-01"}
+    assert {one["type"] for one in authorization["challenges"]} == {"dns-01", "dns-account-01", "dns-persist-01"}
     dns.add(f"_acme-challenge.{ZONE}", "CNAME", "validation.elsewhere.example.")
     # Of another client, and too much for a datagram.
     dns.add("validation.elsewhere.example", "TXT", *("x" * 200 + str(number) for number in range(10)), txt(expected))
@@ -112,6 +112,24 @@ def test_each_account_has_a_record_of_its_own(client: Client, dns: Responder) ->
 
     assert answered(client, challenge)["status"] == "valid"
     assert finalized(client, order, f"mine.{ZONE}") == "valid"
+
+
+def test_a_record_that_stays_proves_every_order_until_its_end(client: Client, dns: Responder) -> None:
+    name = f"stays.{ZONE}"
+    meta = client.directory["meta"]
+    hashed = f"{name}{thumbprint(client)}{client.account}".encode()
+    uri = f"{meta['accountHashPrefix']}sha-256/{b64(hashlib.sha256(bytes([len(name)]) + hashed).digest())}"
+    until = int(must("date", "+%s")) + 5 * 86_400
+    dns.add(f"_validation-persist.{name}", "TXT", f"{IDENTITY}; accounturi={uri}; persistUntil={until}")
+    order = client.new_order(name).json
+    (challenge,) = challenges(client, order, "dns-persist-01")
+
+    assert challenge["issuerDomainNames"] == meta["issuerDomainNames"] == [IDENTITY]
+    assert "token" not in challenge
+    assert answered(client, challenge)["status"] == "valid"
+    authorization = client.post(order["authorizations"][0]).json
+    assert authorization["expires"] == time.strftime("%FT%TZ", time.gmtime(until))
+    assert finalized(client, order, name) == "valid"
 
 
 def test_a_name_is_proved_in_a_tls_handshake(house: House, client: Client, tmp_path: Path) -> None:

@@ -44,7 +44,13 @@ class AcmeDoor:
         opened, settings = self._opened, self._opened.settings
         outcomes = Outcomes(self._limits, paused_after=settings.limits.paused_after_failures)
         return Validator(
-            opened.database, opened.clock, self._probes, outcomes, self._links, permission=self._permission
+            opened.database,
+            opened.clock,
+            self._probes,
+            outcomes,
+            self._links,
+            permission=self._permission,
+            issuers=settings.acme.caa_identities,
         )
 
     def expiry(self) -> Expiry:

@@ -12,13 +12,14 @@ HTTP_01 = "http-01"
 DNS_01 = "dns-01"
 TLS_ALPN_01 = "tls-alpn-01"
 DNS_ACCOUNT_01 = "dns-account-01"
+DNS_PERSIST_01 = "dns-persist-01"
 
 STANDARD = (HTTP_01, DNS_01, TLS_ALPN_01)
 """What is offered where nobody says otherwise: uacme and aioacme break on types that they do not know."""
-KNOWN = (*STANDARD, DNS_ACCOUNT_01)
+KNOWN = (*STANDARD, DNS_ACCOUNT_01, DNS_PERSIST_01)
 
 _FOR_ADDRESSES = frozenset({HTTP_01, TLS_ALPN_01})
-_FOR_WILDCARDS = frozenset({DNS_01, DNS_ACCOUNT_01})
+_FOR_WILDCARDS = frozenset({DNS_01, DNS_ACCOUNT_01, DNS_PERSIST_01})
 _LABEL_OCTETS = 10
 
 
@@ -56,9 +57,13 @@ def txt_value(key_authorization: str) -> str:
 def txt_name(type_: str, identifier: Identifier, account_url: str) -> str:
     """Where it must be published: for dns-01 (RFC 8555, 8.4) the same name for everybody.
 
-    For dns-account-01 below it, one for each account (draft-ietf-acme-dns-account-label-03).
+    For dns-account-01 below it, one for each account (draft-ietf-acme-dns-account-label-03); for dns-persist-01 at
+    a name of its own (draft-ietf-acme-dns-persist-02).
     """
-    name = f"_acme-challenge.{identifier.value.removeprefix('*.')}"
+    domain = identifier.value.removeprefix("*.")
+    if type_ == DNS_PERSIST_01:
+        return f"_validation-persist.{domain}"
+    name = f"_acme-challenge.{domain}"
     if type_ == DNS_ACCOUNT_01:
         digest = hashlib.sha256(account_url.encode()).digest()[:_LABEL_OCTETS]
         return f"_{base64.b32encode(digest).decode().lower()}.{name}"

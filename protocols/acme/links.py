@@ -118,6 +118,11 @@ class Links(msgspec.Struct, frozen=True):
         """Where the holder of an account accepts the subscriber agreement (RFC 8555, 7.3.3)."""
         return f"{self.base}{ACCEPTING}?token={token}"
 
+    @property
+    def account_hash_prefix(self) -> str:
+        """What hashed URIs of accounts begin with: names that lead nowhere (draft-ietf-acme-dns-persist-02, 4.1)."""
+        return f"{self.base}/acme/account-hash/"
+
     def account_id(self, kid: str) -> str | None:
         """The account that a `kid` names; None when it is not exactly one of our account URLs."""
         if not kid.startswith(self.base):

@@ -8,6 +8,7 @@ import msgspec
 
 from ca_core.names import Identifier
 from protocols.acme.caa import CaaRecord
+from protocols.acme.persistence import Expected
 
 OUR_PROBLEM = "serverInternal"
 """The problem of a probe that failed by a fault of this server."""
@@ -22,6 +23,7 @@ class Question(msgspec.Struct, frozen=True):
         token: as it was offered.
         key_authorization: what the client was to publish, in the form that the type demands (RFC 8555, 8.1).
         account_url: of the account that was asked to publish it.
+        persistent: what a record that stays must say; only where the type demands one.
     """
 
     type: str
@@ -29,6 +31,7 @@ class Question(msgspec.Struct, frozen=True):
     token: str
     key_authorization: str
     account_url: str
+    persistent: Expected | None = None
 
 
 class Seen(msgspec.Struct, frozen=True):
@@ -39,11 +42,13 @@ class Seen(msgspec.Struct, frozen=True):
         problem: ACME error type without its URN prefix, such as `connection`, `dns`, `unauthorized`; empty when proved.
         detail: one sentence for the user: which address was asked, what was expected and what came back in
             kind, never the bytes that came back.
+        good_until: what proves is not to be relied on after this, UTC seconds; None: as long as we like.
     """
 
     proved: bool
     problem: str = ""
     detail: str = ""
+    good_until: int | None = None
 
 
 class CaaFound(msgspec.Struct, frozen=True):

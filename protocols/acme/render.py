@@ -9,6 +9,7 @@ import msgspec
 from ca_core.clock import rfc3339
 from ca_core.names import Identifier, Kind
 from ca_core.policy.renewal import Window
+from protocols.acme.challenges import DNS_PERSIST_01
 from protocols.acme.links import Help, Links, Resource
 from protocols.acme.objects import Account, Authorization, Challenge, Order
 from protocols.acme.problems import IdentifierJson
@@ -35,6 +36,7 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     Attributes:
         external_account_required: whether a new account needs an external account binding.
         subdomain_auth_allowed: whether one proof may do for the names below, too (RFC 9444, 4.4).
+        issuer_domain_names, account_hash_prefix: for dns-persist-01 (draft-ietf-acme-dns-persist-02, 8.3).
         profiles: name to one sentence (draft-ietf-acme-profiles, 3).
     """
 
@@ -43,6 +45,8 @@ class Meta(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     website: str | None = None
     caa_identities: tuple[str, ...] = ()
     subdomain_auth_allowed: bool = False
+    issuer_domain_names: tuple[str, ...] = ()
+    account_hash_prefix: str | None = None
     profiles: Mapping[str, str] = {}
 
 
@@ -92,11 +96,12 @@ class _Order(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     certificate: str | None = None
 
 
-class _Challenge(msgspec.Struct, frozen=True, omit_defaults=True):
+class _Challenge(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"):
     type: str
     url: str
     status: str
-    token: str
+    token: str | None = None
+    issuer_domain_names: tuple[str, ...] = ()
     validated: str | None = None
     error: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
@@ -183,17 +188,26 @@ def order(
 
 
 def authorization(
-    links: Links, shown: Authorization, challenges: Sequence[Challenge], *, now: int, status: int = 200
+    links: Links,
+    shown: Authorization,
+    challenges: Sequence[Challenge],
+    *,
+    now: int,
+    status: int = 200,
+    issuers: tuple[str, ...] = (),
 ) -> Reply:
     """An authorization with its challenges (RFC 8555, 7.1.4); of a wildcard the name without `*.`.
 
     Where it was asked for ahead, with its Location (RFC 8555, 7.4.1).
+
+    Args:
+        issuers: the names of this CA that a record of dns-persist-01 may have.
     """
     body = _Authorization(
         identifier=_base_name(shown.identifier),
         status=shown.status_at(now).value,
         expires=rfc3339(shown.expires_at),
-        challenges=tuple(_challenge(links, one) for one in challenges),
+        challenges=tuple(_challenge(links, one, issuers) for one in challenges),
         wildcard=shown.identifier.is_wildcard,
         subdomain_auth_allowed=shown.spans,
     )
@@ -202,15 +216,18 @@ def authorization(
     return _reply(status, body, *location, *((_RETRY,) if waits else ()))
 
 
-def challenge(links: Links, shown: Challenge, *, wait_seconds: int = WAIT_SECONDS) -> Reply:
+def challenge(
+    links: Links, shown: Challenge, *, wait_seconds: int = WAIT_SECONDS, issuers: tuple[str, ...] = ()
+) -> Reply:
     """A challenge, with its link up to the authorization (RFC 8555, 7.1.5 and 7.5.1).
 
     Args:
         wait_seconds: until it was looked at next, while it is on its way (RFC 8555, 8.2).
+        issuers: the names of this CA that a record of dns-persist-01 may have.
     """
     up = ("Link", f'<{links.to(Resource.AUTHORIZATION, shown.authorization_id)}>;rel="up"')
     wait = (("Retry-After", str(wait_seconds)),) if shown.status is ChallengeStatus.PROCESSING else ()
-    return _reply(200, _challenge(links, shown), up, *wait)
+    return _reply(200, _challenge(links, shown, issuers), up, *wait)
 
 
 def chain(leaf_der: bytes, issuers_pem: bytes, alternates: Sequence[str] = ()) -> Reply:
@@ -234,12 +251,15 @@ def renewal_info(links: Links, window: Window, *, retry_after_seconds: int) -> R
     return _reply(200, body, ("Retry-After", str(retry_after_seconds)), cached)
 
 
-def _challenge(links: Links, shown: Challenge) -> _Challenge:
+def _challenge(links: Links, shown: Challenge, issuers: tuple[str, ...]) -> _Challenge:
+    # The record is there before the challenge is, and so cannot hold a token of it.
+    persists = shown.type == DNS_PERSIST_01
     return _Challenge(
         type=shown.type,
         url=links.to(Resource.CHALLENGE, shown.id),
         status=shown.status.value,
-        token=shown.token,
+        token=None if persists else shown.token,
+        issuer_domain_names=issuers if persists else (),
         validated=_date(shown.validated_at),
         error=_raw(shown.error),
     )

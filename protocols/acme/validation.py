@@ -12,16 +12,17 @@ from ca_core.clock import Clock
 from ca_core.store import work
 from ca_core.store.database import Database, Transaction
 from ca_core.work.item import Item
-from protocols.acme import challenges, problems, retrying
+from protocols.acme import challenges, persistence, problems, retrying
 from protocols.acme.events import ChallengeFailed
 from protocols.acme.links import Links, Resource
 from protocols.acme.objects import Account, Authorization, Challenge
 from protocols.acme.pauses import Outcomes
 from protocols.acme.permission import Permission
+from protocols.acme.persistence import Expected
 from protocols.acme.probes import OUR_PROBLEM, Probes, Question, Seen
-from protocols.acme.records import accounts, authorizations, orders, validations
+from protocols.acme.records import accounts, authorizations, orders, past_keys, validations
 from protocols.acme.records.validations import VALIDATE_CHALLENGE, Share
-from protocols.acme.states import AuthorizationStatus, ChallengeStatus, Event
+from protocols.acme.states import AccountStatus, AuthorizationStatus, ChallengeStatus, Event
 
 AUTHORIZED_SECONDS = 30 * 86_400
 """How long a proof of control holds."""
@@ -44,6 +45,7 @@ class _Task(msgspec.Struct, frozen=True):
     challenge: Challenge
     authorization: Authorization
     account: Account
+    past_keys: tuple[str, ...]
 
 
 _GIVEN_UP = Seen(proved=False, problem=OUR_PROBLEM, detail="the probe failed again and again; ask the operator")
@@ -65,6 +67,7 @@ class Validator:
         links: Links,
         *,
         permission: Permission | None = None,
+        issuers: tuple[str, ...] = (),
     ) -> None:
         self._database = database
         self._clock = clock
@@ -72,6 +75,7 @@ class Validator:
         self._outcomes = outcomes
         self._links = links
         self._permission = permission
+        self._issuers = issuers
 
     async def turn(self) -> None:
         """One turn of the worker: until nothing is due and nothing is being probed.
@@ -129,20 +133,30 @@ class Validator:
             await work.finish(tx, item.id)
 
     async def _seen(self, task: _Task) -> Seen:
-        token = task.challenge.token
-        question = Question(
-            type=task.challenge.type,
-            identifier=task.authorization.identifier,
-            token=token,
-            key_authorization=challenges.key_authorization(token, task.account.thumbprint),
-            account_url=self._links.to(Resource.ACCOUNT, task.account.id),
-        )
+        question = self._question(task)
         seen = await self._probes.look(question)
         if seen.proved and self._permission is not None:
             permission = self._permission
             objection = await permission.objection(question.identifier, task.account.id, question.type)
             return objection or seen
         return seen
+
+    def _question(self, task: _Task) -> Question:
+        type_, token, identifier = task.challenge.type, task.challenge.token, task.authorization.identifier
+        account_url = self._links.to(Resource.ACCOUNT, task.account.id)
+        persistent = None
+        if type_ == challenges.DNS_PERSIST_01:
+            prefix, domain = self._links.account_hash_prefix, identifier.value.removeprefix("*.")
+            thumbprints = (task.account.thumbprint, *task.past_keys)
+            persistent = Expected(
+                issuers=self._issuers,
+                prefix=prefix,
+                account_uris=persistence.account_uris(prefix, domain, thumbprints, account_url),
+                wildcard=identifier.is_wildcard or task.authorization.spans,
+                now=self._clock.now(),
+            )
+        expected = challenges.key_authorization(token, task.account.thumbprint)
+        return Question(type_, identifier, token, expected, account_url, persistent)
 
     async def _settle(self, tx: Transaction, task: _Task, seen: Seen) -> None:
         """Move the challenge, then its authorization, then the orders that waited for it."""
@@ -153,6 +167,8 @@ class Validator:
             (Event.PROVED, None) if seen.proved else (Event.FAILED, problems.stored(seen.problem, seen.detail))
         )
         validated_at, expires_at = (now, now + AUTHORIZED_SECONDS) if seen.proved else (None, None)
+        if expires_at is not None and seen.good_until is not None:
+            expires_at = min(expires_at, seen.good_until)
         if not await authorizations.move_challenge(tx, task.challenge, event, error=error, validated_at=validated_at):
             return
         if task.authorization.status is not AuthorizationStatus.PENDING:
@@ -187,4 +203,6 @@ async def _task(tx: Transaction, challenge_id: str) -> _Task | None:
     if authorization is None or authorization.status not in _LOOKED_AT:
         return None
     account = await accounts.by_id(tx, authorization.account_id)
-    return _Task(challenge, authorization, account) if account else None
+    if account is None or account.status is not AccountStatus.VALID:
+        return None
+    return _Task(challenge, authorization, account, await past_keys.of_account(tx, account.id))

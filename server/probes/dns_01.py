@@ -30,7 +30,7 @@ class Dns01:
         """
         label = self.label(question)
         name = label.removeprefix("TXT of ")
-        found = await self.texts(name, label)
+        found = await texts(self._resolving, name, label)
         expected = challenges.txt_value(question.key_authorization).encode()
         if expected in found:
             return Seen(proved=True)
@@ -38,14 +38,15 @@ class Dns01:
         detail = f"{label}: {records}, none of which is the digest of the key authorization of this challenge"
         return Seen(proved=False, problem="incorrectResponse", detail=detail)
 
-    async def texts(self, name: str, label: str) -> list[bytes]:
-        """What the TXT records of a name say, the strings of each joined.
 
-        Raises:
-            Unseen: there is none, or the name servers do not say.
-        """
-        records = await self._resolving.records(name, "TXT", label)
-        texts = [b"".join(record.strings) for record in records if isinstance(record, TXT)]
-        if not texts:
-            raise Unseen("dns", f"{label}: there is no such record; was it published where the world looks?")
-        return texts
+async def texts(resolving: Resolving, name: str, label: str) -> list[bytes]:
+    """What the TXT records of a name say, the strings of each joined.
+
+    Raises:
+        Unseen: there is none, or the name servers do not say.
+    """
+    records = await resolving.records(name, "TXT", label)
+    found = [b"".join(record.strings) for record in records if isinstance(record, TXT)]
+    if not found:
+        raise Unseen("dns", f"{label}: there is no such record; was it published where the world looks?")
+    return found

@@ -9,6 +9,7 @@ from protocols.acme import challenges
 from protocols.acme.probes import CaaFound, Question, Seen
 from server.probes import caa
 from server.probes.dns_01 import Dns01
+from server.probes.dns_persist_01 import DnsPersist01
 from server.probes.http_01 import Http01
 from server.probes.policy import ProbePolicy, Unseen
 from server.probes.resolving import Resolving
@@ -36,6 +37,7 @@ class NetworkProbes:
             challenges.HTTP_01: Http01(policy, resolving),
             challenges.DNS_01: dns_01,
             challenges.DNS_ACCOUNT_01: dns_01,
+            challenges.DNS_PERSIST_01: DnsPersist01(resolving),
             challenges.TLS_ALPN_01: TlsAlpn01(policy, resolving),
         }
 

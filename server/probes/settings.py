@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from ca_core import names
 from ca_core.errors import BadName, Misconfigured
 from protocols.acme import challenges
+from protocols.acme.persistence import MOST_ISSUERS
 from server.addresses import is_address_and_port
 from server.probes.policy import ProbePolicy
 from server.setting_tables import Acme
@@ -66,6 +67,10 @@ def _check_challenges(acme: Acme) -> None:
             raise Misconfigured(f"acme.challenges: {type_[:80]!r} is none of {known}")
     if not acme.challenges or len(set(acme.challenges)) != len(acme.challenges):
         raise Misconfigured(f"acme.challenges must name some of {known}, each once")
+    if challenges.DNS_PERSIST_01 in acme.challenges and not 1 <= len(acme.caa_identities) <= MOST_ISSUERS:
+        raise Misconfigured(
+            f"acme.challenges: {challenges.DNS_PERSIST_01} needs acme.caa_identities, {MOST_ISSUERS} at most"
+        )
 
 
 def _check_resolvers(key: str, servers: tuple[str, ...]) -> None:

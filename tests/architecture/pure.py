@@ -55,6 +55,7 @@ PURE = (
     "protocols/acme/objects.py",
     "protocols/acme/order_messages.py",
     "protocols/acme/ordering.py",
+    "protocols/acme/persistence.py",
     "protocols/acme/problems.py",
     "protocols/acme/render.py",
     "protocols/acme/retrying.py",

@@ -287,7 +287,9 @@ async def acme_house(
             probes=probes,
             services=services,
             dialogue=AcmeDialogue(services),
-            validator=Validator(strongroom.database, strongroom.clock, probes, outcomes, LINKS, permission=permission),
+            validator=Validator(
+                strongroom.database, strongroom.clock, probes, outcomes, LINKS, permission=permission, issuers=caa
+            ),
             outcomes=outcomes,
             woken=woken,
         )

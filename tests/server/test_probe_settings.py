@@ -53,6 +53,7 @@ def test_the_three_standard_challenges_are_offered_unless_set() -> None:
         ('acme.zone_resolvers={"corp.example" = ["10.0.0.53"]}', "is not address:port"),
         ('acme.dnssec="yes"', "acme.dnssec"),
         ('acme.dnssec="require"', "needs acme.resolvers"),
+        ('acme.challenges=["dns-persist-01"]', "needs acme.caa_identities"),
         ("acme.caa=true", "needs acme.caa_identities"),
     ],
 )

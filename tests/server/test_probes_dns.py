@@ -9,7 +9,7 @@ import pytest
 
 from ca_core import names
 from conformance.dns import Hostile, Responder
-from protocols.acme import challenges
+from protocols.acme import challenges, persistence
 from protocols.acme.probes import Question, Seen
 from server.probes.network import NetworkProbes
 from server.probes.policy import ProbePolicy
@@ -98,6 +98,23 @@ async def test_each_account_has_a_place_of_its_own(dns: Responder) -> None:
 
     assert (await look(dns.address, type_=challenges.DNS_ACCOUNT_01)).proved
     assert not (await look(dns.address)).proved
+
+
+async def test_a_record_that_stays_names_the_account(dns: Responder) -> None:
+    uri = persistence.account_uri("https://ca.example/hash/", "www.example", "thumbprint", ACCOUNT)
+    expected = persistence.Expected(
+        ("ca.example",), "https://ca.example/hash/", frozenset({uri}), wildcard=False, now=5
+    )
+    question = Question(challenges.DNS_PERSIST_01, names.dns("www.example"), "", "", ACCOUNT, expected)
+    probes = NetworkProbes(ProbePolicy(resolvers=(dns.address,)))
+
+    seen = [await probes.look(question)]
+    for text in ("ca.example; accounturi=https://ca.example/hash/x", f"ca.example; accounturi={uri}; persistUntil=7"):
+        dns.add("_validation-persist.www.example", "TXT", text)
+        seen.append(await probes.look(question))
+
+    assert [one.problem for one in seen] == ["dns", "malformed", ""]
+    assert seen[-1] == Seen(proved=True, good_until=7)
 
 
 @pytest.mark.parametrize("aliases", [1, 8])

@@ -25,6 +25,7 @@ class Authorizations:
         self._database = services.database
         self._clock = services.clock
         self._links = services.links
+        self._issuers = services.options.caa_identities
 
     async def read_or_deactivate(self, asked: ByAccount, id_: str) -> Reply:
         """Show an authorization, or give it up, and with it its unfinished orders (RFC 8555, 7.5.2).
@@ -42,7 +43,7 @@ class Authorizations:
                 found = await self._deactivate(asked, found)
         async with self._database.read() as tx:
             challenges = await authorizations.challenges(tx, found.id)
-        return render.authorization(self._links, found, challenges, now=self._clock.now())
+        return render.authorization(self._links, found, challenges, now=self._clock.now(), issuers=self._issuers)
 
     async def _deactivate(self, asked: ByAccount, found: Authorization) -> Authorization:
         now = self._clock.now()

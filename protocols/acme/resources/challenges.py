@@ -48,7 +48,12 @@ class Challenges:
                 found = await self._answer(found, authorization)
             elif found.status is ChallengeStatus.PROCESSING:
                 await self._hasten(found)
-        return render.challenge(self._services.links, found, wait_seconds=await self._wait_seconds(found))
+        return render.challenge(
+            self._services.links,
+            found,
+            wait_seconds=await self._wait_seconds(found),
+            issuers=self._services.options.caa_identities,
+        )
 
     async def _answer(self, found: Challenge, authorization: Authorization) -> Challenge:
         now = self._clock.now()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from protocols.acme import ordering, render
+from protocols.acme.challenges import DNS_PERSIST_01
 from protocols.acme.services import AcmeServices
 from protocols.acme.sign_in import ByAccount
 from protocols.wire import Reply
@@ -13,12 +14,15 @@ class Directory:
 
     def __init__(self, services: AcmeServices) -> None:
         options, current = services.options, services.agreements.current
+        persists = DNS_PERSIST_01 in options.challenges
         meta = render.Meta(
             external_account_required=options.open_account is None,
             terms_of_service=services.links.agreement(current.version) if current else None,
             website=options.website,
             caa_identities=options.caa_identities,
             subdomain_auth_allowed=ordering.spans_are_offered(options.challenges),
+            issuer_domain_names=options.caa_identities if persists else (),
+            account_hash_prefix=services.links.account_hash_prefix if persists else None,
             profiles=options.profiles,
         )
         self._directory = render.directory(services.links, meta)

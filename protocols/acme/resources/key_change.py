@@ -28,7 +28,7 @@ from protocols.acme.errors import AccountKeyInUse, BadPublicKey
 from protocols.acme.events import AccountKeyChanged
 from protocols.acme.jwk import AccountKey
 from protocols.acme.links import Resource
-from protocols.acme.records import accounts
+from protocols.acme.records import accounts, past_keys
 from protocols.acme.services import AcmeServices
 from protocols.acme.sign_in import ByAccount
 from protocols.wire import Reply
@@ -63,6 +63,7 @@ class KeyChange:
             await account_keys.claim(tx, key, registration_id=changed.registration_id)
             if not await accounts.change_key(tx, asked.account, key):
                 raise WrongState("the account has another key by now, or is not valid any more; look at it again")
+            await past_keys.remember(tx, changed.id, asked.account.thumbprint, now=now)
             event = AccountKeyChanged(
                 account=changed.id, old_thumbprint=asked.account.thumbprint, new_thumbprint=key.thumbprint
             )

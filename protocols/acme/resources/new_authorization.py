@@ -32,6 +32,7 @@ class NewAuthorizations:
         self._limits = services.limits
         self._links = services.links
         self._types = services.options.challenges
+        self._issuers = services.options.caa_identities
 
     async def create(self, asked: ByAccount, _: str) -> Reply:
         """Authorize a name, or show the authorization that the account has of it; later orders use it.
@@ -62,7 +63,7 @@ class NewAuthorizations:
                 actor=asked.applicant().actor,
                 registration_id=registration.id,
             )
-        return render.authorization(self._links, authorization, challenges, now=now, status=201)
+        return render.authorization(self._links, authorization, challenges, now=now, status=201, issuers=self._issuers)
 
     def _needed(self, asked: ByAccount, registration: Registration, identifier: Identifier, *, spans: bool) -> Needed:
         if spans:

@@ -15,7 +15,11 @@ def test_a_name_is_proved_in_every_standard_way() -> None:
 
 
 def test_a_wildcard_is_proved_in_the_dns_only() -> None:
-    assert challenges.offered(names.dns("*.example.com"), challenges.KNOWN) == ("dns-01", "dns-account-01")
+    assert challenges.offered(names.dns("*.example.com"), challenges.KNOWN) == (
+        "dns-01",
+        "dns-account-01",
+        "dns-persist-01",
+    )
 
 
 @pytest.mark.parametrize("address", ADDRESSES)
@@ -41,6 +45,7 @@ def test_the_txt_record_is_below_the_name_without_the_star() -> None:
     url = "https://example.com/acme/acct/ExampleAccount"
 
     assert challenges.txt_name("dns-01", names.dns("*.example.org"), url) == "_acme-challenge.example.org"
+    assert challenges.txt_name("dns-persist-01", names.dns("*.example.org"), url) == "_validation-persist.example.org"
     # The draft's own example.
     assert (
         challenges.txt_name("dns-account-01", names.dns("example.org"), url)
