@@ -281,6 +281,7 @@ def test_a_backup_holds_the_files_of_the_home_that_settings_and_cas_name(stopped
     for folder in ("lists", "vault"):
         (home / folder).mkdir(mode=0o700)
     (home / blocked).write_text(f"{'ab' * 32}\n")
+    (home / "lists" / "agreement.txt").write_text("Keep your key.")
     for secret in ("passphrase", "credential.key", "journal.key"):
         (home / "secrets" / secret).rename(home / "vault" / secret)
     appended(
@@ -288,6 +289,9 @@ def test_a_backup_holds_the_files_of_the_home_that_settings_and_cas_name(stopped
         f"""
 [keys]
 blocklist = "{blocked}"
+[agreement]
+file = "lists/agreement.txt"
+version = "2026-1"
 [authority]
 passphrase = "file:vault/passphrase"
 [credentials]
