@@ -142,7 +142,8 @@ class Enrollment:
         """When a certificate may be replaced, by the rule that every door goes by (RULES, S9)."""
         profile = self._profiles.get(certificate.profile)
         days = self._window_days if profile is None else profile.window_days(self._window_days)
-        return renewal_window(certificate.not_before, certificate.not_after, days=days)
+        recalled_at = certificate.recalled_at
+        return renewal_window(certificate.not_before, certificate.not_after, days=days, recalled_at=recalled_at)
 
     async def enroll(
         self,

@@ -135,6 +135,22 @@ def test_a_revoked_certificate_is_late_and_may_be_replaced_at_once(
 
 
 @pytest.mark.usefixtures("machine")
+def test_a_recalled_certificate_is_late_long_before_its_window(house: House, client: Client, tmp_path: Path) -> None:
+    _, young = client.certificate("recalled.vetted.example")
+    serial = f"{x509.load_der_x509_certificate(young).serial_number:040x}\n"
+    (tmp_path / "serials").write_text(serial)
+
+    printed = house.command("recall", "--serials", str(tmp_path / "serials"), "--note", "the CA made a mistake")
+    shown, _ = looked_up(house, client, young, tmp_path)
+    placed = client.new_order("recalled.vetted.example", replaces=name_of(young))
+
+    assert printed.startswith("1 are recalled")
+    assert instant(shown["suggestedWindow"]["end"]) <= instant("now")
+    assert placed.status == 201
+    assert house.attempt("recall").returncode == 2
+
+
+@pytest.mark.usefixtures("machine")
 def test_of_many_orders_at_once_one_replaces_a_certificate(client: Client, old: dict[str, bytes]) -> None:
     url = client.directory["newOrder"]
     identifiers = [{"type": "dns", "value": "raced.vetted.example"}]

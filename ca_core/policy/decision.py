@@ -43,6 +43,7 @@ class Holding(msgspec.Struct, frozen=True):
         intended_at: when its intention was stored, UTC seconds.
         is_issued: False while it is an intention.
         is_on_hold: whether it may come back, and serves nobody until then.
+        recalled_at: since when it is to be replaced before its time, UTC seconds; None while it is not.
     """
 
     serial: str
@@ -52,6 +53,7 @@ class Holding(msgspec.Struct, frozen=True):
     intended_at: int
     is_issued: bool
     is_on_hold: bool = False
+    recalled_at: int | None = None
 
 
 class Wish(msgspec.Struct, frozen=True):
@@ -222,7 +224,7 @@ def repeated(
 
 
 def _window(holding: Holding, window_days: int) -> Window:
-    return renewal_window(holding.not_before, holding.not_after, days=window_days)
+    return renewal_window(holding.not_before, holding.not_after, days=window_days, recalled_at=holding.recalled_at)
 
 
 def _on_hold(holding: Holding) -> CertificateOnHold:

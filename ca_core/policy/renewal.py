@@ -23,13 +23,17 @@ class Window(msgspec.Struct, frozen=True):
         return self.opens_at <= now <= self.closes_at
 
 
-def renewal_window(not_before: int, not_after: int, *, days: int) -> Window:
+def renewal_window(not_before: int, not_after: int, *, days: int, recalled_at: int | None = None) -> Window:
     """When the holder of a certificate may replace it.
 
     Opens `days` before `not_after` and closes at `not_after`, both UTC seconds and inclusive (RFC 5280,
-    4.1.2.5). The window of a certificate that lives no longer than that opens with its life.
+    4.1.2.5). The window of a certificate that lives no longer than that opens with its life; of one that was recalled
+    (`ca_core.revocation.recall`), no later than then.
     """
-    return Window(opens_at=max(not_before, not_after - days * SECONDS_PER_DAY), closes_at=not_after)
+    opens_at = not_after - days * SECONDS_PER_DAY
+    if recalled_at is not None:
+        opens_at = min(opens_at, recalled_at)
+    return Window(opens_at=max(not_before, opens_at), closes_at=not_after)
 
 
 def suggested_window(window: Window, *, not_before: int, serial: str) -> Window:

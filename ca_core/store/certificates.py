@@ -61,6 +61,7 @@ class Certificate(msgspec.Struct, frozen=True):
         names: one a line, as `names.canonical` writes them.
         revoked_at, reason: None while it is neither revoked nor on hold.
         shard: which CRL beside the full one shows it; 0 none.
+        recalled_at: since when it is to be replaced before its time, UTC seconds; None while it is not.
     """
 
     serial: str
@@ -77,6 +78,7 @@ class Certificate(msgspec.Struct, frozen=True):
     revoked_at: int | None = None
     reason: int | None = None
     shard: int = 0
+    recalled_at: int | None = None
 
     @property
     def is_on_hold(self) -> bool:
@@ -112,8 +114,8 @@ class Certificate(msgspec.Struct, frozen=True):
 
 _CERTIFICATE = (
     "SELECT c.serial, c.issuer, c.registration_id, c.profile, c.names, c.spki_sha256, c.not_before, c.not_after,"
-    " c.replaces, c.issued_at, c.der, r.revoked_at, r.reason, c.shard"
-    " FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial WHERE c.state = 'issued' AND "
+    " c.replaces, c.issued_at, c.der, r.revoked_at, r.reason, c.shard,"
+    " c.recalled_at FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial WHERE c.state = 'issued' AND "
 )
 
 _LIVE = (
@@ -213,14 +215,15 @@ async def intention(tx: Transaction, serial: str) -> Intention | None:
 async def holdings(tx: Transaction, registration_id: str, profile: str, names: str, *, now: int) -> list[Holding]:
     """What a registration holds of one profile and set of names: unexpired, not revoked, issued or intended.
 
-    What is on hold counts: it can come back, and then there would be one more than the kind tolerates.
+    What is on hold counts: it can come back, and then there would be one more than the kind tolerates. The recalled
+    ones come first, and then the first to expire.
     """
     rows = await tx.all(
-        "SELECT c.serial, c.spki_sha256, c.not_before, c.not_after, c.intended_at, c.state, r.serial"
-        " FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial"
+        "SELECT c.serial, c.spki_sha256, c.not_before, c.not_after, c.intended_at, c.state, r.serial,"
+        " c.recalled_at FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial"
         " WHERE c.registration_id = :registration_id AND c.profile = :profile AND c.names_digest = :names_digest"
         " AND c.state <> 'abandoned' AND c.not_after >= :now AND (r.serial IS NULL OR r.reason = :hold)"
-        " ORDER BY c.not_after",
+        " ORDER BY CASE WHEN c.recalled_at IS NULL THEN 1 ELSE 0 END, c.not_after",
         registration_id=registration_id,
         profile=profile,
         names_digest=names_digest(names),
@@ -228,8 +231,17 @@ async def holdings(tx: Transaction, registration_id: str, profile: str, names: s
         hold=Reason.CERTIFICATE_HOLD.value,
     )
     return [
-        Holding(serial, spki_sha256, not_before, not_after, intended_at, State(state) is State.ISSUED, held is not None)
-        for serial, spki_sha256, not_before, not_after, intended_at, state, held in rows
+        Holding(
+            serial=serial,
+            spki_sha256=spki_sha256,
+            not_before=not_before,
+            not_after=not_after,
+            intended_at=intended_at,
+            is_issued=State(state) is State.ISSUED,
+            is_on_hold=held is not None,
+            recalled_at=recalled_at,
+        )
+        for serial, spki_sha256, not_before, not_after, intended_at, state, held, recalled_at in rows
     ]
 
 
@@ -265,6 +277,17 @@ async def by_serial(tx: Transaction, serial: str) -> Certificate | None:
 async def is_known(tx: Transaction, serial: str) -> bool:
     """Whether a serial was ever used, whatever became of it."""
     return await tx.one("SELECT 1 FROM certificates WHERE serial = :serial", serial=serial) is not None
+
+
+async def recall(tx: Transaction, serial: str, *, at: int | None) -> bool:
+    """Have a certificate replaced from a time on, UTC seconds, or no more; False when that was said before."""
+    changed = await tx.execute(
+        "UPDATE certificates SET recalled_at = :at WHERE serial = :serial AND state = 'issued'"
+        " AND (recalled_at IS NULL) = (CAST(:at AS BIGINT) IS NOT NULL)",
+        serial=serial,
+        at=at,
+    )
+    return changed == 1
 
 
 async def replaced_at(tx: Transaction, serial: str) -> int | None:

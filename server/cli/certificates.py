@@ -75,4 +75,5 @@ def _shown(certificate: Certificate, account: str | None, office: Office) -> dic
         "revoked_at": rfc3339(revoked_at) if revoked_at is not None else None,
         "reason": Reason(reason).text if reason is not None else None,
         "replaces": certificate.replaces,
+        "recalled_at": rfc3339(certificate.recalled_at) if certificate.recalled_at is not None else None,
     }

@@ -30,6 +30,7 @@ _COMMANDS = {
     "revoke": "revocations",
     "release": "revocations",
     "revoke-many": "bulk",
+    "recall": "recall",
     "requests": "requests",
     "explain": "explain",
     "paused": "pauses",

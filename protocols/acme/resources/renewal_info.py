@@ -34,9 +34,9 @@ class RenewalInfo:
             replaced_at = await certificates.replaced_at(tx, asked.serial) if found else None
         if found is None or not asked.names(found.der):
             raise certificate_id.unknown()
-        overdue_since = found.revoked_at if found.is_revoked else replaced_at
-        if overdue_since is not None:
-            window = overdue_window(overdue_since)
+        late_since = [found.revoked_at if found.is_revoked else None, replaced_at, found.recalled_at]
+        if since := [one for one in late_since if one is not None]:
+            window = overdue_window(min(since))
             return render.renewal_info(self._links, window, retry_after_seconds=OVERDUE_RETRY_SECONDS)
         window = suggested_window(
             self._enrollment.renewal_window(found), not_before=found.not_before, serial=found.serial

@@ -20,6 +20,11 @@ def test_a_certificate_shorter_lived_than_the_window_is_always_inside_it() -> No
     assert window == Window(opens_at=100, closes_at=100 + 29 * DAY)
 
 
+def test_the_window_of_a_recalled_certificate_is_open_since_then() -> None:
+    assert renewal_window(0, 90 * DAY, days=30, recalled_at=5 * DAY) == Window(5 * DAY, 90 * DAY)
+    assert renewal_window(0, 90 * DAY, days=30, recalled_at=70 * DAY) == Window(60 * DAY, 90 * DAY)
+
+
 def test_both_ends_are_inside() -> None:
     window = Window(opens_at=10, closes_at=20)
 

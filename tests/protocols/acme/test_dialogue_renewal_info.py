@@ -11,6 +11,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.clock import rfc3339
 from ca_core.policy.renewal import Window
+from ca_core.revocation.bulk import BulkRevocation
+from ca_core.revocation.reason import Reason
+from ca_core.revocation.recall import Recall
+from ca_core.revocation.selector import Selector
 from protocols.acme.links import Resource
 from tests.builders.acme import BASE, LINKS, AcmeHouse, Answer, Client, statuses, url
 from tests.builders.certificate_ids import named
@@ -107,6 +111,44 @@ async def test_a_replaced_certificate_should_have_been_too(house: AcmeHouse) -> 
     await client.finalize(await client.order("a.example", replaces=name_of(certificate)))
 
     assert window(await looked_up(house, certificate)).closes_at <= house.core.clock.now()
+
+
+async def recalled(house: AcmeHouse, *, undo: bool = False) -> int:
+    """Recall all that there is, as the operator's command does."""
+    core, selector = house.core, Selector(profile="tls-server")
+    found = await BulkRevocation(core.database, core.clock).find(selector, Reason.SUPERSEDED)
+    return await Recall(core.database, core.clock).run(found.certificates, selector, actor="test", undo=undo)
+
+
+async def test_a_recalled_certificate_is_late_and_may_be_replaced_at_once(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+    certificate = await client.certificate("a.example")
+    before = await client.order("a.example", replaces=name_of(certificate))
+
+    assert await recalled(house) == 1
+    house.core.clock.move(60)
+    answer = await looked_up(house, certificate)
+    order = await client.order("a.example", replaces=name_of(certificate))
+    finalized = await client.finalize(order)
+
+    assert before.refusal == (429, "rateLimited")
+    assert window(answer).closes_at < house.core.clock.now()
+    assert finalized.json["status"] == "valid"
+    (event,) = await house.core.journal("certificates-recalled")
+    assert (event.detail["selector"], event.detail["count"]) == ("profile tls-server", 1)
+
+
+async def test_a_recall_can_be_taken_back_and_is_said_once(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+    certificate = await client.certificate("a.example")
+    before = (await looked_up(house, certificate)).json
+
+    changed = [await recalled(house, undo=undo) for undo in (False, False, True, True)]
+
+    assert changed == [1, 0, 1, 0]
+    assert (await looked_up(house, certificate)).json == before
+    assert (await client.order("a.example")).refusal == (429, "rateLimited")
+    assert len(await house.core.journal("certificates-recalled")) == 2
 
 
 async def test_nothing_is_moved_for_a_hold(house: AcmeHouse) -> None:
