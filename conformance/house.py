@@ -175,6 +175,6 @@ class House:
 
 def client(name: str) -> Path:
     """A client's program; one that is missing fails the test and is never skipped."""
-    found = shutil.which(name) or shutil.which(name, path=str(CLIENTS / name / "bin"))
+    found = shutil.which(name) or shutil.which(name, path=f"{CLIENTS / name / 'bin'}:/usr/sbin")
     assert found, f"{name} is missing; run conformance/install"
     return Path(found)

@@ -6,8 +6,11 @@ import contextlib
 import functools
 import http.server
 import os
+import socket
+import ssl
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +22,7 @@ from conformance.openssl import verifies
 NOT_GIVEN = "not-given"
 _DAY = 86_400
 _STOP_SECONDS = 20
+_SERVED_SECONDS = 60
 
 
 class Machine:
@@ -65,11 +69,15 @@ class Machine:
         lines = "\n".join([*self._said_before, script])
         return run("bash", "-eu", "-o", "pipefail", "-c", lines, cwd=self.folder, env=self._environment(variables))
 
+    def pasted_meanwhile(self, name: str) -> contextlib.AbstractContextManager[Path]:
+        """Run one block of the guide that does not end by itself."""
+        return self.meanwhile(guide.block(name).text)
+
     @contextlib.contextmanager
-    def pasted_meanwhile(self, name: str) -> Iterator[Path]:
-        """Run one block of the guide that does not end by itself, until this ends; yields the file of what it says."""
-        said = self.folder / f"{name}.log"
-        lines = "\n".join([*self._said_before, f"exec {guide.block(name).text}"])
+    def meanwhile(self, command: str) -> Iterator[Path]:
+        """Run a program that does not end by itself, until this ends; yields the file of what it says."""
+        said = self.folder / "said.log"
+        lines = "\n".join([*self._said_before, f"exec {command}"])
         with said.open("a") as log:
             process = subprocess.Popen(
                 ["bash", "-eu", "-c", lines], cwd=self.folder, env=self._environment({}), stdout=log, stderr=log
@@ -104,6 +112,27 @@ def house_of_the_past(folder: Path, *settings: str, days: int = 61) -> Iterator[
         yield house
     finally:
         house.close()
+
+
+def served_certificate(house: House, name: str, *, other_than: bytes = b"") -> bytes:
+    """The certificate under our trust anchor that a web server on the port for TLS has, as soon as it is another one.
+
+    Raises:
+        TimeoutError: it did not come.
+    """
+    context = ssl.create_default_context(cafile=str(house.trust))
+    deadline = time.monotonic() + _SERVED_SECONDS
+    while time.monotonic() < deadline:
+        with (
+            contextlib.suppress(OSError),
+            socket.create_connection(("127.0.0.1", house.tls_alpn_01_port), timeout=5) as plain,
+            context.wrap_socket(plain, server_hostname=name) as tls,
+        ):
+            certificate = tls.getpeercert(binary_form=True) or b""
+            if certificate != other_than:
+                return certificate
+        time.sleep(0.1)
+    raise TimeoutError(f"no other certificate for {name}")
 
 
 @contextlib.contextmanager
