@@ -276,6 +276,7 @@ def shows_the_first_version(client: Client) -> None:
     assert meta["termsOfService"] == f"{client.base}/agreement/2026-1"
     assert (text.status, text.body) == (200, _FIRST)
     assert text.headers["Content-Type"] == "text/plain; charset=utf-8"
+    assert meta["termsOfService"] in client.get("/").body.decode()
     assert "max-age" in text.headers["Cache-Control"]
     assert (meta["website"], meta["caaIdentities"]) == ("https://pki.example/", ["ca.example"])
     assert meta["externalAccountRequired"] is True

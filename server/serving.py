@@ -151,6 +151,7 @@ def _listeners(opened: Office, room: Strongroom, acme: Dialogue, agreements: Agr
         ("ACME directory", opened.places.acme_directory),
         ("EST", opened.places.est_url),
         ("CA certificates and CRLs", settings.repository),
+        *agreements.addresses,
     )
     public = PublicDialogue(acme, agreements, HelpPages(help_facts(settings)), addresses)
     return [

@@ -35,6 +35,12 @@ class AgreementPages:
         self._database = database
         self._agreements = agreements
 
+    @property
+    def addresses(self) -> tuple[tuple[str, str], ...]:
+        """What the first page says of it: nothing where there is no agreement."""
+        current = self._agreements.current
+        return (("Subscriber agreement", self._agreements.text_url(current.version)),) if current else ()
+
     @staticmethod
     def is_for(path: str) -> bool:
         """Whether a path is one of these."""
