@@ -7,7 +7,6 @@ import json
 import re
 import time
 from collections.abc import Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,9 +15,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, paddin
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 
 from conformance.acme import Answer, Client, Json, b64, csr, jwk_of, new_key
-from conformance.clients.certbot import Certbot
 from conformance.clients.library import Library, Refused
-from conformance.house import House, must
+from conformance.house import House
 
 _FIRST, _SECOND = b"Keep your key.", "<p>Keep your key, and tell us when you lost it. 請妥善保管金鑰。</p>".encode()
 _SETTINGS = (
@@ -312,23 +310,10 @@ def accepts_on_the_page(client: Client, refusal: Answer) -> None:
     assert b"Accepted" in client.raw("POST", refusal.json["instance"]).body
 
 
-def gets_on_with_the_page_that_certbot_shows(certbot: Certbot, house: House, sheet: dict[str, Any]) -> None:
-    stopped = certbot.certonly("two.partner.example", sheet)
-    page = re.search(r"accept it at (https://\S+)", stopped.stderr + stopped.stdout)
-    assert stopped.returncode != 0
-    assert page
-    curl = ("curl", "--silent", "--show-error", "--fail", "--cacert", house.trust)
-    assert "I have read it and accept it" in must(*curl, page[1])
-    assert "Accepted" in must(*curl, "--request", "POST", page[1])
-    assert certbot.certonly("two.partner.example", sheet).returncode == 0
-
-
 def test_a_new_version_is_asked_for_and_accepted_on_a_page_or_by_the_client(
-    agreeing: House, partner: dict[str, Any], client: Client, tmp_path: Path
+    agreeing: House, partner: dict[str, Any], client: Client
 ) -> None:
     shows_the_first_version(client)
-    certbot = Certbot(agreeing, tmp_path)
-    assert certbot.certonly("one.partner.example", partner).returncode == 0
     with Library(agreeing) as library:
         alice = library.session("alice")
         alice("new_account", eab=partner["eab"])
@@ -346,7 +331,6 @@ def test_a_new_version_is_asked_for_and_accepted_on_a_page_or_by_the_client(
         alice("post", url=alice("find_account")["uri"], payload={"termsOfServiceAgreed": True})
         alice("order", names=["c.partner.example"])
 
-    gets_on_with_the_page_that_certbot_shows(certbot, agreeing, partner)
     assert client.get(f"{client.base}/agreement/2026-1").body == _FIRST
     rows = json.loads(agreeing.command("journal", "list", "--account", "partner", "--json"))
     accepted = [row for row in rows if row["event"] == "acme-agreement-accepted"]
