@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import msgspec
+
 from ca_core.store.database import Transaction
 from protocols.acme import ordering
 from protocols.acme.limits import Limits
@@ -11,6 +13,17 @@ from protocols.acme.objects import Account, Authorization
 from protocols.acme.ordering import Needed
 from protocols.acme.records import authorizations, failures
 from protocols.acme.sign_in import ByAccount
+
+
+class Authorized(msgspec.Struct, frozen=True):
+    """The authorizations that were needed.
+
+    Attributes:
+        made: the ids of those among them that are new.
+    """
+
+    used: tuple[Authorization, ...]
+    made: frozenset[str]
 
 
 async def authorize(
@@ -21,7 +34,7 @@ async def authorize(
     *,
     reuses_vetted: bool = False,
     now: int,
-) -> list[Authorization]:
+) -> Authorized:
     """Find or make what is needed, each once.
 
     A valid one is used as long as an order can wait. A pending one is used again while a day is left to prove it,
@@ -50,7 +63,7 @@ async def authorize(
         [one.authorization for one in made],
         [challenge for one in made for challenge in one.challenges],
     )
-    return list(used.values())
+    return Authorized(tuple(used.values()), frozenset(one.authorization.id for one in made))
 
 
 async def usable(

@@ -54,15 +54,12 @@ class NewAuthorizations:
             need = self._needed(asked, registration, identifier, spans=message.spans)
             # As an order: whoever asks without end writes a row of the journal each time.
             self._limits.order(asked.account, source=asked.source, renews=None, now=now)
-            (authorization,) = await authorize(tx, self._limits, asked, [need], reuses_vetted=True, now=now)
+            found = await authorize(tx, self._limits, asked, [need], reuses_vetted=True, now=now)
+            (authorization,) = found.used
             challenges = await authorizations.challenges(tx, authorization.id)
-            await journal.record(
-                tx,
-                _event(authorization),
-                now=now,
-                actor=asked.applicant().actor,
-                registration_id=registration.id,
-            )
+            if found.made:
+                actor, event = asked.applicant().actor, _event(authorization)
+                await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
         return render.authorization(self._links, authorization, challenges, now=now, status=201, issuers=self._issuers)
 
     def _needed(self, asked: ByAccount, registration: Registration, identifier: Identifier, *, spans: bool) -> Needed:

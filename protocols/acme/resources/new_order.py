@@ -72,7 +72,7 @@ class NewOrder:
         *,
         now: int,
     ) -> View:
-        used = await authorize(tx, self._limits, asked, needs, now=now)
+        used = (await authorize(tx, self._limits, asked, needs, now=now)).used
         order = ordering.ordered(asked.account, wanted, profile, used, now=now)
         if not await orders.insert(tx, order, [one.id for one in used]):
             raise AlreadyReplaced
@@ -82,7 +82,7 @@ class NewOrder:
         if len(granted) < len(used):
             names = tuple(sorted(map(str, order.identifiers)))
             await self._record(tx, OrderPlaced(order=order.id, names=names), asked, now=now)
-        return View(order, Outcome(order.status), tuple(used))
+        return View(order, Outcome(order.status), used)
 
     async def _record(self, tx: Transaction, event: Event, asked: ByAccount, *, now: int) -> None:
         actor, registration_id = asked.applicant().actor, asked.registration.id
