@@ -225,6 +225,12 @@ async def test_where_dnssec_is_required_an_absence_must_be_authentic_too(dns: Re
     assert_unproved(await look(dns.address, dnssec=True), "dns", "not secured by DNSSEC")
 
 
+async def test_without_resolvers_the_system_says_who_is_asked() -> None:
+    seen = await look(name="nobody.invalid", total_seconds=2)
+
+    assert (seen.proved, seen.problem) == (False, "dns")
+
+
 async def test_a_name_too_long_for_the_record_is_a_dns_problem(dns: Responder) -> None:
     seen = await look(dns.address, name=".".join(["x" * 49] * 5))
 

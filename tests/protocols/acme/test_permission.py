@@ -6,11 +6,14 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from ca_core.names import ip
 from protocols.acme.caa import CaaRecord
 from protocols.acme.permission import GOOD_SECONDS
 from protocols.acme.probes import CaaFound
-from tests.builders.acme import AcmeHouse, Answer, Client, acme_house
+from tests.builders.acme import AcmeHouse, Answer, Client, acme_house, csr_for
+from tests.builders.core import granted
 
 OTHER = CaaFound("a.example", (CaaRecord(critical=False, tag="issue", value="other.example"),))
 OURS = CaaFound("a.example", (CaaRecord(critical=False, tag="issue", value="ca.example"),))
@@ -150,5 +153,12 @@ async def test_a_name_below_a_proved_domain_is_asked_about_itself(house: AcmeHou
 async def test_vetted_names_and_addresses_are_not_asked_about(house: AcmeHouse) -> None:
     vetted = await house.subscriber("vetted", "a.example")
     await vetted.certificate("a.example")
+    client = house.client(1)
+    await client.new_account(await house.core.register("addressed", *granted(ip("192.0.2.7"), vetted=False)))
+    order = await client.order("192.0.2.7")
+    await client.authorize(order)
 
+    request = csr_for("192.0.2.7", key=ec.generate_private_key(ec.SECP256R1()))
+
+    assert (await client.finalize(order, request)).json["status"] == "valid"
     assert house.probes.caa_asked == []
