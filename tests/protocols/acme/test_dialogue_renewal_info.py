@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import asyncio
 from datetime import datetime
+from pathlib import Path
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.clock import rfc3339
+from ca_core.policy.profile import ApprovalRule
 from ca_core.policy.renewal import Window
 from ca_core.revocation.bulk import BulkRevocation
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.recall import Recall
 from ca_core.revocation.selector import Selector
 from protocols.acme.links import Resource
-from tests.builders.acme import BASE, LINKS, AcmeHouse, Answer, Client, statuses, url
+from tests.builders.acme import BASE, LINKS, AcmeHouse, Answer, Client, acme_house, csr_for, statuses, url
 from tests.builders.certificate_ids import named
+from tests.builders.est import new_key
+from tests.builders.reviewed import OFFICER, approve, reviewed
 
 DAY = 86_400
 
@@ -280,3 +284,33 @@ async def test_the_end_of_a_wished_life_is_what_the_window_counts_from(house: Ac
     suggested = window(await looked_up(house, leaf))
 
     assert end - 10 * DAY - 300 <= suggested.opens_at < suggested.closes_at < end
+
+
+async def test_a_replacement_that_waits_for_an_officer_is_one_and_a_rejected_one_gives_free(tmp_path: Path) -> None:
+    async with acme_house(tmp_path, profiles=reviewed(ApprovalRule.ALWAYS, "tls-server")) as house:
+        client = await house.subscriber("acme-corp", "a.example")
+        await client.finalize(placed := await client.order("a.example"))
+        await approve(house.core, 1)
+        chain = await client.post((await client.post(url(placed))).json["certificate"])
+        certificate = x509.load_pem_x509_certificates(chain.body)[0]
+        house.core.clock.move(70 * DAY)
+        waiting = await client.order("a.example", replaces=name_of(certificate), notAfter=in_days(house, 20))
+        await client.finalize(waiting)
+
+        refused = await client.order("a.example", replaces=name_of(certificate))
+        await house.core.referrals.reject(2, actor=OFFICER, note="not yet")
+        third = await client.order("a.example", replaces=name_of(certificate), notAfter=in_days(house, 20))
+        await client.finalize(third, csr_for("a.example", key=new_key()))
+        await approve(house.core, 3)
+
+        assert refused.refusal == (409, "alreadyReplaced")
+        rejected = (await client.post(url(waiting))).json
+        assert (rejected["status"], "not yet" in rejected["error"]["detail"]) == ("invalid", True)
+        assert (await client.post(url(third))).json["status"] == "valid"
+        new = (await house.core.certificates())[-1]
+        assert new.replaces == f"{certificate.serial_number:040x}"
+        assert rfc3339(new.not_after) == third.json["notAfter"]
+
+
+def in_days(house: AcmeHouse, days: int) -> str:
+    return rfc3339(house.core.clock.now() + days * DAY)
