@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 import time
 from collections.abc import Iterator
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -36,16 +38,17 @@ def house(tmp_path_factory: pytest.TempPathFactory, dns: Responder) -> Iterator[
         'acme.challenges=["http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01"]',
         "acme.caa=true",
         f'acme.caa_identities=["{IDENTITY}"]',
+        "profiles.device.approval=always",
     )
     built.start()
     yield built
     built.close()
 
 
-def account(house: House, *names: str) -> Client:
+def account(house: House, *names: str, profile: str = "tls-server") -> Client:
     """An account whose names are challenged: these, and everything below the zone."""
     sheet = house.register(
-        *("--kind", "partner", "--subject", "CN=Shop,C=TW", "--zone", ZONE, "--challenged"),
+        *("--kind", "partner", "--subject", "CN=Shop,C=TW", "--zone", ZONE, "--challenged", "--profile", profile),
         *(part for name in names for part in ("--dns", name)),
         *("--ip", "127.0.0.1"),
     )
@@ -74,6 +77,11 @@ def txt(key_authorization: str) -> str:
 def answered(client: Client, challenge: dict[str, Any]) -> dict[str, Any]:
     assert client.post(challenge["url"], {}).status == 200
     return settled(client, challenge["url"])
+
+
+def half_a_day_later(house: House, days: Iterator[float] = count(0.5, 0.5)) -> None:  # noqa: B008  # it goes on
+    """Move the clock, and never back: the tests come in any order."""
+    house.move_clock(days=next(days))
 
 
 def finalized(client: Client, order: dict[str, Any], name: str) -> str:
@@ -202,13 +210,32 @@ def test_caa_is_asked_again_at_finalize_when_the_answer_is_old(house: House, dns
     dns.add(f"_acme-challenge.{name}", "TXT", txt(expected))
     assert answered(client, challenge)["status"] == "valid"
 
-    house.move_clock(days=0.5)
+    half_a_day_later(house)
     dns.add(name, "CAA", '0 issue ";"')
     refused = client.post(order["finalize"], {"csr": b64(csr(new_key(), name))})
     dns.put(name, "CAA", (f'0 issue "{IDENTITY}"',))
 
     assert (refused.status, refused.problem) == (403, "caa")
     assert finalized(client, order, name) == "valid"
+
+
+def test_caa_is_asked_again_when_an_officer_has_approved(house: House, dns: Responder) -> None:
+    name = f"held.{ZONE}"
+    client = account(house, profile="device")
+    order, challenge, expected = ordered(client, name, "dns-01")
+    dns.add(f"_acme-challenge.{name}", "TXT", txt(expected))
+    assert answered(client, challenge)["status"] == "valid"
+    placed = client.post(order["finalize"], {"csr": b64(csr(new_key(), name))})
+    (request,) = json.loads(house.command("requests", "list", "--json"))
+
+    dns.add(name, "CAA", '0 issue ";"')
+    half_a_day_later(house)
+    house.command("requests", "approve", str(request["request"]), "--json")
+    ended = settled(client, placed.headers["Location"])
+
+    assert placed.json["status"] == "processing"
+    assert ended["status"] == "invalid"
+    assert "CAA records" in ended["error"]["detail"]
 
 
 def test_a_black_hole_holds_up_nobody_else(house: House, client: Client, dns: Responder) -> None:

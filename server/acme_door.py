@@ -25,7 +25,11 @@ _NONCE_KEY_OCTETS = 32
 
 
 class AcmeDoor:
-    """Builds the dialogue and the validator over the same limits."""
+    """Builds the dialogue and the validator over the same limits.
+
+    Attributes:
+        permission: asks the DNS whether it permits a certificate; None where nobody does.
+    """
 
     def __init__(self, opened: Office, room: Strongroom, agreements: Agreements) -> None:
         self._opened = opened
@@ -37,7 +41,7 @@ class AcmeDoor:
         self._links = Links(settings.public)
         policy = probe_settings.policy(settings.acme, settings.listen, settings.ports)
         self._probes = self._trouble.probes(NetworkProbes(policy))
-        self._permission = self._asking() if settings.acme.caa else None
+        self.permission = self._asking() if settings.acme.caa else None
 
     def validator(self) -> Validator:
         """What looks at challenges."""
@@ -49,7 +53,7 @@ class AcmeDoor:
             self._probes,
             outcomes,
             self._links,
-            permission=self._permission,
+            permission=self.permission,
             issuers=settings.acme.caa_identities,
         )
 
@@ -73,7 +77,7 @@ class AcmeDoor:
             options=self._options(),
             chains_pem=room.chains_pem,
             wake=wake,
-            permission=self._permission,
+            permission=self.permission,
         )
         return self._trouble.dialogue(AcmeDialogue(services), opened.clock)
 

@@ -6,8 +6,11 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from ca_core.clock import rfc3339
+from ca_core.referral.request import EnrollmentRequest
+from ca_core.store.database import Transaction
 from ca_core.work.item import ISSUE_APPROVED, Item
 from ca_core.work.queue import Pace, work_by_subject
+from protocols.acme.permission import Permission
 from protocols.acme.records import orders
 from server.assembly import Office, Strongroom
 
@@ -47,11 +50,24 @@ def referral_desk(opened: Office) -> Callable[[], Awaitable[None]]:
     return turn
 
 
-def issuing_approved(opened: Office, room: Strongroom) -> Callable[[], Awaitable[None]]:
-    """Issue what officers have approved; what cannot be issued now is tried again, and stops nothing else."""
+def issuing_approved(opened: Office, room: Strongroom, permission: Permission | None) -> Callable[[], Awaitable[None]]:
+    """Issue what officers have approved; what cannot be issued now is tried again, and stops nothing else.
+
+    Args:
+        permission: asks the DNS once more; None where nobody does.
+    """
 
     async def issue(items: list[Item]) -> None:
-        await room.enrollment.issue_approved(int(items[0].subject), orders.still_wanted)
+        number = int(items[0].subject)
+        # Before the transaction that decides: it must not span a wait for name servers.
+        refusal = await permission.of_approved(number) if permission else None
+
+        async def still_wanted(tx: Transaction, asked: EnrollmentRequest) -> None:
+            await orders.still_wanted(tx, asked)
+            if refusal is not None:
+                raise refusal
+
+        await room.enrollment.issue_approved(number, still_wanted)
 
     async def turn() -> None:
         pace = Pace(longest_delay_seconds=_LONGEST_DELAY_SECONDS)

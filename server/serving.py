@@ -16,6 +16,7 @@ from ca_core.applicant import Door
 from ca_core.errors import Misconfigured, NotFound
 from ca_core.policy.keys import load_checks
 from ca_core.store import work
+from protocols.acme.permission import Permission
 from protocols.est.dialogue import EstDialogue, EstServices
 from protocols.est.messages import Wire
 from protocols.status.dialogue import RepositoryDialogue
@@ -80,7 +81,7 @@ async def _served(home: Path) -> AsyncIterator[Office]:
         doors = _listeners(opened, room, acme.dialogue(validate.wake), pages)
         running = await listeners.listen(opened.settings.listen, doors)
         expiry = Worker("acme-expiry", acme.expiry().turn, every_seconds=_EXPIRY_SECONDS)
-        tasks = workers.start([validate, sequencer, expiry, *_workers(opened, room, doors)])
+        tasks = workers.start([validate, sequencer, expiry, *_workers(opened, room, doors, acme.permission)])
         try:
             yield opened
         finally:
@@ -198,7 +199,7 @@ def _following_authorities(opened: Office, room: Strongroom, doors: list[Listene
     return follow
 
 
-def _workers(opened: Office, room: Strongroom, doors: list[Listener]) -> list[Worker]:
+def _workers(opened: Office, room: Strongroom, doors: list[Listener], permission: Permission | None) -> list[Worker]:
     async def finish_stale_intentions() -> None:
         before = opened.clock.now() - _STALE_INTENTION_SECONDS
         if room.gate.is_open(opened.clock.now()):
@@ -217,7 +218,7 @@ def _workers(opened: Office, room: Strongroom, doors: list[Listener]) -> list[Wo
         Worker("authorities", _following_authorities(opened, room, doors), every_seconds=5),
         Worker("revocation-desk", revocation_desk(opened), every_seconds=_DESK_SECONDS),
         Worker("referral-desk", referral_desk(opened), every_seconds=_DESK_SECONDS),
-        Worker("approved", issuing_approved(opened, room), every_seconds=_APPROVED_SECONDS),
+        Worker("approved", issuing_approved(opened, room, permission), every_seconds=_APPROVED_SECONDS),
         Worker("issuer", finish_left_intentions, every_seconds=2),
         Worker("recovery", finish_stale_intentions, every_seconds=60),
     ]

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ca_core.clock import Clock
 from ca_core.names import Identifier, Kind
+from ca_core.store import enrollment_requests
 from ca_core.store.database import Database, Transaction
 from protocols.acme import caa
 from protocols.acme.caa import Wish
@@ -15,7 +16,7 @@ from protocols.acme.errors import CaaForbids, CaaUnknown
 from protocols.acme.links import Links, Resource
 from protocols.acme.objects import Account, Authorization
 from protocols.acme.probes import Probes, Seen
-from protocols.acme.records import authorizations, caa_checks
+from protocols.acme.records import accounts, authorizations, caa_checks, orders
 from protocols.acme.states import ChallengeStatus
 
 GOOD_SECONDS = 8 * 3600
@@ -81,13 +82,13 @@ class Permission:
 
         Args:
             names: of the certificate.
-            authorized: what authorizes them.
+            authorized: what authorizes them, less what the RA vouches for.
 
         Raises:
             CaaForbids: a name's owner does not permit it.
             CaaUnknown: the name servers did not say.
         """
-        doubts = await self._doubts(names, [one for one in authorized if not one.vetted])
+        doubts = await self._doubts(names, authorized)
         gate = asyncio.Semaphore(_AT_ONCE)
 
         async def ask(doubt: _Doubt) -> Seen | None:
@@ -101,6 +102,21 @@ class Permission:
             async with self._database.write() as tx:
                 for doubt in doubts:
                     await caa_checks.note(tx, doubt.authorization, [doubt.name.value], now=self._clock.now())
+
+    async def of_approved(self, number: int) -> CaaForbids | CaaUnknown | None:
+        """What stands by now against a request that an officer has approved; days may be between."""
+        async with self._database.read() as tx:
+            request = await enrollment_requests.by_number(tx, number)
+            order = await orders.by_request_key(tx, request.request_key) if request else None
+            account = await accounts.by_id(tx, order.account_id) if order else None
+            if order is None or account is None:
+                return None
+            authorized = await authorizations.of_order(tx, order.id)
+        try:
+            await self.require(account, order.identifiers, [one for one in authorized if not one.vetted])
+        except (CaaForbids, CaaUnknown) as refusal:
+            return refusal
+        return None
 
     async def _doubts(self, names: Iterable[Identifier], authorized: Sequence[Authorization]) -> list[_Doubt]:
         moment = self._clock.now() - GOOD_SECONDS

@@ -103,6 +103,14 @@ async def of_account(tx: Transaction, order_id: str, account_id: str) -> Order |
     return _from_row(row) if row else None
 
 
+async def by_request_key(tx: Transaction, key: str | None) -> Order | None:
+    """Find the order behind a request, whoever owns it; None where another door has it."""
+    if key is None or not key.startswith(request_key("")):
+        return None
+    row = await tx.one(_SELECT + "id = :id", id=key.removeprefix(request_key("")))
+    return _from_row(row) if row else None
+
+
 async def listed(tx: Transaction, account_id: str, *, before: str, now: int, most: int) -> list[str]:
     """The ids of an account's orders that are not invalid, newest first, from below an id."""
     rows = await tx.all(
