@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 import msgspec
 
@@ -140,4 +140,5 @@ def _seconds(date: datetime | None) -> int | None:
         return None
     if date.tzinfo is None or date.microsecond:
         raise BadRequest("notBefore and notAfter are dates as 2027-01-24T00:00:00Z (RFC 3339), in whole seconds")
-    return int(date.astimezone(UTC).timestamp())
+    # Not by way of UTC: at either end of the calendar an offset leads to a year that there is not.
+    return int(date.timestamp())

@@ -99,7 +99,12 @@ def test_what_cannot_be_read_is_told_apart_from_the_rest() -> None:
 
 @pytest.mark.parametrize(
     ("written", "seconds"),
-    [("2030-01-01T00:00:00Z", 1_893_456_000), ("2030-01-01T08:00:00.000+08:00", 1_893_456_000)],
+    [
+        ("2030-01-01T00:00:00Z", 1_893_456_000),
+        ("2030-01-01T08:00:00.000+08:00", 1_893_456_000),
+        ("0001-01-01T00:00:00+14:00", -62_135_647_200),
+        ("9999-12-31T23:59:59-14:00", 253_402_351_199),
+    ],
 )
 def test_dates_are_read_with_their_offset(written: str, seconds: int) -> None:
     assert order(("dns", "a.example"), notBefore=written).period == WishedPeriod(not_before=seconds)
