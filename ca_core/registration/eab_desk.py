@@ -80,12 +80,13 @@ class EabDesk:
 
         Raises:
             NotFound: no such key.
-            WrongState: it is void, revoked, expired, spent or rotated already.
+            WrongState: it is void, revoked, expired, spent or rotated already, or the registration is closed.
             BadRequest: the successor would have expired.
         """
         now = self._clock.now()
         async with self._database.write() as tx:
             old = await _found(tx, kid)
+            _require_open(await registrations.by_id(tx, old.registration_id))
             _require_rotatable(old, now)
             limits = EabForm(old.uses_left, expires_at or old.expires_at, old.networks, old.profiles)
             new, key = await self._make(tx, old.registration_id, old.sheet, limits, line=old.line)
@@ -175,9 +176,13 @@ async def _with_acme(tx: Transaction, account: str) -> Registration:
         raise NotFound(f"there is no account {account[:64]}")
     if not kind_named(registration.kind).has_eab_key:
         raise WrongState(f"a registration of the kind {registration.kind} has no ACME, and so no EAB keys")
-    if registration.status is Status.CLOSED:
-        raise WrongState(f"the registration {account} is closed; register the subscriber anew")
+    _require_open(registration)
     return registration
+
+
+def _require_open(registration: Registration) -> None:
+    if registration.status is Status.CLOSED:
+        raise WrongState(f"the registration {registration.account} is closed; register the subscriber anew")
 
 
 async def _found(tx: Transaction, kid: str) -> Credential:

@@ -48,6 +48,17 @@ async def test_a_further_key_has_its_own_limits(core: Core) -> None:
     assert mac_key_text(mac_key) == key.mac_key.reveal()
 
 
+async def test_a_closed_registration_gets_no_further_key(core: Core) -> None:
+    await core.register("acc")
+    _, key = await core.eab_desk.add("acc", EabForm(None), actor="test")
+    await core.desk.close("acc", actor="test")
+
+    with pytest.raises(WrongState, match="closed"):
+        await core.eab_desk.add("acc", EabForm(None), actor="test")
+    with pytest.raises(WrongState, match="closed"):
+        await core.eab_desk.rotate(key.kid, overlap_seconds=HOUR, actor="test")
+
+
 async def test_the_journal_tells_of_every_step_and_of_no_secret(core: Core) -> None:
     await core.register("acc", profiles=("tls-server", "device"))
     _, key = await core.eab_desk.add("acc", LIMITS, actor="officer")
