@@ -189,7 +189,7 @@ class EnrollmentRejected(Event, frozen=True, tag="enrollment-rejected"):
 
 
 class EnrollmentLapsed(Event, frozen=True, tag="enrollment-lapsed"):
-    """A request was given up: nobody decided in time, or its registration was closed."""
+    """A request was given up: nobody decided in time, its registration was closed, or whoever asked went away."""
 
     request: int
 

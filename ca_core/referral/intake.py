@@ -5,7 +5,7 @@ from __future__ import annotations
 from ca_core import names as names_module
 from ca_core.applicant import Applicant
 from ca_core.audit import journal
-from ca_core.audit.event import EnrollmentHandedOver, EnrollmentReferred, EnrollmentRejected, Event
+from ca_core.audit.event import EnrollmentHandedOver, EnrollmentLapsed, EnrollmentReferred, EnrollmentRejected, Event
 from ca_core.errors import InProgress, Throttled
 from ca_core.policy import decision
 from ca_core.policy.decision import Verdict, Wish
@@ -124,6 +124,15 @@ async def refuse(tx: Transaction, approved: EnrollmentRequest, why: str, *, now:
             actor=CLOCKWORK,
             registration_id=approved.registration_id,
         )
+
+
+async def withdraw(tx: Transaction, waiting: EnrollmentRequest, *, actor: str, now: int) -> None:
+    """Take back what waits for an officer, because whoever asked has given up what it was asked for."""
+    if await enrollment_requests.decide(
+        tx, waiting.number, was=RequestState.PENDING, to=RequestState.LAPSED, now=now, decided_by=actor
+    ):
+        event, registration_id = EnrollmentLapsed(waiting.number), waiting.registration_id
+        await journal.record(tx, event, now=now, actor=actor, registration_id=registration_id)
 
 
 async def _journal(tx: Transaction, asking: EnrollmentRequest, event: Event, *, now: int) -> None:

@@ -42,7 +42,7 @@ class RequestState(StrEnum):
     ISSUED = "issued"
     """The intention is stored, and the certificate with it or soon."""
     LAPSED = "lapsed"
-    """Nobody decided in time, or the registration was closed."""
+    """Nobody decided in time, the registration was closed, or the ACME account that asked was deactivated."""
 
 
 class Referred(msgspec.Struct, frozen=True):

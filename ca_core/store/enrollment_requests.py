@@ -111,6 +111,12 @@ async def newest(
     return _request(row) if row else None
 
 
+async def pending_of(tx: Transaction, registration_id: str) -> list[EnrollmentRequest]:
+    """Those of one registration that wait for an officer."""
+    rows = await tx.all(_SELECT + "registration_id = :id AND state = 'pending' ORDER BY number", id=registration_id)
+    return [_request(row) for row in rows]
+
+
 async def pending(tx: Transaction) -> list[EnrollmentRequest]:
     """All that wait for an officer, the most urgent first."""
     return [_request(row) for row in await tx.all(_SELECT + "state = 'pending' ORDER BY due_at, number")]

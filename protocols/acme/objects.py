@@ -18,6 +18,7 @@ from protocols.acme.jwk import AccountKey
 from protocols.acme.states import AccountStatus, AuthorizationStatus, ChallengeStatus, OrderStatus
 
 _REMEMBERED_KEYS = 4096
+_KEY_PREFIX = "acme-order:"
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -172,7 +173,12 @@ class Challenge(msgspec.Struct, frozen=True):
 
 def request_key(order_id: str) -> str:
     """What the core finds the certificate of an order by."""
-    return f"acme-order:{order_id}"
+    return f"{_KEY_PREFIX}{order_id}"
+
+
+def order_id(key: str | None) -> str | None:
+    """The order that such a key is for; None of another door's, or of none."""
+    return key.removeprefix(_KEY_PREFIX) if key and key.startswith(_KEY_PREFIX) else None
 
 
 @lru_cache(maxsize=_REMEMBERED_KEYS)

@@ -13,7 +13,8 @@ from ca_core.referral.request import EnrollmentRequest, RequestState
 from ca_core.store.database import Row, Transaction
 from protocols.acme import problems, states
 from protocols.acme.errors import AccountNotValid
-from protocols.acme.objects import Order, request_key
+from protocols.acme.objects import Order, order_id, request_key
+from protocols.acme.records import accounts
 from protocols.acme.states import AccountStatus, AuthorizationStatus, Event, OrderStatus
 
 _SELECT = (
@@ -229,26 +230,21 @@ async def still_wanted(tx: Transaction, asked: EnrollmentRequest) -> None:
     """Look once more at the order behind what an officer has approved; of other doors' requests nothing is known here.
 
     Raises:
-        AccountNotValid: its account was given up meanwhile, or the EAB key that bound it revoked.
+        AccountNotValid, BindingRevoked: its account was given up meanwhile, or the EAB key that bound it revoked.
         NameNotProved: one of its authorizations was given up meanwhile.
     """
-    prefix = request_key("")
-    if asked.request_key is None or not asked.request_key.startswith(prefix):
+    id_ = order_id(asked.request_key)
+    if id_ is None:
         return
-    order_id = asked.request_key.removeprefix(prefix)
-    account = await tx.one(
-        "SELECT 1 FROM acme_orders o JOIN acme_accounts a ON a.id = o.account_id"
-        " LEFT JOIN credentials c ON c.id = a.credential_id"
-        " WHERE o.id = :id AND a.status = :valid AND c.revoked_at IS NULL",
-        id=order_id,
-        valid=AccountStatus.VALID.value,
-    )
+    owner = await tx.one("SELECT account_id FROM acme_orders WHERE id = :id", id=id_)
+    account = await accounts.by_id(tx, owner[0]) if owner else None
     if account is None:
         raise AccountNotValid
+    account.require_power()
     given_up = await tx.one(
         "SELECT 1 FROM acme_order_authorizations l JOIN acme_authorizations z ON z.id = l.authorization_id"
         " WHERE l.order_id = :id AND z.status <> :valid LIMIT 1",
-        id=order_id,
+        id=id_,
         valid=AuthorizationStatus.VALID.value,
     )
     if given_up is not None:
@@ -258,10 +254,10 @@ async def still_wanted(tx: Transaction, asked: EnrollmentRequest) -> None:
 async def owner_of(tx: Transaction, serial: str) -> str | None:
     """The account whose order brought a certificate; None when none did."""
     row = await tx.one("SELECT request_key FROM certificates WHERE serial = :serial", serial=serial)
-    prefix = request_key("")
-    if row is None or row[0] is None or not row[0].startswith(prefix):
+    id_ = order_id(row[0]) if row else None
+    if id_ is None:
         return None
-    owner = await tx.one("SELECT account_id FROM acme_orders WHERE id = :id", id=row[0].removeprefix(prefix))
+    owner = await tx.one("SELECT account_id FROM acme_orders WHERE id = :id", id=id_)
     return owner[0] if owner else None
 
 

@@ -9,7 +9,8 @@ from ca_core.audit import journal
 from ca_core.audit.event import AccountBound, AccountDeactivated
 from ca_core.errors import NotFound
 from ca_core.identity import new_id
-from ca_core.store import registrations
+from ca_core.referral import intake
+from ca_core.store import enrollment_requests, registrations
 from ca_core.store.database import Transaction
 from protocols.acme import account_keys, links, messages, problems, render
 from protocols.acme.bonds import Bond, Bonds
@@ -19,7 +20,7 @@ from protocols.acme.errors import (
 )
 from protocols.acme.events import ContactsChanged
 from protocols.acme.jwk import AccountKey
-from protocols.acme.objects import Account
+from protocols.acme.objects import Account, order_id
 from protocols.acme.records import accounts, authorizations, orders
 from protocols.acme.services import AcmeServices
 from protocols.acme.sign_in import ByAccount, ByKey
@@ -176,8 +177,16 @@ class Accounts:
             raise AccountNotValid
         await orders.fail_all(tx, account.id, _DEACTIVATED)
         await authorizations.deactivate_all(tx, account.id)
+        await self._withdraw(tx, asked)
         await self._record(tx, AccountDeactivated(account=account.id), asked)
         return msgspec.structs.replace(account, status=AccountStatus.DEACTIVATED)
+
+    async def _withdraw(self, tx: Transaction, asked: ByAccount) -> None:
+        """Spare an officer what nobody waits for any more; what is approved already is refused when it is issued."""
+        for waiting in await enrollment_requests.pending_of(tx, asked.registration.id):
+            id_ = order_id(waiting.request_key)
+            if id_ is not None and await orders.of_account(tx, id_, asked.account.id):
+                await intake.withdraw(tx, waiting, actor=asked.applicant().actor, now=self._clock.now())
 
     async def _record(self, tx: Transaction, event: ContactsChanged | AccountDeactivated, asked: ByAccount) -> None:
         await journal.record(

@@ -9,11 +9,14 @@ from pathlib import Path
 
 import pytest
 
+from ca_core import names
 from ca_core.policy.profile import ApprovalRule
 from ca_core.referral.request import RequestState
 from protocols.acme.dialogue import AcmeDialogue
+from protocols.acme.errors import BindingRevoked
 from tests.builders.acme import AcmeHouse, Answer, Client, acme_house, csr_for, url
 from tests.builders.ca_key import enrolling
+from tests.builders.core import granted
 from tests.builders.est import new_key
 from tests.builders.reviewed import OFFICER, approve, reviewed, stored, work
 
@@ -131,12 +134,28 @@ async def test_a_rejected_key_leaves_the_next_order_ready(house: AcmeHouse) -> N
     assert (await client.finalize(order)).json["status"] == "processing"
 
 
-async def test_an_account_that_was_given_up_gets_nothing_that_is_approved_later(house: AcmeHouse) -> None:
-    client, _ = await waiting(house)
+async def test_an_account_that_is_given_up_takes_back_what_waits_for_an_officer(house: AcmeHouse) -> None:
+    sheet = await house.core.register("acme-corp", *granted(*map(names.dns, ("a.example", "b.example"))))
+    client, other = house.client(0), house.client(1)
+    for one, name in ((client, "a.example"), (other, "b.example")):
+        assert (await one.new_account(sheet, termsOfServiceAgreed=True)).status == 201
+        await one.finalize(await one.order(name))
     assert client.kid is not None
+
     await client.post(client.kid, {"status": "deactivated"})
 
-    await approve(house.core, 1)
+    assert [one.number for one in await house.core.referrals.requests()] == [2]
+    assert (await stored(house.core, 1)).state is RequestState.LAPSED
+    assert [event.event for event in await house.core.journal("enrollment-lapsed")] == ["enrollment-lapsed"]
+
+
+async def test_an_account_that_was_given_up_gets_nothing_that_is_approved(house: AcmeHouse) -> None:
+    client, _ = await waiting(house)
+    assert client.kid is not None
+    await house.core.referrals.approve(1, actor=OFFICER)
+    await client.post(client.kid, {"status": "deactivated"})
+
+    await work(house.core)
 
     found = await stored(house.core, 1)
     assert (found.state, found.note) == (
@@ -190,7 +209,8 @@ async def test_what_a_revoked_eab_key_has_asked_for_is_not_issued(house: AcmeHou
 
     await approve(house.core, 1)
 
-    assert (await stored(house.core, 1)).state is RequestState.REJECTED
+    found = await stored(house.core, 1)
+    assert (found.state, found.note) == (RequestState.REJECTED, str(BindingRevoked()))
     assert (await client.post(url(order))).refusal == (403, "unauthorized")
     assert await house.core.certificates() == []
 
