@@ -12,7 +12,7 @@ from conformance.clients.zone import dns_commands
 from conformance.dns import Responder
 from conformance.house import House, must
 
-NAME, WILD = "hydra.localhost", "wild.example"
+NAME, TLS, WILD = "hydra.localhost", "tls.example", "wild.example"
 
 Steps = dict[str, subprocess.CompletedProcess[str]]
 
@@ -29,7 +29,7 @@ def house(responder: Responder, tmp_path_factory: pytest.TempPathFactory) -> Ite
 def machine(house: House, tmp_path_factory: pytest.TempPathFactory) -> Machine:
     sheet = house.register(
         *("--kind", "organization", "--subject", "CN=Shop,O=Example,C=TW", "--account", "shop"),
-        *("--dns", NAME, "--dns", WILD, "--dns", f"*.{WILD}", "--challenged"),
+        *("--dns", NAME, "--dns", TLS, "--dns", WILD, "--dns", f"*.{WILD}", "--challenged"),
     )
     return Machine(house, tmp_path_factory.mktemp("machine"), sheet, NAME=NAME)
 
@@ -47,6 +47,7 @@ def life(house: House, machine: Machine, responder: Responder) -> Steps:
     machine.shell(f"cp dehydrated/certs/{NAME}/fullchain.pem second.pem")
     with dns_commands(machine, responder):
         done["dns"] = machine.paste("dehydrated dns", NAME=WILD)
+    done["tls"] = machine.paste("dehydrated tls", NAME=TLS)
     done["revoke"] = machine.paste("dehydrated revoke")
     done["account"] = machine.paste("dehydrated account")
     done["deactivate"] = machine.paste("dehydrated deactivate")
@@ -84,10 +85,16 @@ def test_a_wildcard_is_proved_in_the_dns_by_a_hook(life: Steps, machine: Machine
     assert f"DNS:*.{WILD}, DNS:{WILD}" in text
 
 
+def test_a_name_is_proved_by_a_certificate_that_openssl_made_and_serves(life: Steps, machine: Machine) -> None:
+    assert life["tls"].returncode == 0, life["tls"].stderr
+
+    assert machine.verifies(f"dehydrated/certs/{TLS}/fullchain.pem", untrusted=f"dehydrated/certs/{TLS}/fullchain.pem")
+
+
 def test_it_revokes(life: Steps, house: House) -> None:
     assert life["revoke"].returncode == 0, life["revoke"].stderr
 
-    assert sorted(one["reason"] or "" for one in house.certificates("shop")) == ["", "", "unspecified"]
+    assert sorted(one["reason"] or "" for one in house.certificates("shop")) == ["", "", "", "unspecified"]
 
 
 def test_its_contacts_are_changed_and_its_account_ends(life: Steps) -> None:

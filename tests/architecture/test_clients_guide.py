@@ -12,7 +12,7 @@ NOT_RUN = "Not run in our tests"
 SECTION = re.compile(r"^## ", re.MULTILINE)
 FENCE = re.compile(r"^(?P<above>[^\n]*)\n```\w+\n", re.MULTILINE)
 VARIABLE = re.compile(r"\$\{?([A-Z][A-Z_0-9]*)")
-GIVEN_BY_A_CLIENT = ("CERTBOT_", "EXEC_")
+GIVEN_BY_A_CLIENT = ("ALPNCERTDIR", "CERTBOT_")
 
 
 def test_every_block_that_is_marked_is_run_by_a_test_and_no_test_runs_another() -> None:
