@@ -42,12 +42,14 @@ class Seen(msgspec.Struct, frozen=True):
         problem: ACME error type without its URN prefix, such as `connection`, `dns`, `unauthorized`; empty when proved.
         detail: one sentence for the user: which address was asked, what was expected and what came back in
             kind, never the bytes that came back.
+        is_final: whether another look is not worth it, although this type of problem mostly passes.
         good_until: what proves is not to be relied on after this, UTC seconds; None: as long as we like.
     """
 
     proved: bool
     problem: str = ""
     detail: str = ""
+    is_final: bool = False
     good_until: int | None = None
 
 

@@ -122,7 +122,8 @@ class Validator:
         is_hopeless = item.attempts > retrying.MOST_ATTEMPTS + retrying.SPARE_ATTEMPTS
         # Outside of any transaction: a probe may take ten seconds.
         seen = _GIVEN_UP if is_hopeless else await self._seen(task)
-        delay_seconds = retrying.delay_seconds(item.attempts) if retrying.is_passing(seen.problem) else None
+        is_passing = retrying.is_passing(seen.problem) and not seen.is_final
+        delay_seconds = retrying.delay_seconds(item.attempts) if is_passing else None
         async with self._database.write() as tx:
             if delay_seconds is not None:
                 # RFC 8555, 8.2: the client sees how it stands.

@@ -30,4 +30,4 @@ class DnsPersist01:
         label = self.label(question)
         found = await texts(self._resolving, label.removeprefix("TXT of "), label)
         verdict = persistence.judged(found, question.persistent, label)
-        return Seen(not verdict.problem, verdict.problem, verdict.detail, verdict.good_until)
+        return Seen(not verdict.problem, verdict.problem, verdict.detail, good_until=verdict.good_until)

@@ -84,13 +84,13 @@ class Http01:
             if answer.status not in _REDIRECTS:
                 return answer
             if hop.number == self._policy.max_redirects:
-                raise Unseen("connection", f"more than {self._policy.max_redirects} redirects")
+                raise Unseen("connection", f"more than {self._policy.max_redirects} redirects", is_final=True)
             hop = _Hop(redirect_target(hop.url, answer.location, self._policy), hop.number + 1)
 
     async def _fetch(self, hop: _Hop, limit: int) -> _Answer:
         """Resolve, judge, and ask the first address that takes a connection."""
         port = hop.url.port or 0
-        failures = []
+        failures, is_final = [], True
         host = (hop.url.host or "").rstrip(".").lower()
         label = f"the host of {hop.label}" if hop.number else host
         for address in (await self._resolving.addresses(host, label))[:MAX_ADDRESSES_TRIED]:
@@ -103,9 +103,10 @@ class Http01:
                 raise Unseen("tls", f"{hop.asked(address)} failed in the TLS handshake") from None
             except (aiohttp.ClientConnectorError, aiohttp.ServerTimeoutError):
                 failures.append(f"{hop.asked(address)} took no connection on port {port}")
+                is_final = False
             except aiohttp.ClientError:
                 raise Unseen("connection", f"{hop.asked(address)} did not answer in HTTP") from None
-        raise Unseen("connection", "; ".join(failures))
+        raise Unseen("connection", "; ".join(failures), is_final=is_final)
 
     async def _get(self, hop: _Hop, address: Address, limit: int) -> _Answer:
         timeout = aiohttp.ClientTimeout(sock_connect=self._policy.connect_seconds)

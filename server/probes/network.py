@@ -51,7 +51,7 @@ class NetworkProbes:
             detail = f"{kind.label(question)} was not read within {self._policy.total_seconds:g} s"
             return Seen(proved=False, problem=kind.problem_of_timeout, detail=detail)
         except Unseen as unseen:
-            return Seen(proved=False, problem=unseen.problem, detail=str(unseen))
+            return Seen(proved=False, problem=unseen.problem, detail=str(unseen), is_final=unseen.is_final)
 
     async def caa(self, name: str) -> CaaFound:
         """Find the CAA records that count for a DNS name, for `total_seconds` at most."""

@@ -92,11 +92,16 @@ class ProbePolicy(msgspec.Struct, frozen=True):
 
 
 class Unseen(Exception):
-    """A probe ends here. Carries the ACME error type beside the sentence for the user."""
+    """A probe ends here. Carries the ACME error type beside the sentence for the user.
 
-    def __init__(self, problem: str, detail: str) -> None:
+    Args:
+        is_final: whether another look is not worth it, although this type of error mostly passes.
+    """
+
+    def __init__(self, problem: str, detail: str, *, is_final: bool = False) -> None:
         super().__init__(detail)
         self.problem = problem
+        self.is_final = is_final
 
 
 def why_not(address: Address, port: int, policy: ProbePolicy) -> str | None:

@@ -46,7 +46,7 @@ class TlsAlpn01:
     async def _connected(self, name: str, addresses: tuple[Address, ...]) -> tuple[socket.socket, str]:
         """A connection to the first address that may be dialled and takes one."""
         port = self._policy.tls_alpn_01_port
-        failures = []
+        failures, is_final = [], True
         for address in addresses[:MAX_ADDRESSES_TRIED]:
             asked = f"{name} at {address}, port {port}"
             if why := why_not(address, port, self._policy):
@@ -56,7 +56,8 @@ class TlsAlpn01:
                 return await _dialled(address, port, self._policy.connect_seconds), asked
             except OSError:
                 failures.append(f"{asked}, took no connection")
-        raise Unseen("connection", "; ".join(failures))
+                is_final = False
+        raise Unseen("connection", "; ".join(failures), is_final=is_final)
 
 
 async def _dialled(address: Address, port: int, seconds: float) -> socket.socket:

@@ -212,7 +212,10 @@ class TestLimits:
     async def test_a_refused_connection_names_address_and_port(self) -> None:
         port = unused_port()
 
-        assert_unproved(await probe(port, "127.0.0.1"), "connection", f"took no connection on port {port}")
+        seen = await probe(port, "127.0.0.1")
+
+        assert_unproved(seen, "connection", f"took no connection on port {port}")
+        assert not seen.is_final
 
 
 class TestRedirects:
@@ -346,6 +349,7 @@ class TestNames:
 
         assert_unproved(seen, "connection", "127.0.0.1 is not dialled, for it is a loopback address")
         assert "link-local" in seen.detail
+        assert seen.is_final
 
     async def test_the_next_address_is_tried_when_one_takes_no_connection(self) -> None:
         zone = {"two.example.com": [["::1", "127.0.0.3", "127.0.0.2"]]}

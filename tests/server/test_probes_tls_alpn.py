@@ -146,7 +146,10 @@ async def test_who_says_nothing_is_given_up() -> None:
 async def test_a_closed_port_names_address_and_port() -> None:
     port = unused_port()
 
-    assert_unproved(await look(port), "connection", f"127.0.0.1, port {port}, took no connection")
+    seen = await look(port)
+
+    assert_unproved(seen, "connection", f"127.0.0.1, port {port}, took no connection")
+    assert not seen.is_final
 
 
 async def test_the_next_address_is_tried_when_one_takes_no_connection(tmp_path: Path) -> None:
@@ -166,6 +169,7 @@ async def test_a_name_of_loopback_is_not_dialled(tmp_path: Path) -> None:
 
     assert_unproved(seen, "connection", "is not dialled, for it is a loopback address")
     assert "link-local" in seen.detail
+    assert seen.is_final
     assert asked == []
 
 

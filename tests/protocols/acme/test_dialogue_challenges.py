@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from msgspec import structs
 
 from ca_core.names import dns
 from protocols.acme.probes import CaaFound, Seen
@@ -122,6 +123,16 @@ async def test_a_network_that_fails_is_tried_four_times_ever_further_apart(house
 
     assert [number for number, _ in seen] == [1, 1, 2, 2, 3, 3, 4]
     assert [status for _, status in seen] == ["processing"] * 6 + ["invalid"]
+
+
+async def test_what_is_never_dialled_is_not_tried_again(house: AcmeHouse) -> None:
+    house.probes.staged["a.example"] = structs.replace(UNREACHABLE, is_final=True)
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    order = await client.order("a.example")
+
+    await client.authorize(order)
+
+    assert await status_of(client, order.header("Location")) == "invalid"
 
 
 async def test_what_went_wrong_is_shown_while_it_is_tried_again_and_when(house: AcmeHouse) -> None:
