@@ -36,7 +36,7 @@ from ca_core.referral import intake
 from ca_core.referral.request import EnrollmentRequest, Referred, RequestState
 from ca_core.registration.account import Registration
 from ca_core.registration.kind import kind_named
-from ca_core.store import certificates, credentials, enrollment_requests, registrations
+from ca_core.store import certificates, enrollment_requests, registrations
 from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Database, Transaction
 
@@ -286,9 +286,7 @@ class Enrollment:
         grounds.require_new_key(wish.profile, request, held)
         request_key = order.request_key if order else None
         asking = intake.asked(applicant, wish, request, request_key=request_key, now=now)
-        earlier = await intake.waiting(tx, asking, wish, now=now)
-        if earlier is None and applicant.credential_id is not None:
-            await credentials.spend(tx, applicant.credential_id, now=now)
+        earlier = await intake.admit(tx, asking, wish, credential_id=applicant.credential_id, now=now)
         self._require_window(registration, wish.profile, held, now=now)
         await grounds.claim_key(tx, registration, wish.profile, request)
         if order is not None:

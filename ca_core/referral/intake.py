@@ -6,7 +6,7 @@ from ca_core import names as names_module
 from ca_core.applicant import Applicant
 from ca_core.audit import journal
 from ca_core.audit.event import EnrollmentHandedOver, EnrollmentLapsed, EnrollmentReferred, EnrollmentRejected, Event
-from ca_core.errors import InProgress, Throttled
+from ca_core.errors import CredentialSpent, InProgress, Throttled
 from ca_core.policy import decision
 from ca_core.policy.decision import Verdict, Wish
 from ca_core.policy.profile import ApprovalRule
@@ -20,7 +20,7 @@ from ca_core.referral.request import (
     RequestState,
     still_waiting,
 )
-from ca_core.store import certificates, enrollment_requests
+from ca_core.store import certificates, credentials, enrollment_requests
 from ca_core.store.database import Transaction
 
 _CROWDED_SECONDS = 3600
@@ -51,14 +51,30 @@ def asked(
     )
 
 
-async def waiting(tx: Transaction, asking: EnrollmentRequest, wish: Wish, *, now: int) -> EnrollmentRequest | None:
-    """The same request, if it waits already.
+async def admit(
+    tx: Transaction, asking: EnrollmentRequest, wish: Wish, *, credential_id: str | None, now: int
+) -> EnrollmentRequest | None:
+    """Find the same request, if it waits already; else take one use of the credential that asks.
 
     Raises:
         RequestRejected: it was rejected, and that is not long ago.
+        CredentialSpent, CredentialExpired, WrongSecret: there is no use left to take.
     """
-    if wish.profile.approval is ApprovalRule.AUTOMATIC:
-        return None
+    is_looked_at = wish.profile.approval is not ApprovalRule.AUTOMATIC
+    earlier = await _earlier(tx, asking, now=now) if is_looked_at else None
+    if earlier is not None or credential_id is None:
+        return earlier
+    try:
+        await credentials.spend(tx, credential_id, now=now)
+    except CredentialSpent:
+        # What was put down while the profile was looked at took the last use, and is still an officer's to decide.
+        earlier = None if is_looked_at else await _earlier(tx, asking, now=now)
+        if earlier is None:
+            raise
+    return earlier
+
+
+async def _earlier(tx: Transaction, asking: EnrollmentRequest, *, now: int) -> EnrollmentRequest | None:
     earlier = await enrollment_requests.newest(
         tx, asking.registration_id, asking.profile, asking.names, asking.spki_sha256
     )

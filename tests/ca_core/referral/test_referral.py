@@ -431,6 +431,20 @@ async def test_an_officer_is_not_drowned_by_one_registration(core: Core) -> None
         await core.enroll(who, request())
 
 
+async def test_what_waits_stays_an_officers_when_the_profile_is_not_looked_at_any_more(tmp_path: Path) -> None:
+    asked = request()
+    async with open_core(tmp_path, reviewed(ApprovalRule.ALWAYS, "device")) as core:
+        who = await device(core)
+        await asks(core, who, asked)
+
+    async with open_core(tmp_path, BUILT_IN) as core:
+        assert await asks(core, who, asked) == Referred(1)
+        with pytest.raises(CredentialSpent):
+            await core.enroll(who, request())
+        await approve(core, 1)
+        assert (await core.enroll(who, asked)).serial == (await stored(core, 1)).serial
+
+
 async def test_both_kinds_of_requests_share_their_numbers(core: Core) -> None:
     who, asked = await device(core, uses=None), request()
     await asks(core, who, asked)
