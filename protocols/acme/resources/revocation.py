@@ -110,7 +110,7 @@ async def _stored(tx: Transaction, der: bytes) -> Certificate:
     """
     try:
         serial = x509.load_der_x509_certificate(der).serial_number
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise BadRequest("certificate must be a certificate in DER, as unpadded base64url") from None
     certificate = await certificates.by_serial(tx, serial_text(serial))
     if certificate is None or certificate.der != der:

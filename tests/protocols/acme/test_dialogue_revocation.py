@@ -145,6 +145,16 @@ async def test_what_is_no_certificate_is_malformed(house: AcmeHouse, payload: ob
     assert (await client.post(REVOKE, payload)).refusal == (400, "malformed")
 
 
+async def test_a_certificate_of_a_version_that_never_was_is_malformed(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+    der = await issued(client, "a.example")
+    version = b"\xa0\x03\x02\x01"
+
+    answer = await client.revoke(der.replace(version + b"\x02", version + b"\x05", 1))
+
+    assert answer.refusal == (400, "malformed")
+
+
 async def test_a_revoked_certificate_makes_room_for_another(house: AcmeHouse) -> None:
     client = await house.subscriber("acme-corp", "a.example")
     await client.revoke(await issued(client, "a.example"), reason=4)
