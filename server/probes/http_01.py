@@ -150,9 +150,13 @@ def redirect_target(url: URL, location: str | None, policy: ProbePolicy) -> URL:
 
 def _check_host(host: str) -> None:
     try:
-        ip_address(host)
+        address = ip_address(host)
     except ValueError:
         names.dns(host)
+        return
+    # RFC 6874: the zone of an address is a matter of its own host; here it would only be one more spelling.
+    if getattr(address, "scope_id", None) is not None:
+        raise ValueError("an address with a zone")
 
 
 def _judged(answer: _Answer, expected: bytes) -> Seen:

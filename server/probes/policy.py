@@ -140,6 +140,9 @@ def _is_this_machine(address: Address, port: int, policy: ProbePolicy) -> str | 
 
 
 def _meant(address: Address) -> Address:
+    if isinstance(address, IPv6Address):
+        # Without its zone, which makes it unequal to the very same address.
+        address = IPv6Address(int(address))
     if isinstance(address, IPv4Address) or address in LOCALHOST or address.is_unspecified:
         return address
     if any(address in network for network in _IPV4_IN_LAST_BITS):

@@ -99,6 +99,11 @@ class TestAddresses:
     def test_a_special_network_that_is_named_may(self, address: str, network: str) -> None:
         assert objection(ip_address(address), 80, ProbePolicy(allowed=(ip_network(network),))) is None
 
+    def test_a_zone_makes_no_other_address_of_an_own_listener(self) -> None:
+        policy = ProbePolicy(own_listeners=frozenset({(ip_address("fd00::1"), 443)}))
+
+        assert objection(ip_address("fd00::1%1"), 443, policy) == "one of our own listeners"
+
     def test_naming_one_network_opens_no_other(self) -> None:
         policy = ProbePolicy(allowed=(ip_network("127.0.0.0/8"),))
 
