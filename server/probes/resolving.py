@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from concurrent.futures import Executor, ThreadPoolExecutor
 from ipaddress import ip_address
 
 import dns.asyncresolver
@@ -19,6 +20,7 @@ from server.probes.policy import LOCALHOST, Address, ProbePolicy, Unseen
 
 MAX_ALIASES = 8
 _EDNS_OCTETS = 1232
+_MOST_SYSTEM_LOOKUPS = 64
 _LOCALHOST = "localhost"
 
 
@@ -29,6 +31,9 @@ class Resolving:
         self._policy = policy
         self._everywhere = self._resolver(policy.resolvers) if policy.resolvers else None
         self._zones = {zone: self._resolver(servers) for zone, servers in policy.zone_resolvers.items()}
+        # The system's way keeps a thread for as long as a name server is silent, and whose name it is decides that:
+        # the event loop's own few threads sign certificates and write the journal.
+        self._threads = ThreadPoolExecutor(_MOST_SYSTEM_LOOKUPS, thread_name_prefix="resolving")
 
     async def addresses(self, host: str, label: str) -> tuple[Address, ...]:
         """What a host means now, IPv6 first; never empty.
@@ -48,7 +53,7 @@ class Resolving:
         if is_localhost(host):
             return LOCALHOST
         resolver = self._for(host)
-        found = await (self._from_dns(host, label) if resolver else _from_system(host))
+        found = await (self._from_dns(host, label) if resolver else _from_system(host, self._threads))
         if not found:
             raise Unseen("dns", f"{label} has no address")
         return found
@@ -136,9 +141,12 @@ def is_localhost(host: str) -> bool:
     return host == _LOCALHOST or host.endswith(f".{_LOCALHOST}")
 
 
-async def _from_system(name: str) -> tuple[Address, ...]:
+async def _from_system(name: str, threads: Executor) -> tuple[Address, ...]:
+    def ask() -> list[str]:
+        return [str(sockaddr[0]) for *_, sockaddr in socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)]
+
     try:
-        found = await asyncio.get_running_loop().getaddrinfo(name, None, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(threads, ask)
     except (socket.gaierror, UnicodeError):
         return ()
-    return tuple(ip_address(sockaddr[0]) for *_, sockaddr in found)
+    return tuple(map(ip_address, found))

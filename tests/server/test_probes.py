@@ -6,7 +6,9 @@ import asyncio
 import contextlib
 import socket
 import ssl
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
@@ -257,6 +259,7 @@ class TestRedirects:
             ("http://[::1/", "no URL"),
             ("http://2130706433:{port}/", "no URL"),
             ("http://0x7f.1:{port}/", "no URL"),
+            ("http://[fd00::1%251]:{port}/", "no URL"),
             ("", "other than http"),
         ],
     )
@@ -402,7 +405,28 @@ class TestNames:
 
     async def test_the_systems_answer_is_read_as_addresses(self) -> None:
         # A literal needs no network, yet walks the same way through getaddrinfo.
-        assert await _from_system("127.0.0.1") == (ip_address("127.0.0.1"),)
+        with ThreadPoolExecutor(1) as threads:
+            assert await _from_system("127.0.0.1", threads) == (ip_address("127.0.0.1"),)
+
+    async def test_a_system_that_is_slow_to_answer_holds_up_no_other_threads(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        released = threading.Event()
+
+        def slow(*_: object, **__: object) -> list[object]:
+            released.wait(10)
+            return []
+
+        monkeypatch.setattr(socket, "getaddrinfo", slow)
+        asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(1))
+
+        seen = await probe(80, "slow.example.com", total_seconds=0.1)
+        try:
+            await asyncio.wait_for(asyncio.to_thread(bool), 5)
+        finally:
+            released.set()
+
+        assert_unproved(seen, "connection", "was not read within 0.1 s")
 
 
 class TestOwnListeners:
