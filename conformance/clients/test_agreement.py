@@ -9,11 +9,15 @@ from collections.abc import Iterator
 import pytest
 
 from conformance.clients.certbot import at_home
-from conformance.clients.machine import Machine
+from conformance.clients.machine import Machine, web_server
 from conformance.house import House
 
 _PAGE = re.compile(r"accept it at (https://\S+)")
-_SETTINGS = ("agreement.file=agreement.txt", "agreement.version=2026-1")
+# A window that is always open lets acme-tiny come again whenever it likes.
+_SETTINGS = (
+    *("agreement.file=agreement.txt", "agreement.version=2026-1"),
+    *("acme.open_account=everybody", "renewal.window_days=90"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -21,6 +25,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     built = House(tmp_path_factory.mktemp("house"), *_SETTINGS)
     (built.home / "agreement.txt").write_text("The subscriber keeps the key.")
     try:
+        built.register("--kind", "partner", "--subject", "O=Everybody", "--zone", "localhost", "--account", "everybody")
         built.start()
         yield built
     finally:
@@ -47,7 +52,11 @@ def life(house: House, tmp_path_factory: pytest.TempPathFactory) -> dict[str, su
     machine.paste_first("certbot trust")
     assert machine.paste("certbot settings").returncode == 0
     done = {"before": machine.paste("certbot issue")}
+    done["tiny keys"] = machine.paste("acme-tiny keys", NAME="tiny.localhost")
+    with web_server(machine.webroot, house.http_01_port):
+        done["tiny before"] = machine.paste("acme-tiny issue")
     publish_another(house)
+    done["tiny after"] = machine.paste("acme-tiny issue")
     done["not yet"] = machine.paste("certbot issue", NAME="two.example")
     page = _PAGE.search(done["not yet"].stderr)
     assert page, done["not yet"].stderr
@@ -70,4 +79,9 @@ def test_after_a_change_it_is_told_where_the_text_is(
 
 def test_once_its_holder_has_accepted_on_the_page_it_goes_on(life: dict[str, subprocess.CompletedProcess[str]]) -> None:
     for step in ("accept", "after"):
+        assert life[step].returncode == 0, life[step].stderr
+
+
+def test_acme_tiny_accepts_at_each_run(life: dict[str, subprocess.CompletedProcess[str]]) -> None:
+    for step in ("tiny keys", "tiny before", "tiny after"):
         assert life[step].returncode == 0, life[step].stderr
