@@ -57,6 +57,15 @@ def test_tls_begins_at_1_2(shared: House) -> None:
     assert "Cipher is ECDHE" in ended["-tls1_2"].stdout
 
 
+def test_acme_tls_is_not_spoken_here(shared: House) -> None:
+    """RFC 8737, 4: that protocol is for challenges."""
+    for port in (shared.port, shared.port + 1):
+        command = ("openssl", "s_client", "-connect", f"localhost:{port}", "-alpn", "acme-tls/1")
+        asked = run(*command, stdin=subprocess.DEVNULL)
+
+        assert "ALPN protocol: acme-tls/1" not in asked.stdout
+
+
 def test_pages_of_any_site_may_ask(client: Client) -> None:
     answers = [client.get("/acme/directory"), client.raw("HEAD", client.directory["newNonce"]), client.new_order(NAME)]
 

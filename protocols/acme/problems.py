@@ -17,6 +17,8 @@ MEDIA_TYPE = "application/problem+json"
 
 _URN = "urn:ietf:params:acme:error:"
 _SERVER_ERRORS = 500
+_NO_WAY_IN = 'ACME realm="an account that is valid"'
+"""RFC 9110, 15.5.2 wants one with every 401; no browser asks for a password by a scheme that it does not know."""
 
 
 class Answer(NamedTuple):
@@ -84,7 +86,8 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.AccountTaken: Answer(409, "malformed"),
         core.WrongState: Answer(409, "malformed"),
         acme.BadPublicKey: Answer(400, "badPublicKey"),
-        acme.AccountNotValid: _UNAUTHORIZED,
+        # RFC 8555, 7.3.6: status 401, though nothing else here is (docs/decisions/031).
+        acme.AccountNotValid: Answer(401, "unauthorized"),
         acme.BindingRevoked: _UNAUTHORIZED,
         acme.AccountKeyInUse: Answer(409, "malformed"),
         acme.AgreementRequired: Answer(403, "userActionRequired"),
@@ -197,6 +200,8 @@ def _headers(refusal: core.Refusal) -> tuple[tuple[str, str], ...]:
         case core.Busy() | core.TooEarly():
             # Whole seconds: Caddy 2.6 breaks on a date here.
             return (("Retry-After", str(refusal.retry_after_seconds)),)
+        case acme.AccountNotValid():
+            return (("WWW-Authenticate", _NO_WAY_IN),)
         case acme.AccountKeyInUse():
             return (("Location", refusal.url),)
         case acme.AgreementRequired():

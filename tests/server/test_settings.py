@@ -240,3 +240,7 @@ def test_a_development_home_may_have_chaos() -> None:
     chaotic = settings.with_assignments(FIRST, ("development=true", "chaos.nonces_refused_percent=5"))
 
     assert chaotic.chaos.nonces_refused_percent == 5
+
+
+def test_tls_alpn_01_asks_at_port_443_unless_told_otherwise() -> None:
+    assert FIRST.acme.tls_alpn_01_port == 443

@@ -279,7 +279,7 @@ async def test_a_deactivated_account_has_no_power_left(house: AcmeHouse) -> None
     ]
 
     assert gone.json["status"] == "deactivated"
-    assert [answer.refusal for answer in refused] == [(403, "unauthorized")] * len(refused)
+    assert [answer.refusal for answer in refused] == [(401, "unauthorized")] * len(refused)
     assert len(await house.core.journal("acme-account-deactivated")) == 1
 
 
@@ -314,7 +314,7 @@ async def test_of_many_deactivations_at_once_one_is_recorded(house: AcmeHouse) -
 
     answers = await asyncio.gather(*(client.post(str(client.kid), {"status": "deactivated"}) for _ in range(10)))
 
-    assert Counter(answer.status for answer in answers) == {200: 1, 403: 9}
+    assert Counter(answer.status for answer in answers) == {200: 1, 401: 9}
     assert len(await house.core.journal("acme-account-deactivated")) == 1
 
 
