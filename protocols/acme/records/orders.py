@@ -138,8 +138,8 @@ async def finalize(tx: Transaction, order_id: str, csr_digest: bytes, *, now: in
     changed = await tx.execute(
         "UPDATE acme_orders SET status = :to, csr_digest = :csr_digest"
         " WHERE id = :id AND status = :was AND expires_at >= :now"
-        " AND account_id IN (SELECT a.id FROM acme_accounts a LEFT JOIN credentials c ON c.id = a.credential_id"
-        " WHERE a.status = :account_valid AND c.revoked_at IS NULL)",
+        " AND EXISTS (SELECT 1 FROM acme_accounts a LEFT JOIN credentials c ON c.id = a.credential_id"
+        " WHERE a.id = acme_orders.account_id AND a.status = :account_valid AND c.revoked_at IS NULL)",
         id=order_id,
         csr_digest=csr_digest,
         was=OrderStatus.READY.value,
