@@ -254,6 +254,16 @@ def test_a_black_hole_holds_up_nobody_else(house: House, client: Client, dns: Re
     assert time.monotonic() - begun < 4
 
 
+def test_doctor_says_which_name_server_is_silent(house: House, dns: Responder) -> None:
+    assert f"name server     ok  {dns.address}" in house.command("doctor")
+
+    dns.misbehave("*", Hostile.SILENT)
+    said = house.command("doctor")
+    dns.misbehave("*", Hostile.NOTHING)
+
+    assert f"{dns.address} does not answer" in said
+
+
 def test_a_restart_goes_on_with_what_was_to_be_looked_at_again(house: House, client: Client, dns: Responder) -> None:
     name = f"restart.{ZONE}"
     order, challenge, expected = ordered(client, name, "dns-01")

@@ -206,4 +206,6 @@ async def _task(tx: Transaction, challenge_id: str) -> _Task | None:
     account = await accounts.by_id(tx, authorization.account_id)
     if account is None or account.status is not AccountStatus.VALID:
         return None
-    return _Task(challenge, authorization, account, await past_keys.of_account(tx, account.id))
+    is_persistent = challenge.type == challenges.DNS_PERSIST_01
+    past = await past_keys.of_account(tx, account.id) if is_persistent else ()
+    return _Task(challenge, authorization, account, past)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,8 @@ from server import settings as settings_module
 from server.assembly import Office, Strongroom, migrations, strongroom
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 from server.journaling import checkpoint_path, open_key, open_sequencer
+from server.probes.resolving import is_answering
+from server.setting_tables import Acme
 
 
 @click.group()
@@ -94,6 +97,8 @@ def doctor(home: Path) -> None:
             click.echo(f"agreement       ok  version {current.version}, SHA-256 {current.sha256}")
         await _check_credential_key(office)
         click.echo("credential key  ok")
+        for line in await _name_servers(office.settings.acme):
+            click.echo(f"name server     {line}")
         click.echo(f"journal         ok  {await _check_journal(office)}")
         for name in (ca.certificate.name for ca in room.authorities.publishing(now=office.clock.now())):
             published = await _newest(room, name)
@@ -120,6 +125,19 @@ async def _newest(room: Strongroom, name: str) -> Publication:
         return await room.publisher.newest(name)
     except NotFound:
         raise Misconfigured(f"the CRL {name} is not published yet; start the server, or wait half a minute") from None
+
+
+async def _name_servers(acme: Acme) -> list[str]:
+    """What each says. A silent one may be on its way, and the home is in order without it: nothing ends here."""
+    zones = {"": acme.resolvers, **acme.zone_resolvers}
+    asked = [(zone, server) for zone, servers in zones.items() for server in servers]
+    answers = await asyncio.gather(*(is_answering(server, zone) for zone, server in asked))
+    lines = []
+    for (zone, server), is_there in zip(asked, answers, strict=True):
+        key = f'acme.zone_resolvers."{zone}"' if zone else "acme.resolvers"
+        silent = f"--  {server} does not answer: challenges fail until it does, or until {key} names another one"
+        lines.append(f"ok  {server}" if is_there else silent)
+    return lines
 
 
 async def _check_credential_key(office: Office) -> None:

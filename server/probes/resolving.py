@@ -7,6 +7,7 @@ import socket
 from concurrent.futures import Executor, ThreadPoolExecutor
 from ipaddress import ip_address
 
+import dns.asyncquery
 import dns.asyncresolver
 import dns.exception
 import dns.flags
@@ -22,6 +23,7 @@ MAX_ALIASES = 8
 _EDNS_OCTETS = 1232
 _MOST_SYSTEM_LOOKUPS = 64
 _LOCALHOST = "localhost"
+_CHECK_SECONDS = 2.0
 
 
 class Resolving:
@@ -139,6 +141,21 @@ class Resolving:
 def is_localhost(host: str) -> bool:
     """Whether this is a name of the machine itself (RFC 6761, 6.3)."""
     return host == _LOCALHOST or host.endswith(f".{_LOCALHOST}")
+
+
+async def is_answering(server: str, zone: str) -> bool:
+    """Whether a resolver says anything at all about a zone within two seconds; for who checks the settings.
+
+    Args:
+        server: `address:port`, IPv6 in brackets.
+        zone: empty: the root.
+    """
+    url, query = URL(f"dns://{server}"), dns.message.make_query(f"{zone}.", "SOA")
+    try:
+        await dns.asyncquery.udp(query, url.host or "", port=url.port or 53, timeout=_CHECK_SECONDS)
+    except (dns.exception.DNSException, OSError):
+        return False
+    return True
 
 
 async def _from_system(name: str, threads: Executor) -> tuple[Address, ...]:
