@@ -8,7 +8,9 @@ import ipaddress
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from ca_core.errors import WeakKey
 from ca_core.names import Identifier, Kind
+from ca_core.policy import keys
 
 PROTOCOL = "acme-tls/1"
 ACME_IDENTIFIER = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.31")
@@ -72,7 +74,10 @@ def _objection_to_proof(extensions: list[x509.Extension[x509.ExtensionType]], ke
 def _objection_to_signature(certificate: x509.Certificate) -> str | None:
     """RFC 8737, 3: self-signed, so that a certificate which a CA made in another's name proves nothing."""
     try:
+        keys.require_affordable(certificate.public_key())
         certificate.verify_directly_issued_by(certificate)
+    except WeakKey:
+        return "has a key that is too large to be verified"
     except (InvalidSignature, ValueError, TypeError, UnsupportedAlgorithm):
         return "is not self-signed"
     return None

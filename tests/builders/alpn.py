@@ -13,11 +13,13 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKeyTypes
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from protocols.acme.alpn import ACME_IDENTIFIER, PROTOCOL
 
 _KEY = ec.generate_private_key(ec.SECP256R1())
+_PUBLIC_KEY = _KEY.public_key()
 _CA_KEY = ec.generate_private_key(ec.SECP256R1())
 
 
@@ -30,8 +32,9 @@ def certificate(
     with_proof: bool = True,
     issuer: str = "",
     signed_by_ca: bool = False,
+    public_key: CertificatePublicKeyTypes = _PUBLIC_KEY,
 ) -> x509.Certificate:
-    """A certificate for `_KEY`.
+    """A certificate for `_KEY`, or another key.
 
     Args:
         names: the subject alternative names; none: no extension of that kind.
@@ -44,7 +47,7 @@ def certificate(
         x509.CertificateBuilder()
         .subject_name(x509.Name([]))
         .issuer_name(x509.Name.from_rfc4514_string(issuer))
-        .public_key(_KEY.public_key())
+        .public_key(public_key)
         .serial_number(1)
         .not_valid_before(now)
         .not_valid_after(now + timedelta(days=1))

@@ -6,6 +6,7 @@ import ipaddress
 
 import pytest
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import given
 from hypothesis import strategies as st
@@ -22,6 +23,9 @@ RIGHT = certificate(SAN, KEY_AUTHORIZATION)
 DER = RIGHT.public_bytes(Encoding.DER)
 SIGNED_END = DER.index(RIGHT.tbs_certificate_bytes) + len(RIGHT.tbs_certificate_bytes)
 SERIAL_PLACE = 14
+
+
+GIANT = rsa.RSAPublicNumbers(e=65537, n=(1 << 16_383) + 1).public_key()
 
 
 def objection(made: x509.Certificate, identifier: names.Identifier = NAME) -> str | None:
@@ -58,6 +62,8 @@ def test_an_address_is_proved_by_an_address(address: str) -> None:
         (certificate([x509.RFC822Name("a@www.example")], KEY_AUTHORIZATION), "another name"),
         (certificate(SAN, KEY_AUTHORIZATION, signed_by_ca=True), "not self-signed"),
         (certificate(SAN, KEY_AUTHORIZATION, issuer="CN=Some CA"), "not self-signed"),
+        # 12 ms of the event loop, for every client of the server.
+        (certificate(SAN, KEY_AUTHORIZATION, public_key=GIANT), "too large"),
     ],
 )
 def test_what_is_wrong_with_a_certificate_is_said_in_kind(made: x509.Certificate, words: str) -> None:
