@@ -22,6 +22,9 @@ from protocols.acme.states import ChallengeStatus
 GOOD_SECONDS = 8 * 3600
 """How long an answer is relied on, as for public CAs (CA/B Baseline Requirements, 3.2.2.8.1)."""
 
+LONGEST_SECONDS = 15.0
+"""How long a client is kept waiting for silent name servers, with however many names."""
+
 _AT_ONCE = 8
 
 
@@ -40,13 +43,21 @@ class Permission:
     """
 
     def __init__(
-        self, database: Database, clock: Clock, probes: Probes, links: Links, identities: tuple[str, ...]
+        self,
+        database: Database,
+        clock: Clock,
+        probes: Probes,
+        links: Links,
+        identities: tuple[str, ...],
+        *,
+        longest_seconds: float = LONGEST_SECONDS,
     ) -> None:
         self._database = database
         self._clock = clock
         self._probes = probes
         self._links = links
         self._identities = identities
+        self._longest_seconds = longest_seconds
 
     async def objection(self, name: Identifier, account_id: str, method: str) -> Seen | None:
         """What stands against a certificate; None when nothing does.
@@ -89,19 +100,29 @@ class Permission:
             CaaUnknown: the name servers did not say.
         """
         doubts = await self._doubts(names, authorized)
-        gate = asyncio.Semaphore(_AT_ONCE)
-
-        async def ask(doubt: _Doubt) -> Seen | None:
-            async with gate:
-                return await self.objection(doubt.name, account.id, doubt.method)
-
-        for objection in await asyncio.gather(*map(ask, doubts)):
+        for objection in await self._objections(account, doubts):
             if objection is not None:
                 raise (CaaForbids if objection.problem == "caa" else CaaUnknown)(objection.detail)
         if doubts:
             async with self._database.write() as tx:
                 for doubt in doubts:
                     await caa_checks.note(tx, doubt.authorization, [doubt.name.value], now=self._clock.now())
+
+    async def _objections(self, account: Account, doubts: Sequence[_Doubt]) -> list[Seen | None]:
+        gate = asyncio.Semaphore(_AT_ONCE)
+
+        async def ask(doubt: _Doubt) -> Seen | None:
+            async with gate:
+                return await self.objection(doubt.name, account.id, doubt.method)
+
+        try:
+            async with asyncio.timeout(self._longest_seconds):
+                return await asyncio.gather(*map(ask, doubts))
+        except TimeoutError:
+            raise CaaUnknown(
+                f"the CAA records of {len(doubts)} names were not found out within {self._longest_seconds:g} s;"
+                " without them nothing is issued"
+            ) from None
 
     async def of_approved(self, number: int) -> CaaForbids | CaaUnknown | None:
         """What stands by now against a request that an officer has approved; days may be between."""

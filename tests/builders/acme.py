@@ -53,6 +53,7 @@ class StagedProbes:
     questions: list[Question] = field(default_factory=list)
     caa_records: dict[str, CaaFound] = field(default_factory=dict)
     caa_asked: list[str] = field(default_factory=list)
+    caa_hold: asyncio.Event | None = None
     hold: asyncio.Event | None = None
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -66,6 +67,8 @@ class StagedProbes:
 
     async def caa(self, name: str) -> CaaFound:
         self.caa_asked.append(name)
+        if self.caa_hold is not None:
+            await self.caa_hold.wait()
         return self.caa_records.get(name, CaaFound())
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -10,9 +12,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from ca_core.names import ip
 from protocols.acme.caa import CaaRecord
-from protocols.acme.permission import GOOD_SECONDS
+from protocols.acme.dialogue import AcmeDialogue
+from protocols.acme.permission import GOOD_SECONDS, Permission
 from protocols.acme.probes import CaaFound
-from tests.builders.acme import AcmeHouse, Answer, Client, acme_house, csr_for
+from tests.builders.acme import LINKS, AcmeHouse, Answer, Client, StagedProbes, acme_house, csr_for
 from tests.builders.core import granted
 
 OTHER = CaaFound("a.example", (CaaRecord(critical=False, tag="issue", value="other.example"),))
@@ -119,6 +122,21 @@ async def test_what_was_asked_long_ago_is_asked_again_and_a_refusal_leaves_the_o
 
     assert refused.refusal == refusal
     assert (await client.finalize(order)).json["status"] == "valid"
+
+
+async def test_silent_name_servers_keep_nobody_waiting_for_each_name(house: AcmeHouse) -> None:
+    names = [f"{number}.a.example" for number in range(20)]
+    client = await house.subscriber("acme-corp", *names, vetted=False)
+    order = await authorized(client, *names)
+    house.core.clock.move(GOOD_SECONDS + 1)
+    silent = StagedProbes(caa_hold=asyncio.Event())
+    permission = Permission(house.core.database, house.core.clock, silent, LINKS, ("ca.example",), longest_seconds=0.05)
+    client.house = replace(house, dialogue=AcmeDialogue(replace(house.services, permission=permission)))
+
+    refused = await client.finalize(order)
+
+    assert refused.refusal == (503, "dns")
+    assert (await client.post(order.header("Location"))).json["status"] == "ready"
 
 
 async def test_a_later_order_asks_once_in_eight_hours(house: AcmeHouse) -> None:
