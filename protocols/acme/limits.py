@@ -22,6 +22,10 @@ _RENEWALS = Rate(burst=10, seconds_each=3600)
 """How many orders for the renewal of one certificate are not counted: enough for every honest retry, and a client that
 has lost its mind is counted like all others."""
 
+CHANGES = hourly(100)
+"""How often an account may change its contacts or its key: each change is kept for ever, in the journal or as a claim
+on a key, and nobody needs more."""
+
 _LOOK_AGAIN_SECONDS = 3600
 """When an account whose authorizations pend may ask again: what it finishes meanwhile makes room at once."""
 
@@ -72,6 +76,7 @@ class Limits:
         self._orders = Buckets(hourly(options.orders_per_hour))
         self._renewals = Buckets(_RENEWALS)
         self._accounts = Buckets(hourly(options.new_accounts_per_hour))
+        self._changes = Buckets(CHANGES)
         self._failures = Buckets(hourly(options.failed_probes_per_hour))
         self._sources: OrderedDict[str, str] = OrderedDict()
 
@@ -99,6 +104,16 @@ class Limits:
             return
         if wait := self._orders.take(*_payers(account, source), now=now):
             raise _too_many("orders", "orders_per_hour", self._options.orders_per_hour, wait)
+
+    def change(self, account: Accountable, *, source: str, now: int) -> None:
+        """Count a change that an account makes to itself; its registration, which may have thousands, pays nothing.
+
+        Raises:
+            Throttled: too many of late.
+        """
+        payers = _payers(account, source) if account.is_open else (account.id,)
+        if wait := self._changes.take(*payers, now=now):
+            raise _too_many("changes of this account", "", CHANGES.burst, wait)
 
     def challenged(self, standing: Standing, names: Sequence[Identifier], *, registered_as: str) -> None:
         """Let an account have new challenges for these names.
@@ -148,7 +163,8 @@ def _payers(account: Accountable, source: str) -> tuple[str, ...]:
 
 
 def _too_many(what: str, setting: str, number: int, wait_seconds: int) -> Throttled:
+    named = f" (limits.{setting})" if setting else ""
     return Throttled(
-        f"too many {what} of late: {number} an hour are let through (limits.{setting}); try again in {wait_seconds} s",
+        f"too many {what} of late: {number} an hour are let through{named}; try again in {wait_seconds} s",
         retry_after_seconds=wait_seconds,
     )

@@ -13,6 +13,7 @@ from importlib import resources
 
 import msgspec
 
+from protocols.acme.limits import CHANGES
 from protocols.acme.links import Help
 from protocols.wire import Reply, plain_text
 from server.settings import Settings
@@ -30,6 +31,7 @@ class Facts(msgspec.Struct, frozen=True):
     Attributes:
         window_days: the setting `renewal.window_days`.
         orders, accounts, failures, pending, paused_after: the settings of `limits`, in their order.
+        changes: how often an account may change in an hour.
     """
 
     window_days: int
@@ -38,6 +40,7 @@ class Facts(msgspec.Struct, frozen=True):
     failures: int
     pending: int
     paused_after: int
+    changes: int = CHANGES.burst
 
 
 def help_facts(settings: Settings) -> Facts:

@@ -85,6 +85,7 @@ class Accounts:
         Raises:
             NotFound: it is another one than the one that asks.
             BadRequest, InvalidContact, UnsupportedContact: as they say.
+            Throttled: its contacts were changed too often of late.
             AccountNotValid: it was deactivated meanwhile.
         """
         _require_own(asked, id_)
@@ -166,6 +167,7 @@ class Accounts:
         return render.account(self._services.links, known)
 
     async def _change_contacts(self, tx: Transaction, asked: ByAccount, contacts: tuple[str, ...]) -> Account:
+        self._services.limits.change(asked.account, source=asked.source, now=self._clock.now())
         if not await accounts.change_contacts(tx, asked.account.id, contacts):
             raise AccountNotValid
         await self._record(tx, ContactsChanged(account=asked.account.id), asked)

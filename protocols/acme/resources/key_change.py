@@ -9,8 +9,9 @@ The request is signed twice: outside with the account's key, inside with the new
 5  the payload names this account, and its present key
 6  the new key is sound
 7  no account has it; else 409 with that account's URL
-8  it is certified for nobody and is no other registration's
-9  the account still has the old key and is valid: one statement decides, so of two changes at once one wins
+8  the account was not changed too often of late
+9  it is certified for nobody and is no other registration's
+10 the account still has the old key and is valid: one statement decides, so of two changes at once one wins
 
 An inner nonce is looked at by nobody: the outer one is what keeps a request from being replayed.
 """
@@ -50,6 +51,7 @@ class KeyChange:
             BadRequest, BadSignature, BadSignatureAlgorithm: the inner JWS or its payload is not as it must be.
             BadPublicKey: the new key is weak, compromised, certified, or another registration's.
             AccountKeyInUse: an account has it already.
+            Throttled: the account was changed too often of late.
             WrongState: the account's key was changed, or the account deactivated, meanwhile.
         """
         key = self._new_key(asked)
@@ -60,6 +62,7 @@ class KeyChange:
             holder = await accounts.by_thumbprint(tx, key.thumbprint)
             if holder is not None:
                 raise AccountKeyInUse(self._services.links.to(Resource.ACCOUNT, holder.id))
+            self._services.limits.change(asked.account, source=asked.source, now=now)
             await account_keys.claim(tx, key, registration_id=changed.registration_id)
             if not await accounts.change_key(tx, asked.account, key):
                 raise WrongState("the account has another key by now, or is not valid any more; look at it again")

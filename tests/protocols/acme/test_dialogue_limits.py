@@ -289,3 +289,17 @@ async def test_a_name_that_was_proved_meanwhile_may_be_ordered_though_it_is_paus
 
     assert await pending(house, client) == (0, frozenset({dns("a.example")}))
     assert (await client.order("a.example")).json["status"] == "ready"
+
+
+async def test_an_account_that_changes_all_the_time_is_held_up_and_goes_on_ordering(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+    assert client.kid
+    for number in range(100):
+        assert (await client.post(client.kid, {"contact": [f"mailto:n{number}@a.example"]})).status == 200
+
+    require_limited(await client.post(client.kid, {"contact": []}), seconds=36)
+
+    assert (await client.post(client.kid, {"contact": ["mailto:n99@a.example"]})).status == 200
+    assert (await client.order("a.example")).status == 201
+    house.core.clock.move(36)
+    assert (await client.post(client.kid, {"contact": []})).status == 200

@@ -98,6 +98,20 @@ def test_new_accounts_are_counted_by_who_vouches_for_them() -> None:
         narrow.new_account(Somebody("e", "open", is_open=True), source=SOURCE, now=0)
 
 
+def test_an_account_is_not_changed_all_the_time() -> None:
+    narrow = limits()
+    for _ in range(100):
+        narrow.change(Somebody("a"), source=SOURCE, now=0)
+        narrow.change(Somebody("o", "open", is_open=True), source=SOURCE, now=0)
+
+    with pytest.raises(Throttled, match="too many changes of this account of late: 100 an hour are let through; try"):
+        narrow.change(Somebody("a"), source="192.0.2.8", now=0)
+    with pytest.raises(Throttled):
+        narrow.change(Somebody("p", "open", is_open=True), source=SOURCE, now=0)
+    narrow.change(Somebody("b"), source=SOURCE, now=0)
+    narrow.change(Somebody("a"), source=SOURCE, now=36)
+
+
 def test_only_so_many_authorizations_pend() -> None:
     narrow, names = limits(pending_authorizations=3), [dns("a.example"), dns("b.example")]
     narrow.challenged(Standing(1, frozenset()), names, registered_as="corp")
