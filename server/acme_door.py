@@ -6,6 +6,8 @@ import secrets
 from collections.abc import Callable
 
 from ca_core.applicant import Door
+from ca_core.policy.profile import Profile
+from ca_core.policy.renewal import SECONDS_PER_DAY
 from protocols.acme.agreements import Agreements
 from protocols.acme.dialogue import AcmeDialogue
 from protocols.acme.expiry import Expiry
@@ -94,8 +96,15 @@ class AcmeDoor:
             caa_identities=acme.caa_identities,
             challenges=acme.challenges,
             profiles={
-                name: f"{', '.join(sorted(profile.extended_key_usage))}, {profile.validity_seconds} s"
+                name: _described(profile)
                 for name, profile in self._opened.profiles.items()
                 if Door.ACME in profile.doors
             },
         )
+
+
+def _described(profile: Profile) -> str:
+    """One sentence for the directory (draft-ietf-acme-profiles, 3)."""
+    days, rest = divmod(profile.validity_seconds, SECONDS_PER_DAY)
+    life = f"{profile.validity_seconds} seconds" if rest else f"{days} day{'' if days == 1 else 's'}"
+    return f"for {', '.join(sorted(profile.extended_key_usage))}; valid for {life}"
