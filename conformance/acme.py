@@ -55,6 +55,14 @@ def csr(key: ec.EllipticCurvePrivateKey, *names: str, common_name: str | None = 
     return builder.sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
 
 
+def certificate_id(der: bytes) -> str:
+    """How a certificate is named (RFC 9773, 4.1)."""
+    certificate = x509.load_der_x509_certificate(der)
+    issuer = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier or b""
+    serial = certificate.serial_number
+    return f"{b64(issuer)}.{b64(serial.to_bytes(serial.bit_length() // 8 + 1, 'big'))}"
+
+
 class Answer:
     """Status, headers and body of one answer."""
 

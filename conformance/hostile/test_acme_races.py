@@ -20,9 +20,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
-from cryptography import x509
-
-from conformance.acme import Answer, Client, b64, csr, jwk_of, new_key
+from conformance.acme import Answer, Client, b64, certificate_id, csr, jwk_of, new_key
 from conformance.hostile.conftest import account, registered
 from conformance.hostile.test_acme_accounts import change_of_key
 from conformance.house import House
@@ -44,14 +42,6 @@ def statuses(answers: list[Answer]) -> list[int]:
 
 def problems(answers: list[Answer]) -> set[str]:
     return {answer.problem for answer in answers if answer.status >= 400}
-
-
-def certificate_id(der: bytes) -> str:
-    """RFC 9773, 4.1."""
-    certificate = x509.load_der_x509_certificate(der)
-    issuer = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier or b""
-    serial = certificate.serial_number
-    return f"{b64(issuer)}.{b64(serial.to_bytes(serial.bit_length() // 8 + 1, 'big'))}"
 
 
 def test_fifty_new_accounts_with_one_key_make_one(acme: House) -> None:

@@ -6,22 +6,14 @@ from datetime import datetime
 
 from cryptography import x509
 
-from conformance.acme import Client, b64
-
-
-def identifier(der: bytes) -> str:
-    """RFC 9773, 4.1."""
-    certificate = x509.load_der_x509_certificate(der)
-    issuer = certificate.extensions.get_extension_for_class(x509.AuthorityKeyIdentifier).value.key_identifier or b""
-    serial = certificate.serial_number
-    return f"{b64(issuer)}.{b64(serial.to_bytes(serial.bit_length() // 8 + 1, 'big'))}"
+from conformance.acme import Client, b64, certificate_id
 
 
 def test_everybody_may_ask_and_is_told_when(client: Client) -> None:
     _, der = client.certificate("ari.vetted.example")
     leaf = x509.load_der_x509_certificate(der)
 
-    answer = client.get(f"{client.directory['renewalInfo']}/{identifier(der)}")
+    answer = client.get(f"{client.directory['renewalInfo']}/{certificate_id(der)}")
 
     assert answer.status == 200
     window = {name: datetime.fromisoformat(time) for name, time in answer.json["suggestedWindow"].items()}
@@ -33,8 +25,8 @@ def test_an_order_shows_what_it_replaces_then_and_later(client: Client) -> None:
     _, der = client.certificate("replaced.vetted.example")
     client.post(client.directory["revokeCert"], {"certificate": b64(der), "reason": 4})
 
-    order = client.new_order("replaced.vetted.example", replaces=identifier(der))
+    order = client.new_order("replaced.vetted.example", replaces=certificate_id(der))
 
     assert order.status == 201
-    assert order.json["replaces"] == identifier(der)
-    assert client.post(order.headers["Location"]).json["replaces"] == identifier(der)
+    assert order.json["replaces"] == certificate_id(der)
+    assert client.post(order.headers["Location"]).json["replaces"] == certificate_id(der)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import Counter
 from pathlib import Path
@@ -9,7 +10,9 @@ from pathlib import Path
 import pytest
 
 from conformance.clauses import MUSTS, SHOULDS, Clause, Standard, existing_tests, missing_tests, standards
+from tests.architecture.house import ROOT, syntax_trees
 
+LISTED = re.compile(r"\btest_(?!acme_)\w+\b(?!\.py)")
 STANDARDS = standards()
 BINDS = {"server", "client", "others"}
 ID = re.compile(r"(\d+(?:\.\d+)*)-([a-z]{1,2})")
@@ -61,6 +64,18 @@ def test_a_demand_on_the_server_is_seldom_waved_away() -> None:
     ]
 
     assert waved == []
+
+
+def test_each_attack_that_a_module_lists_has_its_test() -> None:
+    named = {
+        f"{path}: {test}"
+        for path, tree in syntax_trees(ROOT, "conformance/hostile")
+        for test in LISTED.findall(ast.get_docstring(tree) or "")
+        if f"{path}::{test}" not in existing_tests(ROOT, path)
+    }
+
+    # A race that is shown elsewhere is listed with its file.
+    assert named == {"conformance/hostile/test_acme_races.py: test_a_nonce_works_once_among_a_hundred"}
 
 
 def test_a_test_that_nobody_wrote_is_seen(tmp_path: Path) -> None:
