@@ -31,10 +31,18 @@ def dns() -> Iterator[Responder]:
 
 
 @pytest.fixture(scope="module")
-def house(tmp_path_factory: pytest.TempPathFactory, dns: Responder) -> Iterator[House]:
+def inside() -> Iterator[Responder]:
+    """The name server of a zone that the world does not see."""
+    with Responder() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory, dns: Responder, inside: Responder) -> Iterator[House]:
     built = House(
         tmp_path_factory.mktemp("house"),
         f'acme.resolvers=["{dns.address}"]',
+        f'acme.zone_resolvers={{"inside.{ZONE}" = ["{inside.address}"]}}',
         'acme.challenges=["http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01"]',
         "acme.caa=true",
         f'acme.caa_identities=["{IDENTITY}"]',
@@ -99,6 +107,17 @@ def test_a_wildcard_is_proved_by_a_record_behind_an_alias(client: Client, dns: R
     assert answered(client, challenge)["status"] == "valid"
     assert finalized(client, order, f"*.{ZONE}") == "valid"
     assert dns.asked_over_tcp[f"_acme-challenge.{ZONE}", "TXT"] == 1
+
+
+def test_a_zone_has_a_name_server_of_its_own(client: Client, dns: Responder, inside: Responder) -> None:
+    name = f"db.inside.{ZONE}"
+    order, challenge, expected = ordered(client, name, "dns-01")
+    inside.add(f"_acme-challenge.{name}", "TXT", txt(expected))
+    inside.add(f"inside.{ZONE}", "CAA", f'0 issue "{IDENTITY}"')
+
+    assert answered(client, challenge)["status"] == "valid"
+    assert finalized(client, order, name) == "valid"
+    assert not [asked for asked, _ in dns.asked if asked.endswith(f"inside.{ZONE}")]
 
 
 def test_a_wrong_record_is_told_in_kind(client: Client, dns: Responder) -> None:
