@@ -17,6 +17,7 @@ class RenewalInfo:
 
     def __init__(self, services: AcmeServices) -> None:
         self._database = services.database
+        self._clock = services.clock
         self._enrollment = services.enrollment
         self._links = services.links
 
@@ -34,11 +35,13 @@ class RenewalInfo:
             replaced_at = await certificates.replaced_at(tx, asked.serial) if found else None
         if found is None or not asked.names(found.der):
             raise certificate_id.unknown()
+        renewable = self._enrollment.renewal_window(found)
+        if replaced_at is not None:
+            # An order with other names beside may be early; for these names it would be refused until then.
+            replaced_at = max(replaced_at, renewable.opens_at)
         late_since = [found.revoked_at if found.is_revoked else None, replaced_at, found.recalled_at]
-        if since := [one for one in late_since if one is not None]:
+        if since := [one for one in late_since if one is not None and one <= self._clock.now()]:
             window = overdue_window(min(since))
             return render.renewal_info(self._links, window, retry_after_seconds=OVERDUE_RETRY_SECONDS)
-        window = suggested_window(
-            self._enrollment.renewal_window(found), not_before=found.not_before, serial=found.serial
-        )
+        window = suggested_window(renewable, not_before=found.not_before, serial=found.serial)
         return render.renewal_info(self._links, window, retry_after_seconds=RETRY_SECONDS)

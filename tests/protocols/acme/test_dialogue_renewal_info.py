@@ -117,6 +117,24 @@ async def test_a_replaced_certificate_should_have_been_too(house: AcmeHouse) -> 
     assert window(await looked_up(house, certificate)).closes_at <= house.core.clock.now()
 
 
+async def test_what_an_order_of_other_names_replaced_early_is_not_called_for_while_it_would_be_refused(
+    house: AcmeHouse,
+) -> None:
+    client = await house.subscriber("acme-corp", "a.example", "b.example")
+    certificate = await client.certificate("a.example")
+    await client.finalize(await client.order("a.example", "b.example", replaces=name_of(certificate)))
+
+    early = window(await looked_up(house, certificate))
+    refused = await client.order("a.example")
+    house.core.clock.move(61 * DAY)
+    late = window(await looked_up(house, certificate))
+
+    assert refused.refusal == (429, "rateLimited")
+    assert early.opens_at > house.core.clock.now() - 61 * DAY
+    assert late.closes_at <= house.core.clock.now()
+    assert (await client.order("a.example")).status == 201
+
+
 async def recalled(house: AcmeHouse, *, undo: bool = False) -> int:
     """Recall all that there is, as the operator's command does."""
     core, selector = house.core, Selector(profile="tls-server")
