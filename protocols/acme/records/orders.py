@@ -23,8 +23,9 @@ _SELECT = (
     " FROM acme_orders WHERE "
 )
 # As `outcome` says it, for many: what is processing without a certificate or an officer's attention is invalid.
-_LISTED = (
-    "SELECT o.id FROM acme_orders o WHERE o.account_id = :account_id AND o.id < :before"
+# In these words the index says it, and those without end that came to nothing are not looked through.
+LISTED = (
+    "SELECT o.id FROM acme_orders o WHERE o.account_id = :account_id AND o.id < :before AND o.status <> 'invalid'"
     " AND (o.status IN (:pending, :ready) AND o.expires_at >= :now OR o.status = :processing AND"
     " (EXISTS (SELECT 1 FROM certificates c WHERE c.request_key = :prefix || o.id) OR EXISTS"
     " (SELECT 1 FROM enrollment_requests r WHERE r.request_key = :prefix || o.id"
@@ -115,7 +116,7 @@ async def by_request_key(tx: Transaction, key: str | None) -> Order | None:
 async def listed(tx: Transaction, account_id: str, *, before: str, now: int, most: int) -> list[str]:
     """The ids of an account's orders that are not invalid, newest first, from below an id."""
     rows = await tx.all(
-        _LISTED,
+        LISTED,
         account_id=account_id,
         before=before,
         pending=OrderStatus.PENDING.value,
@@ -182,6 +183,12 @@ async def fail(tx: Transaction, authorization_id: str, error: str) -> None:
         )
 
 
+FAIL_ALL = (
+    "UPDATE acme_orders SET status = :to, error = :error WHERE account_id = :account_id AND status = :was"
+    " AND status <> 'invalid'"
+)
+
+
 async def fail_all(tx: Transaction, account_id: str, error: str) -> None:
     """Make the pending and ready orders of an account invalid.
 
@@ -190,7 +197,7 @@ async def fail_all(tx: Transaction, account_id: str, error: str) -> None:
     """
     for was in (OrderStatus.PENDING, OrderStatus.READY):
         await tx.execute(
-            "UPDATE acme_orders SET status = :to, error = :error WHERE account_id = :account_id AND status = :was",
+            FAIL_ALL,
             account_id=account_id,
             error=error,
             was=was.value,

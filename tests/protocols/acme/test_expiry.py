@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from protocols.acme.expiry import Expiry
 from protocols.acme.links import Resource
+from protocols.acme.records import orders
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client, url
 
 DAY = 86_400
@@ -68,6 +69,18 @@ async def test_a_proof_that_ran_out_is_shown_as_expired_and_nobody_can_give_it_u
     assert shown.json["status"] == "expired"
     assert shown.json["expires"]
     assert (await client.post(authorization, {"status": "deactivated"})).status == 409
+
+
+async def test_what_came_to_nothing_is_not_looked_through_for_what_did_not(house: AcmeHouse) -> None:
+    texts = dict.fromkeys(
+        ("account_id", "before", "pending", "ready", "processing", "prefix", "waiting", "approved"), ""
+    )
+    async with house.core.database.read() as tx:
+        listed_ = await tx.all("EXPLAIN QUERY PLAN " + orders.LISTED, **texts, now=0, most=1)
+        failed = await tx.all("EXPLAIN QUERY PLAN " + orders.FAIL_ALL, to="", error="", account_id="", was="ready")
+
+    assert "USING INDEX acme_orders_listed" in listed_[0][-1]
+    assert "USING INDEX acme_orders_listed" in failed[0][-1]
 
 
 async def test_the_list_has_no_order_that_is_invalid(house: AcmeHouse) -> None:
