@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import asyncio
+import atexit
 import functools
 import json
 import os
@@ -69,6 +70,7 @@ has_orders = precondition(lambda self: self.model.orders)
 def template() -> Path:
     """A home with its CA, made once and copied for each run."""
     folder = Path(tempfile.mkdtemp(prefix="machine-"))
+    atexit.register(shutil.rmtree, folder)
 
     async def make() -> None:
         async with acme_house(folder):
