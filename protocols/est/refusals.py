@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from ca_core import errors as core
 from ca_core.referral.request import Referred
+from protocols.cms import errors as cms
 from protocols.est import errors as est
 from protocols.wire import Reply, plain_text
 
@@ -26,6 +27,9 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         core.BadReason: 400,
         core.TooLarge: 413,
         est.BindingUnavailable: 400,
+        cms.UnreadableMessage: 400,
+        cms.UnknownAlgorithm: 400,
+        cms.WrongSignature: 400,
         est.MethodNotAllowed: 405,
         est.UnsupportedMediaType: 415,
         core.NotFound: 404,

@@ -60,6 +60,7 @@ PURE = (
     "protocols/acme/render.py",
     "protocols/acme/retrying.py",
     "protocols/acme/states.py",
+    "protocols/cms/",
     "protocols/encoding.py",
     "protocols/est/binding.py",
     "protocols/est/errors.py",

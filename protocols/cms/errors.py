@@ -1,0 +1,28 @@
+"""Refusals of signed and enveloped messages (RFC 5652), as leaves of the one tree.
+
+::
+
+    Malformed
+    ├── UnreadableMessage             not DER of what it should be, or more than it may be
+    ├── UnknownAlgorithm              a digest, signature or cipher off the list
+    └── WrongSignature                it is not the signature of this content by this key
+"""
+
+from __future__ import annotations
+
+from ca_core.errors import Malformed
+
+
+class UnreadableMessage(Malformed):
+    """What should be a cryptographic message is none that is read here."""
+
+
+class UnknownAlgorithm(Malformed):
+    """A message uses, or asks for, an algorithm that is not accepted here."""
+
+
+class WrongSignature(Malformed):
+    """A signature is not this key's, or not of this content."""
+
+    def __init__(self) -> None:
+        super().__init__("the signature of the message does not fit its content and signer; sign anew")
