@@ -336,3 +336,20 @@ def test_a_new_version_is_asked_for_and_accepted_on_a_page_or_by_the_client(
     accepted = [row for row in rows if row["event"] == "acme-agreement-accepted"]
     assert all(hashlib.sha256(text).hexdigest() in json.dumps(accepted) for text in (_FIRST, _SECOND))
     assert {"web", "acme"} <= {row["actor"].split(":")[0] for row in accepted}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("eab", "list", "\udcff"), "is not text in UTF-8"),
+        (("eab", "add", "partner", "--uses", "99999999999999999999"), "is neither a number from 1 to 1000000000 nor"),
+    ],
+)
+def test_what_nothing_can_store_is_refused_in_one_sentence(
+    agreeing: House, partner: dict[str, Any], arguments: tuple[str, ...], said: str
+) -> None:
+    done = agreeing.attempt(*arguments)
+
+    assert done.returncode > 0
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr

@@ -90,6 +90,9 @@ def main() -> None:
         _end(" ".join(error.format_message().split()), error.exit_code)
     except SoapstoneError as error:
         _end(str(error), 1)
+    except UnicodeEncodeError as error:
+        # A shell hands any octets over, and nothing that is stored is named by what is no text.
+        _end(f"{error.object[:64]!r} is not text in UTF-8", 1)
 
 
 def _end(sentence: str, status: int) -> NoReturn:

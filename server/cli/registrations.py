@@ -19,9 +19,11 @@ from server.assembly import Office
 from server.cli.naming import a_labels
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 
+_MOST_USES = 1_000_000_000
+
 
 class Uses(click.ParamType[str | int]):
-    """How often a credential works: a positive number, or `unlimited`."""
+    """How often a credential works: a number, or `unlimited`."""
 
     name = "N|unlimited"
 
@@ -33,8 +35,8 @@ class Uses(click.ParamType[str | int]):
             uses = int(value)
         except ValueError:
             uses = 0
-        if uses < 1:
-            self.fail(f"{value} is neither a positive number nor `unlimited`", param, ctx)
+        if not 1 <= uses <= _MOST_USES:
+            self.fail(f"{value} is neither a number from 1 to {_MOST_USES} nor `unlimited`", param, ctx)
         return uses
 
 
