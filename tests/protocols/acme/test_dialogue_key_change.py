@@ -8,8 +8,11 @@ from typing import Any
 
 import pytest
 
+from ca_core.registration.agreement import Acceptance
 from ca_core.revocation.reason import Reason
+from protocols.acme import jwk
 from protocols.acme.links import Resource
+from protocols.acme.records import accounts
 from tests.builders import jws
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client, close_primes_signer, csr_for
 from tests.builders.jws import Signer, rsa_signer, signer
@@ -198,6 +201,22 @@ async def test_of_two_accounts_that_want_one_key_one_gets_it(house: AcmeHouse) -
     assert Counter(answer.status for answer in answers) == {200: 1, 409: 9}
     winner = clients[[answer.status for answer in answers].index(200)]
     assert {answer.header("Location") for answer in answers} == {winner.kid}
+
+
+async def test_what_was_deactivated_meanwhile_changes_in_nothing(house: AcmeHouse) -> None:
+    """As a request finds it that was signed in before the deactivation, and writes after it."""
+    client = await house.subscriber("acme-corp", "a.example")
+    id_ = str(client.kid).rpartition("/")[2]
+    async with house.core.database.read() as tx:
+        seen = await accounts.by_id(tx, id_)
+    assert seen is not None
+    await client.post(str(client.kid), {"status": "deactivated"})
+
+    async with house.core.database.write() as tx:
+        assert not await accounts.change_key(tx, seen, jwk.read(NEW.jwk))
+        assert not await accounts.change_contacts(tx, id_, ("mailto:a@a.example",))
+        assert not await accounts.accept(tx, id_, Acceptance("1", "00" * 32, 0))
+        assert not await accounts.deactivate(tx, id_)
 
 
 async def test_a_waiting_challenge_is_judged_by_the_key_at_the_time_of_the_probe(house: AcmeHouse) -> None:
