@@ -27,6 +27,7 @@ from ca_core.errors import (
     WeakKey,
     WrongState,
 )
+from ca_core.policy.blocklist import Blocklist
 from ca_core.policy.period import WishedPeriod
 from ca_core.policy.profile import BUILT_IN, ApprovalRule, RevocationRule
 from ca_core.policy.request import CertificationRequest, parse
@@ -443,6 +444,18 @@ async def test_what_waits_stays_an_officers_when_the_profile_is_not_looked_at_an
             await core.enroll(who, request())
         await approve(core, 1)
         assert (await core.enroll(who, asked)).serial == (await stored(core, 1)).serial
+
+
+async def test_a_key_that_was_blocked_since_is_not_certified_on_an_approval(tmp_path: Path) -> None:
+    asked, profiles = request(), reviewed(ApprovalRule.ALWAYS, "device")
+    async with open_core(tmp_path, profiles) as core:
+        await asks(core, await device(core), asked)
+
+    async with open_core(tmp_path, profiles, blocked=Blocklist(asked.spki_sha256)) as core:
+        await approve(core, 1)
+
+        assert (await stored(core, 1)).state is RequestState.REJECTED
+        assert await core.certificates() == []
 
 
 async def test_both_kinds_of_requests_share_their_numbers(core: Core) -> None:

@@ -226,6 +226,17 @@ async def test_a_successor_that_has_ended_already_is_refused(core: Core) -> None
     assert (await core.eab_desk.find(key.kid)).successor is None
 
 
+async def test_an_overlap_lengthens_no_life(core: Core) -> None:
+    await core.register("acc")
+    ends_at = core.clock.now() + HOUR
+    _, key = await core.eab_desk.add("acc", EabForm(None, ends_at), actor="test")
+
+    old, new, _ = await core.eab_desk.rotate(key.kid, overlap_seconds=DAY, expires_at=ends_at + DAY, actor="test")
+
+    assert (old.expires_at, new.expires_at) == (ends_at, ends_at + DAY)
+    assert (await core.eab_desk.find(key.kid)).expires_at == ends_at
+
+
 async def test_a_revoked_key_comes_back_as_it_was(core: Core) -> None:
     await core.register("acc")
     _, key = await core.eab_desk.add("acc", EabForm(2), actor="test")
