@@ -12,7 +12,8 @@ from ca_core.store import certificates, credentials, registrations
 from ca_core.store.database import Database, Transaction
 from protocols.acme.explanation import Explaining, Explanation, Found, Terms, Wanted, best
 from protocols.acme.limits import Standing
-from protocols.acme.objects import Account
+from protocols.acme.objects import Account, Authorization
+from protocols.acme.ordering import Needed
 from protocols.acme.records import accounts, failures
 from protocols.acme.resources import authorizing
 
@@ -74,6 +75,11 @@ class Explainer:
         return Found(
             held=await certificates.holdings(tx, registration.id, profile.name, alone, now=now),
             was_held=await certificates.was_held(tx, registration.id, profile.name, alone, since=since),
-            authorization=await authorizing.usable(tx, account, need, now=now) if need and account.id else None,
+            authorization=await self._usable(tx, account, need) if need and account.id else None,
             standing=await failures.standing(tx, account.id, now=now) if account.id else _FRESH,
         )
+
+    async def _usable(self, tx: Transaction, account: Account, need: Needed) -> Authorization | None:
+        now = self._clock.now()
+        spanning = await authorizing.spanning_of(tx, account, [need], now=now)
+        return await authorizing.usable(tx, account, need, spanning, now=now)

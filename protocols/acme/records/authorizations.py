@@ -108,7 +108,7 @@ async def of_order(tx: Transaction, order_id: str) -> list[Authorization]:
 
 
 async def proved(tx: Transaction, account_id: str, identifier: Identifier, *, good_until: int) -> Authorization | None:
-    """A valid authorization of an account that a challenge brought: for this identifier, or spanning it.
+    """A valid authorization of an account that a challenge brought for this identifier.
 
     Args:
         good_until: it must not expire before this time.
@@ -123,8 +123,15 @@ async def proved(tx: Transaction, account_id: str, identifier: Identifier, *, go
         valid=AuthorizationStatus.VALID.value,
         good_until=good_until,
     )
-    if row:
-        return _authorization(row)
+    return _authorization(row) if row else None
+
+
+async def spanning(tx: Transaction, account_id: str, *, good_until: int) -> list[Authorization]:
+    """The valid authorizations of an account that do for every name below, too; what lasts longest comes first.
+
+    Args:
+        good_until: they must not expire before this time.
+    """
     rows = await tx.all(
         _AUTHORIZATION + "WHERE a.account_id = :account_id AND a.spans = 1 AND a.status = :valid"
         " AND a.expires_at >= :good_until ORDER BY a.expires_at DESC",
@@ -132,7 +139,7 @@ async def proved(tx: Transaction, account_id: str, identifier: Identifier, *, go
         valid=AuthorizationStatus.VALID.value,
         good_until=good_until,
     )
-    return next((found for found in map(_authorization, rows) if found.covers(identifier)), None)
+    return [_authorization(row) for row in rows]
 
 
 async def alike(tx: Transaction, wanted: Authorization, *, good_until: int) -> Authorization | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -49,8 +49,10 @@ async def authorize(
     account = asked.account
     used: dict[str, Authorization] = {}
     made = []
-    for need in dict.fromkeys(needs):
-        found = await usable(tx, account, need, reuses_vetted=reuses_vetted, now=now)
+    needed = tuple(dict.fromkeys(needs))
+    spanning = await spanning_of(tx, account, needed, now=now)
+    for need in needed:
+        found = await usable(tx, account, need, spanning, reuses_vetted=reuses_vetted, now=now)
         if found is None:
             made.append(ordering.authorizing(account, need, now=now))
             found = made[-1].authorization
@@ -66,17 +68,36 @@ async def authorize(
     return Authorized(tuple(used.values()), frozenset(one.authorization.id for one in made))
 
 
+async def spanning_of(tx: Transaction, account: Account, needs: Iterable[Needed], *, now: int) -> list[Authorization]:
+    """The account's proofs that do for names below, too, where any of what is needed has to be proved."""
+    if all(need.vetted for need in needs):
+        return []
+    return await authorizations.spanning(tx, account.id, good_until=now + ordering.ORDER_SECONDS)
+
+
 async def usable(
-    tx: Transaction, account: Account, need: Needed, *, reuses_vetted: bool = False, now: int
+    tx: Transaction,
+    account: Account,
+    need: Needed,
+    spanning: Sequence[Authorization],
+    *,
+    reuses_vetted: bool = False,
+    now: int,
 ) -> Authorization | None:
-    """The authorization that there is of what is needed, if it is used again."""
+    """The authorization that there is of what is needed, if it is used again.
+
+    Args:
+        spanning: what `spanning_of` says.
+    """
+    if need.vetted and not reuses_vetted:
+        return None
     good_until = now + ordering.ORDER_SECONDS
     if not need.vetted:
-        proved = await authorizations.proved(tx, account.id, need.identifier, good_until=good_until)
-        if proved is not None and (proved.spans or not need.spans):
+        proved = next((one for one in spanning if one.covers(need.identifier)), None)
+        if proved is None and not need.spans:
+            proved = await authorizations.proved(tx, account.id, need.identifier, good_until=good_until)
+        if proved is not None:
             return proved
         good_until = now + ordering.PENDING_SECONDS
-    elif not reuses_vetted:
-        return None
     wanted = ordering.authorizing(account, need, now=now).authorization
     return await authorizations.alike(tx, wanted, good_until=good_until)

@@ -80,9 +80,13 @@ class Revocation:
             return Asker.SUBSCRIBER
         is_own = certificate.registration_id == asked.account.registration_id
         account_id, now = asked.account.id, self._clock.now()
+        spanning = await authorizations.spanning(tx, account_id, good_until=now)
         for name in names.from_canonical(certificate.names):
-            proved = await authorizations.proved(tx, account_id, name, good_until=now)
-            if proved is None and not (is_own and await authorizations.held(tx, account_id, name, now=now)):
+            if any(one.covers(name) for one in spanning):
+                continue
+            if is_own and await authorizations.held(tx, account_id, name, now=now):
+                continue
+            if await authorizations.proved(tx, account_id, name, good_until=now) is None:
                 raise RevocationNotYours
         if not certificate.names:
             raise RevocationNotYours

@@ -94,6 +94,16 @@ async def test_wildcards_are_below_their_domain(house: AcmeHouse) -> None:
     assert (await client.finalize(order, csr_for("*.a.example"))).json["status"] == "valid"
 
 
+async def test_a_plain_proof_does_not_hide_the_one_of_a_domain_above(house: AcmeHouse) -> None:
+    client = await holder(house, zone("example"))
+    await client.authorize(await ordered(client, "a.example", ancestor=None))
+    await client.authorize(await ordered(client, "b.example", ancestor="example"))
+
+    order = await ordered(client, "www.a.example", ancestor="a.example")
+
+    assert order.json["status"] == "ready"
+
+
 async def test_a_plain_proof_of_a_domain_proves_nothing_below_it(house: AcmeHouse) -> None:
     client = await holder(house, name(ZONE), zone())
     plain = await ordered(client, ZONE, ancestor=None)
