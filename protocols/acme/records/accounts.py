@@ -90,6 +90,14 @@ async def bound_by(tx: Transaction, credential_id: str) -> list[Account]:
     return [account for row in rows if (account := _from_row(row)) is not None]
 
 
+async def count_bound_by(tx: Transaction, credential_id: str) -> int:
+    """How many accounts came by an EAB key, whatever their status."""
+    ((count,),) = await tx.all(
+        "SELECT COUNT(*) FROM acme_accounts WHERE credential_id = :credential_id", credential_id=credential_id
+    )
+    return int(count)
+
+
 async def change_contacts(tx: Transaction, account_id: str, contacts: tuple[str, ...]) -> bool:
     """Replace the contacts of a valid account; False when it is none any more."""
     changed = await tx.execute(
