@@ -7,6 +7,7 @@ from enum import StrEnum
 import msgspec
 
 from ca_core.names import Identifier
+from ca_core.registration.account import Registration
 
 
 class Door(StrEnum):
@@ -28,6 +29,8 @@ class Applicant(msgspec.Struct, frozen=True):
         credential_id: the credential to be spent by this issuance; None where none is.
         serial: the certificate that proved the applicant, as 40 hex digits; None where none did.
         proved: names whose control was proved by challenge just now or recently.
+        registered: the registration as it was when the applicant was proved, for who renders answers; what is decided
+            is decided on what it is then. None where no door looks at it.
     """
 
     registration_id: str
@@ -37,6 +40,12 @@ class Applicant(msgspec.Struct, frozen=True):
     credential_id: str | None = None
     serial: str | None = None
     proved: frozenset[Identifier] = frozenset()
+    registered: Registration | None = None
+
+    @property
+    def profiles(self) -> tuple[str, ...]:
+        """What the registration held when the applicant was proved, its default first."""
+        return self.registered.profiles if self.registered else ()
 
     @property
     def actor(self) -> str:

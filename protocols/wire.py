@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 
 import msgspec
@@ -61,3 +62,14 @@ def plain_text(status: int, sentence: str, *headers: tuple[str, str]) -> Reply:
         (("Content-Type", "text/plain; charset=utf-8"), *headers),
         sentence.encode() + b"\n",
     )
+
+
+def is_matched(etag: str, if_none_match: str) -> bool:
+    """Whether a client has what this entity tag stands for; weak tags match too (RFC 9110, 8.8.3.2)."""
+    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
+    return etag in tags or "*" in tags
+
+
+def digest_etag(body: bytes) -> str:
+    """An entity tag that only this body has."""
+    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'

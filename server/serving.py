@@ -17,8 +17,9 @@ from ca_core.errors import Misconfigured, NotFound
 from ca_core.policy.keys import load_checks
 from ca_core.store import work
 from protocols.acme.permission import Permission
-from protocols.est.dialogue import EstDialogue, EstServices
-from protocols.est.messages import Wire
+from protocols.est.dialogue import EstDialogue
+from protocols.est.labels import PLAIN
+from protocols.est.services import EstServices
 from protocols.status.dialogue import RepositoryDialogue
 from protocols.status.responding import PATH as OCSP_PATH
 from protocols.status.responding import OcspDialogue
@@ -127,7 +128,7 @@ async def _recover(opened: Office, room: Strongroom) -> None:
 def _est(opened: Office, room: Strongroom) -> EstDialogue:
     offered = [name for name, profile in opened.profiles.items() if Door.EST in profile.doors]
     set_labels = opened.settings.est.labels
-    labels = {name: set_labels[name].wire if name in set_labels else Wire.AUTO for name in offered}
+    labels = {name: set_labels.get(name, PLAIN) for name in offered}
 
     def published() -> tuple[x509.Certificate, ...]:
         return room.authorities.published(now=opened.clock.now())

@@ -8,7 +8,7 @@ import msgspec
 
 from protocols.acme.challenges import STANDARD
 from protocols.acme.limits import LimitOptions
-from protocols.est.messages import Wire
+from protocols.est.labels import Label
 
 
 class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
@@ -77,14 +77,12 @@ class Agreement(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_de
     version: str = ""
 
 
-class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """One EST label; its name is a profile's."""
-
-    wire: Wire = Wire.AUTO
-
-
 class Est(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """EST."""
+    """EST.
+
+    Attributes:
+        labels: by the name of a profile.
+    """
 
     labels: dict[str, Label] = {}
 

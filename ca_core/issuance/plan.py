@@ -161,11 +161,10 @@ def _fixed(
     profile: Profile, key_type: KeyType, authority_key: bytes, ca_url: str, ocsp_url: str | None
 ) -> tuple[der.Extension, ...]:
     """What is alike in all certificates of a profile, built once: building takes longer than the rest."""
-    usages = [_EXTENDED_USAGES[usage] for usage in sorted(profile.extended_key_usage)]
     extensions = [
         der.extension(x509.BasicConstraints(ca=False, path_length=None), critical=True),
-        der.extension(_key_usage(profile.usages_for(key_type)), critical=True),
-        der.extension(x509.ExtendedKeyUsage(usages)),
+        key_usage(profile.usages_for(key_type)),
+        extended_key_usage(profile),
         der.extension(x509.AuthorityKeyIdentifier(authority_key, None, None)),
     ]
     access = _access(profile, ca_url, ocsp_url)
@@ -200,8 +199,15 @@ def _crl_pointer(url: str) -> der.Extension:
     return der.extension(x509.CRLDistributionPoints([point]))
 
 
-def _key_usage(usages: frozenset[Usage]) -> x509.KeyUsage:
-    return x509.KeyUsage(
+def extended_key_usage(profile: Profile) -> der.Extension:
+    """The extended key usages that a profile's certificates have (RFC 5280, 4.2.1.12)."""
+    usages = [_EXTENDED_USAGES[usage] for usage in sorted(profile.extended_key_usage)]
+    return der.extension(x509.ExtendedKeyUsage(usages))
+
+
+def key_usage(usages: frozenset[Usage]) -> der.Extension:
+    """The key usages of a certificate (RFC 5280, 4.2.1.3)."""
+    value = x509.KeyUsage(
         digital_signature=Usage.DIGITAL_SIGNATURE in usages,
         content_commitment=Usage.CONTENT_COMMITMENT in usages,
         key_encipherment=Usage.KEY_ENCIPHERMENT in usages,
@@ -212,6 +218,7 @@ def _key_usage(usages: frozenset[Usage]) -> x509.KeyUsage:
         encipher_only=False,
         decipher_only=False,
     )
+    return der.extension(value, critical=True)
 
 
 def _general_name(name: Identifier) -> x509.GeneralName:

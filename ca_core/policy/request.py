@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Annotated, Literal
 
 import msgspec
@@ -51,6 +53,7 @@ class CertificationRequest(msgspec.Struct, frozen=True):
         names: what the subjectAltName asks for, in normal form.
         san_requested: whether there is a subjectAltName.
         challenge_password: the challengePassword (RFC 2985, 5.4.1), still to be verified; None if absent.
+        extensions: the values of the requested extensions, in DER, by object identifier in dotted form.
     """
 
     der: bytes
@@ -62,6 +65,7 @@ class CertificationRequest(msgspec.Struct, frozen=True):
     names: frozenset[Identifier]
     san_requested: bool
     challenge_password: str | None
+    extensions: Mapping[str, bytes] = MappingProxyType({})
 
 
 @asn1.sequence
@@ -199,6 +203,7 @@ def _parsed(der: bytes) -> CertificationRequest:
         names=frozenset() if san is None else _names(san),
         san_requested=san is not None,
         challenge_password=_challenge_password(info),
+        extensions={oid.dotted_string: value for oid, value in extensions.items()},
     )
 
 

@@ -73,7 +73,14 @@ class SignIn:
             raise WrongSecret
         async with self.noting(source=source, door=door, registration_id=registration.id, account=account):
             registration.require_active(self._clock.now())
-        return Applicant(registration.id, door, "enrollment-code", source, credential_id=credential.id)
+        return Applicant(
+            registration.id,
+            door,
+            "enrollment-code",
+            source,
+            credential_id=credential.id,
+            registered=registration,
+        )
 
     async def by_certificate(self, der: bytes, serial: int, *, source: str, door: Door) -> Applicant:
         """Prove an applicant by a certificate of ours whose key the TLS handshake has proved.
@@ -100,7 +107,7 @@ class SignIn:
             if now < known.not_before:
                 raise CertificateNotAccepted("the client certificate is not valid yet; check the clocks")
             registration.require_active(now)
-        return Applicant(registration.id, door, "certificate", source, serial=known.serial)
+        return Applicant(registration.id, door, "certificate", source, serial=known.serial, registered=registration)
 
     async def eab_key(self, kid: str) -> tuple[Credential | None, bytes]:
         """The credential and MAC key behind a key identifier; of an unknown or void one, None and some key.

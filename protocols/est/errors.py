@@ -9,6 +9,7 @@
     Malformed
     ├── MethodNotAllowed              carries `allow`
     ├── UnsupportedMediaType          not `application/pkcs10`
+    ├── AttributesMissing             the request lacks what `/csrattrs` demands for the label
     └── BindingUnavailable            a challengePassword that cannot be verified on this connection
     Missing
     ├── UnknownLabel                  no profile of this name behind EST
@@ -18,6 +19,8 @@ Status codes are `refusals.TABLE`'s; here is only what was wrong.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 from ca_core.errors import Malformed, Missing, Unproven
 
@@ -74,6 +77,21 @@ class BindingUnavailable(Malformed):
         )
 
 
+class AttributesMissing(Malformed):
+    """The request lacks what the label demands of it (RFC 7030, 4.5.2; RFC 9908).
+
+    Args:
+        asked: the names of all extensions that are demanded.
+        missing: those among them that the request lacks, or has with another value.
+    """
+
+    def __init__(self, asked: Iterable[str], missing: Iterable[str]) -> None:
+        super().__init__(
+            f"this label asks for a request with {', '.join(asked)}, as csrattrs says;"
+            f" this one lacks {', '.join(missing)} or asks for another value of it"
+        )
+
+
 class UnknownLabel(Missing):
     """No profile of this name behind EST."""
 
@@ -82,7 +100,11 @@ class UnknownLabel(Missing):
 
 
 class UnknownOperation(Missing):
-    """No such operation."""
+    """No such operation.
 
-    def __init__(self) -> None:
-        super().__init__("there is no such EST operation here; there are cacerts, simpleenroll and simplereenroll")
+    Args:
+        known: the names of those that there are.
+    """
+
+    def __init__(self, known: Iterable[str] = ("cacerts", "simpleenroll")) -> None:
+        super().__init__(f"there is no such EST operation here; there are {', '.join(known)}")

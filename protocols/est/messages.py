@@ -11,9 +11,11 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from ca_core.errors import Misconfigured, TooLarge
 from protocols.encoding import lenient_base64, single_line_base64, wrapped_base64
 from protocols.est.errors import UnsupportedMediaType
-from protocols.wire import Reply, Request
+from protocols.wire import Reply, Request, digest_etag, is_matched
 
 MAX_BODY_OCTETS = 64 * 1024
+CACERTS_MAX_AGE_SECONDS = 3600
+"""How long a cache may keep the CA certificates: a rollover is announced for days."""
 CERTIFICATION_REQUEST = "application/pkcs10"
 OPERATIONS = frozenset({"cacerts", "simpleenroll", "simplereenroll", "fullcmc", "serverkeygen", "csrattrs"})
 """What no label may be called (RFC 7030, 3.2.2), those among them that are not served."""
@@ -21,6 +23,11 @@ OPERATIONS = frozenset({"cacerts", "simpleenroll", "simplereenroll", "fullcmc", 
 # To the letter: libest compares bytes, and older BouncyCastle decodes only what says that it is base64.
 CERTS_ONLY_HEADERS = (
     ("Content-Type", "application/pkcs7-mime; smime-type=certs-only"),
+    ("Content-Transfer-Encoding", "base64"),
+)
+
+CSRATTRS_HEADERS = (
+    ("Content-Type", "application/csrattrs"),
     ("Content-Transfer-Encoding", "base64"),
 )
 
@@ -85,8 +92,29 @@ def ca_certificates(certificates: Sequence[x509.Certificate]) -> bytes:
 
 def certs_only_reply(cms: bytes, *, single_line: bool) -> Reply:
     """The only success that enrollment knows: strongSwan and libest take no other status than 200."""
-    body = single_line_base64(cms) if single_line else wrapped_base64(cms)
-    return Reply(200, CERTS_ONLY_HEADERS, body)
+    return Reply(200, CERTS_ONLY_HEADERS, _base64(cms, single_line=single_line))
+
+
+def csrattrs_reply(csr_attributes: bytes, *, single_line: bool) -> Reply:
+    """What a client should ask for (RFC 7030, 4.5.2; RFC 8951, 3.5)."""
+    return Reply(200, CSRATTRS_HEADERS, _base64(csr_attributes, single_line=single_line))
+
+
+def _base64(der: bytes, *, single_line: bool) -> bytes:
+    return single_line_base64(der) if single_line else wrapped_base64(der)
+
+
+def cacheable(reply: Reply, request: Request, max_age_seconds: int, *headers: tuple[str, str]) -> Reply:
+    """An answer that may be kept; 304 for who has it already (RFC 9110, 13.1.2 and 15.4.5).
+
+    Args:
+        headers: further ones that a 304 has as well, such as Vary.
+    """
+    etag = digest_etag(reply.body)
+    kept = (("ETag", etag), ("Cache-Control", f"public, max-age={max_age_seconds}"), *headers)
+    if is_matched(etag, request.headers.get("if-none-match", "")):
+        return Reply(304, kept)
+    return Reply(reply.status, (*reply.headers, *kept), reply.body)
 
 
 def _certs_only(certificates: Sequence[x509.Certificate]) -> bytes:

@@ -32,6 +32,7 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         cms.WrongSignature: 400,
         est.MethodNotAllowed: 405,
         est.UnsupportedMediaType: 415,
+        est.AttributesMissing: 400,
         core.NotFound: 404,
         est.UnknownLabel: 404,
         est.UnknownOperation: 404,

@@ -31,13 +31,24 @@ class EstSignIn:
             AuthenticationRequired: there is neither.
             Refusal: as `ca_core.registration.sign_in` says.
         """
+        applicant = await self.if_any(request)
+        if applicant is None:
+            raise AuthenticationRequired
+        return applicant
+
+    async def if_any(self, request: Request) -> Applicant | None:
+        """As for enrollment, or None for who does not say who asks.
+
+        Raises:
+            Refusal: as `ca_core.registration.sign_in` says.
+        """
         authorization = request.headers.get("authorization")
         if authorization is not None:
             account, code = basic_credentials(authorization)
             source = request.peer.address
             return await self._sign_in.by_enrollment_code(account, code, source=source, door=Door.EST)
         if request.peer.certificate is None:
-            raise AuthenticationRequired
+            return None
         return await self._by_certificate(request.peer.certificate, source=request.peer.address)
 
     async def for_renewal(self, request: Request) -> Applicant:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from email.utils import formatdate
 
 import msgspec
 
 from protocols.encoding import wrapped_base64
-from protocols.wire import Reply
+from protocols.wire import Reply, digest_etag, is_matched
 
 CERTIFICATE_MAX_AGE_SECONDS = 3600
 CRL_MAX_AGE_SECONDS = 30
@@ -71,14 +70,3 @@ def reply(download: Download, *, if_none_match: str) -> Reply:
     if is_matched(download.etag, if_none_match):
         return Reply(304, tuple(headers))
     return Reply(200, (("Content-Type", download.media_type), *headers), download.body)
-
-
-def is_matched(etag: str, if_none_match: str) -> bool:
-    """Whether a client has what this entity tag stands for; weak tags match too (RFC 9110, 8.8.3.2)."""
-    tags = {tag.strip().removeprefix("W/") for tag in if_none_match.split(",")}
-    return etag in tags or "*" in tags
-
-
-def digest_etag(body: bytes) -> str:
-    """An entity tag that only this body has."""
-    return f'"{hashlib.sha256(body).hexdigest()[:32]}"'

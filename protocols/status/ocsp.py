@@ -16,8 +16,7 @@ from cryptography.x509.oid import ObjectIdentifier, OCSPExtensionOID
 from ca_core import der
 from ca_core.errors import BadRequest, TooLarge
 from ca_core.revocation.ocsp import MOST_CERTIFICATES, Answer, CertId, Failure, Question
-from protocols.status import downloads
-from protocols.wire import Reply
+from protocols.wire import Reply, digest_etag
 
 REQUEST_TYPE = "application/ocsp-request"
 RESPONSE_TYPE = "application/ocsp-response"
@@ -152,7 +151,7 @@ def cacheable_reply(answer: Answer, *, now: int) -> Reply:
     """
     lasting = (
         ("Content-Type", RESPONSE_TYPE),
-        ("ETag", downloads.digest_etag(answer.der)),
+        ("ETag", digest_etag(answer.der)),
         ("Last-Modified", formatdate(answer.this_update, usegmt=True)),
     )
     return Reply(200, (*lasting, *_freshness(answer, now)), answer.der)

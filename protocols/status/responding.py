@@ -9,8 +9,8 @@ from ca_core.errors import Busy, Malformed, NotFound
 from ca_core.revocation.ocsp import Answer, Failure
 from ca_core.revocation.ready_made import ReadyMade
 from ca_core.revocation.responder import MOST_READY, MOST_READY_OCTETS, Responder
-from protocols.status import downloads, ocsp
-from protocols.wire import Reply, Request, plain_text
+from protocols.status import ocsp
+from protocols.wire import Reply, Request, is_matched, plain_text
 
 PATH = "/ocsp"
 METHODS = ("GET", "HEAD", "POST")
@@ -76,7 +76,7 @@ class OcspDialogue:
         reply = self.ready(request.path) or await self._answered(request.path)
         tags = request.headers.get("if-none-match", "")
         etag = dict(reply.headers).get("ETag") if tags else None
-        return ocsp.not_modified(reply) if etag and downloads.is_matched(etag, tags) else reply
+        return ocsp.not_modified(reply) if etag and is_matched(etag, tags) else reply
 
     async def _post(self, request: Request) -> Reply:
         if request.path not in {PATH, f"{PATH}/"}:

@@ -21,15 +21,17 @@ from ca_core.registration.account import Grant
 from ca_core.registration.desk import Desk, Form
 from ca_core.registration.sheet import Sheet
 from ca_core.revocation.desk import RevocationDesk
-from protocols.est.dialogue import EstDialogue, EstServices
+from protocols.est.dialogue import EstDialogue
+from protocols.est.labels import Label
 from protocols.est.messages import Wire
+from protocols.est.services import EstServices
 from protocols.wire import Peer, Reply, Request
 from tests.builders.clock import SettableClock
 from tests.builders.core import Core, core
 
 DAY = 86_400
 CLIENT = Peer("192.0.2.7")
-LABELS = {"device": Wire.AUTO, "tls-server": Wire.RFC, "signing": Wire.SINGLE_LINE}
+LABELS = {"device": Label(), "tls-server": Label(wire=Wire.RFC), "signing": Label(wire=Wire.SINGLE_LINE)}
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -69,10 +71,12 @@ class House:
 
 
 @asynccontextmanager
-async def house(folder: Path, profiles: Mapping[str, Profile] = BUILT_IN) -> AsyncIterator[House]:
+async def house(
+    folder: Path, profiles: Mapping[str, Profile] = BUILT_IN, labels: Mapping[str, Label] = LABELS
+) -> AsyncIterator[House]:
     async with core(folder, profiles) as opened:
         chain = (opened.authority.issuing, opened.authority.root)
-        yield House(opened, EstDialogue(EstServices(opened.sign_in, opened.enrollment, lambda: chain, LABELS)))
+        yield House(opened, EstDialogue(EstServices(opened.sign_in, opened.enrollment, lambda: chain, labels)))
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
@@ -88,6 +92,8 @@ class Csr:
     names: Sequence[str] = ()
     challenge: bytes | None = None
     is_ca: bool = False
+    extensions: Sequence[x509.ExtensionType] = ()
+    attributes: Sequence[tuple[x509.ObjectIdentifier, bytes]] = ()
 
     def der(self) -> bytes:
         builder = x509.CertificateSigningRequestBuilder(self.subject)
@@ -96,8 +102,12 @@ class Csr:
             builder = builder.add_extension(san, critical=False)
         if self.is_ca:
             builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        for extension in self.extensions:
+            builder = builder.add_extension(extension, critical=False)
         if self.challenge is not None:
             builder = builder.add_attribute(AttributeOID.CHALLENGE_PASSWORD, self.challenge)
+        for oid, value in self.attributes:
+            builder = builder.add_attribute(oid, value)
         return builder.sign(self.key, SHA256()).public_bytes(Encoding.DER)
 
     def body(self) -> bytes:

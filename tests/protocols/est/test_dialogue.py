@@ -28,6 +28,26 @@ async def test_anybody_gets_the_ca_certificates(house: House, path: str) -> None
     assert header(reply, "Content-Transfer-Encoding") == "base64"
 
 
+async def test_who_has_the_ca_certificates_already_is_told_so(house: House) -> None:
+    first = await house.est.answer(get("/.well-known/est/cacerts"))
+    etag = header(first, "ETag")
+    assert etag is not None
+
+    again = await house.est.answer(get("/.well-known/est/cacerts", headers={**CURL, "if-none-match": etag}))
+    for_strongswan = await house.est.answer(get("/.well-known/est/cacerts", headers={"if-none-match": etag}))
+
+    assert header(first, "Cache-Control") == "public, max-age=3600"
+    assert (again.status, again.body, header(again, "ETag")) == (304, b"", etag)
+    assert for_strongswan.status == 200
+
+
+@pytest.mark.parametrize(("label", "vary"), [("device", "Accept, User-Agent"), ("tls-server", None)])
+async def test_caches_are_told_where_the_layout_follows_the_client(house: House, label: str, vary: str | None) -> None:
+    reply = await house.est.answer(get(f"/.well-known/est/{label}/cacerts"))
+
+    assert header(reply, "Vary") == vary
+
+
 async def test_head_is_answered_like_get(house: House) -> None:
     path = "/.well-known/est/cacerts"
 
@@ -71,7 +91,6 @@ async def test_the_answer_fits_what_strongswan_reads(house: House) -> None:
         "/.well-known/est/",
         "/.well-known/est",
         "/.well-known/acme/cacerts",
-        "/.well-known/est/csrattrs",
         "/.well-known/est/device/serverkeygen",
         "/.well-known/est/fullcmc",
         "/",

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from ca_core.policy.profile import ApprovalRule
-from protocols.est.dialogue import EstDialogue, EstServices
+from protocols.est.dialogue import EstDialogue
+from protocols.est.services import EstServices
 from protocols.wire import Reply
 from tests.builders.ca_key import enrolling
 from tests.builders.est import DAY, LABELS, Csr, House, certificate_in, header, post, sheet_basic, showing

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from protocols.status import downloads
 
@@ -50,21 +48,6 @@ def test_who_has_it_already_gets_304_without_a_body() -> None:
     assert reply.body == b""
     assert "ETag" in dict(reply.headers)
     assert "Content-Type" not in dict(reply.headers)
-
-
-@pytest.mark.parametrize("header", ['"a"', 'W/"a"', '"b", "a"', '"b",W/"a"', "*"])
-def test_a_list_of_tags_strong_or_weak_is_matched(header: str) -> None:
-    assert downloads.is_matched('"a"', header)
-
-
-@pytest.mark.parametrize("header", ["", "a", '"b"', '"a', '"aa"', 'w/"a"'])
-def test_other_tags_do_not_match(header: str) -> None:
-    assert not downloads.is_matched('"a"', header)
-
-
-@given(st.text())
-def test_any_header_is_read(header: str) -> None:
-    assert downloads.is_matched('"a"', header) in {True, False}
 
 
 def test_der_and_pem_of_a_certificate_are_two_things() -> None:

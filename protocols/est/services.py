@@ -1,0 +1,27 @@
+"""What EST needs of the house."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from cryptography import x509
+
+from ca_core.enrollment import Enrollment
+from ca_core.registration.sign_in import SignIn
+from protocols.est.labels import Label
+
+
+@dataclass(frozen=True)
+class EstServices:
+    """What EST needs of the house.
+
+    Attributes:
+        ca_certificates: tells those of all CAs, the self-signed roots among them, and cross-certificates.
+        labels: what is set for each profile that EST offers, by its name.
+    """
+
+    sign_in: SignIn
+    enrollment: Enrollment
+    ca_certificates: Callable[[], tuple[x509.Certificate, ...]]
+    labels: Mapping[str, Label]
