@@ -23,7 +23,7 @@ from ca_core.issuance.linter import Linter
 from ca_core.issuance.rotation import next_name
 from ca_core.issuance.succession import Strongbox, Succession
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
-from ca_core.policy.profile import Profile
+from ca_core.policy.profile import MESSAGE_SIGNER, OCSP_RESPONDER, Profile
 from ca_core.policy.profile_settings import profiles_from
 from ca_core.referral.desk import ReferralDesk
 from ca_core.registration.credential import SecretKeeper
@@ -81,6 +81,7 @@ class Strongroom:
     own_certificate: OwnCertificate
     gate: Gate
     delegates: Delegates
+    message_signers: Delegates
     responder: Responder
 
     @property
@@ -188,7 +189,10 @@ async def strongroom(
         passphrase=passphrase,
     )
     publisher = Publisher(database, clock, lambda: _crl_issuers(settings, authorities, now=clock.now()))
-    delegates = _delegates(office, enrollment, own_certificate, authorities, passphrase)
+    delegates, message_signers = (
+        _delegates(office, enrollment, own_certificate, authorities, passphrase, profile=profile, prefix=prefix)
+        for profile, prefix in ((OCSP_RESPONDER, "ocsp"), (MESSAGE_SIGNER, "messages"))
+    )
     sign_in = SignIn(database, clock, office.keeper)
     return Strongroom(
         office=office,
@@ -200,6 +204,7 @@ async def strongroom(
         own_certificate=own_certificate,
         gate=gate,
         delegates=delegates,
+        message_signers=message_signers,
         responder=Responder(database, clock, delegates, lifetime_seconds=settings.ocsp.lifetime_hours * _HOUR_SECONDS),
     )
 
@@ -221,6 +226,9 @@ def _delegates(
     own_certificate: OwnCertificate,
     authorities: Authorities,
     passphrase: Secret,
+    *,
+    profile: Profile,
+    prefix: str,
 ) -> Delegates:
     return Delegates(
         (office.home / OWN_CERTIFICATE).parent,
@@ -230,6 +238,8 @@ def _delegates(
         authorities=authorities,
         clock=office.clock,
         passphrase=passphrase,
+        profile=profile,
+        prefix=prefix,
     )
 
 

@@ -75,6 +75,7 @@ async def _served(home: Path) -> AsyncIterator[Office]:
         await _recover(opened, room)
         await room.own_certificate.turn()
         await room.delegates.turn()
+        await room.message_signers.turn()
         acme = AcmeDoor(opened, room, agreements)
         validate = Worker("validation", acme.validator().turn, every_seconds=2)
         sequencer = Worker("sequencer", sequence, every_seconds=_SEQUENCER_SECONDS)
@@ -215,6 +216,7 @@ def _workers(opened: Office, room: Strongroom, doors: list[Listener], permission
         Worker("publisher", room.publisher.turn, every_seconds=2),
         Worker("ocsp", room.responder.turn, every_seconds=1),
         Worker("ocsp-responders", room.delegates.turn, every_seconds=5),
+        Worker("message-signers", room.message_signers.turn, every_seconds=5),
         Worker("own-certificate", room.own_certificate.turn, every_seconds=5),
         Worker("authorities", _following_authorities(opened, room, doors), every_seconds=5),
         Worker("revocation-desk", revocation_desk(opened), every_seconds=_DESK_SECONDS),

@@ -32,6 +32,7 @@ class ExtendedUsage(StrEnum):
     DOCUMENT_SIGNING = "documentSigning"
     IPSEC_IKE = "ipsecIKE"
     OCSP_SIGNING = "OCSPSigning"
+    CMC_CA = "cmcCA"
 
 
 class RevocationRule(StrEnum):
@@ -218,4 +219,18 @@ OCSP_RESPONDER = Profile(
     ocsp=False,
     crl=False,
 )
-BUILT_IN = {profile.name: profile for profile in (TLS_SERVER, DEVICE, SIGNING, ENCRYPTION, OWN_TLS, OCSP_RESPONDER)}
+MESSAGE_SIGNER = Profile(
+    name="message-signer",
+    validity_seconds=30 * SECONDS_PER_DAY,
+    rsa_usage=_SIGN,
+    ec_usage=_SIGN,
+    extended_key_usage=frozenset({ExtendedUsage.CMC_CA}),
+    name_kinds=frozenset(),
+    names_required=False,
+    doors=frozenset({Door.SERVER}),
+    key_purpose=KeyPurpose.AUTHENTICATION,
+    same_key_renewal=False,
+)
+_OF_SUBSCRIBERS = (TLS_SERVER, DEVICE, SIGNING, ENCRYPTION)
+_OF_THE_SERVER = (OWN_TLS, OCSP_RESPONDER, MESSAGE_SIGNER)
+BUILT_IN = {profile.name: profile for profile in (*_OF_SUBSCRIBERS, *_OF_THE_SERVER)}

@@ -45,7 +45,7 @@ _MACHINES = (ExtendedUsage.SERVER_AUTH, ExtendedUsage.CLIENT_AUTH, ExtendedUsage
 _EXTENDED = {
     KeyPurpose.SIGNING: frozenset({*_PERSONS, *_WORKS}),
     KeyPurpose.ENCRYPTION: frozenset({ExtendedUsage.EMAIL_PROTECTION}),
-    KeyPurpose.AUTHENTICATION: frozenset({*_MACHINES, ExtendedUsage.OCSP_SIGNING}),
+    KeyPurpose.AUTHENTICATION: frozenset({*_MACHINES, ExtendedUsage.OCSP_SIGNING, ExtendedUsage.CMC_CA}),
 }
 _HOST_NAMES = frozenset({Kind.DNS, Kind.IP})
 
@@ -99,6 +99,8 @@ def _extended_usages(profile: Profile) -> Iterator[Fault]:
         yield field, "must not be empty: an unrestricted certificate would do for everything"
     if foreign := granted - _EXTENDED[profile.key_purpose]:
         yield field, f"of a key for {profile.key_purpose} must not hold {min(foreign)}"
+    if ExtendedUsage.CMC_CA in granted and profile.is_grantable:
+        yield field, "must not hold cmcCA: it speaks for the CA, and only the server signs messages in its name"
     if profile.answers_ocsp and profile.is_grantable:
         yield field, "must not hold OCSPSigning: it speaks for the CA, and only the server's own responders have it"
     if profile.answers_ocsp and len(granted) > 1:

@@ -48,6 +48,7 @@ _NEVER = {
     "cRLSign": _ONLY_CAS,
     "anyExtendedKeyUsage": "it would do for everything; list what it is for",
     "OCSPSigning": "it speaks for the CA, and only the server's own responders have it",
+    "cmcCA": "it speaks for the CA, and only the server signs messages in its name",
     "server": "it is the server's own way in",
     "cli": "no command asks for certificates",
 }

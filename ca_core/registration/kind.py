@@ -47,7 +47,7 @@ class Kind(msgspec.Struct, frozen=True):
 
 SERVER = Kind(
     "server",
-    ("own-tls", "ocsp-responder"),
+    ("own-tls", "ocsp-responder", "message-signer"),
     has_password=False,
     has_enrollment_code=False,
     has_eab_key=False,

@@ -1,4 +1,7 @@
-"""Delegated OCSP responders: for each CA a short-lived certificate, issued through the one door (RFC 6960, 4.2.2.2)."""
+"""Who speaks for a CA without its key: short-lived certificates, issued through the one door.
+
+OCSP responders (RFC 6960, 4.2.2.2), and signers of messages (RFC 6402, 2.10): of the keys that EST makes for devices.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ from ca_core.identity import serial_text
 from ca_core.issuance.authorities import Authorities, IssuingCa
 from ca_core.issuance.chain import IssuerCertificate
 from ca_core.policy.keys import spki_der
-from ca_core.policy.profile import OCSP_RESPONDER
+from ca_core.policy.profile import OCSP_RESPONDER, Profile
 from ca_core.policy.request import parse
 from ca_core.referral.request import at_once
 from ca_core.registration.account import Registration
@@ -37,11 +40,11 @@ _LOG = logging.getLogger("soapstone.ocsp")
 
 
 class Delegate(msgspec.Struct, frozen=True):
-    """A key that answers for a CA, and the certificate in which the CA says so.
+    """A key that speaks for a CA, and the certificate in which the CA says so.
 
     Attributes:
         issuer: the CA.
-        certificate: DER, for the answers.
+        certificate: DER, for the answers or messages.
         key_hash: how answers name the responder.
         not_before, not_after: UTC seconds.
     """
@@ -61,11 +64,13 @@ class Delegate(msgspec.Struct, frozen=True):
 
 
 class Delegates:
-    """Keeps a delegate for each CA that still has something to say; `FOLDER/ocsp-NAME.pem` survives a restart.
+    """Keeps a delegate for each CA that still has something to say; `FOLDER/PREFIX-NAME.pem` survives a restart.
 
     Args:
         folder: for key (encrypted) and certificate of each.
         registration: the server's own, to which the certificates are issued.
+        profile: what they are for; it has a name of its own in the log too.
+        prefix: of the files.
     """
 
     def __init__(
@@ -78,8 +83,12 @@ class Delegates:
         authorities: Authorities,
         clock: Clock,
         passphrase: Secret,
+        profile: Profile = OCSP_RESPONDER,
+        prefix: str = "ocsp",
     ) -> None:
         self._folder = folder
+        self._profile = profile.name
+        self._prefix = prefix
         self._enrollment = enrollment
         self._registration = registration
         self._revocations = revocations
@@ -105,8 +114,8 @@ class Delegates:
             try:
                 await self._keep(ca, now)
             except SoapstoneError as error:
-                # The other CAs' responders shall not wait for this one's token or journal.
-                _LOG.warning("event=ocsp-responder-waits issuer=%s why=%s", ca.certificate.name, error)
+                # The other CAs' delegates shall not wait for this one's token or journal.
+                _LOG.warning("event=%s-waits issuer=%s why=%s", self._profile, ca.certificate.name, error)
 
     def issuer_of(self, hashes: IssuerHashes) -> str:
         """The name of the CA that a question means.
@@ -120,14 +129,16 @@ class Delegates:
             raise NotFound("no such issuer here; ask the responder that the certificate names") from None
 
     def of(self, name: str) -> Delegate:
-        """Who answers for a CA.
+        """Who speaks for a CA.
 
         Raises:
             StoreUnavailable: nobody at this time, because no certificate could be issued.
         """
         delegate = self._delegates.get(name)
         if delegate is None or not delegate.not_before <= self._clock.now() < delegate.not_after:
-            raise StoreUnavailable("no OCSP responder is certified now", retry_after_seconds=_RETRY_AFTER_SECONDS)
+            raise StoreUnavailable(
+                f"no {self._profile} is certified now; ask again later", retry_after_seconds=_RETRY_AFTER_SECONDS
+            )
         return delegate
 
     async def _keep(self, ca: IssuingCa, now: int) -> None:
@@ -146,7 +157,7 @@ class Delegates:
         return known is not None and known.revoked_at is None
 
     def _path(self, name: str) -> Path:
-        return self._folder / f"ocsp-{name}.pem"
+        return self._folder / f"{self._prefix}-{name}.pem"
 
     def _stored(self, ca: IssuingCa) -> Delegate | None:
         """The delegate in the file; None where it holds none of this CA."""
@@ -168,7 +179,7 @@ class Delegates:
         applicant = Applicant(registration.id, Door.SERVER, "operator", "localhost")
         issued = at_once(
             await self._enrollment.enroll(
-                applicant, parse(_csr(private_key)), profile_name=OCSP_RESPONDER.name, issuer_name=name
+                applicant, parse(_csr(private_key)), profile_name=self._profile, issuer_name=name
             )
         )
         certificate = x509.load_der_x509_certificate(issued.der)
@@ -179,7 +190,7 @@ class Delegates:
         ]
         self._folder.mkdir(mode=0o700, exist_ok=True)
         replace(self._path(name), b"".join(pem), mode=0o600)
-        _LOG.info("event=ocsp-responder issuer=%s serial=%s not_after=%d", name, issued.serial, issued.not_after)
+        _LOG.info("event=%s issuer=%s serial=%s not_after=%d", self._profile, name, issued.serial, issued.not_after)
         return _delegate(ca, certificate, SoftwareKey(private_key))
 
 

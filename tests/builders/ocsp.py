@@ -15,6 +15,7 @@ from ca_core import der
 from ca_core.applicant import Door
 from ca_core.errors import NotFound
 from ca_core.policy.keys import spki_der
+from ca_core.policy.profile import OCSP_RESPONDER, Profile
 from ca_core.policy.request import parse
 from ca_core.registration.account import Registration
 from ca_core.registration.desk import Form
@@ -51,8 +52,8 @@ class Answering:
         await self.responder.turn()
 
 
-def answering(core: Core, folder: Path) -> Answering:
-    """A responder over a core; it answers after its first turn."""
+def delegates(core: Core, folder: Path, *, profile: Profile = OCSP_RESPONDER, prefix: str = "ocsp") -> Delegates:
+    """Who speaks for the CA of a core; there is one after the first turn."""
 
     async def registration() -> Registration:
         form = Form(SERVER.name, "CN=soapstone server", uses=None, account="soapstone", grants=(), language="en")
@@ -61,7 +62,7 @@ def answering(core: Core, folder: Path) -> Answering:
         except NotFound:
             return (await core.desk.register(form, actor="test"))[0]
 
-    delegates = Delegates(
+    return Delegates(
         folder / "tls",
         enrollment=core.enrollment,
         registration=registration,
@@ -69,9 +70,16 @@ def answering(core: Core, folder: Path) -> Answering:
         authorities=core.authorities,
         clock=core.clock,
         passphrase=Secret(PASSPHRASE.decode()),
+        profile=profile,
+        prefix=prefix,
     )
-    responder = Responder(core.database, core.clock, delegates, lifetime_seconds=LIFETIME_SECONDS)
-    return Answering(delegates, responder, OcspDialogue(responder, core.clock))
+
+
+def answering(core: Core, folder: Path) -> Answering:
+    """A responder over a core; it answers after its first turn."""
+    certified = delegates(core, folder)
+    responder = Responder(core.database, core.clock, certified, lifetime_seconds=LIFETIME_SECONDS)
+    return Answering(certified, responder, OcspDialogue(responder, core.clock))
 
 
 async def issued(core: Core, account: str = "acc") -> int:

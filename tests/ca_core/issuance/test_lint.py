@@ -92,6 +92,7 @@ def without(oid: x509.ObjectIdentifier) -> bytes:
         (profiles.SIGNING, MAIL),
         (profiles.OWN_TLS, WWW),
         (profiles.OCSP_RESPONDER, frozenset()),
+        (profiles.MESSAGE_SIGNER, frozenset()),
         (SHORT, WWW),
         (STAPLED, WWW),
         (STATED, WWW),

@@ -70,6 +70,7 @@ def test_a_window_of_its_own_goes_before_the_setting_for_all() -> None:
             "extended_key_usage",
             {"extended_key_usage": frozenset({ExtendedUsage.OCSP_SIGNING}), "validity_seconds": 86_400},
         ),
+        ("extended_key_usage", {"extended_key_usage": frozenset({ExtendedUsage.CMC_CA})}),
         (
             "extended_key_usage",
             {

@@ -5,12 +5,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 
 from ca_core.errors import StoreUnavailable
+from ca_core.policy.profile import MESSAGE_SIGNER
 from ca_core.revocation.delegate import Delegate
 from ca_core.revocation.reason import Reason
 from tests.builders.core import PASSPHRASE, Core
-from tests.builders.ocsp import Answering, answering
+from tests.builders.ocsp import Answering, answering, delegates
 
 DAY = 86_400
 
@@ -120,3 +122,19 @@ async def test_where_nothing_can_be_issued_the_old_one_serves_to_its_end(
 async def test_nobody_answers_for_a_ca_before_the_first_turn(core: Core, tmp_path: Path) -> None:
     with pytest.raises(StoreUnavailable):
         answering(core, tmp_path).delegates.of("issuing")
+
+
+async def test_a_signer_of_messages_is_kept_beside_the_responder(core: Core, tmp_path: Path) -> None:
+    signers = delegates(core, tmp_path, profile=MESSAGE_SIGNER, prefix="messages")
+    await signers.turn()
+
+    signer = signers.of("issuing")
+
+    (usage,) = (
+        x509.load_der_x509_certificate(signer.certificate)
+        .extensions.get_extension_for_class(x509.ExtendedKeyUsage)
+        .value
+    )
+    assert usage.dotted_string == "1.3.6.1.5.5.7.3.27"
+    assert signer.not_after - signer.not_before == 30 * DAY
+    assert (tmp_path / "tls" / "messages-issuing.pem").exists()
