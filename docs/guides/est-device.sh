@@ -1,0 +1,60 @@
+#!/bin/sh
+# Keeps FOLDER/device.pem, a key and its certificate from an EST server (RFC 7030). Run it as often as you like.
+# usage: est-device.sh FOLDER          needs curl 7.52 and openssl 3; reads FOLDER/est.conf and, once, FOLDER/code
+# ends with: 0 nothing is left to do   75 try again later   76 not the server that was pinned   others: a person must look
+set -eu
+umask 077
+cd "${1:?usage: est-device.sh FOLDER}"
+DAYS=30 PATIENCE=900 PAUSE=5 NAMES=
+. ./est.conf # sets EST (URL with the label), PIN (SHA-256 of the root), SUBJECT; perhaps NAMES and the three above
+rm -rf new && mkdir new
+end() { echo "est-device: $2" >&2 && exit "$1"; } # STATUS TEXT
+ask() { # OPERATION [curl's options]: tries until PATIENCE seconds are over; the certificates are in new/certs.pem
+    operation=$1 waited=0 pause=$PAUSE && shift
+    while :; do
+        rm -f new/head new/body
+        status=$(curl -sS --proto =https -m 60 -D new/head -o new/body -w '%{http_code}' "$@" "$EST/$operation") || status=000
+        said="$operation: $status $(head -c 300 new/body 2>/dev/null)" || said="$operation: no answer"
+        case $status in
+        200) openssl base64 -d -in new/body | openssl pkcs7 -inform DER -print_certs -out new/certs.pem && return ;;
+        000 | 202 | 429 | 5??) ;; # no answer, wait, too early, busy
+        *) end 77 "$said" ;;
+        esac
+        after=$(sed -n 's/^[Rr]etry-[Aa]fter: *0*\([1-9][0-9]\{0,8\}\).*/\1/p' new/head 2>/dev/null) || true
+        [ -n "$after" ] || { after=$pause && pause=$((pause * 2)); }
+        # A fleet that was switched on at one moment must not come back at one moment: up to half as long again.
+        after=$((after + $(od -An -N2 -tu2 /dev/urandom) * after / 131072))
+        waited=$((waited + after)) && [ "$waited" -le "$PATIENCE" ] || end 75 "$said"
+        sleep "$after"
+    done
+}
+post() { # OPERATION [curl's options]
+    openssl base64 -in new/request.der -out new/request
+    ask "$@" --cacert ca.pem -H 'Content-Type: application/pkcs10' --data-binary @new/request
+}
+if ! [ -s ca.pem ]; then # from a server that is not known yet, only the certificate that is pinned is taken
+    ask cacerts --insecure
+    awk '/^-----BEGIN/ { n++ } n { print > ("new/" n ".crt") }' new/certs.pem
+    for one in new/*.crt; do
+        [ "$(openssl x509 -in "$one" -noout -fingerprint -sha256 | sed 's/.*=//')" != "$PIN" ] || mv "$one" ca.pem
+    done
+    [ -s ca.pem ] || end 76 "the server has no CA certificate with the fingerprint $PIN"
+fi
+[ -s device.pem ] && openssl x509 -in device.pem -noout -checkend $((DAYS * 86400)) >new/due && exit 0
+ask cacerts --cacert ca.pem # now it is known: its other CAs and those that come next
+openssl x509 -in new/certs.pem -noout && mv new/certs.pem ca.pem
+# The key stays until its certificate is here: a lost answer, or one that waits, is asked for with the same key again.
+[ -s next.key ] || { openssl ecparam -name prime256v1 -genkey -noout -out new/key && mv new/key next.key; }
+if [ -s code ]; then
+    openssl req -new -utf8 -key next.key -subj "$SUBJECT" ${NAMES:+-addext "subjectAltName=$NAMES"} -outform DER -out new/request.der
+    post simpleenroll -K code
+else # a renewal has the subject and names of the certificate, to the letter
+    openssl pkey -in next.key -pubout -out new/public
+    openssl x509 -x509toreq -in device.pem -force_pubkey new/public -signkey next.key -copy_extensions copy -out new/request.pem
+    openssl req -in new/request.pem -outform DER -out new/request.der
+    post simplereenroll --cert device.pem
+fi
+openssl verify -CAfile ca.pem new/certs.pem >new/verified || end 78 "the certificate that came is none of this CA"
+[ "$(openssl x509 -in new/certs.pem -noout -pubkey)" = "$(openssl pkey -in next.key -pubout)" ] || end 78 "it is for another key"
+# One file and one rename: no power cut parts a key from its certificate.
+cat next.key new/certs.pem >new/device.pem && sync && mv new/device.pem device.pem && rm -f next.key code
