@@ -68,7 +68,7 @@ class _Begun(msgspec.Struct, frozen=True):
     actor: str
 
 
-StillWanted = Callable[[Transaction, EnrollmentRequest], Awaitable[None]]
+StillWanted = Callable[[Transaction, EnrollmentRequest, int], Awaitable[None]]
 """How a door looks once more at what it asked for, before what was approved is issued; it raises its refusal."""
 
 
@@ -325,7 +325,7 @@ class Enrollment:
         registration.require_active(now)
         if asked.shown is not None:
             await grounds.proof(tx, asked.shown, now=now)
-        await still_wanted(tx, asked)
+        await still_wanted(tx, asked, now)
         profile, names = self.profile(asked.profile), names_module.from_canonical(asked.names)
         subject_der = decision.subject_for(registration, profile, names, asked.door)
         wish = Wish(profile, subject_der, names, asked.proved, asked.replaces, asked.period_at(now))

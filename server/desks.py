@@ -62,8 +62,8 @@ def issuing_approved(opened: Office, room: Strongroom, permission: Permission | 
         # Before the transaction that decides: it must not span a wait for name servers.
         refusal = await permission.of_approved(number) if permission else None
 
-        async def still_wanted(tx: Transaction, asked: EnrollmentRequest) -> None:
-            await orders.still_wanted(tx, asked)
+        async def still_wanted(tx: Transaction, asked: EnrollmentRequest, now: int) -> None:
+            await orders.still_wanted(tx, asked, now)
             if refusal is not None:
                 raise refusal
 

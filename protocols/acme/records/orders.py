@@ -233,12 +233,12 @@ async def outcome(tx: Transaction, order_id: str) -> Outcome:
     return Outcome(invalid)
 
 
-async def still_wanted(tx: Transaction, asked: EnrollmentRequest) -> None:
+async def still_wanted(tx: Transaction, asked: EnrollmentRequest, now: int) -> None:
     """Look once more at the order behind what an officer has approved; of other doors' requests nothing is known here.
 
     Raises:
         AccountNotValid, BindingRevoked: its account was given up meanwhile, or the EAB key that bound it revoked.
-        NameNotProved: one of its authorizations was given up meanwhile.
+        NameNotProved: one of its authorizations was given up meanwhile, or the proof behind it has expired.
     """
     id_ = order_id(asked.request_key)
     if id_ is None:
@@ -250,12 +250,14 @@ async def still_wanted(tx: Transaction, asked: EnrollmentRequest) -> None:
     account.require_power()
     given_up = await tx.one(
         "SELECT 1 FROM acme_order_authorizations l JOIN acme_authorizations z ON z.id = l.authorization_id"
-        " WHERE l.order_id = :id AND z.status <> :valid LIMIT 1",
+        # The RA's word has no end of its own: the registration is asked anew.
+        " WHERE l.order_id = :id AND (z.status <> :valid OR (z.vetted = 0 AND z.expires_at < :now)) LIMIT 1",
         id=id_,
         valid=AuthorizationStatus.VALID.value,
+        now=now,
     )
     if given_up is not None:
-        raise NameNotProved("an authorization of this order was given up; place a new order")
+        raise NameNotProved("an authorization of this order was given up or has expired; place a new order")
 
 
 async def owner_of(tx: Transaction, serial: str) -> str | None:

@@ -175,6 +175,21 @@ async def test_an_authorization_that_was_given_up_meanwhile_proves_nothing(house
     assert await house.core.certificates() == []
 
 
+async def test_a_proof_that_ran_out_meanwhile_proves_nothing(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    await client.authorize(await client.order("a.example"))
+    house.core.clock.move(22 * DAY)
+    order = await client.order("a.example")
+    await client.finalize(order)
+
+    house.core.clock.move(9 * DAY)
+    await approve(house.core, 1)
+
+    shown = (await client.post(url(order))).json
+    assert shown["status"] == "invalid"
+    assert "has expired" in shown["error"]["detail"]
+
+
 async def test_a_crash_between_claim_and_referral_leaves_the_order_ready(house: AcmeHouse) -> None:
     """They commit together: what cannot be put down is not claimed either."""
     client = await house.subscriber("acme-corp", "a.example")
