@@ -16,11 +16,18 @@ class Peer(msgspec.Struct, frozen=True):
         certificate: DER of the TLS client certificate whose chain and signature the handshake verified, but
             whose dates and status it did not; None when none was presented.
         tls_unique: the first Finished message (RFC 5929, 3), under TLS 1.2 without resumption only; else None.
+        tls_exporter: 32 exported octets (RFC 9266), under TLS 1.3 where the runtime can export; else None.
     """
 
     address: str
     certificate: bytes | None = None
     tls_unique: bytes | None = None
+    tls_exporter: bytes | None = None
+
+    @property
+    def channel_binding(self) -> bytes | None:
+        """What this connection has and no other: each version of TLS has one kind; None where there is none."""
+        return self.tls_unique if self.tls_exporter is None else self.tls_exporter
 
 
 class Request(msgspec.Struct, frozen=True):

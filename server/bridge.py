@@ -10,6 +10,7 @@ from aiohttp.payload import Payload
 from multidict import CIMultiDict
 
 from protocols.wire import Peer, Reply, Request
+from server.exporting import ExportingObject
 
 MOST_BODY_OCTETS = 64 * 1024
 """The widest limit of any protocol; each narrows it for itself."""
@@ -97,7 +98,8 @@ def _peer(request: web.BaseRequest) -> Peer:
     tls: SSLObject | None = transport.get_extra_info("ssl_object")
     if tls is None:
         return Peer(address=address)
-    return Peer(address=address, certificate=tls.getpeercert(binary_form=True), tls_unique=_tls_unique(tls))
+    certificate = tls.getpeercert(binary_form=True)
+    return Peer(address=address, certificate=certificate, tls_unique=_tls_unique(tls), tls_exporter=_tls_exporter(tls))
 
 
 def _tls_unique(tls: SSLObject) -> bytes | None:
@@ -108,3 +110,8 @@ def _tls_unique(tls: SSLObject) -> bytes | None:
     if tls.version() != "TLSv1.2" or tls.session_reused:
         return None
     return tls.get_channel_binding("tls-unique")
+
+
+def _tls_exporter(tls: SSLObject | ExportingObject) -> bytes | None:
+    """The channel binding of TLS 1.3, which the standard library cannot tell."""
+    return tls.get_channel_binding("tls-exporter") if isinstance(tls, ExportingObject) else None

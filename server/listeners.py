@@ -11,6 +11,7 @@ import msgspec
 from aiohttp import web
 
 from ca_core.errors import Misconfigured
+from server.exporting import ExportingContext
 from server.middleware import Dialogue, edge
 
 _LOG = logging.getLogger("soapstone.http")
@@ -44,18 +45,20 @@ def public_context() -> ssl.SSLContext:
     return context
 
 
-def est_context(trust_anchors: str) -> ssl.SSLContext:
+def est_context(trust_anchors: str, *, exporting: bool) -> ssl.SSLContext:
     """TLS for EST (WIRE): a client certificate may come, of our issuing, whatever its dates; no resumption.
 
     Args:
         trust_anchors: our root and issuing certificates in PEM.
+        exporting: whether connections can export keying material; then `server.exporting` keeps the rules below.
     """
-    context = public_context()
+    context = ExportingContext(ssl.PROTOCOL_TLS_SERVER) if exporting else public_context()
     context.verify_mode = ssl.CERT_OPTIONAL
     context.verify_flags |= _NO_CHECK_TIME
     context.load_verify_locations(cadata=trust_anchors)
-    # A resumed session repeats another connection's channel binding and client certificate.
-    context.options |= ssl.OP_NO_TICKET
+    # A resumed session repeats another connection's channel binding and client certificate; a second handshake
+    # would change them under way.
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
     context.num_tickets = 0
     return context
 

@@ -23,7 +23,7 @@ from protocols.est.services import EstServices
 from protocols.status.dialogue import RepositoryDialogue
 from protocols.status.responding import PATH as OCSP_PATH
 from protocols.status.responding import OcspDialogue
-from server import agreement, blocklist, listeners, workers
+from server import agreement, blocklist, exporting, listeners, workers
 from server import settings as settings_module
 from server.acme_door import AcmeDoor
 from server.assembly import Office, Strongroom, office, strongroom
@@ -145,9 +145,16 @@ def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
     return RepositoryDialogue(room.publisher, opened.clock, certificates, OcspDialogue(room.responder, opened.clock))
 
 
+def _est_context(room: Strongroom) -> ssl.SSLContext:
+    why_not = exporting.why_not()
+    if why_not:
+        _LOG.warning("event=no-tls-exporter why=%r: under TLS 1.3 there is no channel binding", why_not)
+    return listeners.est_context(room.trust_anchors(), exporting=not why_not)
+
+
 def _listeners(opened: Office, room: Strongroom, acme: Dialogue, agreements: AgreementPages) -> list[Listener]:
     settings = opened.settings
-    public_tls, est_tls = listeners.public_context(), listeners.est_context(room.trust_anchors())
+    public_tls, est_tls = listeners.public_context(), _est_context(room)
     for context in (public_tls, est_tls):
         room.own_certificate.serve_with(context)
     addresses = (

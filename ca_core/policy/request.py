@@ -23,6 +23,9 @@ from ca_core.policy import keys, subject
 
 MAX_OCTETS = 64 * 1024
 MAX_NAMES = 100
+OTP_CHALLENGE = ObjectIdentifier("1.2.840.113549.1.9.16.2.56")
+REVOCATION_CHALLENGE = ObjectIdentifier("1.2.840.113549.1.9.16.2.57")
+EST_IDENTITY_LINKING = ObjectIdentifier("1.2.840.113549.1.9.16.2.58")
 PERMANENT_IDENTIFIER = ObjectIdentifier("1.3.6.1.5.5.7.8.3")
 
 _EXTENSION_REQUEST = ObjectIdentifier("1.2.840.113549.1.9.14")
@@ -54,6 +57,7 @@ class CertificationRequest(msgspec.Struct, frozen=True):
         san_requested: whether there is a subjectAltName.
         challenge_password: the challengePassword (RFC 2985, 5.4.1), still to be verified; None if absent.
         extensions: the values of the requested extensions, in DER, by object identifier in dotted form.
+        identity_linking, otp_challenge, revocation_challenge: those of RFC 7894, as it.
     """
 
     der: bytes
@@ -66,6 +70,9 @@ class CertificationRequest(msgspec.Struct, frozen=True):
     san_requested: bool
     challenge_password: str | None
     extensions: Mapping[str, bytes] = MappingProxyType({})
+    identity_linking: str | None = None
+    otp_challenge: str | None = None
+    revocation_challenge: str | None = None
 
 
 @asn1.sequence
@@ -202,8 +209,11 @@ def _parsed(der: bytes) -> CertificationRequest:
         common_names=subject.common_names(subject_der),
         names=frozenset() if san is None else _names(san),
         san_requested=san is not None,
-        challenge_password=_challenge_password(info),
         extensions={oid.dotted_string: value for oid, value in extensions.items()},
+        challenge_password=_text(info, AttributeOID.CHALLENGE_PASSWORD),
+        identity_linking=_text(info, EST_IDENTITY_LINKING),
+        otp_challenge=_text(info, OTP_CHALLENGE),
+        revocation_challenge=_text(info, REVOCATION_CHALLENGE),
     )
 
 
@@ -244,13 +254,13 @@ def _require_end_entity(extensions: dict[ObjectIdentifier, bytes]) -> None:
         raise CaRequested("the certification request asks for a CA certificate; ask without basicConstraints")
 
 
-def _challenge_password(info: _RequestInfo) -> str | None:
-    value = _single_value(info, AttributeOID.CHALLENGE_PASSWORD)
+def _text(info: _RequestInfo, kind: ObjectIdentifier) -> str | None:
+    value = _single_value(info, kind)
     if value is None:
         return None
     codec = _STRING_CODECS.get(value.tag_bytes[0])
     if codec is None:
-        raise BadCsr("the challengePassword is not a string (RFC 2985, 5.4.1)")
+        raise BadCsr("a challengePassword, estIdentityLinking or other challenge is not a string (RFC 2985; RFC 7894)")
     return bytes(value.data).decode(codec)
 
 

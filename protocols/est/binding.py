@@ -1,28 +1,47 @@
-"""Linking identity and proof of possession by a challengePassword that is tls-unique (RFC 7030, 3.5)."""
+"""Linking identity and proof of possession (RFC 7030, 3.5): a request that carries what only its connection has.
+
+The value is the base64 of the connection's channel binding: tls-unique under TLS 1.2, tls-exporter under TLS 1.3
+(RFC 9266). It stands in the challengePassword, or in the estIdentityLinking that RFC 7894 made for it.
+"""
 
 from __future__ import annotations
 
 import base64
 import hmac
 
-from protocols.est.errors import BindingMismatch, BindingUnavailable
+from ca_core.policy.request import CertificationRequest
+from protocols.est.errors import BindingMismatch, BindingUnavailable, ChallengeNotOffered
+from protocols.wire import Peer
 
 
-def check_binding(challenge_password: str | None, tls_unique: bytes | None) -> None:
-    """Verify a challengePassword that is present; one that is absent proves nothing and needs nothing.
+def check_binding(request: CertificationRequest, peer: Peer, *, is_otp: bool = False) -> bool:
+    """Verify every value that is present; one that is absent proves nothing and needs nothing.
 
     Args:
-        challenge_password: as it stands in the certification request.
-        tls_unique: the connection's, or None where it has none (TLS 1.3, a resumed session).
+        request: whose attributes they are.
+        peer: whose connection it is.
+        is_otp: whether the challengePassword is a one-time code here, which is for others to verify (RFC 7894, 3).
+
+    Returns:
+        Whether there was one: the request was then signed for this connection.
 
     Raises:
+        ChallengeNotOffered: a challenge of RFC 7894 that nobody asked for, and that nobody could verify.
         BindingUnavailable: there is nothing to compare it with.
         BindingMismatch: it is another one's, or longer or shorter than it should be.
     """
-    if challenge_password is None:
-        return
-    if tls_unique is None:
+    if request.revocation_challenge is not None or (request.otp_challenge is not None and not is_otp):
+        raise ChallengeNotOffered
+    password = None if is_otp else request.challenge_password
+    values = [value for value in (request.identity_linking, password) if value is not None]
+    for value in values:
+        _verify(value, peer.channel_binding)
+    return bool(values)
+
+
+def _verify(value: str, binding: bytes | None) -> None:
+    if binding is None:
         raise BindingUnavailable
     # Full length and constant time: libest takes any longer value that starts right.
-    if not hmac.compare_digest(challenge_password.encode(), base64.b64encode(tls_unique)):
+    if not hmac.compare_digest(value.encode(), base64.b64encode(binding)):
         raise BindingMismatch

@@ -74,5 +74,5 @@ def _csr(request: Request) -> CertificationRequest:
         Malformed, Unproven, CaRequested: as the base64, the request in it and its channel binding deserve.
     """
     certification_request = csr.parse(messages.certification_request(request.body))
-    check_binding(certification_request.challenge_password, request.peer.tls_unique)
+    check_binding(certification_request, request.peer)
     return certification_request

@@ -5,12 +5,13 @@
     Unproven
     ├── AuthenticationRequired        neither a code nor a client certificate was presented
     ├── CertificateRequired           re-enrollment without the certificate that is to be renewed
-    └── BindingMismatch               the challengePassword is not this connection's
+    └── BindingMismatch               the channel binding in the request is not this connection's
     Malformed
     ├── MethodNotAllowed              carries `allow`
     ├── UnsupportedMediaType          not `application/pkcs10`
     ├── AttributesMissing             the request lacks what `/csrattrs` demands for the label
-    └── BindingUnavailable            a challengePassword that cannot be verified on this connection
+    ├── BindingUnavailable            a channel binding that cannot be verified on this connection
+    └── ChallengeNotOffered           an otpChallenge or revocationChallenge (RFC 7894) that nobody asked for
     Missing
     ├── UnknownLabel                  no profile of this name behind EST
     └── UnknownOperation              no such operation, or not such a path
@@ -44,7 +45,8 @@ class BindingMismatch(Unproven):
 
     def __init__(self) -> None:
         super().__init__(
-            "the challengePassword is not the tls-unique value of this connection; sign anew or leave it out"
+            "the challengePassword or estIdentityLinking is not the channel binding of this connection;"
+            " sign anew or leave it out"
         )
 
 
@@ -68,12 +70,22 @@ class UnsupportedMediaType(Malformed):
 
 
 class BindingUnavailable(Malformed):
-    """A challengePassword that nothing can be compared with (RFC 7030, 3.5; RFC 9325, 3.3)."""
+    """A channel binding that nothing can be compared with (RFC 7030, 3.5; RFC 9325, 3.3)."""
 
     def __init__(self) -> None:
         super().__init__(
-            "the challengePassword cannot be verified: this connection has no tls-unique value;"
-            " leave it out, or connect with TLS 1.2 and without session resumption"
+            "the challengePassword or estIdentityLinking cannot be verified: this connection has no channel binding;"
+            " leave it out, or connect without a proxy, with TLS 1.2 and without session resumption"
+        )
+
+
+class ChallengeNotOffered(Malformed):
+    """A value that would have to be verified, or kept for later, and is neither (RFC 7894, 3)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no otpChallenge or revocationChallenge is taken here; leave it out:"
+            " the enrollment code signs in, and the certificate's key revokes"
         )
 
 

@@ -30,6 +30,7 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         cms.UnreadableMessage: 400,
         cms.UnknownAlgorithm: 400,
         cms.WrongSignature: 400,
+        est.ChallengeNotOffered: 400,
         est.MethodNotAllowed: 405,
         est.UnsupportedMediaType: 415,
         est.AttributesMissing: 400,

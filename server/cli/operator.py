@@ -17,7 +17,7 @@ from ca_core.revocation.publisher import Outcome
 from ca_core.revocation.shelf import Publication
 from ca_core.store import credentials
 from ca_core.store.migrate import migrate as apply_migrations
-from server import agreement, blocklist
+from server import agreement, blocklist, exporting
 from server import settings as settings_module
 from server.assembly import Office, Strongroom, migrations, strongroom
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
@@ -109,6 +109,9 @@ def doctor(home: Path) -> None:
             click.echo(f"CRL {name:11} ok  until {rfc3339(published.next_update)}")
 
     in_office(home, do)
+    why_not = exporting.why_not()
+    binding = f"without tls-exporter, for TLS 1.3: {why_not}" if why_not else "and, for TLS 1.3, tls-exporter"
+    click.echo(f"channel binding ok  tls-unique for TLS 1.2, {binding}")
     click.echo(f"clock           {'can be moved (development)' if settings.development else 'ok'}")
 
 

@@ -276,7 +276,7 @@ def bound_to_nothing() -> bytes:
         (weak_key, 400, b"1024"),
         (name_not_granted, 403, b"other.example is not registered"),
         (ca_certificate, 400, b"CA certificate"),
-        (bound_to_nothing, 400, b"challengePassword cannot be verified"),
+        (bound_to_nothing, 400, b"no channel binding"),
     ],
 )
 async def test_a_bad_request_gets_its_reason_and_changes_nothing(
