@@ -1,4 +1,4 @@
-"""A running server for each test that asks for one."""
+"""A running server for each test that asks for one, and which tests have to stay together."""
 
 from __future__ import annotations
 
@@ -6,8 +6,26 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from conformance.house import House
+
+_A_SERVER_EACH = frozenset(
+    {
+        "test_authority",
+        "test_crl",
+        "test_curl",
+        "test_journal",
+        "test_ocsp",
+        "test_operator",
+        "test_power_cut",
+        "test_profiles",
+        "test_revocation",
+        "test_token",
+    }
+)
+"""Files whose tests share nothing, so that the workers may divide them; the others would make their servers twice."""
 
 
 @pytest.fixture
@@ -16,3 +34,21 @@ def house(tmp_path: Path) -> Iterator[House]:
     built.start()
     yield built
     built.close()
+
+
+class Together(LoadScopeScheduling):
+    """Divides the tests among workers, and keeps those of one server together."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, _ = nodeid.partition("::")
+        path = Path(file)
+        if path.parts[0] != "conformance" or path.stem in _A_SERVER_EACH:
+            return nodeid
+        if path.parent.name == "rfc8555":
+            return "rfc8555"
+        return "hostile-acme" if path.stem.startswith("test_acme_") and path.parent.name == "hostile" else file
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> Together:
+    """What `pytest --numprocesses` asks for."""
+    return Together(config, log)
