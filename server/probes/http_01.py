@@ -91,7 +91,7 @@ class Http01:
         """Resolve, judge, and ask the first address that takes a connection."""
         port = hop.url.port or 0
         failures, is_final = [], True
-        host = (hop.url.host or "").rstrip(".").lower()
+        host = (hop.url.raw_host or "").rstrip(".").lower()
         label = f"the host of {hop.label}" if hop.number else host
         for address in (await self._resolving.addresses(host, label))[:MAX_ADDRESSES_TRIED]:
             if why := why_not(address, port, self._policy):
@@ -123,7 +123,7 @@ class Http01:
         dialled = hop.url.with_host(str(address))
         async with (
             session,
-            session.get(dialled, allow_redirects=False, server_hostname=hop.url.host) as response,
+            session.get(dialled, allow_redirects=False, server_hostname=hop.url.raw_host) as response,
         ):
             body = await _read(response.content, limit)
             return _Answer(hop.asked(address), response.status, response.headers.get("Location"), body)
@@ -134,7 +134,7 @@ def redirect_target(url: URL, location: str | None, policy: ProbePolicy) -> URL:
     try:
         target = url.join(URL(location or "")).with_fragment(None)
         # Before the resolver, the Host header and the TLS handshake see it: other spellings upset them.
-        _check_host((target.host or "").rstrip("."))
+        _check_host((target.raw_host or "").rstrip("."))
     except (ValueError, BadName):
         raise Unseen("unauthorized", "a redirect leads to what is no URL") from None
     if not location or target.scheme not in {"http", "https"}:

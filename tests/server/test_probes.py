@@ -408,6 +408,51 @@ class TestNames:
         with ThreadPoolExecutor(1) as threads:
             assert await _from_system("127.0.0.1", threads) == (ip_address("127.0.0.1"),)
 
+    async def test_an_internationalized_name_is_asked_for_as_it_was_ordered(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked = []
+
+        def note(name: str, *_: object, **__: object) -> list[object]:
+            asked.append(name)
+            return []
+
+        monkeypatch.setattr(socket, "getaddrinfo", note)
+
+        # The U-label has a sharp s, which IDNA 2003 makes two of: another name, and perhaps another's.
+        await probe(80, "xn--strae-oqa.example.com")
+
+        assert asked == ["xn--strae-oqa.example.com"]
+
+    async def test_a_zone_of_an_internationalized_name_has_its_own_resolvers(self) -> None:
+        async with (
+            name_server({"www.xn--bcher-kva.example": [["127.0.0.1"]]}) as dns,
+            site(holding(KEY_AUTHORIZATION)) as port,
+        ):
+            policy = ProbePolicy(
+                http_01_port=port, allowed=LOOPBACK, zone_resolvers={"xn--bcher-kva.example": (dns.address,)}
+            )
+            question = Question(
+                challenges.HTTP_01, names.dns("www.xn--bcher-kva.example"), TOKEN, KEY_AUTHORIZATION, ""
+            )
+            seen = await NetworkProbes(policy).look(question)
+
+        assert seen.proved
+
+    async def test_a_redirect_to_an_internationalized_name_is_followed(self) -> None:
+        async with name_server({"www.xn--strae-oqa.example": [["127.0.0.1"]]}) as dns:
+
+            async def answer(request: web.Request) -> web.Response:
+                if request.host.startswith("www.xn--strae-oqa.example:"):
+                    return web.Response(text=KEY_AUTHORIZATION)
+                location = f"http://www.xn--strae-oqa.example:{request.url.port}/"
+                return web.Response(status=302, headers={"Location": location})
+
+            async with site(answer) as port:
+                seen = await probe(port, "127.0.0.1", resolvers=(dns.address,))
+
+        assert seen.proved
+
     async def test_a_system_that_is_slow_to_answer_holds_up_no_other_threads(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
