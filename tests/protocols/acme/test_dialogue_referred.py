@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ca_core import names
+from ca_core.clock import rfc3339
 from ca_core.policy.profile import ApprovalRule
 from ca_core.referral.request import RequestState
 from protocols.acme.dialogue import AcmeDialogue
@@ -86,6 +87,18 @@ async def test_an_order_that_nobody_looked_at_is_invalid_after_a_month(house: Ac
         "invalid",
         "request 1 was not decided in time; place a new order",
     )
+
+
+async def test_what_nobody_could_grant_any_more_reaches_no_officer(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+    order = await client.order("a.example", notAfter=rfc3339(house.core.clock.now() + DAY))
+    house.core.clock.move(2 * DAY)
+
+    refused = await client.finalize(order)
+
+    assert refused.refusal == (400, "malformed")
+    assert "choose notBefore and notAfter" in refused.json["detail"]
+    assert await house.core.referrals.requests() == []
 
 
 async def test_twenty_finalizes_at_once_are_one_referral(house: AcmeHouse) -> None:

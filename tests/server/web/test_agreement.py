@@ -69,6 +69,12 @@ async def test_who_has_it_is_not_sent_it_again(pages: AgreementPages, tag: str) 
     assert headers["ETag"] == f'"{CURRENT.sha256}"'
 
 
+async def test_who_has_another_text_is_sent_this_one(pages: AgreementPages) -> None:
+    reply, _ = await ask(pages, "/agreement/2026-2", if_none_match=f'"{OLD.sha256}"')
+
+    assert (reply.status, reply.body) == (200, CURRENT.text)
+
+
 @pytest.mark.parametrize("version", ["", "2026-3", "../soapstone.toml", "2026-1/"])
 async def test_no_other_version_is_there(pages: AgreementPages, version: str) -> None:
     assert (await ask(pages, f"/agreement/{version}"))[0].status == 404
