@@ -30,7 +30,7 @@ from ca_core.policy.decision import Holding, Verdict, Wish
 from ca_core.policy.keys import check_key
 from ca_core.policy.period import WHOLE, WishedPeriod
 from ca_core.policy.profile import Profile
-from ca_core.policy.renewal import Window, renewal_window
+from ca_core.policy.renewal import Window, grace_of, no_grace, renewal_window
 from ca_core.policy.request import CertificationRequest, parse
 from ca_core.referral import intake
 from ca_core.referral.request import EnrollmentRequest, Referred, RequestState
@@ -200,11 +200,11 @@ class Enrollment:
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)
-            old = await grounds.proof(tx, applicant.serial or "", now=now)
+            old = await grounds.proof(tx, applicant.serial or "", grace=grace_of(self._profiles), now=now)
             profile = self.profile(old.profile)
-            grounds.check_renewal(old, request, profile_name)
-            names = names_module.from_canonical(old.names)
+            names = grounds.renewed_names(old, profile, request, profile_name)
             subject_der = decision.subject_for(registration, profile, names, applicant.door)
+            grounds.require_change(request, subject_der)
             wish = Wish(profile, subject_der, names, replaces=old.serial)
             outcome = await self._intend(tx, applicant, registration, wish, request, now=now)
         return await self._finish(outcome)
@@ -324,7 +324,8 @@ class Enrollment:
         registration = await registrations.by_id(tx, asked.registration_id)
         registration.require_active(now)
         if asked.shown is not None:
-            await grounds.proof(tx, asked.shown, now=now)
+            grace = grace_of(self._profiles) if asked.shown == asked.replaces else no_grace
+            await grounds.proof(tx, asked.shown, grace=grace, now=now)
         await still_wanted(tx, asked, now)
         profile, names = self.profile(asked.profile), names_module.from_canonical(asked.names)
         subject_der = decision.subject_for(registration, profile, names, asked.door)

@@ -9,11 +9,14 @@ from ca_core.errors import KeyCompromised, KeyInUse, NotFound, ProfileNotGranted
 from ca_core.names import Identifier
 from ca_core.policy.decision import Holding
 from ca_core.policy.profile import Profile
+from ca_core.policy.renewal import Grace, no_grace
 from ca_core.policy.request import CertificationRequest, same_subject
 from ca_core.registration.account import Registration
 from ca_core.store import certificates
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Transaction
+
+_COPY = "differs from the certificate's; copy it, and ask for other names in ChangeSubjectName (RFC 7030, 4.2.2)"
 
 
 async def held(
@@ -30,11 +33,14 @@ def require_new_key(profile: Profile, request: CertificationRequest, held: list[
         KeyInUse: it does not.
     """
     if not profile.same_key_renewal and any(one.spki_sha256 == request.spki_sha256 for one in held):
-        raise KeyInUse(f"the profile {profile.name} renews with a new key only; make one")
+        raise _new_key_needed(profile)
 
 
-async def proof(tx: Transaction, serial: str, *, now: int) -> Certificate:
+async def proof(tx: Transaction, serial: str, *, grace: Grace = no_grace, now: int) -> Certificate:
     """The certificate that proved the applicant, if it still does at the moment of the decision.
+
+    Args:
+        grace: for how many seconds after its end it still does, by its profile.
 
     Raises:
         NotFound, CertificateRevoked, CertificateExpired, CertificateOnHold: it does not.
@@ -42,7 +48,7 @@ async def proof(tx: Transaction, serial: str, *, now: int) -> Certificate:
     certificate = await certificates.by_serial(tx, serial)
     if certificate is None:
         raise NotFound("the certificate is not known here")
-    certificate.require_live(now)
+    certificate.require_live(now, grace_seconds=grace(certificate.profile))
     return certificate
 
 
@@ -61,19 +67,51 @@ async def claim_key(
         raise KeyInUse("this key serves another purpose or subscriber already; make a new one")
 
 
-def check_renewal(old: Certificate, request: CertificationRequest, profile_name: str | None) -> None:
-    """Let only a request pass that asks for what the old certificate has (RFC 7030, 4.2.2).
+def renewed_names(
+    old: Certificate, profile: Profile, request: CertificationRequest, profile_name: str | None
+) -> frozenset[Identifier]:
+    """The names of the certificate that renews an old one: those it has, or those that ChangeSubjectName asks for.
+
+    Only a request passes that asks for what the old certificate has (RFC 7030, 4.2.2).
 
     Args:
+        profile: the old certificate's.
         profile_name: what the path asked for; None means the certificate's own.
 
     Raises:
         ProfileNotGranted, SubjectMismatch: it asks for something else.
+        KeyInUse: it keeps the key, and the profile wants a new one.
     """
     if profile_name is not None and profile_name != old.profile:
         raise ProfileNotGranted(f"the certificate is of the profile {old.profile}; renew it there")
-    if request.names != names_module.from_canonical(old.names):
-        raise SubjectMismatch("the request's subjectAltName differs from the certificate's; copy it (RFC 7030, 4.2.2)")
+    names = names_module.from_canonical(old.names)
+    if request.names != names:
+        raise SubjectMismatch(f"the request's subjectAltName {_COPY}")
     subject_der = x509.load_der_x509_certificate(old.der).subject.public_bytes()
     if not same_subject(request.subject_der, subject_der):
-        raise SubjectMismatch("the request's subject differs from the certificate's; copy it (RFC 7030, 4.2.2)")
+        raise SubjectMismatch(f"the request's subject {_COPY}")
+    # Beside what is held: an expired one is not, nor is one of other names.
+    if not profile.same_key_renewal and request.spki_sha256 == old.spki_sha256:
+        raise _new_key_needed(profile)
+    return names if request.change is None or request.change.names is None else request.change.names
+
+
+def require_change(request: CertificationRequest, subject_der: bytes) -> None:
+    """Let a renewal change its subject to nothing but what is registered (DESIGN, invariant 4).
+
+    Args:
+        subject_der: what the certificate will bear.
+
+    Raises:
+        SubjectMismatch: ChangeSubjectName asks for another one.
+    """
+    asked = request.change.subject_der if request.change else None
+    if asked is not None and not same_subject(asked, subject_der):
+        raise SubjectMismatch(
+            "ChangeSubjectName asks for another subject than the registered one; have your registration authority"
+            " register it first"
+        )
+
+
+def _new_key_needed(profile: Profile) -> KeyInUse:
+    return KeyInUse(f"the profile {profile.name} renews with a new key only; make one")

@@ -17,10 +17,10 @@ from ca_core.errors import Misconfigured
 from ca_core.issuance.chain import IssuerCertificate
 from ca_core.names import Identifier, Kind
 from ca_core.policy import keys
+from ca_core.policy.general_names import PERMANENT_IDENTIFIER, PermanentIdentifier
 from ca_core.policy.keys import KeyType
 from ca_core.policy.period import WHOLE, WishedPeriod, period
 from ca_core.policy.profile import ExtendedUsage, Profile, Usage
-from ca_core.policy.request import PERMANENT_IDENTIFIER, PermanentIdentifier
 
 _VERSION_3 = 2
 # RFC 7093, 2, method 1: the leftmost 160 bits of the SHA-256 of the key's BIT STRING.

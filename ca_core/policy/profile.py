@@ -74,6 +74,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         issuer: the line of issuing CAs that signs it, such as `issuing`.
         renewal_window_days: how many days before its end a certificate may be replaced; None means the setting
             `renewal.window_days`.
+        renewal_grace_days: for how many days after its end a certificate may still be replaced through EST, by who
+            shows it; 0 means that an expired one renews nothing (RULES, S10).
         key_types: the keys that are certified, such as `ec-p256` or `rsa-2048`; empty means all that are certified
             here and have a usage.
         subject: the attributes of the registered subject that are in the certificate, by keyword such as `CN`, in
@@ -100,6 +102,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     same_key_renewal: bool = True
     issuer: str = "issuing"
     renewal_window_days: int | None = None
+    renewal_grace_days: int = 0
     key_types: frozenset[str] = frozenset()
     subject: tuple[str, ...] | None = None
     policies: tuple[str, ...] = ()
@@ -130,6 +133,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
             default: the setting `renewal.window_days`.
         """
         return default if self.renewal_window_days is None else self.renewal_window_days
+
+    @property
+    def renewal_grace_seconds(self) -> int:
+        """For how long after its end a certificate may still be replaced by who shows it."""
+        return self.renewal_grace_days * SECONDS_PER_DAY
 
     def usages_for(self, key_type: KeyType) -> frozenset[Usage]:
         """The key usages of a certificate for such a key; empty where such a key cannot serve the profile."""

@@ -28,6 +28,7 @@ MAX_UNREVOCABLE_SECONDS = 7 * SECONDS_PER_DAY
 """The longest life of a certificate of which nobody is told that it is revoked (RFC 9608, 1: short-lived)."""
 MAX_RESPONDER_SECONDS = 30 * SECONDS_PER_DAY
 MAX_WINDOW_DAYS = 3_660
+MAX_GRACE_DAYS = 366
 MAX_POLICIES = 8
 MAX_URL_OCTETS = 500
 _ANY_POLICY = "2.5.29.32.0"
@@ -77,6 +78,10 @@ def _validity(profile: Profile) -> Iterator[Fault]:
     window = profile.renewal_window_days
     if window is not None and not 1 <= window <= MAX_WINDOW_DAYS:
         yield "renewal_window_days", f"must be 1 to {MAX_WINDOW_DAYS}"
+    if not 0 <= profile.renewal_grace_days <= MAX_GRACE_DAYS:
+        yield "renewal_grace_days", f"must be 0 to {MAX_GRACE_DAYS}"
+    if profile.renewal_grace_days and Door.EST not in profile.doors:
+        yield "renewal_grace_days", "must be 0 without est: no other door is shown a certificate that has expired"
 
 
 def _doors(profile: Profile) -> Iterator[Fault]:

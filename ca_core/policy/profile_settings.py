@@ -88,6 +88,7 @@ class ProfileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     must_staple: bool | None = None
     no_rev_avail: bool | None = None
     renewal_window_days: int | None = None
+    renewal_grace_days: int | None = None
     same_key_renewal: bool | None = None
     approval: str | None = None
     revocation: str | None = None

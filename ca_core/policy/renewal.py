@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 
 import msgspec
+
+from ca_core.policy.profile import Profile
 
 SECONDS_PER_DAY = 86_400
 
 _SLICES = 10
 _AT_ONCE_SECONDS = 3600
+
+
+Grace = Callable[[str], int]
+"""For how many seconds after its end a certificate may still be renewed by who shows it, by its profile's name."""
 
 
 class Window(msgspec.Struct, frozen=True):
@@ -59,3 +66,17 @@ def suggested_window(window: Window, *, not_before: int, serial: str) -> Window:
 def overdue_window(since: int) -> Window:
     """The suggested window of a certificate that should have been replaced, since UTC seconds: it is over."""
     return Window(opens_at=since - _AT_ONCE_SECONDS, closes_at=since)
+
+
+def no_grace(_: str) -> int:
+    """An expired certificate renews nothing (RULES, S10)."""
+    return 0
+
+
+def grace_of(profiles: Mapping[str, Profile]) -> Grace:
+    """What the profiles say; one that settings no longer have says nothing."""
+
+    def seconds(name: str) -> int:
+        return profiles[name].renewal_grace_seconds if name in profiles else 0
+
+    return seconds

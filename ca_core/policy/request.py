@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import ipaddress
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Annotated, Literal
+from typing import Annotated
 
 import msgspec
 from cryptography import x509
@@ -16,17 +15,15 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.x509.oid import AttributeOID, ExtensionOID, ObjectIdentifier, SignatureAlgorithmOID
 
 from ca_core import der as encoding
-from ca_core import names
 from ca_core.errors import BadCsr, BadName, CaRequested, CertificateNotAccepted, TooLarge
 from ca_core.names import Identifier
-from ca_core.policy import keys, subject
+from ca_core.policy import general_names, keys, name_change, subject
+from ca_core.policy.name_change import NameChange
 
 MAX_OCTETS = 64 * 1024
-MAX_NAMES = 100
 OTP_CHALLENGE = ObjectIdentifier("1.2.840.113549.1.9.16.2.56")
 REVOCATION_CHALLENGE = ObjectIdentifier("1.2.840.113549.1.9.16.2.57")
 EST_IDENTITY_LINKING = ObjectIdentifier("1.2.840.113549.1.9.16.2.58")
-PERMANENT_IDENTIFIER = ObjectIdentifier("1.3.6.1.5.5.7.8.3")
 
 _EXTENSION_REQUEST = ObjectIdentifier("1.2.840.113549.1.9.14")
 # Windows asks for extensions under an OID of its own.
@@ -58,6 +55,7 @@ class CertificationRequest(msgspec.Struct, frozen=True):
         challenge_password: the challengePassword (RFC 2985, 5.4.1), still to be verified; None if absent.
         extensions: the values of the requested extensions, in DER, by object identifier in dotted form.
         identity_linking, otp_challenge, revocation_challenge: those of RFC 7894, as it.
+        change: what a renewal is to change in the certificate's names; None for nothing.
     """
 
     der: bytes
@@ -73,6 +71,7 @@ class CertificationRequest(msgspec.Struct, frozen=True):
     identity_linking: str | None = None
     otp_challenge: str | None = None
     revocation_challenge: str | None = None
+    change: NameChange | None = None
 
 
 @asn1.sequence
@@ -108,36 +107,6 @@ class _ExtensionRequest:
 class _BasicConstraints:
     ca: bool | None
     path_length: int | None
-
-
-@asn1.sequence
-class PermanentIdentifier:
-    """RFC 4043, 2. Without an assigner the value is unique on its own; that is the form used here."""
-
-    value: str | None
-    assigner: ObjectIdentifier | None
-
-
-@asn1.sequence
-class _OtherName:
-    type_id: ObjectIdentifier
-    value: Annotated[asn1.TLV, asn1.Explicit(0)]
-
-
-_GeneralName = (
-    Annotated[asn1.Variant[_OtherName, Literal["otherName"]], asn1.Implicit(0)]
-    | Annotated[asn1.Variant[asn1.IA5String, Literal["rfc822Name"]], asn1.Implicit(1)]
-    | Annotated[asn1.Variant[asn1.IA5String, Literal["dNSName"]], asn1.Implicit(2)]
-    | Annotated[asn1.Variant[asn1.IA5String, Literal["uniformResourceIdentifier"]], asn1.Implicit(6)]
-    | Annotated[asn1.Variant[bytes, Literal["iPAddress"]], asn1.Implicit(7)]
-)
-
-
-@asn1.sequence
-class _GeneralNames:
-    """A SEQUENCE around one GeneralNames, as above."""
-
-    names: list[_GeneralName]
 
 
 def parse(der: bytes) -> CertificationRequest:
@@ -182,7 +151,7 @@ def names_of(certificate: x509.Certificate) -> frozenset[Identifier]:
     """
     try:
         extension = certificate.extensions.get_extension_for_oid(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
-        return _names(extension.value.public_bytes())
+        return general_names.read(extension.value.public_bytes())
     except x509.ExtensionNotFound:
         return frozenset()
     except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, BadCsr, BadName):
@@ -207,8 +176,9 @@ def _parsed(der: bytes) -> CertificationRequest:
         spki_sha256=keys.spki_sha256(spki),
         subject_der=subject_der,
         common_names=subject.common_names(subject_der),
-        names=frozenset() if san is None else _names(san),
+        names=frozenset() if san is None else general_names.read(san),
         san_requested=san is not None,
+        change=_name_change(info),
         extensions={oid.dotted_string: value for oid, value in extensions.items()},
         challenge_password=_text(info, AttributeOID.CHALLENGE_PASSWORD),
         identity_linking=_text(info, EST_IDENTITY_LINKING),
@@ -264,38 +234,6 @@ def _text(info: _RequestInfo, kind: ObjectIdentifier) -> str | None:
     return bytes(value.data).decode(codec)
 
 
-def _names(general_names: bytes) -> frozenset[Identifier]:
-    listed = asn1.decode_der(_GeneralNames, encoding.sequence(general_names)).names
-    found = [_identifier(name) for name in listed[: MAX_NAMES + 1]]
-    if len(listed) > MAX_NAMES:
-        raise BadCsr(f"the subjectAltName holds more than {MAX_NAMES} names; ask for several certificates")
-    if not found:
-        raise BadCsr("the subjectAltName is empty (RFC 5280, 4.2.1.6)")
-    if len(set(found)) != len(found):
-        raise BadCsr("the subjectAltName holds one name twice")
-    return frozenset(found)
-
-
-def _identifier(name: _GeneralName) -> Identifier:
-    match name.value:
-        case _OtherName(type_id=type_id, value=value) if type_id == PERMANENT_IDENTIFIER:
-            return _permanent(asn1.encode_der(value))
-        case bytes(octets):
-            # Fails for anything but 4 and 16 octets.
-            return names.ip(str(ipaddress.ip_address(octets)))
-        case asn1.IA5String() as text if name.tag == "dNSName":
-            # DNS is blind to case (RFC 4343); the normal form is lower case.
-            return names.dns(text.as_str().lower())
-        case asn1.IA5String() as text if name.tag == "rfc822Name":
-            return names.email(text.as_str())
-        case asn1.IA5String() as text:
-            return names.uri(text.as_str())
-        case _:
-            raise BadCsr("the subjectAltName holds a kind of name that is not known here")
-
-
-def _permanent(value: bytes) -> Identifier:
-    permanent = asn1.decode_der(PermanentIdentifier, value)
-    if permanent.value is None or permanent.assigner is not None:
-        raise BadCsr("a permanentIdentifier must have a value and no assigner (RFC 4043)")
-    return names.permanent(permanent.value)
+def _name_change(info: _RequestInfo) -> NameChange | None:
+    value = _single_value(info, name_change.CHANGE_SUBJECT_NAME)
+    return None if value is None else name_change.read(asn1.encode_der(value))

@@ -24,6 +24,7 @@ from ca_core.errors import (
     WrongSecret,
 )
 from ca_core.identity import serial_text
+from ca_core.policy.renewal import Grace, no_grace
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper, new_mac_key
 from ca_core.registration.throttle import Throttle
 from ca_core.secret import Secret
@@ -82,7 +83,9 @@ class SignIn:
             registered=registration,
         )
 
-    async def by_certificate(self, der: bytes, serial: int, *, source: str, door: Door) -> Applicant:
+    async def by_certificate(
+        self, der: bytes, serial: int, *, source: str, door: Door, grace: Grace = no_grace
+    ) -> Applicant:
         """Prove an applicant by a certificate of ours whose key the TLS handshake has proved.
 
         The handshake did not judge dates (RULES): here it is done, and against our own store.
@@ -90,6 +93,7 @@ class SignIn:
         Args:
             der: the certificate as presented.
             serial: its serial number.
+            grace: for how many seconds after its end a certificate still proves its holder, by its profile.
 
         Raises:
             CertificateNotAccepted: it is not one that we issued.
@@ -103,7 +107,7 @@ class SignIn:
                 if known is None or known.der != der:
                     raise CertificateNotAccepted("the client certificate was not issued to a subscriber of this server")
                 registration = await registrations.by_id(tx, known.registration_id)
-            known.require_live(now)
+            known.require_live(now, grace_seconds=grace(known.profile))
             if now < known.not_before:
                 raise CertificateNotAccepted("the client certificate is not valid yet; check the clocks")
             registration.require_active(now)

@@ -90,8 +90,11 @@ class Certificate(msgspec.Struct, frozen=True):
         """Whether it is revoked for good."""
         return self.revoked_at is not None and not self.is_on_hold
 
-    def require_live(self, now: int) -> None:
+    def require_live(self, now: int, *, grace_seconds: int = 0) -> None:
         """Let only a certificate pass that can still prove its holder.
+
+        Args:
+            grace_seconds: for how long after its end it still does.
 
         Raises:
             CertificateRevoked, CertificateExpired: it was good once.
@@ -100,7 +103,7 @@ class Certificate(msgspec.Struct, frozen=True):
         """
         if self.is_revoked:
             raise CertificateRevoked("the certificate is revoked and renews nothing; enroll with a new sheet's code")
-        if now > self.not_after:
+        if now > self.not_after + grace_seconds:
             raise CertificateExpired(
                 "the certificate has expired and renews nothing; ask your registration authority for a new sheet"
             )

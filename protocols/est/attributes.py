@@ -17,7 +17,7 @@ class Attributes:
     def __init__(self, services: EstServices, labels: Labels) -> None:
         self._enrollment = services.enrollment
         self._labels = labels
-        self._sign_in = EstSignIn(services.sign_in)
+        self._sign_in = EstSignIn(services)
 
     async def csrattrs(self, request: Request, label: str | None) -> Reply:
         """The attributes of the label's profile, or of the default of whoever asks; 204 where neither is known.

@@ -25,7 +25,7 @@ class Enrolling:
     def __init__(self, services: EstServices, labels: Labels) -> None:
         self._enrollment = services.enrollment
         self._labels = labels
-        self._sign_in = EstSignIn(services.sign_in)
+        self._sign_in = EstSignIn(services)
         self._noting = services.sign_in.noting
 
     async def simpleenroll(self, request: Request, label: str | None) -> Reply:

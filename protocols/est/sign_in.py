@@ -8,9 +8,10 @@ from cryptography import x509
 
 from ca_core.applicant import Applicant, Door
 from ca_core.errors import CertificateNotAccepted, WrongSecret
-from ca_core.registration.sign_in import SignIn
+from ca_core.policy.renewal import Grace, grace_of, no_grace
 from ca_core.secret import Secret
 from protocols.est.errors import AuthenticationRequired, CertificateRequired
+from protocols.est.services import EstServices
 from protocols.wire import Request
 
 MAX_AUTHORIZATION_CHARACTERS = 1024
@@ -19,8 +20,9 @@ MAX_AUTHORIZATION_CHARACTERS = 1024
 class EstSignIn:
     """Finds the applicant in a request."""
 
-    def __init__(self, sign_in: SignIn) -> None:
-        self._sign_in = sign_in
+    def __init__(self, services: EstServices) -> None:
+        self._sign_in = services.sign_in
+        self._grace = grace_of(services.enrollment.profiles)
 
     async def for_enrollment(self, request: Request) -> Applicant:
         """By Basic where it is sent, else by the client certificate.
@@ -49,7 +51,7 @@ class EstSignIn:
             return await self._sign_in.by_enrollment_code(account, code, source=source, door=Door.EST)
         if request.peer.certificate is None:
             return None
-        return await self._by_certificate(request.peer.certificate, source=request.peer.address)
+        return await self._by_certificate(request.peer.certificate, no_grace, source=request.peer.address)
 
     async def for_renewal(self, request: Request) -> Applicant:
         """By the client certificate and by nothing else: it is what will be renewed (RFC 7030, 4.2.2).
@@ -60,15 +62,15 @@ class EstSignIn:
         """
         if request.peer.certificate is None:
             raise CertificateRequired
-        return await self._by_certificate(request.peer.certificate, source=request.peer.address)
+        return await self._by_certificate(request.peer.certificate, self._grace, source=request.peer.address)
 
-    async def _by_certificate(self, der: bytes, *, source: str) -> Applicant:
+    async def _by_certificate(self, der: bytes, grace: Grace, *, source: str) -> Applicant:
         try:
             serial = x509.load_der_x509_certificate(der).serial_number
         except ValueError:
             # The handshake reads more than we would ever issue.
             raise CertificateNotAccepted("the client certificate cannot be read") from None
-        return await self._sign_in.by_certificate(der, serial, source=source, door=Door.EST)
+        return await self._sign_in.by_certificate(der, serial, source=source, door=Door.EST, grace=grace)
 
 
 def basic_credentials(authorization: str) -> tuple[str, Secret]:

@@ -100,9 +100,10 @@ def raw_csr(
     *,
     subject_der: bytes = der.EMPTY_SEQUENCE,
     spki_der: bytes | None = None,
+    key: ec.EllipticCurvePrivateKey | None = None,
 ) -> bytes:
-    """A request with attributes as they come, signed with the P-256 key over whatever was put together."""
-    key = ec_key()
+    """A request with attributes as they come, signed with a P-256 key over whatever was put together."""
+    key = key or ec_key()
     info = asn1.encode_der(
         RequestInfo(
             version=0,

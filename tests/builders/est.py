@@ -28,6 +28,7 @@ from protocols.est.services import EstServices
 from protocols.wire import Peer, Reply, Request
 from tests.builders.clock import SettableClock
 from tests.builders.core import Core, core
+from tests.builders.csr import attribute, extension_request, raw_csr
 
 DAY = 86_400
 CLIENT = Peer("192.0.2.7")
@@ -96,6 +97,8 @@ class Csr:
     attributes: Sequence[tuple[x509.ObjectIdentifier, bytes]] = ()
 
     def der(self) -> bytes:
+        if self.attributes:
+            return self._with_attributes()
         builder = x509.CertificateSigningRequestBuilder(self.subject)
         if self.names:
             san = x509.SubjectAlternativeName([x509.DNSName(name) for name in self.names])
@@ -106,9 +109,16 @@ class Csr:
             builder = builder.add_extension(extension, critical=False)
         if self.challenge is not None:
             builder = builder.add_attribute(AttributeOID.CHALLENGE_PASSWORD, self.challenge)
-        for oid, value in self.attributes:
-            builder = builder.add_attribute(oid, value)
         return builder.sign(self.key, SHA256()).public_bytes(Encoding.DER)
+
+    def _with_attributes(self) -> bytes:
+        """With attributes that are no strings; for P-256 keys."""
+        assert isinstance(self.key, ec.EllipticCurvePrivateKey)
+        san = x509.SubjectAlternativeName([x509.DNSName(name) for name in self.names])
+        written = [attribute(oid, value) for oid, value in self.attributes]
+        if self.names:
+            written.append(extension_request(san))
+        return raw_csr(written, subject_der=self.subject.public_bytes(), key=self.key)
 
     def body(self) -> bytes:
         return base64.encodebytes(self.der())

@@ -74,6 +74,9 @@ BROKEN = [
     ("device.validity_days", "validity_days = 1.5", "must be a whole number"),
     ("device.renewal_window_days", "renewal_window_days = 0", "must be 1 to"),
     ("device.renewal_window_days", "renewal_window_days = 5000", "must be 1 to"),
+    ("device.renewal_grace_days", "renewal_grace_days = -1", "must be 0 to 366"),
+    ("device.renewal_grace_days", "renewal_grace_days = 367", "must be 0 to 366"),
+    ("device.renewal_grace_days", "renewal_grace_days = 1\ndoors = ['acme']", "must be 0 without est"),
     ("ocsp-responder.validity_seconds", "validity_days = 31", "nobody asks about it"),
     # Names.
     ("tls-server.name_kinds", "name_kinds = []", "must not be empty"),
@@ -232,6 +235,7 @@ TYPED = st.fixed_dictionaries(
         "names_required": st.booleans(),
         "revocation": WORDS,
         "renewal_window_days": st.integers(),
+        "renewal_grace_days": st.integers(),
     },
 )
 
