@@ -41,8 +41,8 @@ class NewAuthorizations:
 
         Raises:
             BadRequest, BadName, UnsupportedIdentifier: as they say.
-            NameNotGranted: no certificate of the registration could have it.
-            ProfileNotGranted: the registration has no certificates here at all.
+            NameNotGranted: no certificate that the account may order could have it.
+            ProfileNotGranted: it may order none here at all.
             NamesPaused, Throttled: as they say.
         """
         message = members(asked.payload, NewAuthorization)
@@ -71,7 +71,8 @@ class NewAuthorizations:
             return need
         named = Named(identifier)
         refusals = []
-        for profile in self._enrollment.offered(registration, Door.ACME):
+        # Of the profiles that its EAB key is for: an authorization is also good for revoking (RFC 8555, 7.6).
+        for profile in self._enrollment.offered(asked.account.narrowed(registration), Door.ACME):
             try:
                 ordering.require_obtainable(asked.account, registration, profile, [named], types=self._types)
             except NameNotGranted as why:

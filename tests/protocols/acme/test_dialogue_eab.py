@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ca_core.names import dns
+from ca_core.names import dns, permanent
 from ca_core.registration.eab_desk import EabForm
 from ca_core.registration.sheet import EabKey
 from protocols.acme.links import Resource
@@ -226,3 +226,16 @@ async def test_a_rotation_leaves_the_accounts_of_the_old_key_alone(house: AcmeHo
     assert (await client.order("a.example")).status == 201
     assert (await bind(house.client(1), key)).status == (201 if overlap else 403)
     assert (await bind(house.client(2), successor)).status == 201
+
+
+async def test_names_of_other_profiles_are_not_authorized_ahead(house: AcmeHouse) -> None:
+    """Who holds an authorization may revoke, also what accounts of other EAB keys were issued."""
+    profiles = ("tls-server", "device")
+    await house.core.register("acme-corp", *granted(permanent("SN-1"), dns("a.example")), profiles=profiles)
+    _, key = await house.core.eab_desk.add("acme-corp", EabForm(None, profiles=("tls-server",)), actor="test")
+    client = house.client()
+    await bind(client, key)
+
+    assert (await client.authorize_ahead("a.example")).status == 201
+    url, identifier = LINKS.to(Resource.NEW_AUTHZ), {"type": "permanent-identifier", "value": "SN-1"}
+    assert (await client.post(url, {"identifier": identifier})).refusal == (403, "rejectedIdentifier")
