@@ -27,7 +27,7 @@ test: lint  ## everything: style, types, imports, tests, real clients, coverage
 test-crash: .venv/.tools  ## pull the plug at 300 system calls, and see that nothing promised is lost
 	SOAPSTONE_CRASH_POINTS=300 $(BIN)/pytest conformance/crash
 
-test-long: .venv/.tools  ## ACME against a model of it for 20,000 steps, and 100,000 requests that were good once
+test-long: .venv/.tools  ## ACME against a model of it for 20,000 steps, and 100,000 requests to ACME and to EST that were good once
 	SOAPSTONE_MACHINE_STEPS=20000 SOAPSTONE_MUTATIONS=100000 TMPDIR=$(ROOMY) $(BIN)/pytest tests/properties
 
 lint: .venv/.tools  ## style, types and who may know whom
