@@ -328,7 +328,7 @@ def test_a_new_version_is_asked_for_and_accepted_on_a_page_or_by_the_client(
         with pytest.raises(Refused) as asked:
             alice("order", names=["c.partner.example"])
         assert asked.value.type == "userActionRequired"
-        alice("post", url=alice("find_account")["uri"], payload={"termsOfServiceAgreed": True})
+        alice("agree_again")
         alice("order", names=["c.partner.example"])
 
     assert client.get(f"{client.base}/agreement/2026-1").body == _FIRST

@@ -65,6 +65,16 @@ class Session:
         )
         return _shown(self._client.new_account(wanted))
 
+    def agree_again(self) -> str:
+        """Accept the agreement of today by a newAccount of the same key; the account's URL."""
+        known, self._net.account = self._net.account, None
+        try:
+            self._client.new_account(messages.NewRegistration(terms_of_service_agreed=True))
+        except errors.ConflictError as conflict:
+            self._net.account = known
+            return str(conflict.location)
+        raise AssertionError("the key had an account, and got another one")
+
     def find_account(self) -> Json:
         """The account of this key, by `onlyReturnExisting`."""
         return _shown(self._client.query_registration(self._known()))

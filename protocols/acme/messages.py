@@ -27,10 +27,9 @@ class NewAccount(msgspec.Struct, frozen=True, rename="camel"):
 
 
 class AccountUpdate(msgspec.Struct, frozen=True, rename="camel"):
-    """RFC 8555, 7.3.2, 7.3.3 and 7.3.6; `contact` is None where nothing was said about it."""
+    """RFC 8555, 7.3.2 and 7.3.6; `contact` is None where nothing was said about it."""
 
     contact: tuple[str, ...] | None = None
-    terms_of_service_agreed: bool | None = None
     status: str | None = None
 
 

@@ -80,7 +80,7 @@ class Accounts:
         return await self._found(known, asked, accepts=accepts)
 
     async def read_or_update(self, asked: ByAccount, id_: str) -> Reply:
-        """Show an account, change its contacts, note what it accepts, or deactivate it (RFC 8555, 7.3.2, 7.3.3, 7.3.6).
+        """Show an account, change its contacts, or deactivate it (RFC 8555, 7.3.2 and 7.3.6).
 
         Raises:
             NotFound: it is another one than the one that asks.
@@ -96,9 +96,7 @@ class Accounts:
         async with self._database.write() as tx:
             if update.contact is not None and update.contact != changed.contacts:
                 changed = await self._change_contacts(tx, asked, update.contact)
-            if update.terms_of_service_agreed:
-                changed = await self._agreements.accept(tx, changed, asked.applicant().actor)
-            # RFC 8555, 7.3.2: any other status is ignored.
+            # RFC 8555, 7.3.2: any other status is ignored, and so is termsOfServiceAgreed.
             if update.status == messages.DEACTIVATED:
                 changed = await self._deactivate(tx, asked, changed)
         return render.account(self._services.links, changed)
