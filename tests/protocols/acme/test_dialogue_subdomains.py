@@ -7,10 +7,12 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ca_core.names import Identifier, Kind
+from ca_core.names import Identifier, Kind, dns
 from ca_core.registration.account import Grant
 from protocols.acme.dialogue import AcmeDialogue, AcmeOptions
 from protocols.acme.links import Resource
+from protocols.acme.objects import Authorization
+from protocols.acme.states import AuthorizationStatus
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client, csr_for, url
 
 ZONE = "a.example"
@@ -92,6 +94,25 @@ async def test_wildcards_are_below_their_domain(house: AcmeHouse) -> None:
     await client.authorize(order)
 
     assert (await client.finalize(order, csr_for("*.a.example"))).json["status"] == "valid"
+
+
+@pytest.mark.parametrize(
+    ("spans", "value", "is_covered"),
+    [
+        (False, "a.example", True),
+        (False, "www.a.example", False),
+        (False, "*.a.example", False),
+        (True, "a.example", True),
+        (True, "www.a.example", True),
+        (True, "*.a.example", True),
+        (True, "ba.example", False),
+        (True, "example", False),
+    ],
+)
+def test_only_an_authorization_that_spans_covers_what_is_below(*, spans: bool, value: str, is_covered: bool) -> None:
+    authorization = Authorization("1", "1", dns(ZONE), AuthorizationStatus.VALID, False, 1, 1, spans)
+
+    assert authorization.covers(dns(value)) is is_covered
 
 
 async def test_a_plain_proof_does_not_hide_the_one_of_a_domain_above(house: AcmeHouse) -> None:
