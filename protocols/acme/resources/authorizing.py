@@ -99,5 +99,10 @@ async def usable(
         if proved is not None:
             return proved
         good_until = now + ordering.PENDING_SECONDS
-    wanted = ordering.authorizing(account, need, now=now).authorization
-    return await authorizations.alike(tx, wanted, good_until=good_until)
+    wanted = ordering.authorizing(account, need, now=now)
+    found = await authorizations.alike(tx, wanted.authorization, good_until=good_until)
+    if found is None or need.vetted:
+        return found
+    # What is offered may have changed since it was made.
+    shown = {one.type for one in await authorizations.challenges(tx, found.id)}
+    return found if shown == {one.type for one in wanted.challenges} else None

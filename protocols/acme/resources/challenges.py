@@ -35,7 +35,7 @@ class Challenges:
 
         Raises:
             NotFound: there is none, or it is another account's.
-            WrongState: its authorization has expired or ended otherwise.
+            WrongState: its authorization has expired or ended otherwise, or its type is not offered any more.
             Throttled: too many challenges failed of late.
             BadRequest: a payload that is no object.
         """
@@ -60,6 +60,8 @@ class Challenges:
         status = authorization.status_at(now)
         if status is not AuthorizationStatus.PENDING:
             raise WrongState(f"the authorization is {status}; place a new order")
+        if found.type not in self._services.options.challenges:
+            raise WrongState(f"{found.type} is not offered here any more; place a new order")
         async with self._database.write() as tx:
             # Of two answers at once one moves it; both are told the same.
             if await authorizations.move_challenge(tx, found, Event.ANSWERED):

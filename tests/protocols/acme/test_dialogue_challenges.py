@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from msgspec import structs
 
 from ca_core.names import dns
+from protocols.acme.dialogue import AcmeDialogue, AcmeOptions
 from protocols.acme.probes import CaaFound, Seen
 from protocols.acme.validation import MOST_FOR_HOLDER, MOST_FOR_NAME, Validator
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client
@@ -370,6 +372,24 @@ async def test_what_is_proved_serves_later_orders_until_it_expires(house: AcmeHo
     assert third.json["status"] == "pending"
     assert late.json["status"] == "pending"
     assert late.json["authorizations"] != first.json["authorizations"]
+
+
+async def test_a_challenge_that_the_operator_offers_no_more_proves_nothing_and_is_offered_no_more(
+    house: AcmeHouse,
+) -> None:
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    before = await client.order("a.example")
+    challenge = await client.challenge(before, type_="http-01")
+    options = replace(house.services, options=AcmeOptions(challenges=("dns-01",)))
+    client.house = replace(house, dialogue=AcmeDialogue(options))
+
+    refused = await client.post(challenge, {})
+    after = await client.order("a.example")
+
+    assert refused.refusal == (409, "malformed")
+    assert after.json["authorizations"] != before.json["authorizations"]
+    shown = (await client.post(after.json["authorizations"][0])).json["challenges"]
+    assert [one["type"] for one in shown] == ["dns-01"]
 
 
 async def test_nobody_else_lives_off_anothers_proof(house: AcmeHouse) -> None:
