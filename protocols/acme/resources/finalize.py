@@ -7,11 +7,13 @@ import hashlib
 from ca_core.enrollment import OrderClaim
 from ca_core.errors import NameNotProved, Refusal
 from ca_core.policy.request import CertificationRequest
+from ca_core.referral.request import Referred
 from ca_core.store.database import Transaction
 from protocols.acme import certificate_id, csr, messages
 from protocols.acme.errors import OrderNotReady
 from protocols.acme.jws import members
 from protocols.acme.records import orders
+from protocols.acme.records.orders import Outcome
 from protocols.acme.resources.orders import View, view
 from protocols.acme.services import AcmeServices
 from protocols.acme.sign_in import ByAccount
@@ -48,7 +50,7 @@ class Finalize:
             raise OrderNotReady(f"the order is {seen.outcome.status}; only a ready one can be finalized")
         request = csr.read(der, frozenset(seen.order.identifiers), asked.account.key)
         try:
-            await self._issue(asked, seen, request, digest)
+            outcome = await self._issue(asked, seen, request, digest)
         except Refusal:
             # A finalize that ran beside this one may have won, and then the window is closed to us.
             seen = await view(self._services, asked, id_)
@@ -57,9 +59,9 @@ class Finalize:
             if seen.outcome.status is not OrderStatus.READY:
                 raise OrderNotReady(f"the order is {seen.outcome.status} by another request") from None
             raise
-        return (await view(self._services, asked, id_)).shown(self._links)
+        return View(seen.order, outcome, seen.authorizations).shown(self._links)
 
-    async def _issue(self, asked: ByAccount, seen: View, request: CertificationRequest, digest: bytes) -> None:
+    async def _issue(self, asked: ByAccount, seen: View, request: CertificationRequest, digest: bytes) -> Outcome:
         now = self._clock.now()
         order = seen.order
         if any(one.status_at(now) is not AuthorizationStatus.VALID for one in seen.authorizations):
@@ -75,7 +77,7 @@ class Finalize:
             if not await orders.finalize(tx, order.id, digest, now=now):
                 raise OrderNotReady("the order is not ready any more")
 
-        await self._enrollment.enroll(
+        issued = await self._enrollment.enroll(
             asked.applicant(proved),
             request,
             profile_name=order.profile,
@@ -87,3 +89,6 @@ class Finalize:
                 replaces=certificate_id.parse(order.replaces).serial if order.replaces else None,
             ),
         )
+        if isinstance(issued, Referred):
+            return Outcome(OrderStatus.PROCESSING, is_reviewed=True)
+        return Outcome(OrderStatus.VALID, issued.serial)
