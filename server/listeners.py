@@ -11,8 +11,10 @@ import msgspec
 from aiohttp import web
 
 from ca_core.errors import Misconfigured
+from server.doorman import Door, Doorman, Room
 from server.exporting import ExportingContext
 from server.middleware import Dialogue, edge
+from server.patience import Server
 
 _LOG = logging.getLogger("soapstone.http")
 _NO_CHECK_TIME = 0x200000
@@ -20,6 +22,8 @@ _NO_CHECK_TIME = 0x200000
 _KEEPALIVE_SECONDS = 75
 _SHUTDOWN_SECONDS = 5
 _MOST_LINE_OCTETS = 8_190
+_MOST_HEADERS = 64
+_BACKLOG = 512
 
 
 class Listener(msgspec.Struct, frozen=True):
@@ -63,7 +67,46 @@ def est_context(trust_anchors: str, *, exporting: bool) -> ssl.SSLContext:
     return context
 
 
-async def listen(address: str, listeners: list[Listener]) -> list[web.ServerRunner]:
+class Bounds(msgspec.Struct, frozen=True):
+    """What one connection, and all of them, may take of a listener.
+
+    Attributes:
+        arrival_seconds: how long a TLS handshake, a request's head and its body may each take to arrive.
+    """
+
+    room: Room
+    arrival_seconds: int
+
+
+class _Site(web.BaseSite):
+    """A door of ours, which aiohttp's own sites cannot be given."""
+
+    def __init__(self, runner: web.ServerRunner, door: Door, tls: ssl.SSLContext | None, seconds: int) -> None:
+        super().__init__(runner, ssl_context=tls)
+        self._door = door
+        self._seconds = seconds
+
+    @property
+    def name(self) -> str:
+        return str(self._door.getsockname())
+
+    async def start(self) -> None:
+        await super().start()
+        server = self._runner.server
+        assert server is not None  # noqa: S101  # it was set up; aiohttp's types cannot say so
+        loop = asyncio.get_running_loop()
+        tls = self._ssl_context
+        self._server = await loop.create_server(
+            server,
+            sock=self._door,
+            ssl=tls,
+            backlog=_BACKLOG,
+            ssl_handshake_timeout=None if tls is None else self._seconds,
+            ssl_shutdown_timeout=None if tls is None else _SHUTDOWN_SECONDS,
+        )
+
+
+async def listen(address: str, listeners: list[Listener], bounds: Bounds) -> list[web.ServerRunner]:
     """Open every listener, or none.
 
     Raises:
@@ -72,7 +115,7 @@ async def listen(address: str, listeners: list[Listener]) -> list[web.ServerRunn
     runners: list[web.ServerRunner] = []
     try:
         for listener in listeners:
-            runners.append(await _open(address, listener))  # noqa: PERF401  # those before the one that fails are closed
+            runners.append(await _open(address, listener, bounds))  # noqa: PERF401  # those before the one that fails are closed
     except OSError as error:
         await close(runners)
         port = listeners[len(runners)].port
@@ -85,9 +128,14 @@ async def close(runners: list[web.ServerRunner]) -> None:
     await asyncio.gather(*(runner.cleanup() for runner in runners))
 
 
-async def _open(address: str, listener: Listener) -> web.ServerRunner:
-    server = web.Server(
-        edge(listener.dialogue, listener=listener.name, counted=listener.counted),
+async def _open(address: str, listener: Listener, bounds: Bounds) -> web.ServerRunner:
+    server = Server(
+        edge(
+            listener.dialogue,
+            listener=listener.name,
+            counted=listener.counted,
+            body_seconds=bounds.arrival_seconds,
+        ),
         access_log=None,
         logger=_unreadable_log(),
         # Nobody compresses a CSR, and what is unpacked has no size limit of its own.
@@ -95,11 +143,14 @@ async def _open(address: str, listener: Listener) -> web.ServerRunner:
         keepalive_timeout=_KEEPALIVE_SECONDS,
         max_line_size=_MOST_LINE_OCTETS,
         max_field_size=_MOST_LINE_OCTETS,
+        max_headers=_MOST_HEADERS,
     )
+    server.head_seconds = bounds.arrival_seconds
     runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     try:
-        await web.TCPSite(runner, address, listener.port, ssl_context=listener.tls).start()
+        door = Door(address, listener.port, Doorman(listener.name, bounds.room))
+        await _Site(runner, door, listener.tls, bounds.arrival_seconds).start()
     except OSError:
         await runner.cleanup()
         raise

@@ -17,7 +17,6 @@ from protocols.wire import Reply, Request
 from server import bridge
 
 _LOG = logging.getLogger("soapstone.http")
-_BODY_SECONDS = 30
 _TALLY_SECONDS = 1
 _FIRST_ERROR = 400
 _REFERENCE_OCTETS = 6
@@ -68,19 +67,20 @@ class Tally:
 
 
 def edge(
-    dialogue: Dialogue, *, listener: str, counted: str = ""
+    dialogue: Dialogue, *, listener: str, counted: str = "", body_seconds: float = 30
 ) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     """Wrap a dialogue into what aiohttp calls for each request.
 
     Args:
         listener: its name in the log.
         counted: the beginning of the paths whose requests are counted instead of logged one by one.
+        body_seconds: how long a body may take to arrive.
     """
     tally = Tally(listener, counted)
 
     async def handle(incoming: web.BaseRequest) -> web.StreamResponse:
         started = time.perf_counter()
-        response = await _response(incoming, dialogue)
+        response = await _response(incoming, dialogue, body_seconds)
         ms = (time.perf_counter() - started) * 1000
         if tally.covers(incoming.raw_path, response.status):
             tally.count(ms)
@@ -98,11 +98,11 @@ def edge(
     return handle
 
 
-async def _response(incoming: web.BaseRequest, dialogue: Dialogue) -> web.Response:
+async def _response(incoming: web.BaseRequest, dialogue: Dialogue, body_seconds: float) -> web.Response:
     try:
         request = bridge.read_at_once(incoming)
         if request is None:
-            async with asyncio.timeout(_BODY_SECONDS):
+            async with asyncio.timeout(body_seconds):
                 await _meet_expectation(incoming)
                 request = await bridge.read(incoming)
     except TimeoutError:

@@ -28,11 +28,13 @@ from server import settings as settings_module
 from server.acme_door import AcmeDoor
 from server.assembly import Office, Strongroom, office, strongroom
 from server.desks import issuing_approved, referral_desk, revocation_desk
+from server.doorman import Room, capacity
 from server.home import sole_server, write_trust_anchors
 from server.journaling import begin_journal, end_journal
-from server.listeners import Listener
+from server.listeners import Bounds, Listener
 from server.middleware import Dialogue
 from server.routes import PublicDialogue
+from server.settings import Settings
 from server.web.agreement import AgreementPages
 from server.web.help import HelpPages, help_facts
 from server.workers import Worker
@@ -81,7 +83,7 @@ async def _served(home: Path) -> AsyncIterator[Office]:
         sequencer = Worker("sequencer", sequence, every_seconds=_SEQUENCER_SECONDS)
         pages = AgreementPages(opened.database, agreements)
         doors = _listeners(opened, room, acme.dialogue(validate.wake), pages)
-        running = await listeners.listen(opened.settings.listen, doors)
+        running = await listeners.listen(opened.settings.listen, doors, _bounds(opened.settings, len(doors)))
         expiry = Worker("acme-expiry", acme.expiry().turn, every_seconds=_EXPIRY_SECONDS)
         tasks = workers.start([validate, sequencer, expiry, *_workers(opened, room, doors, acme.permission)])
         try:
@@ -143,6 +145,12 @@ def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
         return {ca.name: ca.certificate.der for ca in room.authorities.all()}
 
     return RepositoryDialogue(room.publisher, opened.clock, certificates, OcspDialogue(room.responder, opened.clock))
+
+
+def _bounds(settings: Settings, doors: int) -> Bounds:
+    limits = settings.limits
+    room = Room(in_all=capacity(limits.connections, doors), per_address=limits.connections_per_address)
+    return Bounds(room, limits.arrival_seconds)
 
 
 def _est_context(room: Strongroom) -> ssl.SSLContext:

@@ -118,7 +118,17 @@ class Keys(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
 
 
 class Limits(LimitOptions, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """How much one may do before others would have to wait; who pays is said in `protocols.acme.limits`."""
+    """How much one may do before others would have to wait; who pays is said in `protocols.acme.limits`.
+
+    Attributes:
+        connections: of each listener.
+        connections_per_address: of each listener, from one IPv4 address or IPv6 /64.
+        arrival_seconds: how long a TLS handshake, a request's head and its body may each take to arrive.
+    """
+
+    connections: int = 2_000
+    connections_per_address: int = 500
+    arrival_seconds: int = 30
 
 
 class Chaos(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

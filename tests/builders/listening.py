@@ -11,7 +11,10 @@ from typing import Any
 from ca_core.errors import Refusal
 from protocols.wire import Reply, Request, plain_text
 from server import listeners
-from server.listeners import Listener
+from server.doorman import Room
+from server.listeners import Bounds, Listener
+
+BOUNDS = Bounds(Room(in_all=100, per_address=100), 30)
 
 
 class Echo:
@@ -32,12 +35,14 @@ class Echo:
 
 
 @asynccontextmanager
-async def listening(echo: Echo, tls: ssl.SSLContext | None = None, **options: Any) -> AsyncIterator[int]:
+async def listening(
+    echo: Echo, tls: ssl.SSLContext | None = None, bounds: Bounds = BOUNDS, **options: Any
+) -> AsyncIterator[int]:
     """Open it for the length of the block; yields the port."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    running = await listeners.listen("127.0.0.1", [Listener("est", port, echo, tls, **options)])
+    running = await listeners.listen("127.0.0.1", [Listener("est", port, echo, tls, **options)], bounds)
     try:
         yield port
     finally:

@@ -1,0 +1,82 @@
+"""aiohttp's connection, with an end to waiting: for a head, and for a body that nobody could read any more."""
+
+from __future__ import annotations
+
+import asyncio
+
+from aiohttp import web
+from aiohttp.http import RawRequestMessage
+from aiohttp.streams import StreamReader
+from aiohttp.web_protocol import RequestHandler
+
+MOST_HEAD_OCTETS = 64 * 1024
+
+
+class Connection(RequestHandler):
+    """One connection. A request line and headers must be whole in `head_seconds`, whatever drips in meanwhile."""
+
+    __slots__ = ("_head_octets", "_head_seconds", "_head_timer", "_payload")
+
+    def expect(self, *, head_seconds: float) -> None:
+        """Say how long it may take; before the connection is made."""
+        self._head_seconds = head_seconds
+        self._head_octets = 0
+        self._head_timer: asyncio.TimerHandle | None = None
+        self._payload: StreamReader | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._await_head()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._head_is_here()
+        self._payload = None
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        before = self._request_count
+        super().data_received(data)
+        if self._request_count > before:
+            self._head_is_here()
+            self._look_at_what_came()
+        elif data and not self._messages and not self._request_in_progress:
+            self._await_head()
+            self._head_octets += len(data)
+            if self._head_octets > MOST_HEAD_OCTETS:
+                self.force_close()
+
+    def _look_at_what_came(self) -> None:
+        message, payload = self._messages[-1]
+        if isinstance(message, RawRequestMessage):
+            self._payload = payload
+        elif self._payload is not None and not self._payload.is_eof():
+            # What could not be parsed stands in the middle of a body. aiohttp would answer it after the request whose
+            # body it is, and that one waits for its end: for nothing, until its time is up.
+            self._payload.set_exception(web.RequestPayloadError("framed wrongly"))
+
+    def _await_head(self) -> None:
+        if self._head_timer is None:
+            self._head_timer = self._loop.call_later(self._head_seconds, self._give_up, self._request_count)
+
+    def _head_is_here(self) -> None:
+        self._head_octets = 0
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _give_up(self, count: int) -> None:
+        self._head_timer = None
+        # A request that came since has limits of its own.
+        if self._request_count == count and not self._request_in_progress:
+            self.force_close()
+
+
+class Server(web.Server):
+    """Makes such connections."""
+
+    head_seconds = 30.0
+
+    def __call__(self) -> RequestHandler:
+        connection = Connection(self, loop=self._loop, **self._kwargs)
+        connection.expect(head_seconds=self.head_seconds)
+        return connection
