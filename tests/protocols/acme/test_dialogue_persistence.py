@@ -105,6 +105,18 @@ async def test_an_authorization_ends_when_its_record_does(house: AcmeHouse) -> N
     assert shown == [rfc3339(until), rfc3339(until - 86_400 + AUTHORIZED_SECONDS)]
 
 
+async def test_nothing_is_issued_on_a_record_that_has_ended_since(house: AcmeHouse) -> None:
+    house.probes.staged["a.example"] = Seen(proved=True, good_until=house.core.clock.now() + 60)
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    order = await client.order("a.example")
+    await client.post(await client.challenge(order, type_=TYPE), {})
+    await house.validator.turn()
+
+    house.core.clock.move(61)
+
+    assert (await client.finalize(order)).refusal == (403, "unauthorized")
+
+
 async def test_an_account_that_was_deactivated_meanwhile_proves_nothing(house: AcmeHouse) -> None:
     client = await house.subscriber("acme-corp", "a.example", vetted=False)
     order = await client.order("a.example")

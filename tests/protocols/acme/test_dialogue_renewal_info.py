@@ -10,9 +10,11 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ca_core.applicant import Door
 from ca_core.clock import rfc3339
 from ca_core.policy.profile import ApprovalRule
 from ca_core.policy.renewal import Window
+from ca_core.policy.request import parse
 from ca_core.revocation.bulk import BulkRevocation
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.recall import Recall
@@ -20,7 +22,7 @@ from ca_core.revocation.selector import Selector
 from protocols.acme.links import Resource
 from tests.builders.acme import BASE, LINKS, AcmeHouse, Answer, Client, acme_house, csr_for, statuses, url
 from tests.builders.certificate_ids import named
-from tests.builders.est import new_key
+from tests.builders.est import Csr, new_key
 from tests.builders.reviewed import OFFICER, approve, reviewed
 
 DAY = 86_400
@@ -207,6 +209,18 @@ async def test_a_certificate_is_replaced_once(house: AcmeHouse) -> None:
 
     assert second.refusal == third.refusal == (409, "alreadyReplaced")
     assert await house.core.count("acme_orders") == 2
+
+
+async def test_what_was_renewed_through_another_door_is_replaced_already(house: AcmeHouse) -> None:
+    client, certificate = await renewable(house)
+    core, serial = house.core, certificate.serial_number
+    device = await core.sign_in.by_certificate(der(certificate), serial, source="192.0.2.1", door=Door.EST)
+    asked = Csr(subject=certificate.subject, names=("a.example",))
+    await core.renew(device, parse(asked.der()))
+
+    answer = await client.order("a.example", replaces=name_of(certificate))
+
+    assert answer.refusal == (409, "alreadyReplaced")
 
 
 async def test_of_fifty_orders_at_once_one_replaces(house: AcmeHouse) -> None:
