@@ -9,6 +9,7 @@ import click
 from ca_core.clock import rfc3339
 from ca_core.referral.request import EnrollmentRequest
 from ca_core.revocation.request import RevocationRequest
+from ca_core.store import registrations
 from ca_core.store.certificates import Certificate
 from server.assembly import Office
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
@@ -94,17 +95,17 @@ def reject(home: Path, number: int, note: str, *, as_json: bool) -> None:
 
 def _list(home: Path, *, every: bool, as_json: bool) -> None:
     async def do(office: Office) -> list[dict[str, object]]:
-        accounts = {registration.id: registration.account for registration in await office.desk.every()}
+        revocations = await office.revocations.requests(every=every)
+        enrollments = await office.referrals.requests(every=every)
+        asking = {one.registration_id for one in revocations} | {one.registration_id for one in enrollments}
+        accounts = await _accounts(office, asking)
         now = office.clock.now()
         found: list[tuple[int, int, dict[str, object]]] = []
-        for revocation in await office.revocations.requests(every=every):
+        for revocation in revocations:
             certificate = await office.revocations.certificate(revocation.serial)
             shown = _revocation(revocation, certificate, accounts, now)
             found.append((revocation.due_at, revocation.number, shown))
-        found += [
-            (request.due_at, request.number, _enrollment(request, accounts, now))
-            for request in await office.referrals.requests(every=every)
-        ]
+        found += [(request.due_at, request.number, _enrollment(request, accounts, now)) for request in enrollments]
         found.sort(key=lambda one: one[1] if every else one[:2])
         return [shown for _, _, shown in found]
 
@@ -118,6 +119,12 @@ def _list(home: Path, *, every: bool, as_json: bool) -> None:
         due = f"{'OVERDUE since' if row['overdue'] else 'due'} {row['due_at']}"
         when = due if row["state"] == "pending" else f"{row['decided_at'] or '-'} by {row['decided_by'] or '-'}"
         click.echo(f"{row['request']}  {row['kind']}  {row['state']}  {when}  {row['account']}  {_what(row)}")
+
+
+async def _accounts(office: Office, ids: set[str]) -> dict[str, str]:
+    """The site accounts of registrations: of those that asked, and not of a whole fleet."""
+    async with office.database.read() as tx:
+        return {id_: (await registrations.by_id(tx, id_)).account for id_ in ids}
 
 
 def _what(row: dict[str, object]) -> str:
