@@ -52,6 +52,7 @@ class Credential(msgspec.Struct, frozen=True):
         sheet: the number of the sheet it was handed over on.
         kid: the key identifier of an EAB key; else None.
         secret: keyed hash, or for an EAB key the sealed MAC key.
+        proof_key: of an enrollment code, the sealed `proof_key`; None where the sheet is older than CMC here.
         uses_left: None is unlimited.
         expires_at, voided_at: UTC seconds.
         networks: of an EAB key, from where it may bind accounts, as CIDRs; empty: from everywhere.
@@ -75,6 +76,7 @@ class Credential(msgspec.Struct, frozen=True):
     line: str = ""
     successor: str | None = None
     revoked_at: int | None = None
+    proof_key: bytes | None = None
 
     def require_usable(self, now: int) -> None:
         """Let only a credential pass that has a use left; to be asked after its secret proved right.
@@ -167,6 +169,18 @@ class SecretKeeper:
         nonce = secrets.token_bytes(_NONCE_OCTETS)
         return nonce + self._sealing.encrypt(nonce, mac_key, kid.encode())
 
+    def sealed_proof(self, registration_id: str, key: bytes) -> bytes:
+        """Seal a `proof_key`, bound to its registration."""
+        return self.sealed(f"proof {registration_id}", key)
+
+    def opened_proof(self, registration_id: str, stored: bytes) -> bytes:
+        """Open a sealed `proof_key`.
+
+        Raises:
+            Misconfigured: it was sealed under another master key, or altered.
+        """
+        return self.opened(f"proof {registration_id}", stored)
+
     def opened(self, kid: str, stored: bytes) -> bytes:
         """Open a sealed MAC key.
 
@@ -177,8 +191,13 @@ class SecretKeeper:
             return self._sealing.decrypt(stored[:_NONCE_OCTETS], stored[_NONCE_OCTETS:], kid.encode())
         except InvalidTag:
             raise Misconfigured(
-                "an EAB key does not open: the credential key is not the one it was sealed with"
+                "a sealed secret does not open: the credential key is not the one it was sealed with"
             ) from None
+
+
+def proof_key(code: Secret, account: str) -> bytes:
+    """The key of the proofs that a sheet's holder knows its enrollment code, without showing it (RFC 5272, 6.2.3)."""
+    return hashlib.sha256(f"{code.reveal()}{account}".encode()).digest()
 
 
 def new_password() -> Secret:

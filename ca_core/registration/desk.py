@@ -21,7 +21,7 @@ from ca_core.identity import new_id
 from ca_core.policy.subject import subject_der
 from ca_core.registration import credential as credential_module
 from ca_core.registration.account import Grant, Registration, Status, checked_account
-from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
+from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper, proof_key
 from ca_core.registration.kind import SERVER, Kind, kind_named
 from ca_core.registration.sheet import Sheet, eab_key
 from ca_core.store import credentials, registrations
@@ -191,19 +191,23 @@ class Desk:
         code = credential_module.new_enrollment_code() if kind.has_enrollment_code else None
         eab = None
 
-        async def keep(what: CredentialKind, secret: bytes, uses: int | None, kid: str | None = None) -> None:
-            row = Credential(new_id(now), registration.id, number, what, kid, secret, uses, expires_at)
+        async def keep(
+            what: CredentialKind, secret: bytes, uses: int | None, *, kid: str | None = None, proof: bytes | None = None
+        ) -> None:
+            id_ = new_id(now)
+            row = Credential(id_, registration.id, number, what, kid, secret, uses, expires_at, proof_key=proof)
             await credentials.insert(tx, row, now=now)
 
         if password:
             await keep(CredentialKind.PASSWORD, self._keeper.hashed(registration.id, password), None)
         if code:
             hashed = self._keeper.hashed(registration.id, code)
-            await keep(CredentialKind.ENROLLMENT_CODE, hashed, registration.uses)
+            proof = self._keeper.sealed_proof(registration.id, proof_key(code, registration.account))
+            await keep(CredentialKind.ENROLLMENT_CODE, hashed, registration.uses, proof=proof)
         if kind.has_eab_key:
             kid, mac_key = credential_module.new_kid(), credential_module.new_mac_key()
             eab = eab_key(kid, mac_key)
-            await keep(CredentialKind.EAB_KEY, self._keeper.sealed(kid, mac_key), registration.uses, kid)
+            await keep(CredentialKind.EAB_KEY, self._keeper.sealed(kid, mac_key), registration.uses, kid=kid)
         event = SheetIssued(number=number)
         await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
         return Sheet(registration.account, registration.subject, number, password, code, eab)

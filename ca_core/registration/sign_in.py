@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from ca_core.applicant import Applicant, Door
@@ -25,6 +25,7 @@ from ca_core.errors import (
 )
 from ca_core.identity import serial_text
 from ca_core.policy.renewal import Grace, no_grace
+from ca_core.registration.account import Registration
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper, new_mac_key
 from ca_core.registration.throttle import Throttle
 from ca_core.secret import Secret
@@ -51,6 +52,7 @@ class SignIn:
         self._keeper = keeper
         self._throttle, self._noted = Throttle(), Throttle()
         self._sealed_for_nobody = keeper.sealed(_NOBODY, new_mac_key())
+        self._proof_of_nobody = keeper.sealed_proof(_NOBODY, new_mac_key())
 
     async def by_enrollment_code(self, account: str, code: Secret, *, source: str, door: Door) -> Applicant:
         """Prove an applicant by the enrollment code of the newest sheet.
@@ -72,6 +74,33 @@ class SignIn:
         if not self._keeper.matches(owner, code, stored) or registration is None or credential is None:
             await self.refuse(account, source=source, door=door)
             raise WrongSecret
+        return await self._of_code(registration, credential, source=source, door=door)
+
+    async def by_proof(self, account: str, holds: Callable[[bytes], bool], *, source: str, door: Door) -> Applicant:
+        """Prove an applicant who knows the enrollment code of the newest sheet and does not show it (RFC 5272, 6.2).
+
+        Args:
+            holds: checks the proof with a `credential.proof_key`, in constant time.
+
+        Raises:
+            Refusal: as `by_enrollment_code` says; a sheet from before such proofs were known is no such code.
+        """
+        async with self._database.read() as tx:
+            registration = await registrations.by_account(tx, account)
+            owner = registration.id if registration else ""
+            credential = await credentials.current(tx, owner, CredentialKind.ENROLLMENT_CODE)
+        sealed = credential.proof_key if credential else None
+        # As above: both paths open a seal and check the proof once.
+        key = self._keeper.opened_proof(*((_NOBODY, self._proof_of_nobody) if sealed is None else (owner, sealed)))
+        if not holds(key) or sealed is None or registration is None or credential is None:
+            await self.refuse(account, source=source, door=door)
+            raise WrongSecret
+        return await self._of_code(registration, credential, source=source, door=door)
+
+    async def _of_code(
+        self, registration: Registration, credential: Credential, *, source: str, door: Door
+    ) -> Applicant:
+        account = registration.account
         async with self.noting(source=source, door=door, registration_id=registration.id, account=account):
             registration.require_active(self._clock.now())
         return Applicant(

@@ -60,7 +60,9 @@ class RevocationDesk:
         self._clock = clock
         self._profiles = profiles
 
-    async def ask(self, serial: str, reason: Reason, *, asker: Asker, actor: str) -> Revoked | UnderReview:
+    async def ask(
+        self, serial: str, reason: Reason, *, asker: Asker, actor: str, invalid_since: int | None = None
+    ) -> Revoked | UnderReview:
         """Ask for a revocation: it is carried out, or recorded for an officer, as the certificate's profile says.
 
         A request that is repeated while the first one waits is the first one, unless its reason is more urgent.
@@ -68,16 +70,19 @@ class RevocationDesk:
         Args:
             serial: 40 hex digits.
             asker: what the door has proved.
+            invalid_since: as in `revoke`; of a request that waits nothing is kept of it, as the officer decides it.
 
         Raises:
-            BadReason: not for this asker to give.
+            BadReason: not for this asker to give, or such a date as `revoke` refuses.
             NotFound, AlreadyRevoked: as they say.
             CertificateExpired: as it says; a compromised key is blocked all the same, where nobody has to look at it.
         """
         rules.require_reason(asker, reason)
-        act = Act(reason=reason, asker=asker, actor=actor, now=self._clock.now())
+        now = self._clock.now()
+        act = Act(reason=reason, asker=asker, actor=actor, now=now, invalid_since=invalid_since)
         async with self._database.write() as tx:
             certificate = await _known(tx, serial)
+            _require_since(certificate, invalid_since, now=now)
             course = rules.course(self._profiles.get(certificate.profile), asker, reason)
             if course is not Course.AT_ONCE:
                 return await self._put_down(tx, certificate, act, course)
@@ -109,12 +114,10 @@ class RevocationDesk:
         rules.require_final(reason)
         rules.require_reason(asker, reason)
         now = self._clock.now()
-        if invalid_since is not None and invalid_since > now:
-            raise BadReason("the date since which it is invalid cannot be in the future")
         act = Act(reason=reason, asker=asker, actor=actor, now=now, invalid_since=invalid_since, note=note)
         async with self._database.write() as tx:
             certificate = await _known(tx, serial)
-            _require_since(certificate, invalid_since)
+            _require_since(certificate, invalid_since, now=now)
             outcome = await _carry_out(tx, certificate, act)
         return _told(outcome)
 
@@ -282,12 +285,14 @@ def _told(outcome: Revoked | CertificateExpired) -> Revoked:
     return outcome
 
 
-def _require_since(certificate: Certificate, invalid_since: int | None) -> None:
+def _require_since(certificate: Certificate, invalid_since: int | None, *, now: int) -> None:
     """Let only a date pass on which the certificate can have become invalid (RFC 5280, 5.3.2).
 
     Raises:
-        BadReason: it is before the certificate began; a mistyped year would void every signature of it.
+        BadReason: it is yet to come, or before the certificate began; a mistyped year would void every signature of it.
     """
+    if invalid_since is not None and invalid_since > now:
+        raise BadReason("the date since which it is invalid cannot be in the future")
     if invalid_since is not None and invalid_since < certificate.not_before:
         raise BadReason(
             "the date since which it is invalid is before the certificate began; where it was never to be trusted,"

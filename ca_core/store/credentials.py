@@ -10,14 +10,14 @@ from ca_core.store.database import Row, Transaction
 
 _SELECT = (
     "SELECT id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, networks, profiles, line,"
-    " successor, revoked_at FROM credentials WHERE "
+    " successor, revoked_at, proof_key FROM credentials WHERE "
 )
 _LIST = msgspec.json.Decoder(tuple[str, ...])
 
 
 def _from_row(row: Row) -> Credential:
     id_, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, *limits = row
-    networks, profiles, line, successor, revoked_at = limits
+    networks, profiles, line, successor, revoked_at, proof_key = limits
     return Credential(
         id=id_,
         registration_id=registration_id,
@@ -33,6 +33,7 @@ def _from_row(row: Row) -> Credential:
         line=line,
         successor=successor,
         revoked_at=revoked_at,
+        proof_key=proof_key,
     )
 
 
@@ -41,9 +42,9 @@ async def insert(tx: Transaction, credential: Credential, *, now: int) -> None:
     await tx.execute(
         "INSERT INTO credentials"
         " (id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, created_at, networks,"
-        " profiles, line, successor, revoked_at)"
+        " profiles, line, successor, revoked_at, proof_key)"
         " VALUES (:id, :registration_id, :sheet, :kind, :kid, :secret, :uses_left, :expires_at, NULL, :now, :networks,"
-        " :profiles, :line, NULL, NULL)",
+        " :profiles, :line, NULL, NULL, :proof_key)",
         id=credential.id,
         registration_id=credential.registration_id,
         sheet=credential.sheet,
@@ -55,6 +56,7 @@ async def insert(tx: Transaction, credential: Credential, *, now: int) -> None:
         networks=_text(credential.networks),
         profiles=_text(credential.profiles),
         line=credential.line or credential.id,
+        proof_key=credential.proof_key,
         now=now,
     )
 

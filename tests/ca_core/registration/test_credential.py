@@ -117,6 +117,15 @@ def test_a_key_whose_profiles_are_all_gone_binds_nobody() -> None:
         limited(profiles=("device",)).require_profile_of(("tls-server",))
 
 
+def test_a_proof_key_opens_for_its_registration_alone() -> None:
+    keeper = SecretKeeper(bytes(32))
+    sealed = keeper.sealed_proof("r", b"key")
+
+    assert keeper.opened_proof("r", sealed) == b"key"
+    with pytest.raises(Misconfigured):
+        keeper.opened_proof("s", sealed)
+
+
 def test_a_credential_works_until_its_last_second_and_use() -> None:
     held(uses_left=1).require_usable(100)
     held(uses_left=None).require_usable(100)
