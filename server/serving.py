@@ -27,6 +27,7 @@ from server import agreement, blocklist, exporting, listeners, workers
 from server import settings as settings_module
 from server.acme_door import AcmeDoor
 from server.assembly import Office, Strongroom, office, strongroom
+from server.cmc_door import full_cmc
 from server.desks import issuing_approved, referral_desk, revocation_desk
 from server.doorman import Room, capacity
 from server.home import sole_server, write_trust_anchors
@@ -136,7 +137,7 @@ def _est(opened: Office, room: Strongroom) -> EstDialogue:
     def published() -> tuple[x509.Certificate, ...]:
         return room.authorities.published(now=opened.clock.now())
 
-    return EstDialogue(EstServices(room.sign_in, room.enrollment, published, labels))
+    return EstDialogue(EstServices(room.sign_in, room.enrollment, published, labels, full_cmc(opened, room)))
 
 
 def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:

@@ -14,6 +14,7 @@ from protocols.est import refusals
 from protocols.est.attributes import Attributes
 from protocols.est.enrolling import Enrolling
 from protocols.est.errors import MethodNotAllowed, UnknownOperation
+from protocols.est.full_cmc import CarriedCmc
 from protocols.est.labels import Labels
 from protocols.est.published import Published
 from protocols.est.services import EstServices
@@ -48,6 +49,9 @@ class EstDialogue:
             "simplereenroll": Operation(SEND, enrolling.simplereenroll),
             "csrattrs": Operation(READ, attributes.csrattrs),
         }
+        if services.full_cmc is not None:
+            carried = CarriedCmc(services.full_cmc, services.enrollment, self._labels)
+            self._operations["fullcmc"] = Operation(SEND, carried.fullcmc)
 
     async def answer(self, request: Request) -> Reply:
         """Answer one request; every refusal becomes a reply, and anything else that is raised is a bug."""

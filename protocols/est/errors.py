@@ -63,10 +63,14 @@ class MethodNotAllowed(Malformed):
 
 
 class UnsupportedMediaType(Malformed):
-    """The body does not say that it is a certification request (415; RFC 7030, 4.2.1)."""
+    """The body does not say that it is what the operation takes (415; RFC 7030, 4.2.1 and 4.3.1).
 
-    def __init__(self) -> None:
-        super().__init__("send the certification request with Content-Type: application/pkcs10")
+    Args:
+        expected: the media type that it takes.
+    """
+
+    def __init__(self, expected: str = "application/pkcs10") -> None:
+        super().__init__(f"send the certification request with Content-Type: {expected}")
 
 
 class BindingUnavailable(Malformed):

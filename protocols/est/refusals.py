@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from ca_core import errors as core
 from ca_core.referral.request import Referred
+from protocols.cmc import errors as cmc
 from protocols.cms import errors as cms
 from protocols.est import errors as est
 from protocols.wire import Reply, plain_text
@@ -30,6 +31,12 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         cms.UnreadableMessage: 400,
         cms.UnknownAlgorithm: 400,
         cms.WrongSignature: 400,
+        cmc.UnreadableRequest: 400,
+        cmc.UnsupportedPart: 400,
+        cmc.ClocksDiffer: 400,
+        cmc.IdentityUnproven: 403,
+        cmc.PossessionUnproven: 403,
+        cmc.Replayed: 403,
         est.ChallengeNotOffered: 400,
         est.MethodNotAllowed: 405,
         est.UnsupportedMediaType: 415,

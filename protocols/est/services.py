@@ -9,6 +9,7 @@ from cryptography import x509
 
 from ca_core.enrollment import Enrollment
 from ca_core.registration.sign_in import SignIn
+from protocols.cmc.dialogue import FullCmc
 from protocols.est.labels import Label
 
 
@@ -19,9 +20,11 @@ class EstServices:
     Attributes:
         ca_certificates: tells those of all CAs, the self-signed roots among them, and cross-certificates.
         labels: what is set for each profile that EST offers, by its name.
+        full_cmc: answers full PKI requests; None where none are served.
     """
 
     sign_in: SignIn
     enrollment: Enrollment
     ca_certificates: Callable[[], tuple[x509.Certificate, ...]]
     labels: Mapping[str, Label]
+    full_cmc: FullCmc | None = None

@@ -1,0 +1,280 @@
+"""Full CMC as a dialogue: one signed request in, one signed answer out (RFC 5272; RFC 7030, 4.3).
+
+What is checked, in this order: the message, its content, who sent it, its nonce; then each part is asked of the core by
+itself, and answered by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import msgspec
+from cryptography import x509
+
+from ca_core import names
+from ca_core.applicant import Applicant
+from ca_core.clock import Clock
+from ca_core.enrollment import Enrollment
+from ca_core.errors import NotFound, Refusal, RequestRejected
+from ca_core.identity import serial_text
+from ca_core.policy import request as csr
+from ca_core.policy.request import CertificationRequest, same_subject
+from ca_core.referral.desk import ReferralDesk
+from ca_core.referral.request import RETRY_AFTER_SECONDS, Referred, RequestState
+from ca_core.registration.sign_in import SignIn
+from ca_core.revocation import reason
+from ca_core.revocation.delegate import Delegate
+from ca_core.revocation.desk import RevocationDesk, UnderReview
+from ca_core.revocation.rules import MAY_GIVE, Asker
+from ca_core.store.certificates import Certificate
+from protocols.cmc import requests, responses, tokens
+from protocols.cmc.errors import UnsupportedPart
+from protocols.cmc.nonces import UsedNonces
+from protocols.cmc.requests import NO_ECHO, Certification, Echo, FullRequest, Part, Query, Revocation
+from protocols.cmc.responses import WHOLE_REQUEST, Done, Failed, Outcome, Pending
+from protocols.cmc.senders import Sender, Senders
+from protocols.cmc.structures import PKI_RESPONSE
+from protocols.cmc.tokens import WaitingRequest, WaitingRevocation
+from protocols.cms import signed as cms
+from protocols.cms.errors import UnknownAlgorithm
+from protocols.cms.signed import Signed
+from protocols.cms.structures import SIGNED_DATA
+
+_LONGEST_SERIAL_BITS = 160
+_REVIEW_SECONDS = 3600
+_NOT_YOURS = "you have no certificate of this issuer and serial number"
+_NOTHING_PENDING = "nothing of yours is pending under this token"
+
+
+class Speaker(msgspec.Struct, frozen=True):
+    """Who signs the answers.
+
+    Attributes:
+        chain: the certificates from the delegate's CA up, without the root, in DER.
+    """
+
+    delegate: Delegate
+    chain: tuple[bytes, ...]
+
+
+@dataclass(frozen=True)
+class CmcServices:
+    """What CMC needs of the house.
+
+    Attributes:
+        speaker: who signs the answers about a profile's requests; None means the default line of CAs. It raises Busy
+            where nobody can.
+    """
+
+    sign_in: SignIn
+    enrollment: Enrollment
+    revocations: RevocationDesk
+    referrals: ReferralDesk
+    clock: Clock
+    speaker: Callable[[str | None], Speaker]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request as the carrier brings it.
+
+    Attributes:
+        message: DER of a signed message.
+        source: textual IP address.
+        shown: DER of the certificate that opened the connection; None where none did.
+        profile: what the path asked for; None means the applicant's default.
+        check: raises what the carrier has against a certification request.
+    """
+
+    message: bytes
+    source: str
+    shown: bytes | None
+    profile: str | None
+    check: Callable[[Applicant, CertificationRequest], None]
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """What the carrier sends back.
+
+    Attributes:
+        message: a signed message in DER.
+        refusal: the first one, where nothing of what was asked for is done or pending.
+        retry_after_seconds: when to ask again, where nothing is done and something is pending.
+    """
+
+    message: bytes
+    refusal: Refusal | None
+    retry_after_seconds: int | None
+
+
+class FullCmc:
+    """Answers full PKI requests."""
+
+    def __init__(self, services: CmcServices) -> None:
+        self._enrollment = services.enrollment
+        self._revocations = services.revocations
+        self._referrals = services.referrals
+        self._clock = services.clock
+        self._speaker = services.speaker
+        self._noting = services.sign_in.noting
+        self._senders = Senders(services.sign_in, services.revocations.certificate)
+        self._nonces = UsedNonces()
+
+    async def answer(self, asked: Asked) -> Answer:
+        """Answer a request.
+
+        Raises:
+            UnreadableMessage: it is no signed message; nothing is there that an answer could be about.
+            Busy: nobody can sign an answer now; nothing has been done.
+        """
+        speaker = self._speaker(asked.profile)
+        echo = NO_ECHO
+        try:
+            message = cms.read(asked.message)
+        except UnknownAlgorithm as refusal:
+            return await self._signed([Failed(WHOLE_REQUEST, refusal)], echo, speaker)
+        try:
+            wanted = requests.read(message.content_type, message.content)
+            echo = wanted.echo
+            sender = await self._sender(message, wanted, asked)
+        except UnsupportedPart as refusal:
+            outcomes: list[Outcome] = [Failed(refusal.body_part, refusal)]
+        except Refusal as refusal:
+            outcomes = [Failed(WHOLE_REQUEST, refusal)]
+        else:
+            outcomes = [await self._outcome(part, sender, asked) for part in wanted.parts]
+        return await self._signed(outcomes, echo, speaker)
+
+    async def _sender(self, message: Signed, wanted: FullRequest, asked: Asked) -> Sender:
+        now = self._clock.now()
+        sender = await self._senders.sender(message, wanted, source=asked.source, now=now)
+        await self._senders.require_same_holder(asked.shown, sender.applicant)
+        if wanted.echo.sender_nonce is not None:
+            self._nonces.use(sender.applicant.registration_id, wanted.echo.sender_nonce, now=now)
+        return sender
+
+    async def _outcome(self, part: Part, sender: Sender, asked: Asked) -> Outcome:
+        try:
+            match part:
+                case Certification():
+                    return await self._certified(part, sender, asked)
+                case Revocation():
+                    return await self._revoked(part, sender)
+                case Query():
+                    return await self._found(part, sender)
+        except Refusal as refusal:
+            return Failed(part.body_part, refusal)
+
+    async def _certified(self, part: Certification, sender: Sender, asked: Asked) -> Outcome:
+        applicant = sender.applicant
+        async with self._noting(
+            source=applicant.source,
+            door=applicant.door,
+            registration_id=applicant.registration_id,
+            serial=applicant.serial,
+        ):
+            request = sender.request or csr.parse(part.der)
+            asked.check(applicant, request)
+            is_renewal = sender.certificate is not None and _is_like(sender.certificate, request, asked.profile)
+            act = self._enrollment.renew if is_renewal else self._enrollment.enroll
+            outcome = await act(applicant, request, profile_name=asked.profile)
+        if isinstance(outcome, Referred):
+            token = WaitingRequest(outcome.number).token
+            return Pending(part.body_part, token, outcome.retry_after_seconds, str(outcome))
+        return Done(part.body_part, outcome.der)
+
+    async def _revoked(self, part: Revocation, sender: Sender) -> Outcome:
+        """Revoke a certificate of the sender's; its own key proves most (RULES, S11)."""
+        target = await self._certificate(part.serial)
+        if target is None or not _is_named(target, part.issuer_der) or not _is_owned(target, sender):
+            raise NotFound(_NOT_YOURS)
+        signer = sender.certificate
+        is_holder = signer is not None and signer.spki_sha256 == target.spki_sha256
+        asker = Asker.HOLDER if is_holder else Asker.SUBSCRIBER
+        why = reason.parse(part.reason, allowed=MAY_GIVE[asker])
+        outcome = await self._revocations.ask(
+            target.serial, why, asker=asker, actor=sender.applicant.actor, invalid_since=part.invalid_since
+        )
+        if isinstance(outcome, UnderReview):
+            return _under_review(part.body_part, target.serial)
+        return Done(part.body_part)
+
+    async def _found(self, part: Query, sender: Sender) -> Outcome:
+        waiting = tokens.read(part.token)
+        if isinstance(waiting, WaitingRequest):
+            return await self._found_request(part, waiting.number, sender)
+        return await self._found_revocation(part, waiting, sender)
+
+    async def _found_request(self, part: Query, number: int, sender: Sender) -> Outcome:
+        request = await self._referrals.request(number)
+        if request is None or request.registration_id != sender.applicant.registration_id:
+            raise NotFound(_NOTHING_PENDING)
+        if request.state is RequestState.REJECTED:
+            raise RequestRejected(number, request.note)
+        if request.state is RequestState.LAPSED:
+            raise NotFound("nobody has decided the request in time; send it anew")
+        issued = await self._revocations.certificate(request.serial) if request.serial else None
+        if issued is None:
+            return Pending(part.body_part, part.token, RETRY_AFTER_SECONDS, f"request {number} waits still")
+        return Done(part.body_part, issued.der)
+
+    async def _found_revocation(self, part: Query, waiting: WaitingRevocation, sender: Sender) -> Outcome:
+        target = await self._revocations.certificate(waiting.serial)
+        if target is None or not _is_owned(target, sender):
+            raise NotFound(_NOTHING_PENDING)
+        if target.is_revoked:
+            return Done(part.body_part)
+        if any(request.serial == target.serial for request in await self._revocations.requests()):
+            return _under_review(part.body_part, target.serial)
+        raise NotFound("no revocation of this certificate is pending; it was rejected, or never asked for")
+
+    async def _certificate(self, serial: int) -> Certificate | None:
+        if not 0 < serial < 1 << _LONGEST_SERIAL_BITS:
+            return None
+        return await self._revocations.certificate(serial_text(serial))
+
+    async def _signed(self, outcomes: Sequence[Outcome], echo: Echo, speaker: Speaker) -> Answer:
+        """Sign the answer, with what was issued and what helps to check the signature (RFC 5272, 4.1)."""
+        delegate = speaker.delegate
+        issued = [outcome.certificate for outcome in outcomes if isinstance(outcome, Done) and outcome.certificate]
+        draft = cms.draft(
+            PKI_RESPONSE,
+            responses.content(outcomes, echo, now=self._clock.now()),
+            certificate=x509.load_der_x509_certificate(delegate.certificate),
+            signature_algorithm=delegate.key.algorithm,
+            certificates=[*issued, *speaker.chain],
+        )
+        signature = await delegate.key.sign(draft.to_be_signed)
+        is_done = any(isinstance(outcome, Done) for outcome in outcomes)
+        waits = [outcome.retry_after_seconds for outcome in outcomes if isinstance(outcome, Pending)]
+        refusals = [outcome.refusal for outcome in outcomes if isinstance(outcome, Failed)]
+        return Answer(
+            message=cms.content_info(SIGNED_DATA, draft.signed(signature)),
+            refusal=refusals[0] if refusals and not (is_done or waits) else None,
+            retry_after_seconds=min(waits) if waits and not is_done else None,
+        )
+
+
+def _is_like(held: Certificate, request: CertificationRequest, profile: str | None) -> bool:
+    """Whether a request asks for what the sender's certificate is, so that it renews that one (RFC 7030, 4.2.2)."""
+    subject_der = x509.load_der_x509_certificate(held.der).subject.public_bytes()
+    return (
+        profile in {None, held.profile}
+        and request.names == names.from_canonical(held.names)
+        and same_subject(request.subject_der, subject_der)
+    )
+
+
+def _is_named(target: Certificate, issuer_der: bytes) -> bool:
+    issuer = x509.load_der_x509_certificate(target.der).issuer.public_bytes()
+    return same_subject(issuer, issuer_der)
+
+
+def _is_owned(target: Certificate, sender: Sender) -> bool:
+    return target.registration_id == sender.applicant.registration_id
+
+
+def _under_review(body_part: int, serial: str) -> Pending:
+    text = "the revocation waits for the registration authority"
+    return Pending(body_part, WaitingRevocation(serial).token, _REVIEW_SECONDS, text)

@@ -1,0 +1,73 @@
+"""What a full PKI response says of each refusal: a CMCFailInfo (RFC 5272, 6.1.4)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from enum import IntEnum
+from types import MappingProxyType
+
+from ca_core import errors as core
+from protocols.cmc.errors import ClocksDiffer, IdentityUnproven, PossessionUnproven
+from protocols.cms.errors import UnknownAlgorithm, WrongSignature
+
+
+class FailInfo(IntEnum):
+    """Why a body part failed."""
+
+    BAD_ALG = 0
+    BAD_MESSAGE_CHECK = 1
+    BAD_REQUEST = 2
+    BAD_TIME = 3
+    BAD_CERT_ID = 4
+    UNSUPPORTED_EXT = 5
+    MUST_ARCHIVE_KEYS = 6
+    BAD_IDENTITY = 7
+    POP_REQUIRED = 8
+    POP_FAILED = 9
+    NO_KEY_REUSE = 10
+    INTERNAL_CA_ERROR = 11
+    TRY_LATER = 12
+    AUTH_DATA_FAIL = 13
+
+
+TABLE: Mapping[type[core.Refusal], FailInfo] = MappingProxyType(
+    {
+        UnknownAlgorithm: FailInfo.BAD_ALG,
+        core.WeakKey: FailInfo.BAD_ALG,
+        WrongSignature: FailInfo.BAD_MESSAGE_CHECK,
+        ClocksDiffer: FailInfo.BAD_TIME,
+        core.NotFound: FailInfo.BAD_CERT_ID,
+        core.AlreadyRevoked: FailInfo.BAD_CERT_ID,
+        core.CertificateExpired: FailInfo.BAD_CERT_ID,
+        core.CertificateRevoked: FailInfo.BAD_CERT_ID,
+        core.CertificateOnHold: FailInfo.BAD_CERT_ID,
+        core.WrongSecret: FailInfo.BAD_IDENTITY,
+        core.CertificateNotAccepted: FailInfo.BAD_IDENTITY,
+        core.RegistrationSuspended: FailInfo.BAD_IDENTITY,
+        core.RegistrationClosed: FailInfo.BAD_IDENTITY,
+        core.RegistrationExpired: FailInfo.BAD_IDENTITY,
+        core.SubjectMismatch: FailInfo.BAD_IDENTITY,
+        core.NameNotGranted: FailInfo.BAD_IDENTITY,
+        IdentityUnproven: FailInfo.AUTH_DATA_FAIL,
+        core.CredentialSpent: FailInfo.AUTH_DATA_FAIL,
+        core.CredentialExpired: FailInfo.AUTH_DATA_FAIL,
+        core.CredentialRevoked: FailInfo.AUTH_DATA_FAIL,
+        core.NetworkNotAllowed: FailInfo.AUTH_DATA_FAIL,
+        PossessionUnproven: FailInfo.POP_REQUIRED,
+        core.KeyInUse: FailInfo.NO_KEY_REUSE,
+        core.KeyCompromised: FailInfo.NO_KEY_REUSE,
+        core.StoreUnavailable: FailInfo.TRY_LATER,
+        core.KeyUnavailable: FailInfo.TRY_LATER,
+        core.JournalUnavailable: FailInfo.TRY_LATER,
+        core.RestoreUnacknowledged: FailInfo.TRY_LATER,
+        core.InProgress: FailInfo.TRY_LATER,
+        core.Throttled: FailInfo.TRY_LATER,
+        core.TooEarly: FailInfo.TRY_LATER,
+    }
+)
+"""Those that have a number of their own; all others are a bad request."""
+
+
+def fail_info(refusal: core.Refusal) -> FailInfo:
+    """The number for a refusal."""
+    return TABLE.get(type(refusal), FailInfo.BAD_REQUEST)

@@ -1,0 +1,44 @@
+"""Nonces that were used: what stops a request from being carried out twice (RFC 5272, 6.6)."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+
+from protocols.cmc.errors import Replayed
+
+FRESH_SECONDS = 3600
+"""How far from now a request may say that it was signed."""
+REMEMBERED_SECONDS = 2 * FRESH_SECONDS
+MOST_REMEMBERED = 100_000
+
+
+class UsedNonces:
+    """Remembers nonces by sender, for two hours and at most 100,000 of them; the oldest are forgotten first.
+
+    Only what is proved comes in, so that nobody can wash out another's with invented ones.
+    """
+
+    def __init__(self, most: int = MOST_REMEMBERED) -> None:
+        self._most = most
+        self._used: OrderedDict[tuple[str, bytes], int] = OrderedDict()
+
+    def use(self, sender: str, nonce: bytes, *, now: int) -> None:
+        """Use a nonce.
+
+        Args:
+            sender: the registration.
+            now: UTC seconds.
+
+        Raises:
+            Replayed: it was used before.
+        """
+        while self._used and self._is_old(now):
+            self._used.popitem(last=False)
+        if (sender, nonce) in self._used:
+            raise Replayed
+        if len(self._used) >= self._most:
+            self._used.popitem(last=False)
+        self._used[sender, nonce] = now
+
+    def _is_old(self, now: int) -> bool:
+        return next(iter(self._used.values())) + REMEMBERED_SECONDS < now

@@ -1,0 +1,109 @@
+"""RFC 5272, 4.2 and 6: answers, nonces, tokens and proofs."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+
+import pytest
+from asn1crypto import core
+
+from ca_core import errors
+from ca_core.errors import NotFound
+from ca_core.registration.credential import proof_key
+from ca_core.secret import Secret
+from conformance.cmc import FAILED, NO_SUPPORT, PENDING, SUCCESS, PkiResponse, StatusInfo
+from protocols.cmc import failures, tokens
+from protocols.cmc.errors import Replayed, UnsupportedPart
+from protocols.cmc.failures import FailInfo
+from protocols.cmc.identity_proof import IdentityProof
+from protocols.cmc.nonces import REMEMBERED_SECONDS, UsedNonces
+from protocols.cmc.requests import NO_ECHO, Echo
+from protocols.cmc.responses import Done, Failed, Pending, content
+from protocols.cmc.tokens import WaitingRequest, WaitingRevocation
+
+NOW = 1_900_000_000
+
+
+def controls(encoded: bytes) -> list[tuple[int, str, core.Any]]:
+    response = PkiResponse.load(encoded, strict=True)
+    return [(one["number"].native, one["kind"].dotted.split(".")[-1], one["values"][0]) for one in response["controls"]]
+
+
+def test_each_part_has_its_status_and_the_request_comes_back() -> None:
+    outcomes = (
+        Done(1, b"certificate"),
+        Pending(2, b"token", 15, "wait"),
+        Failed(3, errors.WeakKey("too weak")),
+        Failed(0, UnsupportedPart("not served", body_part=0)),
+    )
+
+    listed = controls(content(outcomes, Echo(7, b"nonce", b"data"), now=NOW))
+
+    assert [number for number, _, _ in listed] == [1, 2, 3, 4, 5, 6, 7]
+    assert [kind for _, kind, _ in listed] == ["25"] * 4 + ["5", "7", "4"]
+    infos = [value.parse(StatusInfo).native for _, _, value in listed[:4]]
+    assert [info["status"] for info in infos] == [SUCCESS, PENDING, FAILED, NO_SUPPORT]
+    assert [info["body"] for info in infos] == [[1], [2], [3], [0]]
+    assert [info["fail"] for info in infos] == [None, None, FailInfo.BAD_ALG, FailInfo.BAD_REQUEST]
+    assert [info["text"] for info in infos] == [None, "wait", "too weak", "not served"]
+    assert infos[1]["pend"]["token"] == b"token"
+    assert infos[1]["pend"]["time"].timestamp() == NOW + 15
+    assert [value.parse().native for _, _, value in listed[4:]] == [7, b"nonce", b"data"]
+
+
+def test_what_was_not_sent_does_not_come_back() -> None:
+    assert len(controls(content((Done(1),), NO_ECHO, now=NOW))) == 1
+
+
+def test_a_long_text_is_cut() -> None:
+    ((_, _, value),) = controls(content((Failed(1, errors.BadCsr("x" * 1000)),), NO_ECHO, now=NOW))
+
+    assert len(value.parse(StatusInfo)["text"].native) == 500
+
+
+def test_a_refusal_without_a_number_of_its_own_is_a_bad_request() -> None:
+    assert failures.fail_info(errors.BadCsr("x")) is FailInfo.BAD_REQUEST
+    assert failures.fail_info(errors.KeyInUse("x")) is FailInfo.NO_KEY_REUSE
+
+
+def test_a_nonce_is_used_once_by_one_sender() -> None:
+    nonces = UsedNonces()
+    nonces.use("a", b"n", now=NOW)
+
+    nonces.use("b", b"n", now=NOW)
+    with pytest.raises(Replayed):
+        nonces.use("a", b"n", now=NOW + REMEMBERED_SECONDS)
+    nonces.use("a", b"n", now=NOW + REMEMBERED_SECONDS + 1)
+
+
+def test_of_too_many_nonces_the_oldest_is_forgotten() -> None:
+    nonces = UsedNonces(most=2)
+    for nonce in (b"1", b"2", b"3"):
+        nonces.use("a", nonce, now=NOW)
+
+    with pytest.raises(Replayed):
+        nonces.use("a", b"3", now=NOW)
+    nonces.use("a", b"1", now=NOW)
+
+
+@pytest.mark.parametrize("waiting", [WaitingRequest(7), WaitingRevocation("4f" * 20)])
+def test_a_token_says_what_waits(waiting: WaitingRequest | WaitingRevocation) -> None:
+    assert tokens.read(waiting.token) == waiting
+
+
+@pytest.mark.parametrize("token", [b"", b"e", b"x" * 9, b"e" + bytes(9), b"r" + bytes(19)])
+def test_what_was_not_handed_out_is_no_token(token: bytes) -> None:
+    with pytest.raises(NotFound):
+        tokens.read(token)
+
+
+@pytest.mark.parametrize("mac", ["sha256", "sha384", "sha512"])
+def test_a_proof_holds_for_one_secret_account_and_request(mac: str) -> None:
+    key = hashlib.sha256(b"CODEmeter").digest()
+    proof = IdentityProof(mac, hmac.digest(key, b"requests", mac))
+
+    assert proof.holds(proof_key(Secret("CODE"), "meter"), b"requests")
+    assert not proof.holds(proof_key(Secret("CODE"), "other"), b"requests")
+    assert not proof.holds(proof_key(Secret("EDOC"), "meter"), b"requests")
+    assert not proof.holds(key, b"others")
