@@ -400,6 +400,15 @@ async def test_nobody_else_lives_off_anothers_proof(house: AcmeHouse) -> None:
     assert (await two.order("a.example")).json["status"] == "pending"
 
 
+async def test_the_ras_word_is_given_afresh_for_each_order(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+
+    first, second = [(await client.order("a.example")).json["authorizations"] for _ in range(2)]
+
+    assert first != second
+    assert len(await house.core.journal("policy-grant")) == 2
+
+
 async def test_the_ras_word_does_not_stand_in_for_a_challenge_later(house: AcmeHouse) -> None:
     client = await house.subscriber("acme-corp", "a.example")
     await client.order("a.example")
