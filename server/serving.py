@@ -23,7 +23,7 @@ from protocols.est.services import EstServices
 from protocols.status.dialogue import RepositoryDialogue
 from protocols.status.responding import PATH as OCSP_PATH
 from protocols.status.responding import OcspDialogue
-from server import agreement, blocklist, exporting, listeners, workers
+from server import agreement, blocklist, exporting, listeners, manufacturers, workers
 from server import settings as settings_module
 from server.acme_door import AcmeDoor
 from server.assembly import Office, Strongroom, office, strongroom
@@ -33,6 +33,7 @@ from server.doorman import Room, capacity
 from server.home import sole_server, write_trust_anchors
 from server.journaling import begin_journal, end_journal
 from server.listeners import Bounds, Listener
+from server.manufacturers import Manufacturers
 from server.middleware import Dialogue
 from server.routes import PublicDialogue
 from server.settings import Settings
@@ -129,7 +130,7 @@ async def _recover(opened: Office, room: Strongroom) -> None:
         _LOG.warning("event=recovered intentions=%d", finished)
 
 
-def _est(opened: Office, room: Strongroom) -> EstDialogue:
+def _est(opened: Office, room: Strongroom, makers: Manufacturers) -> EstDialogue:
     offered = [name for name, profile in opened.profiles.items() if Door.EST in profile.doors]
     set_labels = opened.settings.est.labels
     labels = {name: set_labels.get(name, PLAIN) for name in offered}
@@ -137,7 +138,8 @@ def _est(opened: Office, room: Strongroom) -> EstDialogue:
     def published() -> tuple[x509.Certificate, ...]:
         return room.authorities.published(now=opened.clock.now())
 
-    return EstDialogue(EstServices(room.sign_in, room.enrollment, published, labels, full_cmc(opened, room)))
+    cmc = full_cmc(opened, room)
+    return EstDialogue(EstServices(room.sign_in, room.enrollment, published, labels, cmc, makers))
 
 
 def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
@@ -154,16 +156,18 @@ def _bounds(settings: Settings, doors: int) -> Bounds:
     return Bounds(room, limits.arrival_seconds)
 
 
-def _est_context(room: Strongroom) -> ssl.SSLContext:
+def _est_context(room: Strongroom, makers: Manufacturers) -> ssl.SSLContext:
     why_not = exporting.why_not()
     if why_not:
         _LOG.warning("event=no-tls-exporter why=%r: under TLS 1.3 there is no channel binding", why_not)
-    return listeners.est_context(room.trust_anchors(), exporting=not why_not)
+    return listeners.est_context(room.trust_anchors() + manufacturers.in_pem(makers), exporting=not why_not)
 
 
 def _listeners(opened: Office, room: Strongroom, acme: Dialogue, agreements: AgreementPages) -> list[Listener]:
     settings = opened.settings
-    public_tls, est_tls = listeners.public_context(), _est_context(room)
+    makers = manufacturers.read(settings.est.labels, opened.home)
+    manufacturers.require_foreign(makers, [one.certificate.certificate for one in room.authorities.all()])
+    public_tls, est_tls = listeners.public_context(), _est_context(room, makers)
     for context in (public_tls, est_tls):
         room.own_certificate.serve_with(context)
     addresses = (
@@ -175,7 +179,7 @@ def _listeners(opened: Office, room: Strongroom, acme: Dialogue, agreements: Agr
     public = PublicDialogue(acme, agreements, HelpPages(help_facts(settings)), addresses)
     return [
         Listener("public", settings.port, public, public_tls),
-        Listener("est", settings.port + 1, _est(opened, room), est_tls),
+        Listener("est", settings.port + 1, _est(opened, room, makers), est_tls),
         Listener("repository", settings.port + 3, _repository(opened, room), counted=OCSP_PATH),
     ]
 

@@ -17,8 +17,10 @@ from ca_core.applicant import Door
 from ca_core.errors import BadName, Misconfigured
 from ca_core.names import Identifier
 from ca_core.policy.profile_settings import ProfileSettings, profiles_from, read_profiles
+from ca_core.registration.account import checked_account
 from ca_core.registration.agreement import is_version
 from ca_core.secret import Secret
+from protocols.est.labels import Label
 from protocols.est.messages import OPERATIONS
 from server.addresses import is_base_url, is_web_page
 from server.probes import settings as probe_settings
@@ -220,6 +222,20 @@ def _check_profiles(settings: Settings) -> None:
     for label in settings.est.labels:
         if label not in known or Door.EST not in known[label].doors:
             raise Misconfigured(f"est.labels.{label}: EST offers no such profile")
+        _check_ra_clients(label, settings.est.labels[label])
+
+
+def _check_ra_clients(name: str, label: Label) -> None:
+    for client, allowed in label.ra_clients.items():
+        for entry in (client, *allowed):
+            try:
+                # A zone is written with the dot that an account never begins with.
+                names.dns(entry[1:]) if entry.startswith(".") and entry != client else checked_account(entry)
+            except BadName:
+                raise Misconfigured(
+                    f"est.labels.{name}.ra_clients: {entry[:200]!r} is neither an account nor a zone such as"
+                    ' .fleet.example; write ACCOUNT = ["ACCOUNT", ".ZONE"]'
+                ) from None
 
 
 def _check_limits(limits: Limits) -> None:
@@ -292,6 +308,7 @@ def _check_files(settings: Settings) -> None:
         ("journal.checkpoint_file", settings.journal.checkpoint_file),
         ("keys.blocklist", settings.keys.blocklist),
         ("agreement.file", settings.agreement.file),
+        *((f"est.labels.{name}.trust_anchors", one.trust_anchors) for name, one in settings.est.labels.items()),
     ):
         if "\0" in path:
             raise Misconfigured(f"{key}: {path[:200]!r} is not the name of a file")

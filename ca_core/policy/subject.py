@@ -109,9 +109,18 @@ def common_names(name_der: bytes) -> tuple[str, ...]:
     Raises:
         ValueError: no Name, or a common name that is no string.
     """
-    found = [_text(a) for rdn in _rdns(name_der) for a in rdn if a.type == NameOID.COMMON_NAME]
+    return texts(name_der, NameOID.COMMON_NAME)
+
+
+def texts(name_der: bytes, attribute_type: ObjectIdentifier) -> tuple[str, ...]:
+    """The values of one kind of attribute in a Name, as they are written there.
+
+    Raises:
+        ValueError: no Name, or one of the values is no string.
+    """
+    found = [_text(a) for rdn in _rdns(name_der) for a in rdn if a.type == attribute_type]
     if None in found:
-        raise ValueError("a common name is not a string")
+        raise ValueError("an attribute of the name is not a string")
     return tuple(text for text in found if text is not None)
 
 

@@ -20,6 +20,7 @@ from ca_core.errors import AccountTaken, NotFound, WrongState
 from ca_core.identity import new_id
 from ca_core.policy.subject import subject_der
 from ca_core.registration import credential as credential_module
+from ca_core.registration import recognition
 from ca_core.registration.account import Grant, Registration, Status, checked_account
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper, proof_key
 from ca_core.registration.kind import SERVER, Kind, kind_named
@@ -84,6 +85,7 @@ class Desk:
         async with self._database.write() as tx:
             if not await registrations.insert(tx, registration):
                 raise AccountTaken(f"the account {registration.account} exists already; choose another")
+            await recognition.remember(tx, registration)
             await journal.record(tx, _registered(registration), now=now, actor=actor, registration_id=registration.id)
             sheet = await self._make_sheet(tx, registration, kind, actor=actor, now=now)
         return registration, sheet
@@ -149,6 +151,7 @@ class Desk:
         async with self._database.write() as tx:
             registration = await _found(tx, account)
             await registrations.regrant(tx, registration.id, grants)
+            await recognition.remember(tx, msgspec.structs.replace(registration, grants=grants))
             event = NamesChanged(names=_names(grants))
             await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
+from cryptography import x509
+
 from ca_core.applicant import Applicant, Door
 from ca_core.audit import journal
 from ca_core.audit.event import CredentialRefused
@@ -25,8 +27,10 @@ from ca_core.errors import (
 )
 from ca_core.identity import serial_text
 from ca_core.policy.renewal import Grace, no_grace
+from ca_core.registration import device_certificate
 from ca_core.registration.account import Registration
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper, new_mac_key
+from ca_core.registration.recognition import recognized
 from ca_core.registration.throttle import Throttle
 from ca_core.secret import Secret
 from ca_core.store import certificates, credentials, registrations
@@ -141,6 +145,62 @@ class SignIn:
                 raise CertificateNotAccepted("the client certificate is not valid yet; check the clocks")
             registration.require_active(now)
         return Applicant(registration.id, door, "certificate", source, serial=known.serial, registered=registration)
+
+    async def by_manufacturer(
+        self, certificate: x509.Certificate, profile: str | None, *, source: str, door: Door
+    ) -> Applicant:
+        """Prove an applicant by its manufacturer's certificate, whose chain and key were verified.
+
+        Args:
+            profile: what is wanted; None means the registration's default.
+
+        Raises:
+            CertificateNotAccepted: it is not valid now, or names no device that is registered for this.
+            RegistrationSuspended, RegistrationExpired: its holder may not.
+        """
+        now = self._clock.now()
+        async with self.noting(source=source, door=door):
+            begin, end = certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
+            if not begin <= now <= end:
+                raise CertificateNotAccepted("the manufacturer's certificate is not valid now; check the clocks")
+            try:
+                marks = device_certificate.marks_of(certificate)
+            except ValueError:
+                raise CertificateNotAccepted("the manufacturer's certificate cannot be read") from None
+            registration = await recognized(self._database, marks, profile)
+            if registration is None:
+                raise CertificateNotAccepted(
+                    "the manufacturer's certificate names no device that is registered for this, or more than one;"
+                    " have its serial number registered"
+                )
+            registration.require_active(now)
+        return Applicant(registration.id, door, "manufacturer-certificate", source, registered=registration)
+
+    async def on_behalf(self, asking: Applicant, marks: frozenset[str], profile: str | None) -> Applicant | None:
+        """Who is meant by an applicant with a certificate who asks for others; None where nobody is, or several are.
+
+        Args:
+            asking: whose certificate must still be good when it is decided.
+            marks: what the request says of whom it means.
+            profile: what is wanted; None means the default of who is meant.
+
+        Raises:
+            RegistrationSuspended, RegistrationExpired: who is meant may not.
+        """
+        registration = await recognized(self._database, marks, profile)
+        if registration is None or asking.registered is None:
+            return None
+        if registration.id == asking.registration_id:
+            return asking
+        registration.require_active(self._clock.now())
+        return Applicant(
+            registration.id,
+            asking.door,
+            f"ra-{asking.registered.account}",
+            asking.source,
+            serial=asking.serial,
+            registered=registration,
+        )
 
     async def eab_key(self, kid: str) -> tuple[Credential | None, bytes]:
         """The credential and MAC key behind a key identifier; of an unknown or void one, None and some key.

@@ -17,7 +17,7 @@ class Attributes:
     def __init__(self, services: EstServices, labels: Labels) -> None:
         self._enrollment = services.enrollment
         self._labels = labels
-        self._sign_in = EstSignIn(services)
+        self._sign_in = EstSignIn(services, labels)
 
     async def csrattrs(self, request: Request, label: str | None) -> Reply:
         """The attributes of the label's profile, or of the default of whoever asks; 204 where neither is known.
@@ -25,7 +25,7 @@ class Attributes:
         Raises:
             Refusal: the client says who it is, and is not, or may not.
         """
-        applicant = await self._sign_in.if_any(request)
+        applicant = await self._sign_in.if_any(request, label)
         name = self._labels.name_for(label, applicant.profiles if applicant else ())
         if name is None:
             return Reply(204)

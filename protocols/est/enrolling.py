@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ca_core.applicant import Applicant
+from ca_core.errors import NameNotGranted, WrongSecret
 from ca_core.policy import request as csr
 from ca_core.policy.request import CertificationRequest
 from ca_core.referral.request import Referred
+from ca_core.registration import mark
 from ca_core.store.certificates import Certificate
 from protocols.est import csrattrs, messages, refusals
 from protocols.est.binding import check_binding
@@ -14,46 +16,101 @@ from protocols.est.services import EstServices
 from protocols.est.sign_in import EstSignIn
 from protocols.wire import Reply, Request
 
+_BY_CERTIFICATE = "certificate"
+
 
 class Enrolling:
     """Certification requests come in, certificates go out.
 
-    What is checked, in this order: media type and size, who asks, base64, the certification request, channel binding,
-    what the label demands; the rest is the one door's to decide.
+    What is checked, in this order: media type and size, who asks, base64, the certification request, for whom it is,
+    channel binding or code, what the label demands; the rest is the one door's to decide. Where a label takes codes out
+    of requests, the request is read first.
     """
 
     def __init__(self, services: EstServices, labels: Labels) -> None:
         self._enrollment = services.enrollment
         self._labels = labels
-        self._sign_in = EstSignIn(services)
-        self._noting = services.sign_in.noting
+        self._sign_in = EstSignIn(services, labels)
+        self._core_sign_in = services.sign_in
 
     async def simpleenroll(self, request: Request, label: str | None) -> Reply:
         """A first certificate, or one more (RFC 7030, 4.2.1)."""
         messages.require_certification_request(request)
-        applicant = await self._sign_in.for_enrollment(request)
-        return self._reply(await self._outcome(request, applicant, label, is_renewal=False), request, label)
-
-    async def simplereenroll(self, request: Request, label: str | None) -> Reply:
-        """The successor of the certificate that the TLS client has shown (RFC 7030, 4.2.2)."""
-        messages.require_certification_request(request)
-        applicant = await self._sign_in.for_renewal(request)
-        return self._reply(await self._outcome(request, applicant, label, is_renewal=True), request, label)
-
-    async def _outcome(
-        self, request: Request, applicant: Applicant, label: str | None, *, is_renewal: bool
-    ) -> Certificate | Referred:
-        """Enroll or re-enroll; the label is the name of the profile that is meant."""
-        async with self._noting(
+        applicant = await self._proved(request, label)
+        await self._sign_in.require_certificate(applicant, request, label)
+        async with self._core_sign_in.noting(
             source=applicant.source,
             door=applicant.door,
             registration_id=applicant.registration_id,
             serial=applicant.serial,
         ):
-            certification_request = _csr(request)
-            self._require_attributes(applicant, label, certification_request)
-            act = self._enrollment.renew if is_renewal else self._enrollment.enroll
-            return await act(applicant, certification_request, profile_name=label)
+            asked = _csr(request)
+            meant = await self._meant(applicant, asked, label)
+            # RFC 7030, 3.7: what a request for another holds was verified by who brings it, on the other connection.
+            if meant is applicant:
+                await self._verify_challenges(applicant, asked, request, label)
+            self._require_attributes(meant, label, asked)
+            outcome = await self._enrollment.enroll(meant, asked, profile_name=label)
+        return self._reply(outcome, request, label)
+
+    async def simplereenroll(self, request: Request, label: str | None) -> Reply:
+        """The successor of the certificate that the TLS client has shown (RFC 7030, 4.2.2)."""
+        messages.require_certification_request(request)
+        applicant = await self._sign_in.for_renewal(request)
+        async with self._core_sign_in.noting(
+            source=applicant.source,
+            door=applicant.door,
+            registration_id=applicant.registration_id,
+            serial=applicant.serial,
+        ):
+            asked = _csr(request)
+            await self._verify_challenges(applicant, asked, request, label)
+            self._require_attributes(applicant, label, asked)
+            outcome = await self._enrollment.renew(applicant, asked, profile_name=label)
+        return self._reply(outcome, request, label)
+
+    async def _proved(self, request: Request, label: str | None) -> Applicant:
+        """Who asks: by the code in the request where the label takes one and no other was sent."""
+        if self._labels.named(label).takes_codes and "authorization" not in request.headers:
+            for challenge in _challenges(_csr(request)):
+                return await self._sign_in.by_challenge(challenge, request)
+        return await self._sign_in.for_enrollment(request, label)
+
+    async def _meant(self, applicant: Applicant, asked: CertificationRequest, label: str | None) -> Applicant:
+        """For whom the request is: who asks, unless that is an account that may ask for others.
+
+        Raises:
+            NameNotGranted: it may not ask for whom it means, or nobody knows who that is.
+        """
+        client = applicant.registered.account if applicant.registered else ""
+        if applicant.proof != _BY_CERTIFICATE or not self._labels.is_ra(client):
+            return applicant
+        meant = await self._core_sign_in.on_behalf(applicant, _marks(asked), label)
+        if meant is applicant:
+            return applicant
+        if meant is not None and meant.registered is not None:
+            rules = self._labels.for_applicant(label, meant.profiles)
+            if rules.lets_ask(client, meant.registered.account, asked.names):
+                return meant
+        raise NameNotGranted(
+            "this client may ask for others, and the request's subject or serial number is that of none of them;"
+            " write the registered subject into the request, and have the label list the account or its zone"
+        )
+
+    async def _verify_challenges(
+        self, applicant: Applicant, asked: CertificationRequest, request: Request, label: str | None
+    ) -> None:
+        """Verify whatever a request holds that proves possession, or is a code.
+
+        Raises:
+            Refusal: it does not prove what it is for, or the code is another account's.
+        """
+        takes_codes = self._labels.for_applicant(label, applicant.profiles).takes_codes
+        check_binding(asked, request.peer, is_otp=takes_codes)
+        for challenge in _challenges(asked) if takes_codes else ():
+            other = await self._sign_in.by_challenge(challenge, request)
+            if other.registration_id != applicant.registration_id:
+                raise WrongSecret
 
     def _require_attributes(self, applicant: Applicant, label: str | None, asked: CertificationRequest) -> None:
         name = self._labels.name_for(label, applicant.profiles)
@@ -67,12 +124,24 @@ class Enrolling:
         return messages.certs_only_reply(messages.issued(outcome.der), single_line=is_single_line)
 
 
+def _challenges(asked: CertificationRequest) -> list[str]:
+    """What may be a code in a request (RFC 7030, 3.5; RFC 7894, 3.1)."""
+    return [value for value in (asked.otp_challenge, asked.challenge_password) if value is not None]
+
+
+def _marks(asked: CertificationRequest) -> frozenset[str]:
+    """Whom a request means, in a form in which registrations are found."""
+    try:
+        return mark.of_shown(asked.subject_der, asked.names)
+    except ValueError:
+        # A serialNumber that is no string is nobody's.
+        return frozenset()
+
+
 def _csr(request: Request) -> CertificationRequest:
-    """Read the body, now that it is known who sent it.
+    """Read the body.
 
     Raises:
-        Malformed, Unproven, CaRequested: as the base64, the request in it and its channel binding deserve.
+        Malformed, CaRequested: as the base64 and the request in it deserve.
     """
-    certification_request = csr.parse(messages.certification_request(request.body))
-    check_binding(certification_request, request.peer)
-    return certification_request
+    return csr.parse(messages.certification_request(request.body))

@@ -4,7 +4,7 @@
 
     Unproven
     ├── AuthenticationRequired        neither a code nor a client certificate was presented
-    ├── CertificateRequired           re-enrollment without the certificate that is to be renewed
+    ├── CertificateRequired           re-enrollment, or a label that needs it, without a client certificate
     └── BindingMismatch               the channel binding in the request is not this connection's
     Malformed
     ├── MethodNotAllowed              carries `allow`
@@ -34,10 +34,7 @@ class AuthenticationRequired(Unproven):
 
 
 class CertificateRequired(Unproven):
-    """Only the certificate that is to be renewed can ask for its renewal (RFC 7030, 4.2.2)."""
-
-    def __init__(self) -> None:
-        super().__init__("re-enrollment needs TLS with the client certificate that is to be renewed")
+    """Only a client certificate will do: the one to be renewed (RFC 7030, 4.2.2), or the label's second proof."""
 
 
 class BindingMismatch(Unproven):

@@ -6,11 +6,12 @@ and without one where it is the registration's default.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
 
+from ca_core.names import Identifier, Kind
 from protocols.est.errors import UnknownLabel
 from protocols.est.messages import Wire
 
@@ -26,16 +27,61 @@ class CsrAttributes(StrEnum):
     ENFORCED = "enforced"
 
 
+class ChallengePassword(StrEnum):
+    """What a challengePassword is on a label.
+
+    `POP` is proof of possession, bound to the connection (RFC 7030, 3.5); `OTP` is `ACCOUNT:CODE` of a sheet, for
+    clients that cannot send Basic.
+    """
+
+    POP = "pop"
+    OTP = "otp"
+
+
+class ClientCertificate(StrEnum):
+    """Whether a client certificate must be shown, beside a code or instead of it."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+
+
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is set for one label.
 
     Attributes:
         wire: how base64 is laid out.
         csrattrs: what `/csrattrs` is worth.
+        challenge_password: what a challengePassword is.
+        client_certificate: whether one must be shown.
+        trust_anchors: the file, relative to the home, of the manufacturers' CAs whose devices may enroll; empty: none.
+        ra_clients: by the account of a client that may ask for others: their accounts, and zones with a leading dot
+            below which all names of a request must lie.
     """
 
     wire: Wire = Wire.AUTO
     csrattrs: CsrAttributes = CsrAttributes.ADVISED
+    challenge_password: ChallengePassword = ChallengePassword.POP
+    client_certificate: ClientCertificate = ClientCertificate.OPTIONAL
+    trust_anchors: str = ""
+    ra_clients: dict[str, tuple[str, ...]] = {}
+
+    @property
+    def takes_codes(self) -> bool:
+        """Whether a challengePassword is a code."""
+        return self.challenge_password is ChallengePassword.OTP
+
+    def lets_ask(self, client: str, account: str, names: Collection[Identifier]) -> bool:
+        """Whether one account may ask for the certificate of another.
+
+        Args:
+            client, account: who asks, and who is meant.
+            names: what the request asks for.
+        """
+        allowed = self.ra_clients.get(client, ())
+        zones = [one for one in allowed if one.startswith(".")]
+        return account in allowed or (
+            bool(names) and all(any(_is_below(name, zone) for zone in zones) for name in names)
+        )
 
 
 PLAIN = Label()
@@ -73,3 +119,15 @@ class Labels:
             profiles: what the applicant's registration holds, its default first.
         """
         return name or next((profile for profile in profiles if profile in self._labels), None)
+
+    def for_applicant(self, name: str | None, profiles: Sequence[str]) -> Label:
+        """What is set for the label that holds for an applicant, as `name_for` tells it."""
+        return self.named(self.name_for(name, profiles))
+
+    def is_ra(self, account: str) -> bool:
+        """Whether an account may ask for others on some label."""
+        return any(account in label.ra_clients for label in self._labels.values())
+
+
+def _is_below(name: Identifier, zone: str) -> bool:
+    return name.kind is Kind.DNS and name.value.endswith(zone) and not name.is_wildcard

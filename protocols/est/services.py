@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from cryptography import x509
 
@@ -21,6 +21,7 @@ class EstServices:
         ca_certificates: tells those of all CAs, the self-signed roots among them, and cross-certificates.
         labels: what is set for each profile that EST offers, by its name.
         full_cmc: answers full PKI requests; None where none are served.
+        manufacturers: by label, the CAs of those whose devices may enroll with the certificate they were made with.
     """
 
     sign_in: SignIn
@@ -28,3 +29,4 @@ class EstServices:
     ca_certificates: Callable[[], tuple[x509.Certificate, ...]]
     labels: Mapping[str, Label]
     full_cmc: FullCmc | None = None
+    manufacturers: Mapping[str, Sequence[x509.Certificate]] = field(default_factory=dict)

@@ -73,11 +73,16 @@ class House:
 
 @asynccontextmanager
 async def house(
-    folder: Path, profiles: Mapping[str, Profile] = BUILT_IN, labels: Mapping[str, Label] = LABELS
+    folder: Path,
+    profiles: Mapping[str, Profile] = BUILT_IN,
+    labels: Mapping[str, Label] = LABELS,
+    manufacturers: Mapping[str, Sequence[x509.Certificate]] | None = None,
 ) -> AsyncIterator[House]:
     async with core(folder, profiles) as opened:
         chain = (opened.authority.issuing, opened.authority.root)
-        yield House(opened, EstDialogue(EstServices(opened.sign_in, opened.enrollment, lambda: chain, labels)))
+        makers = manufacturers or {}
+        services = EstServices(opened.sign_in, opened.enrollment, lambda: chain, labels, manufacturers=makers)
+        yield House(opened, EstDialogue(services))
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -244,3 +245,19 @@ def test_a_development_home_may_have_chaos() -> None:
 
 def test_tls_alpn_01_asks_at_port_443_unless_told_otherwise() -> None:
     assert FIRST.acme.tls_alpn_01_port == 443
+
+
+@pytest.mark.parametrize("entry", ["a b", "x", "..fleet", ".", ".*.fleet.example:"])
+@pytest.mark.parametrize("table", ['{{gateway=["{}"]}}', '{{"{}"=[]}}'])
+def test_who_may_ask_for_others_is_an_account_and_for_whom_an_account_or_a_zone(entry: str, table: str) -> None:
+    with pytest.raises(Misconfigured, match=r"est\.labels\.device\.ra_clients: .* is neither an account nor a zone"):
+        settings.with_assignments(FIRST, (f"est.labels.device.ra_clients={table.format(entry)}",))
+
+
+def test_a_client_of_a_label_is_read() -> None:
+    changed = settings.with_assignments(
+        FIRST, ('est.labels.device.ra_clients={gateway=["meter-7", ".fleet.example"]}',)
+    )
+
+    assert changed.est.labels["device"].ra_clients == {"gateway": ("meter-7", ".fleet.example")}
+    assert settings.from_builtins(tomllib.loads(settings.as_toml(changed))) == changed

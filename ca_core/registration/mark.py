@@ -1,0 +1,56 @@
+"""Marks: by what a registration is found that does not itself say who it is.
+
+A mark is the whole subject, or a device's number: one of its registered permanent identifiers, or a serialNumber in its
+subject. A manufacturer's certificate and a request that came through another client bear the same marks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+
+from cryptography.x509.oid import NameOID
+
+from ca_core import der
+from ca_core.names import Identifier, Kind
+from ca_core.policy import subject
+from ca_core.registration.account import Registration
+
+MOST_MARKS = 16
+"""Nothing that is looked for bears more; what has more is no device."""
+
+
+def of_registration(registration: Registration) -> frozenset[str]:
+    """The marks under which a registration is found."""
+    names = (grant.identifier for grant in registration.grants if grant.vetted and not grant.zone)
+    return _marks(registration.subject_der, names)
+
+
+def of_shown(subject_der: bytes, names: Iterable[Identifier] = (), numbers: Iterable[str] = ()) -> frozenset[str]:
+    """The marks of what was shown.
+
+    Args:
+        subject_der: a Name, as received.
+        names: those beside it.
+        numbers: of the device, as its maker writes them.
+
+    Raises:
+        ValueError: no Name.
+    """
+    return _marks(subject_der, names) | {_device(number) for number in numbers}
+
+
+def _marks(subject_der: bytes, names: Iterable[Identifier]) -> frozenset[str]:
+    numbers = [name.value for name in names if name.kind is Kind.PERMANENT]
+    marks = {_device(number) for number in (*numbers, *subject.texts(subject_der, NameOID.SERIAL_NUMBER))}
+    # An empty subject is everybody's.
+    return frozenset(marks if subject_der == der.EMPTY_SEQUENCE else marks | {_whole(subject_der)})
+
+
+def _device(number: str) -> str:
+    return f"device:{number}"
+
+
+def _whole(subject_der: bytes) -> str:
+    """As RFC 5280, 7.1 compares names, so that the string type and the case do not matter."""
+    return f"subject:{hashlib.sha256(repr(subject.comparable(subject_der)).encode()).hexdigest()}"

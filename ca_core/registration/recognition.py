@@ -1,0 +1,40 @@
+"""Whose device is it? Registrations found by their marks."""
+
+from __future__ import annotations
+
+from ca_core.registration import mark
+from ca_core.registration.account import Registration
+from ca_core.store import registration_marks, registrations
+from ca_core.store.database import Database, Transaction
+
+
+async def recognized(database: Database, marks: frozenset[str], profile: str | None) -> Registration | None:
+    """The one registration that bears some of the marks and holds a profile.
+
+    Args:
+        profile: None means any.
+
+    Returns:
+        None where there is none, and where there are several: then nobody can say whose device it is.
+    """
+    if not marks or len(marks) > mark.MOST_MARKS:
+        return None
+    async with database.read() as tx:
+        is_whole = not await registration_marks.unmarked(tx)
+    if not is_whole:
+        async with database.write() as tx:
+            await _mark_all(tx)
+    async with database.read() as tx:
+        found = [await registrations.by_id(tx, id_) for id_ in sorted(await registration_marks.bearing(tx, marks))]
+    holding = [one for one in found if profile is None or profile in one.profiles]
+    return holding[0] if len(holding) == 1 else None
+
+
+async def remember(tx: Transaction, registration: Registration) -> None:
+    """Write down by what a registration is found, when it is made and when its names change."""
+    await registration_marks.put(tx, registration.id, mark.of_registration(registration))
+
+
+async def _mark_all(tx: Transaction) -> None:
+    for id_ in await registration_marks.unmarked(tx):
+        await remember(tx, await registrations.by_id(tx, id_))

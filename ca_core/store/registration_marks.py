@@ -1,0 +1,35 @@
+"""The marks of registrations (`ca_core.registration.mark`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ca_core.store.database import Transaction
+
+
+async def put(tx: Transaction, registration_id: str, marks: Iterable[str]) -> None:
+    """Replace the marks of a registration."""
+    await tx.execute("DELETE FROM registration_marks WHERE registration_id = :id", id=registration_id)
+    for mark in sorted(marks):
+        await tx.execute(
+            "INSERT INTO registration_marks (mark, registration_id) VALUES (:mark, :id)", mark=mark, id=registration_id
+        )
+    await tx.execute("UPDATE registrations SET marked = 1 WHERE id = :id", id=registration_id)
+
+
+async def unmarked(tx: Transaction) -> list[str]:
+    """The registrations that were made before there were marks."""
+    return [str(row[0]) for row in await tx.all("SELECT id FROM registrations WHERE marked = 0")]
+
+
+async def bearing(tx: Transaction, marks: Iterable[str]) -> set[str]:
+    """The registrations that bear at least one of some marks and are not closed."""
+    found: set[str] = set()
+    for mark in marks:
+        rows = await tx.all(
+            "SELECT m.registration_id FROM registration_marks m JOIN registrations r ON r.id = m.registration_id"
+            " WHERE m.mark = :mark AND r.status <> 'closed'",
+            mark=mark,
+        )
+        found |= {str(row[0]) for row in rows}
+    return found
