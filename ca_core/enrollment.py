@@ -7,6 +7,7 @@ on (registration, credential, holdings) cannot change before it is acted on.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import msgspec
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
@@ -23,6 +24,7 @@ from ca_core.errors import (
     WrongState,
 )
 from ca_core.issuance.issuer import Issuer
+from ca_core.made_keys import grounds as made_keys
 from ca_core.names import Identifier
 from ca_core.policy import decision, offer
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
@@ -277,7 +279,10 @@ class Enrollment:
     ) -> _Begun | Certificate | Referred:
         """Decide, and store what comes of it in the same transaction; or find what was issued or waits already."""
         held = await self._grounds(tx, applicant, registration, wish, request, now=now)
-        if order is None:
+        if request.is_made_here:
+            may = partial(self._require_window, registration, wish.profile, now=now)
+            held, applicant = await made_keys.again(tx, applicant, wish, held, may, now=now)
+        elif order is None:
             days = wish.profile.window_days(self._window_days)
             serial = decision.repeated(request, wish.replaces, held, window_days=days, now=now)
             again = await certificates.by_serial(tx, serial) if serial else None
@@ -292,6 +297,7 @@ class Enrollment:
         if order is not None:
             await order.claim(tx)
         if earlier is not None or await intake.verdict(tx, asking, wish, now=now) is Verdict.REFERRED:
+            made_keys.require_kept(request)
             if wish.period != WHOLE:
                 self._issuer.require_period(wish.profile, wish.period, now=now)
             return await intake.refer(tx, asking, earlier, now=now)
@@ -380,4 +386,6 @@ class Enrollment:
 async def _stored(tx: Transaction, begun: _Begun, *, now: int) -> _Begun:
     if not await certificates.intend(tx, begun.intention, now=now):
         raise WrongState("this order has a certificate already; fetch it")
+    if begun.request.is_made_here:
+        await made_keys.record(tx, begun.intention, begun.request, actor=begun.actor, now=now)
     return begun

@@ -22,6 +22,7 @@
         │   ├── CredentialSpent, CredentialExpired, CredentialRevoked, NetworkNotAllowed
         │   ├── ProfileNotGranted, ProfileNotOffered, NameNotGranted, NameNotProved, SubjectMismatch
         │   ├── WeakKey, KeyCompromised, KeyInUse, CaRequested
+        │   ├── KeyNotMade                the server makes no key for this (RFC 7030, 4.4)
         │   ├── PeriodNotOffered          dates that a certificate cannot have here
         │   ├── TooEarly                  outside the renewal window; carries the opening date
         │   ├── CertificateExpired, CertificateRevoked, CertificateOnHold, AlreadyRevoked
@@ -168,6 +169,10 @@ class SubjectMismatch(Refused):
 
 class WeakKey(Refused):
     """The public key is too weak, or of a kind that the profile does not allow."""
+
+
+class KeyNotMade(Refused):
+    """The server was asked to make a key, and makes none for this profile or this request."""
 
 
 class KeyCompromised(Refused):

@@ -22,6 +22,7 @@ from ca_core.issuance.issuer import Issuer
 from ca_core.issuance.linter import Linter
 from ca_core.issuance.rotation import next_name
 from ca_core.issuance.succession import Strongbox, Succession
+from ca_core.made_keys.decryption import DecryptionKeys
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 from ca_core.policy.profile import MESSAGE_SIGNER, OCSP_RESPONDER, Profile
 from ca_core.policy.profile_settings import profiles_from
@@ -64,6 +65,7 @@ class Office:
     eab_desk: EabDesk
     revocations: RevocationDesk
     referrals: ReferralDesk
+    decryption_keys: DecryptionKeys
     profiles: Mapping[str, Profile]
     places: Places
 
@@ -149,6 +151,7 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
             eab_desk=EabDesk(database, clock, keeper),
             revocations=RevocationDesk(database, clock, profiles),
             referrals=ReferralDesk(database, clock),
+            decryption_keys=DecryptionKeys(database, clock, keeper),
             profiles=profiles,
             places=places(home, settings),
         )

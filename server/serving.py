@@ -14,6 +14,7 @@ from cryptography import x509
 
 from ca_core.applicant import Door
 from ca_core.errors import Misconfigured, NotFound
+from ca_core.made_keys.desk import KeyDesk
 from ca_core.policy.keys import load_checks
 from ca_core.store import work
 from protocols.acme.permission import Permission
@@ -138,8 +139,18 @@ def _est(opened: Office, room: Strongroom, makers: Manufacturers) -> EstDialogue
     def published() -> tuple[x509.Certificate, ...]:
         return room.authorities.published(now=opened.clock.now())
 
-    cmc = full_cmc(opened, room)
-    return EstDialogue(EstServices(room.sign_in, room.enrollment, published, labels, cmc, makers))
+    services = EstServices(
+        sign_in=room.sign_in,
+        enrollment=room.enrollment,
+        ca_certificates=published,
+        labels=labels,
+        keys=KeyDesk(opened.database, opened.clock, room.enrollment),
+        decryption_keys=opened.decryption_keys,
+        signer_of=room.message_signers.of,
+        full_cmc=full_cmc(opened, room),
+        manufacturers=makers,
+    )
+    return EstDialogue(services)
 
 
 def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:

@@ -53,6 +53,16 @@ class ApprovalRule(StrEnum):
     ALWAYS = "always"
 
 
+class KeyMaking(StrEnum):
+    """Whether the server makes keys for certificates of a profile (RFC 7030, 4.4), and how they travel."""
+
+    NEVER = "never"
+    ENCRYPTED = "encrypted"
+    """Enveloped for a key of the subscriber's, within TLS."""
+    CLEAR = "clear"
+    """Protected by TLS alone, unless the request names a key to envelop for."""
+
+
 class KeyPurpose(StrEnum):
     """What a key is for; a key that serves one purpose never serves another (DESIGN, invariant 9)."""
 
@@ -87,6 +97,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
         no_rev_avail: nobody is told of a revocation, for the certificate ends sooner (RFC 9608).
         approval: which requests wait for an officer.
         revocation: what becomes of a request to revoke.
+        server_keygen: whether the server makes the key where it is asked to.
         hold: whether a certificate may be on hold (RULES: never where the public relies on it).
     """
 
@@ -114,6 +125,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     no_rev_avail: bool = False
     approval: ApprovalRule = ApprovalRule.AUTOMATIC
     revocation: RevocationRule = RevocationRule.IMMEDIATE
+    server_keygen: KeyMaking = KeyMaking.NEVER
     hold: bool = False
 
     @property
@@ -198,6 +210,7 @@ ENCRYPTION = Profile(
     names_required=False,
     doors=frozenset({Door.EST}),
     key_purpose=KeyPurpose.ENCRYPTION,
+    server_keygen=KeyMaking.ENCRYPTED,
     hold=True,
 )
 OWN_TLS = Profile(

@@ -15,6 +15,7 @@ from ca_core.policy.profile import (
     SECONDS_PER_DAY,
     ApprovalRule,
     ExtendedUsage,
+    KeyMaking,
     KeyPurpose,
     Profile,
     RevocationRule,
@@ -60,7 +61,18 @@ def validated(profile: Profile) -> Profile:
     Raises:
         Misconfigured: names the profile and the field.
     """
-    for rule in (_validity, _names, _doors, _extended_usages, _usages, _keys, _policies, _approval, _revocation):
+    for rule in (
+        _validity,
+        _names,
+        _doors,
+        _extended_usages,
+        _usages,
+        _keys,
+        _policies,
+        _approval,
+        _revocation,
+        _making,
+    ):
         for field, fault in rule(profile):
             raise Misconfigured(f"profiles.{profile.name}.{field} {fault}")
     return profile
@@ -190,6 +202,11 @@ def _revocation(profile: Profile) -> Iterator[Fault]:
         yield "revocation", f"must not be {profile.revocation} unless hold is true as well"
     if not (is_told or profile.no_rev_avail or profile.answers_ocsp):
         yield "crl", "and ocsp must not both be false without no_rev_avail: nobody would hear of a revocation"
+
+
+def _making(profile: Profile) -> Iterator[Fault]:
+    if profile.server_keygen is not KeyMaking.NEVER and Door.EST not in profile.doors:
+        yield "server_keygen", "must be never unless doors hold est: no other door hands a key over"
 
 
 def _is_object_identifier(text: str) -> bool:

@@ -17,6 +17,7 @@ from ca_core.policy.profile import (
     SECONDS_PER_DAY,
     ApprovalRule,
     ExtendedUsage,
+    KeyMaking,
     KeyPurpose,
     Profile,
     RevocationRule,
@@ -92,6 +93,7 @@ class ProfileSettings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, o
     same_key_renewal: bool | None = None
     approval: str | None = None
     revocation: str | None = None
+    server_keygen: str | None = None
     hold: bool | None = None
     issuer: str | None = None
 
@@ -200,6 +202,8 @@ def _chosen(name: str, changes: dict[str, Any]) -> dict[str, object]:
         found["approval"] = _member(name, "approval", ApprovalRule, changes["approval"])
     if "revocation" in changes:
         found["revocation"] = _member(name, "revocation", RevocationRule, changes["revocation"])
+    if "server_keygen" in changes:
+        found["server_keygen"] = _member(name, "server_keygen", KeyMaking, changes["server_keygen"])
     return found
 
 

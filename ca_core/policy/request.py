@@ -56,6 +56,7 @@ class CertificationRequest(msgspec.Struct, frozen=True):
         extensions: the values of the requested extensions, in DER, by object identifier in dotted form.
         identity_linking, otp_challenge, revocation_challenge: those of RFC 7894, as it.
         change: what a renewal is to change in the certificate's names; None for nothing.
+        is_made_here: whether the server makes the key, so that there is nothing to possess yet.
     """
 
     der: bytes
@@ -72,6 +73,7 @@ class CertificationRequest(msgspec.Struct, frozen=True):
     otp_challenge: str | None = None
     revocation_challenge: str | None = None
     change: NameChange | None = None
+    is_made_here: bool = False
 
 
 @asn1.sequence
@@ -122,11 +124,27 @@ def parse(der: bytes) -> CertificationRequest:
         BadName: a name that is not in its normal form.
         CaRequested: it asks for a CA certificate.
     """
+    return _read(der, is_made_here=False)
+
+
+def parse_for_made_key(der: bytes) -> CertificationRequest:
+    """Read a certification request whose key says of which type the key is that the server shall make.
+
+    Nothing else is read of its key, and its signature is not (RFC 7030, 4.4.1): `spki` and its digest are empty, until
+    those of the made key take their place, so that the key of this request is certified by no mistake.
+
+    Raises:
+        As `parse`, but not because of the signature.
+    """
+    return _read(der, is_made_here=True)
+
+
+def _read(der: bytes, *, is_made_here: bool) -> CertificationRequest:
     if len(der) > MAX_OCTETS:
         raise TooLarge(f"a certification request must not have more than {MAX_OCTETS} octets")
     # cryptography reads lazily and declared structures at once: everything is touched inside this one place.
     try:
-        return _parsed(der)
+        return _parsed(der, is_made_here=is_made_here)
     except UnsupportedAlgorithm:
         raise BadCsr("the certification request uses an algorithm or curve that is not known here") from None
     except (ValueError, TypeError, x509.InvalidVersion):
@@ -158,22 +176,23 @@ def names_of(certificate: x509.Certificate) -> frozenset[Identifier]:
         raise CertificateNotAccepted("the certificate holds names that are not certified here") from None
 
 
-def _parsed(der: bytes) -> CertificationRequest:
+def _parsed(der: bytes, *, is_made_here: bool) -> CertificationRequest:
     csr = x509.load_der_x509_csr(der)
     public_key = csr.public_key()
-    _require_possession(csr)
+    if not is_made_here:
+        _require_possession(csr)
     info = asn1.decode_der(_RequestInfo, csr.tbs_certrequest_bytes)
     extensions = _extensions(info)
     _require_end_entity(extensions)
     san = extensions.get(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
     subject_der = asn1.encode_der(info.subject)
     # Written anew and not copied: one key has many encodings, and the store must know it under one digest.
-    spki = keys.spki_der(public_key)
+    spki = b"" if is_made_here else keys.spki_der(public_key)
     return CertificationRequest(
         der=der,
         public_key=public_key,
         spki=spki,
-        spki_sha256=keys.spki_sha256(spki),
+        spki_sha256=keys.spki_sha256(spki) if spki else b"",
         subject_der=subject_der,
         common_names=subject.common_names(subject_der),
         names=frozenset() if san is None else general_names.read(san),
@@ -184,6 +203,7 @@ def _parsed(der: bytes) -> CertificationRequest:
         identity_linking=_text(info, EST_IDENTITY_LINKING),
         otp_challenge=_text(info, OTP_CHALLENGE),
         revocation_challenge=_text(info, REVOCATION_CHALLENGE),
+        is_made_here=is_made_here,
     )
 
 

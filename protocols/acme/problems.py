@@ -75,6 +75,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.WeakKey: _BAD_CSR,
         core.KeyCompromised: _BAD_CSR,
         core.KeyInUse: _BAD_CSR,
+        core.KeyNotMade: _BAD_CSR,
         core.CaRequested: _BAD_CSR,
         core.PeriodNotOffered: _MALFORMED,
         core.TooEarly: _RATE_LIMITED,

@@ -15,6 +15,7 @@ from protocols.est.attributes import Attributes
 from protocols.est.enrolling import Enrolling
 from protocols.est.errors import MethodNotAllowed, UnknownOperation
 from protocols.est.full_cmc import CarriedCmc
+from protocols.est.key_generation import KeyGeneration
 from protocols.est.labels import Labels
 from protocols.est.published import Published
 from protocols.est.services import EstServices
@@ -48,6 +49,7 @@ class EstDialogue:
             "simpleenroll": Operation(SEND, enrolling.simpleenroll),
             "simplereenroll": Operation(SEND, enrolling.simplereenroll),
             "csrattrs": Operation(READ, attributes.csrattrs),
+            "serverkeygen": Operation(SEND, KeyGeneration(services, self._labels, enrolling).serverkeygen),
         }
         if services.full_cmc is not None:
             carried = CarriedCmc(services.full_cmc, services.enrollment, self._labels)

@@ -48,7 +48,7 @@ class Enrolling:
             meant = await self._meant(applicant, asked, label)
             # RFC 7030, 3.7: what a request for another holds was verified by who brings it, on the other connection.
             if meant is applicant:
-                await self._verify_challenges(applicant, asked, request, label)
+                await self.verify_challenges(applicant, asked, request, label)
             self._require_attributes(meant, label, asked)
             outcome = await self._enrollment.enroll(meant, asked, profile_name=label)
         return self._reply(outcome, request, label)
@@ -64,7 +64,7 @@ class Enrolling:
             serial=applicant.serial,
         ):
             asked = _csr(request)
-            await self._verify_challenges(applicant, asked, request, label)
+            await self.verify_challenges(applicant, asked, request, label)
             self._require_attributes(applicant, label, asked)
             outcome = await self._enrollment.renew(applicant, asked, profile_name=label)
         return self._reply(outcome, request, label)
@@ -97,7 +97,7 @@ class Enrolling:
             " write the registered subject into the request, and have the label list the account or its zone"
         )
 
-    async def _verify_challenges(
+    async def verify_challenges(
         self, applicant: Applicant, asked: CertificationRequest, request: Request, label: str | None
     ) -> None:
         """Verify whatever a request holds that proves possession, or is a code.

@@ -10,6 +10,8 @@
     ├── MethodNotAllowed              carries `allow`
     ├── UnsupportedMediaType          not `application/pkcs10`
     ├── AttributesMissing             the request lacks what `/csrattrs` demands for the label
+    ├── EncryptionRequired            a made key travels enveloped only, and the request names no key for that
+    ├── DecryptionKeyUnknown          the key that it names is not known here, or cannot be used for that
     ├── BindingUnavailable            a channel binding that cannot be verified on this connection
     └── ChallengeNotOffered           an otpChallenge or revocationChallenge (RFC 7894) that nobody asked for
     Missing
@@ -103,6 +105,20 @@ class AttributesMissing(Malformed):
             f"this label asks for a request with {', '.join(asked)}, as csrattrs says;"
             f" this one lacks {', '.join(missing)} or asks for another value of it"
         )
+
+
+class EncryptionRequired(Malformed):
+    """The profile's keys travel enveloped only, and nothing says for whom (RFC 7030, 4.4.1)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "keys of this profile travel encrypted only: name a key in the request, by DecryptKeyIdentifier or"
+            " AsymmetricDecryptKeyIdentifier (RFC 7030, 4.4.1)"
+        )
+
+
+class DecryptionKeyUnknown(Malformed):
+    """The key that a made key shall be enveloped for is none that can be used (RFC 7030, 4.4.1)."""
 
 
 class UnknownLabel(Missing):

@@ -8,7 +8,10 @@ from dataclasses import dataclass, field
 from cryptography import x509
 
 from ca_core.enrollment import Enrollment
+from ca_core.made_keys.decryption import DecryptionKeys
+from ca_core.made_keys.desk import KeyDesk
 from ca_core.registration.sign_in import SignIn
+from ca_core.revocation.delegate import Delegate
 from protocols.cmc.dialogue import FullCmc
 from protocols.est.labels import Label
 
@@ -20,6 +23,7 @@ class EstServices:
     Attributes:
         ca_certificates: tells those of all CAs, the self-signed roots among them, and cross-certificates.
         labels: what is set for each profile that EST offers, by its name.
+        signer_of: who signs messages in the name of a CA; raises StoreUnavailable where there is nobody at the time.
         full_cmc: answers full PKI requests; None where none are served.
         manufacturers: by label, the CAs of those whose devices may enroll with the certificate they were made with.
     """
@@ -28,5 +32,8 @@ class EstServices:
     enrollment: Enrollment
     ca_certificates: Callable[[], tuple[x509.Certificate, ...]]
     labels: Mapping[str, Label]
+    keys: KeyDesk
+    decryption_keys: DecryptionKeys
+    signer_of: Callable[[str], Delegate]
     full_cmc: FullCmc | None = None
     manufacturers: Mapping[str, Sequence[x509.Certificate]] = field(default_factory=dict)

@@ -25,6 +25,7 @@ _COMMANDS = {
     "close": "registrations",
     "renew-registration": "registrations",
     "eab": "eab",
+    "decryption-key": "decryption_keys",
     "certificates": "certificates",
     "adopt": "adoption",
     "revoke": "revocations",

@@ -6,7 +6,7 @@ import base64
 import secrets
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from cryptography import x509
@@ -20,11 +20,10 @@ from conformance.cmc import Ask, Response, message, read
 from protocols.cmc.dialogue import CmcServices, FullCmc, Speaker
 from protocols.est.dialogue import EstDialogue
 from protocols.est.labels import Label
-from protocols.est.services import EstServices
 from protocols.wire import Peer, Reply, Request
 from tests.builders.core import Core, core
-from tests.builders.est import CLIENT, LABELS, Csr, new_key, post
-from tests.builders.ocsp import delegates
+from tests.builders.delegates import delegates
+from tests.builders.est import CLIENT, LABELS, Csr, new_key, post, services
 
 PKI_REQUEST = "application/pkcs7-mime; smime-type=CMC-request"
 
@@ -69,7 +68,7 @@ async def cmc_house(
     async with core(folder, profiles) as opened:
         signers = delegates(opened, folder, profile=MESSAGE_SIGNER, prefix="messages")
         await signers.turn()
-        issuing, root = opened.authority.issuing, opened.authority.root
+        issuing = opened.authority.issuing
 
         def speaker(profile: str | None) -> Speaker:
             line = "issuing" if profile is None else profiles[profile].issuer
@@ -85,8 +84,8 @@ async def cmc_house(
                 speaker=speaker,
             )
         )
-        services = EstServices(opened.sign_in, opened.enrollment, lambda: (issuing, root), labels, full_cmc=full_cmc)
-        yield CmcHouse(opened, EstDialogue(services), signers)
+        offered = replace(services(opened, labels, signers), full_cmc=full_cmc)
+        yield CmcHouse(opened, EstDialogue(offered), signers)
 
 
 def request(body: bytes, *, operation: str = "fullcmc", peer: Peer = CLIENT) -> Request:

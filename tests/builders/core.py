@@ -22,6 +22,7 @@ from ca_core.issuance.ceremony import Authority, make_authority
 from ca_core.issuance.chain import issuer_certificate
 from ca_core.issuance.issuer import Issuer
 from ca_core.issuance.linter import Linter
+from ca_core.made_keys.decryption import DecryptionKeys
 from ca_core.names import Identifier
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 from ca_core.policy.profile import BUILT_IN, Profile
@@ -80,6 +81,7 @@ class Core:
     sign_in: SignIn
     revocations: RevocationDesk
     referrals: ReferralDesk
+    decryption_keys: DecryptionKeys
     publisher: Publisher
     profiles: Mapping[str, Profile]
     gate: Gate
@@ -216,6 +218,7 @@ async def core(
             sign_in=SignIn(database, clock, keeper),
             revocations=RevocationDesk(database, clock, profiles),
             referrals=ReferralDesk(database, clock),
+            decryption_keys=DecryptionKeys(database, clock, keeper),
             publisher=Publisher(database, clock, lambda: [CrlIssuer(ca, CRL_SECONDS, shards)]),
             profiles=profiles,
             gate=gate,

@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from email import message_from_bytes
 from pathlib import Path
+from typing import NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -15,11 +17,13 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from cryptography.x509.oid import AttributeOID
 
 from ca_core.issuance.ceremony import Authority
+from ca_core.made_keys.desk import KeyDesk
 from ca_core.names import Identifier, Kind
-from ca_core.policy.profile import BUILT_IN, Profile
+from ca_core.policy.profile import BUILT_IN, MESSAGE_SIGNER, Profile
 from ca_core.registration.account import Grant
 from ca_core.registration.desk import Desk, Form
 from ca_core.registration.sheet import Sheet
+from ca_core.revocation.delegate import Delegates
 from ca_core.revocation.desk import RevocationDesk
 from protocols.est.dialogue import EstDialogue
 from protocols.est.labels import Label
@@ -29,6 +33,7 @@ from protocols.wire import Peer, Reply, Request
 from tests.builders.clock import SettableClock
 from tests.builders.core import Core, core
 from tests.builders.csr import attribute, extension_request, raw_csr
+from tests.builders.delegates import delegates
 
 DAY = 86_400
 CLIENT = Peer("192.0.2.7")
@@ -43,6 +48,7 @@ class House:
 
     core: Core
     est: EstDialogue
+    signers: Delegates
 
     @property
     def clock(self) -> SettableClock:
@@ -79,10 +85,23 @@ async def house(
     manufacturers: Mapping[str, Sequence[x509.Certificate]] | None = None,
 ) -> AsyncIterator[House]:
     async with core(folder, profiles) as opened:
-        chain = (opened.authority.issuing, opened.authority.root)
-        makers = manufacturers or {}
-        services = EstServices(opened.sign_in, opened.enrollment, lambda: chain, labels, manufacturers=makers)
-        yield House(opened, EstDialogue(services))
+        signers = delegates(opened, folder, profile=MESSAGE_SIGNER, prefix="messages")
+        offered = replace(services(opened, labels, signers), manufacturers=manufacturers or {})
+        yield House(opened, EstDialogue(offered), signers)
+
+
+def services(opened: Core, labels: Mapping[str, Label], signers: Delegates) -> EstServices:
+    """What EST needs of a core."""
+    chain = (opened.authority.issuing, opened.authority.root)
+    return EstServices(
+        sign_in=opened.sign_in,
+        enrollment=opened.enrollment,
+        ca_certificates=lambda: chain,
+        labels=labels,
+        keys=KeyDesk(opened.database, opened.clock, opened.enrollment),
+        decryption_keys=opened.decryption_keys,
+        signer_of=signers.of,
+    )
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:
@@ -166,6 +185,26 @@ def certificates_in(reply: Reply) -> list[x509.Certificate]:
 def certificate_in(reply: Reply) -> x509.Certificate:
     (certificate,) = certificates_in(reply)
     return certificate
+
+
+class Part(NamedTuple):
+    """One part of a reply that has several."""
+
+    content_type: str
+    encoding: str
+    content: bytes
+
+
+def parts_of(reply: Reply) -> list[Part]:
+    """What a mail reader finds in a reply of several parts."""
+    assert reply.status == 200, reply
+    head = f"Content-Type: {header(reply, 'Content-Type')}\r\n\r\n".encode()
+    found = []
+    for part in message_from_bytes(head + reply.body).walk():
+        content = part.get_payload(decode=True)
+        if isinstance(content, bytes):
+            found.append(Part(part["Content-Type"], part["Content-Transfer-Encoding"], content))
+    return found
 
 
 def header(reply: Reply, name: str) -> str | None:

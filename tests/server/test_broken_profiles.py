@@ -142,6 +142,9 @@ BROKEN = [
     ("device.color", 'color = "red"', "unknown setting profiles.device.color"),
     ("device.'color\\nred'", '"color\\nred" = "red"', "unknown setting"),
     ("device.approval", 'approval = "officer"', "choose among automatic, first, always"),
+    ("device.server_keygen", 'server_keygen = "always"', "choose among never, encrypted, clear"),
+    ("tls-server.server_keygen", 'doors = ["acme"]\nserver_keygen = "clear"', "must be never unless doors hold est"),
+    ("device.extended_key_usage", 'extended_key_usage = ["cmcCA"]', "must not hold cmcCA: it speaks for the CA"),
 ]
 
 

@@ -12,7 +12,8 @@ from ca_core.policy.profile import MESSAGE_SIGNER
 from ca_core.revocation.delegate import Delegate
 from ca_core.revocation.reason import Reason
 from tests.builders.core import PASSPHRASE, Core
-from tests.builders.ocsp import Answering, answering, delegates
+from tests.builders.delegates import delegates
+from tests.builders.ocsp import Answering, answering
 
 DAY = 86_400
 

@@ -91,7 +91,7 @@ async def test_the_answer_fits_what_strongswan_reads(house: House) -> None:
         "/.well-known/est/",
         "/.well-known/est",
         "/.well-known/acme/cacerts",
-        "/.well-known/est/device/serverkeygen",
+        "/.well-known/est/device/startpage",
         "/.well-known/est/fullcmc",
         "/",
         "",

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ca_core.policy.profile import ApprovalRule
 from protocols.est.dialogue import EstDialogue
-from protocols.est.services import EstServices
 from protocols.wire import Reply
 from tests.builders.ca_key import enrolling
-from tests.builders.est import DAY, LABELS, Csr, House, certificate_in, header, post, sheet_basic, showing
+from tests.builders.est import DAY, LABELS, Csr, House, certificate_in, header, post, services, sheet_basic, showing
 from tests.builders.est import house as open_house
 from tests.builders.reviewed import OFFICER, approve, reviewed
 
@@ -81,7 +81,7 @@ async def test_a_certificate_that_is_begun_and_cannot_be_signed_yet_is_waited_fo
         sheet = await house.device()
         request = post("simpleenroll", Csr().body(), authorization=sheet_basic(sheet))
         door, issuer, key = enrolling(house.core)
-        est = EstDialogue(EstServices(house.core.sign_in, door, lambda: (house.authority.root,), LABELS))
+        est = EstDialogue(replace(services(house.core, LABELS, house.signers), enrollment=door))
         key.rests = True
         assert (await est.answer(request)).status == 503
         key.rests, key.busy = False, True
