@@ -15,6 +15,7 @@ from server.doorman import Door, Doorman, Room
 from server.exporting import ExportingContext
 from server.middleware import Dialogue, edge
 from server.patience import Server
+from server.proxies import Proxies
 
 _LOG = logging.getLogger("soapstone.http")
 _NO_CHECK_TIME = 0x200000
@@ -22,6 +23,8 @@ _NO_CHECK_TIME = 0x200000
 _KEEPALIVE_SECONDS = 75
 _SHUTDOWN_SECONDS = 5
 _MOST_LINE_OCTETS = 8_190
+_MOST_CERTIFICATE_OCTETS = 24_000
+"""Of a field that a proxy sets: Client-Cert-Chain with ML-DSA certificates is long."""
 _MOST_HEADERS = 64
 _BACKLOG = 512
 
@@ -32,6 +35,7 @@ class Listener(msgspec.Struct, frozen=True):
     Attributes:
         tls: None is plain HTTP.
         counted: the beginning of the paths whose requests are counted instead of logged one by one.
+        proxies: whose word is taken for who asks.
     """
 
     name: str
@@ -39,6 +43,7 @@ class Listener(msgspec.Struct, frozen=True):
     dialogue: Dialogue
     tls: ssl.SSLContext | None = None
     counted: str = ""
+    proxies: Proxies = msgspec.field(default_factory=Proxies)
 
 
 def public_context() -> ssl.SSLContext:
@@ -135,6 +140,7 @@ async def _open(address: str, listener: Listener, bounds: Bounds) -> web.ServerR
             listener=listener.name,
             counted=listener.counted,
             body_seconds=bounds.arrival_seconds,
+            proxies=listener.proxies,
         ),
         access_log=None,
         logger=_unreadable_log(),
@@ -142,14 +148,15 @@ async def _open(address: str, listener: Listener, bounds: Bounds) -> web.ServerR
         auto_decompress=False,
         keepalive_timeout=_KEEPALIVE_SECONDS,
         max_line_size=_MOST_LINE_OCTETS,
-        max_field_size=_MOST_LINE_OCTETS,
+        max_field_size=_MOST_CERTIFICATE_OCTETS if listener.proxies.networks else _MOST_LINE_OCTETS,
         max_headers=_MOST_HEADERS,
     )
     server.head_seconds = bounds.arrival_seconds
     runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
     await runner.setup()
     try:
-        door = Door(address, listener.port, Doorman(listener.name, bounds.room))
+        room = msgspec.structs.replace(bounds.room, trusted=listener.proxies.networks)
+        door = Door(address, listener.port, Doorman(listener.name, room))
         await _Site(runner, door, listener.tls, bounds.arrival_seconds).start()
     except OSError:
         await runner.cleanup()

@@ -15,11 +15,15 @@ from aiohttp.http_exceptions import PayloadEncodingError
 from ca_core.errors import BadRequest, Refusal
 from protocols.wire import Reply, Request
 from server import bridge
+from server.proxies import Proxies
 
 _LOG = logging.getLogger("soapstone.http")
 _TALLY_SECONDS = 1
 _FIRST_ERROR = 400
 _REFERENCE_OCTETS = 6
+
+
+Judge = Callable[[Request], Request]
 
 
 class Dialogue(Protocol):
@@ -67,7 +71,7 @@ class Tally:
 
 
 def edge(
-    dialogue: Dialogue, *, listener: str, counted: str = "", body_seconds: float = 30
+    dialogue: Dialogue, *, listener: str, counted: str = "", body_seconds: float = 30, proxies: Proxies | None = None
 ) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     """Wrap a dialogue into what aiohttp calls for each request.
 
@@ -75,12 +79,14 @@ def edge(
         listener: its name in the log.
         counted: the beginning of the paths whose requests are counted instead of logged one by one.
         body_seconds: how long a body may take to arrive.
+        proxies: whose word is taken for who asks.
     """
+    judge = (proxies or Proxies()).judged
     tally = Tally(listener, counted)
 
     async def handle(incoming: web.BaseRequest) -> web.StreamResponse:
         started = time.perf_counter()
-        response = await _response(incoming, dialogue, body_seconds)
+        response = await _response(incoming, dialogue, body_seconds, judge)
         ms = (time.perf_counter() - started) * 1000
         if tally.covers(incoming.raw_path, response.status):
             tally.count(ms)
@@ -98,7 +104,7 @@ def edge(
     return handle
 
 
-async def _response(incoming: web.BaseRequest, dialogue: Dialogue, body_seconds: float) -> web.Response:
+async def _response(incoming: web.BaseRequest, dialogue: Dialogue, body_seconds: float, judge: Judge) -> web.Response:
     try:
         request = bridge.read_at_once(incoming)
         if request is None:
@@ -110,6 +116,10 @@ async def _response(incoming: web.BaseRequest, dialogue: Dialogue, body_seconds:
     except (PayloadEncodingError, web.RequestPayloadError, ConnectionError):
         return _last(dialogue.refuse(BadRequest("the request's body is not framed as its headers say")))
     try:
+        try:
+            request = judge(request)
+        except Refusal as refusal:
+            return bridge.write(dialogue.refuse(refusal))
         return bridge.write(await dialogue.answer(request))
     except Exception:  # noqa: BLE001  # the edge: anything that is no refusal is our bug
         reference = secrets.token_hex(_REFERENCE_OCTETS)

@@ -36,6 +36,7 @@ from server.journaling import begin_journal, end_journal
 from server.listeners import Bounds, Listener
 from server.manufacturers import Manufacturers
 from server.middleware import Dialogue
+from server.proxies import Proxies
 from server.routes import PublicDialogue
 from server.settings import Settings
 from server.web.agreement import AgreementPages
@@ -188,10 +189,11 @@ def _listeners(opened: Office, room: Strongroom, acme: Dialogue, agreements: Agr
         *agreements.addresses,
     )
     public = PublicDialogue(acme, agreements, HelpPages(help_facts(settings)), addresses)
+    proxies, est_proxies = Proxies(settings.proxies), Proxies(settings.est.proxies, est_tls)
     return [
-        Listener("public", settings.port, public, public_tls),
-        Listener("est", settings.port + 1, _est(opened, room, makers), est_tls),
-        Listener("repository", settings.port + 3, _repository(opened, room), counted=OCSP_PATH),
+        Listener("public", settings.port, public, public_tls, proxies=proxies),
+        Listener("est", settings.port + 1, _est(opened, room, makers), est_tls, proxies=est_proxies),
+        Listener("repository", settings.port + 3, _repository(opened, room), counted=OCSP_PATH, proxies=proxies),
     ]
 
 

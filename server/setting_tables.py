@@ -82,9 +82,11 @@ class Est(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
 
     Attributes:
         labels: by the name of a profile.
+        proxies: addresses or networks whose word is taken for who asks, and with which certificate.
     """
 
     labels: dict[str, Label] = {}
+    proxies: tuple[str, ...] = ()
 
 
 class Renewal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

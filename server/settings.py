@@ -24,6 +24,7 @@ from protocols.est.labels import Label
 from protocols.est.messages import OPERATIONS
 from server.addresses import is_base_url, is_web_page
 from server.probes import settings as probe_settings
+from server.proxies import checked_networks
 from server.setting_tables import (
     Acme,
     Agreement,
@@ -61,6 +62,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         host: the name in this server's own certificate.
         port: of the public listener; EST, the RA desk and the repository take the next three.
         listen: the address to bind.
+        proxies: addresses or networks whose word is taken for who asks, on all listeners but EST's.
         public_url, est_url, desk_url, repository_url: how others reach the listeners; empty: by host and port.
         development: probes may reach loopback when `acme.probe_networks` names it, and the clock can be moved.
     """
@@ -68,6 +70,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     host: str
     port: int
     listen: str = "0.0.0.0"  # noqa: S104  # a server for everybody; `init` narrows it for localhost
+    proxies: tuple[str, ...] = ()
     public_url: str = ""
     est_url: str = ""
     desk_url: str = ""
@@ -270,6 +273,8 @@ def _check_addresses(settings: Settings) -> None:
         ipaddress.ip_address(settings.listen)
     except ValueError:
         raise Misconfigured(f"listen: {settings.listen!r} is not an address such as 0.0.0.0") from None
+    checked_networks("proxies", settings.proxies)
+    checked_networks("est.proxies", settings.est.proxies)
     if settings.acme.website and not is_web_page(settings.acme.website):
         raise Misconfigured(f"acme.website: {settings.acme.website[:200]!r} is not a URL such as https://pki.example/")
     for name in settings.acme.caa_identities:

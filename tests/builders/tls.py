@@ -17,6 +17,18 @@ LONG = NOW + timedelta(days=3650)
 CLIENT = ExtendedKeyUsageOID.CLIENT_AUTH
 SERVER = ExtendedKeyUsageOID.SERVER_AUTH
 
+_SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+
 
 @dataclass(frozen=True)
 class Leaf:
@@ -50,8 +62,16 @@ class TestCa:
         issuer, signer = (self._name, self._key) if parent is None else (parent._name, parent._key)
         builder = x509.CertificateBuilder(issuer, self._name, self._key.public_key(), 1, NOW, LONG)
         builder = builder.add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        builder = builder.add_extension(_SIGNS, critical=True)
         self.certificate = builder.sign(signer, SHA256())
         self.pem = self.certificate.public_bytes(Encoding.PEM).decode()
+
+    @classmethod
+    def of(cls, leaf: Leaf) -> TestCa:
+        """One that issues with a certificate that is not a CA's."""
+        made = cls()
+        made._key, made._name, made.certificate = leaf.key, leaf.certificate.subject, leaf.certificate
+        return made
 
     def issue(
         self,
