@@ -34,6 +34,7 @@ from ca_core.registration.recognition import recognized
 from ca_core.registration.throttle import Throttle
 from ca_core.secret import Secret
 from ca_core.store import certificates, credentials, registrations
+from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database
 
 _NOTED = (
@@ -201,6 +202,11 @@ class SignIn:
             serial=asking.serial,
             registered=registration,
         )
+
+    async def account_of(self, certificate: Certificate) -> str:
+        """Whose a certificate is; proves nothing."""
+        async with self._database.read() as tx:
+            return (await registrations.by_id(tx, certificate.registration_id)).account
 
     async def eab_key(self, kid: str) -> tuple[Credential | None, bytes]:
         """The credential and MAC key behind a key identifier; of an unknown or void one, None and some key.

@@ -6,7 +6,7 @@ itself, and answered by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -21,7 +21,7 @@ from ca_core.identity import serial_text
 from ca_core.policy import request as csr
 from ca_core.policy.request import CertificationRequest, same_subject
 from ca_core.referral.desk import ReferralDesk
-from ca_core.referral.request import RETRY_AFTER_SECONDS, Referred, RequestState
+from ca_core.referral.request import RETRY_AFTER_SECONDS, EnrollmentRequest, Referred, RequestState
 from ca_core.registration.sign_in import SignIn
 from ca_core.revocation import reason
 from ca_core.revocation.delegate import Delegate
@@ -84,14 +84,16 @@ class Asked:
         source: textual IP address.
         shown: DER of the certificate that opened the connection; None where none did.
         profile: what the path asked for; None means the applicant's default.
-        check: raises what the carrier has against a certification request.
+        meant: tells for whom a certification request is, and raises what the carrier has against it.
+        speaks_for: tells whether an applicant may ask for the revocation of another's certificate.
     """
 
     message: bytes
     source: str
     shown: bytes | None
     profile: str | None
-    check: Callable[[Applicant, CertificationRequest], None]
+    meant: Callable[[Applicant, CertificationRequest], Awaitable[Applicant]]
+    speaks_for: Callable[[Applicant, Certificate], Awaitable[bool]]
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -160,9 +162,9 @@ class FullCmc:
                 case Certification():
                     return await self._certified(part, sender, asked)
                 case Revocation():
-                    return await self._revoked(part, sender)
+                    return await self._revoked(part, sender, asked)
                 case Query():
-                    return await self._found(part, sender)
+                    return await self._found(part, sender, asked)
         except Refusal as refusal:
             return Failed(part.body_part, refusal)
 
@@ -175,19 +177,20 @@ class FullCmc:
             serial=applicant.serial,
         ):
             request = sender.request or csr.parse(part.der)
-            asked.check(applicant, request)
-            is_renewal = sender.certificate is not None and _is_like(sender.certificate, request, asked.profile)
+            meant = await asked.meant(applicant, request)
+            signer = sender.certificate if meant is applicant else None
+            is_renewal = signer is not None and _is_like(signer, request, asked.profile)
             act = self._enrollment.renew if is_renewal else self._enrollment.enroll
-            outcome = await act(applicant, request, profile_name=asked.profile)
+            outcome = await act(meant, request, profile_name=asked.profile)
         if isinstance(outcome, Referred):
             token = WaitingRequest(outcome.number).token
             return Pending(part.body_part, token, outcome.retry_after_seconds, str(outcome))
         return Done(part.body_part, outcome.der)
 
-    async def _revoked(self, part: Revocation, sender: Sender) -> Outcome:
-        """Revoke a certificate of the sender's; its own key proves most (RULES, S11)."""
+    async def _revoked(self, part: Revocation, sender: Sender, asked: Asked) -> Outcome:
+        """Revoke a certificate of the sender's, or of one that it speaks for; its own key proves most (RULES, S11)."""
         target = await self._certificate(part.serial)
-        if target is None or not _is_named(target, part.issuer_der) or not _is_owned(target, sender):
+        if target is None or not _is_named(target, part.issuer_der) or not await _may_revoke(target, sender, asked):
             raise NotFound(_NOT_YOURS)
         signer = sender.certificate
         is_holder = signer is not None and signer.spki_sha256 == target.spki_sha256
@@ -200,15 +203,15 @@ class FullCmc:
             return _under_review(part.body_part, target.serial)
         return Done(part.body_part)
 
-    async def _found(self, part: Query, sender: Sender) -> Outcome:
+    async def _found(self, part: Query, sender: Sender, asked: Asked) -> Outcome:
         waiting = tokens.read(part.token)
         if isinstance(waiting, WaitingRequest):
             return await self._found_request(part, waiting.number, sender)
-        return await self._found_revocation(part, waiting, sender)
+        return await self._found_revocation(part, waiting, sender, asked)
 
     async def _found_request(self, part: Query, number: int, sender: Sender) -> Outcome:
         request = await self._referrals.request(number)
-        if request is None or request.registration_id != sender.applicant.registration_id:
+        if request is None or not _has_asked(request, sender):
             raise NotFound(_NOTHING_PENDING)
         if request.state is RequestState.REJECTED:
             raise RequestRejected(number, request.note)
@@ -219,9 +222,9 @@ class FullCmc:
             return Pending(part.body_part, part.token, RETRY_AFTER_SECONDS, f"request {number} waits still")
         return Done(part.body_part, issued.der)
 
-    async def _found_revocation(self, part: Query, waiting: WaitingRevocation, sender: Sender) -> Outcome:
+    async def _found_revocation(self, part: Query, waiting: WaitingRevocation, sender: Sender, asked: Asked) -> Outcome:
         target = await self._revocations.certificate(waiting.serial)
-        if target is None or not _is_owned(target, sender):
+        if target is None or not await _may_revoke(target, sender, asked):
             raise NotFound(_NOTHING_PENDING)
         if target.is_revoked:
             return Done(part.body_part)
@@ -271,8 +274,15 @@ def _is_named(target: Certificate, issuer_der: bytes) -> bool:
     return same_subject(issuer, issuer_der)
 
 
-def _is_owned(target: Certificate, sender: Sender) -> bool:
-    return target.registration_id == sender.applicant.registration_id
+async def _may_revoke(target: Certificate, sender: Sender, asked: Asked) -> bool:
+    is_own = target.registration_id == sender.applicant.registration_id
+    return is_own or await asked.speaks_for(sender.applicant, target)
+
+
+def _has_asked(request: EnrollmentRequest, sender: Sender) -> bool:
+    """It is the sender's own, or was asked for others with the certificate that signs now."""
+    is_shown = sender.certificate is not None and request.shown == sender.certificate.serial
+    return is_shown or request.registration_id == sender.applicant.registration_id
 
 
 def _under_review(body_part: int, serial: str) -> Pending:

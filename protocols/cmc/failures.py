@@ -7,7 +7,7 @@ from enum import IntEnum
 from types import MappingProxyType
 
 from ca_core import errors as core
-from protocols.cmc.errors import ClocksDiffer, IdentityUnproven, PossessionUnproven
+from protocols.cmc.errors import ClocksDiffer, PossessionUnproven
 from protocols.cms.errors import UnknownAlgorithm, WrongSignature
 
 
@@ -48,7 +48,6 @@ TABLE: Mapping[type[core.Refusal], FailInfo] = MappingProxyType(
         core.RegistrationExpired: FailInfo.BAD_IDENTITY,
         core.SubjectMismatch: FailInfo.BAD_IDENTITY,
         core.NameNotGranted: FailInfo.BAD_IDENTITY,
-        IdentityUnproven: FailInfo.AUTH_DATA_FAIL,
         core.CredentialSpent: FailInfo.AUTH_DATA_FAIL,
         core.CredentialExpired: FailInfo.AUTH_DATA_FAIL,
         core.CredentialRevoked: FailInfo.AUTH_DATA_FAIL,
@@ -65,9 +64,10 @@ TABLE: Mapping[type[core.Refusal], FailInfo] = MappingProxyType(
         core.TooEarly: FailInfo.TRY_LATER,
     }
 )
-"""Those that have a number of their own; all others are a bad request."""
+"""Those that have a number of their own. Of all others, what is not proved fails as such, and the rest is bad."""
 
 
 def fail_info(refusal: core.Refusal) -> FailInfo:
     """The number for a refusal."""
-    return TABLE.get(type(refusal), FailInfo.BAD_REQUEST)
+    other = FailInfo.AUTH_DATA_FAIL if isinstance(refusal, core.Unproven) else FailInfo.BAD_REQUEST
+    return TABLE.get(type(refusal), other)

@@ -52,7 +52,7 @@ class EstDialogue:
             "serverkeygen": Operation(SEND, KeyGeneration(services, self._labels, enrolling).serverkeygen),
         }
         if services.full_cmc is not None:
-            carried = CarriedCmc(services.full_cmc, services.enrollment, self._labels)
+            carried = CarriedCmc(services.full_cmc, enrolling, self._labels)
             self._operations["fullcmc"] = Operation(SEND, carried.fullcmc)
 
     async def answer(self, request: Request) -> Reply:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ca_core.applicant import Applicant
 from ca_core.errors import NameNotGranted, WrongSecret
+from ca_core.names import from_canonical
 from ca_core.policy import request as csr
 from ca_core.policy.request import CertificationRequest
 from ca_core.referral.request import Referred
@@ -45,11 +46,7 @@ class Enrolling:
             serial=applicant.serial,
         ):
             asked = _csr(request)
-            meant = await self._meant(applicant, asked, label)
-            # RFC 7030, 3.7: what a request for another holds was verified by who brings it, on the other connection.
-            if meant is applicant:
-                await self.verify_challenges(applicant, asked, request, label)
-            self._require_attributes(meant, label, asked)
+            meant = await self.meant(applicant, asked, request, label)
             outcome = await self._enrollment.enroll(meant, asked, profile_name=label)
         return self._reply(outcome, request, label)
 
@@ -68,6 +65,34 @@ class Enrolling:
             self._require_attributes(applicant, label, asked)
             outcome = await self._enrollment.renew(applicant, asked, profile_name=label)
         return self._reply(outcome, request, label)
+
+    async def meant(
+        self, applicant: Applicant, asked: CertificationRequest, request: Request, label: str | None
+    ) -> Applicant:
+        """For whom a certification request is, once all is verified that it must hold on this label and connection.
+
+        Raises:
+            Refusal: whatever stands against it here; the one door has its own to say.
+        """
+        meant = await self._meant(applicant, asked, label)
+        # RFC 7030, 3.7: what a request for another holds was verified by who brings it, on the other connection.
+        if meant is applicant:
+            await self.verify_challenges(applicant, asked, request, label)
+        self._require_attributes(meant, label, asked)
+        return meant
+
+    async def speaks_for(self, applicant: Applicant, certificate: Certificate) -> bool:
+        """Whether an applicant is a client that may ask for others, and the holder of a certificate is one of those."""
+        client = applicant.registered.account if applicant.registered else ""
+        if applicant.proof != _BY_CERTIFICATE or not self._labels.is_ra(client):
+            return False
+        account = await self._core_sign_in.account_of(certificate)
+        rules = self._labels.for_applicant(None, (certificate.profile,))
+        return rules.lets_ask(client, account, from_canonical(certificate.names))
+
+    async def require_certificate(self, applicant: Applicant, request: Request, label: str | None) -> None:
+        """As `EstSignIn.require_certificate` says."""
+        await self._sign_in.require_certificate(applicant, request, label)
 
     async def _proved(self, request: Request, label: str | None) -> Applicant:
         """Who asks: by the code in the request where the label takes one and no other was sent."""

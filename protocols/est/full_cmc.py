@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from ca_core.applicant import Applicant
-from ca_core.enrollment import Enrollment
 from ca_core.errors import Refusal, TooLarge
 from ca_core.policy.request import CertificationRequest
 from protocols.cmc.dialogue import Answer, Asked, FullCmc
 from protocols.encoding import lenient_base64, single_line_base64, wrapped_base64
-from protocols.est import csrattrs, refusals
-from protocols.est.binding import check_binding
+from protocols.est import refusals
+from protocols.est.enrolling import Enrolling
 from protocols.est.errors import UnsupportedMediaType
-from protocols.est.labels import CsrAttributes, Labels
+from protocols.est.labels import Labels
 from protocols.est.messages import MAX_BODY_OCTETS
 from protocols.wire import Reply, Request
 
@@ -27,9 +26,9 @@ _STATUSES = {401: 403, 202: 503}
 class CarriedCmc:
     """Carries full PKI requests, which prove by themselves who sends them."""
 
-    def __init__(self, full_cmc: FullCmc, enrollment: Enrollment, labels: Labels) -> None:
+    def __init__(self, full_cmc: FullCmc, enrolling: Enrolling, labels: Labels) -> None:
         self._full_cmc = full_cmc
-        self._enrollment = enrollment
+        self._enrolling = enrolling
         self._labels = labels
 
     async def fullcmc(self, request: Request, label: str | None) -> Reply:
@@ -44,9 +43,9 @@ class CarriedCmc:
         if len(request.body) > MAX_BODY_OCTETS:
             raise TooLarge(f"a full PKI request has at most {MAX_BODY_OCTETS} octets")
 
-        def check(applicant: Applicant, asked: CertificationRequest) -> None:
-            check_binding(asked, request.peer)
-            self._require_attributes(applicant, label, asked)
+        async def meant(applicant: Applicant, asked: CertificationRequest) -> Applicant:
+            await self._enrolling.require_certificate(applicant, request, label)
+            return await self._enrolling.meant(applicant, asked, request, label)
 
         answer = await self._full_cmc.answer(
             Asked(
@@ -54,18 +53,14 @@ class CarriedCmc:
                 source=request.peer.address,
                 shown=request.peer.certificate,
                 profile=label,
-                check=check,
+                meant=meant,
+                speaks_for=self._enrolling.speaks_for,
             )
         )
         is_single_line = self._labels.named(label).wire.is_single_line_for(request.headers)
         body = single_line_base64(answer.message) if is_single_line else wrapped_base64(answer.message)
         status, headers = _outside(answer)
         return Reply(status, (*PKI_RESPONSE_HEADERS, *headers), body)
-
-    def _require_attributes(self, applicant: Applicant, label: str | None, asked: CertificationRequest) -> None:
-        name = self._labels.name_for(label, applicant.profiles)
-        if name is not None and self._labels.named(name).csrattrs is CsrAttributes.ENFORCED:
-            csrattrs.require(self._enrollment.profile(name), asked)
 
 
 def _outside(answer: Answer) -> tuple[int, tuple[tuple[str, str], ...]]:

@@ -11,6 +11,7 @@ import msgspec
 import pytest
 from asn1crypto import core
 from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
@@ -18,7 +19,7 @@ from ca_core.policy.profile import BUILT_IN, ApprovalRule, RevocationRule
 from ca_core.revocation.reason import Reason
 from conformance.cmc import FAILED, NO_SUPPORT, PENDING, SUCCESS, Ask, message
 from protocols.cmc.failures import FailInfo
-from protocols.est.labels import CsrAttributes, Label
+from protocols.est.labels import ClientCertificate, CsrAttributes, Label
 from protocols.wire import Peer, Reply
 from tests.builders.cmc import CmcHouse, Held, answer, by_certificate, by_code, cmc_house, code_of, request
 from tests.builders.cms import cms
@@ -456,6 +457,57 @@ async def test_a_label_demands_of_a_request_what_it_always_demands(tmp_path: Pat
         reply = await house.send(by_code(sheet, key), operation="device/fullcmc")
 
         assert answer(reply).only.status == FAILED
+
+
+async def test_a_label_that_needs_a_client_certificate_needs_it_here_too(tmp_path: Path) -> None:
+    labels = {**LABELS, "device": Label(client_certificate=ClientCertificate.REQUIRED)}
+    async with cmc_house(tmp_path, labels=labels) as house:
+        sheet = await house.core.register("meter", kind="device")
+
+        reply = await house.send(by_code(sheet, new_key()))
+
+        require_refused(reply, 403, FailInfo.AUTH_DATA_FAIL)
+
+
+@pytest.fixture
+async def gateway(tmp_path: Path) -> AsyncIterator[tuple[CmcHouse, Held]]:
+    """A house, and the certificate of a client that may ask for two others."""
+    label = Label(ra_clients={"gateway": ("meter-1", "meter-2")})
+    async with cmc_house(tmp_path, labels={**LABELS, "device": label}) as opened:
+        for account in ("meter-1", "meter-2", "meter-3"):
+            await opened.core.register(account, kind="device")
+        yield opened, await opened.enrolled("gateway")
+
+
+def for_account(account: str, key: ec.EllipticCurvePrivateKey) -> bytes:
+    return Csr(key=key, subject=x509.Name.from_rfc4514_string(f"CN={account},O=Example,C=TW")).der()
+
+
+async def test_a_client_that_may_ask_for_others_asks_for_several_at_once(gateway: tuple[CmcHouse, Held]) -> None:
+    house, held = gateway
+    keys = [new_key() for _ in range(3)]
+    ask = Ask()
+    for number, key in enumerate(keys, start=1):
+        ask.certificate(for_account(f"meter-{number}", key))
+
+    response = answer(await house.send(by_certificate(held, ask)))
+
+    assert [response.told[part].status for part in (1, 2, 3)] == [SUCCESS, SUCCESS, FAILED]
+    assert response.issued_to(keys[1]).subject.rfc4514_string() == "CN=meter-2,O=Example,C=TW"
+
+
+async def test_a_client_that_may_ask_for_others_revokes_theirs_only(gateway: tuple[CmcHouse, Held]) -> None:
+    house, held = gateway
+    key = new_key()
+    asked = answer(await house.send(by_certificate(held, Ask().certificate(for_account("meter-1", key)))))
+    other = await house.enrolled("stranger")
+
+    mine = await house.send(by_certificate(held, Ask().revocation(asked.issued_to(key), Reason.SUPERSEDED)))
+    others = await house.send(by_certificate(held, Ask().revocation(other.certificate, Reason.SUPERSEDED)))
+
+    assert answer(mine).only.status == SUCCESS
+    require_refused(others, 404, FailInfo.BAD_CERT_ID)
+    assert await revoked_for(house, Held(asked.issued_to(key), key)) == Reason.SUPERSEDED
 
 
 async def test_a_challenge_of_another_connection_is_refused(house: CmcHouse) -> None:

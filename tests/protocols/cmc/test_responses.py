@@ -14,7 +14,7 @@ from ca_core.registration.credential import proof_key
 from ca_core.secret import Secret
 from conformance.cmc import FAILED, NO_SUPPORT, PENDING, SUCCESS, PkiResponse, StatusInfo
 from protocols.cmc import failures, tokens
-from protocols.cmc.errors import Replayed, UnsupportedPart
+from protocols.cmc.errors import IdentityUnproven, Replayed, UnsupportedPart
 from protocols.cmc.failures import FailInfo
 from protocols.cmc.identity_proof import IdentityProof
 from protocols.cmc.nonces import REMEMBERED_SECONDS, UsedNonces
@@ -64,6 +64,7 @@ def test_a_long_text_is_cut() -> None:
 
 def test_a_refusal_without_a_number_of_its_own_is_a_bad_request() -> None:
     assert failures.fail_info(errors.BadCsr("x")) is FailInfo.BAD_REQUEST
+    assert failures.fail_info(IdentityUnproven("x")) is FailInfo.AUTH_DATA_FAIL
     assert failures.fail_info(errors.KeyInUse("x")) is FailInfo.NO_KEY_REUSE
 
 
