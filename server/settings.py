@@ -226,6 +226,11 @@ def _check_profiles(settings: Settings) -> None:
         if label not in known or Door.EST not in known[label].doors:
             raise Misconfigured(f"est.labels.{label}: EST offers no such profile")
         _check_ra_clients(label, settings.est.labels[label])
+        if settings.est.labels[label].demands_binding and settings.est.proxies:
+            raise Misconfigured(
+                f'est.labels.{label}.challenge_password: "pop-required" and est.proxies exclude each other: what a'
+                " proxy passes on is bound to no connection that is seen here; take one of them out"
+            )
 
 
 def _check_ra_clients(name: str, label: Label) -> None:

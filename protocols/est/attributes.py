@@ -33,6 +33,5 @@ class Attributes:
         registered = applicant.registered if applicant else None
         subject_der = decision.subject_for(registered, profile, frozenset(), Door.EST) if registered else None
         wire = self._labels.named(label).wire
-        return messages.csrattrs_reply(
-            csrattrs.csr_attributes(profile, subject_der), single_line=wire.is_single_line_for(request.headers)
-        )
+        asked = csrattrs.csr_attributes(profile, subject_der, is_bound=self._labels.named(name).demands_binding)
+        return messages.csrattrs_reply(asked, single_line=wire.is_single_line_for(request.headers))

@@ -10,23 +10,27 @@ import base64
 import hmac
 
 from ca_core.policy.request import CertificationRequest
-from protocols.est.errors import BindingMismatch, BindingUnavailable, ChallengeNotOffered
+from protocols.est.errors import BindingMismatch, BindingRequired, BindingUnavailable, ChallengeNotOffered
 from protocols.wire import Peer
 
 
-def check_binding(request: CertificationRequest, peer: Peer, *, is_otp: bool = False) -> bool:
-    """Verify every value that is present; one that is absent proves nothing and needs nothing.
+def check_binding(
+    request: CertificationRequest, peer: Peer, *, is_otp: bool = False, is_required: bool = False
+) -> bool:
+    """Verify every value that is present; one that is absent proves nothing and needs nothing, unless it is required.
 
     Args:
         request: whose attributes they are.
         peer: whose connection it is.
         is_otp: whether the challengePassword is a one-time code here, which is for others to verify (RFC 7894, 3).
+        is_required: whether one must be present.
 
     Returns:
         Whether there was one: the request was then signed for this connection.
 
     Raises:
         ChallengeNotOffered: a challenge of RFC 7894 that nobody asked for, and that nobody could verify.
+        BindingRequired: there is none, and there must be.
         BindingUnavailable: there is nothing to compare it with.
         BindingMismatch: it is another one's, or longer or shorter than it should be.
     """
@@ -34,6 +38,8 @@ def check_binding(request: CertificationRequest, peer: Peer, *, is_otp: bool = F
         raise ChallengeNotOffered
     password = None if is_otp else request.challenge_password
     values = [value for value in (request.identity_linking, password) if value is not None]
+    if is_required and not values:
+        raise BindingRequired
     for value in values:
         _verify(value, peer.channel_binding)
     return bool(values)

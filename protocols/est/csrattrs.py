@@ -11,7 +11,13 @@ from collections.abc import Iterable
 from cryptography.hazmat import asn1
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
-from cryptography.x509.oid import ExtensionOID, ObjectIdentifier, PublicKeyAlgorithmOID, SignatureAlgorithmOID
+from cryptography.x509.oid import (
+    AttributeOID,
+    ExtensionOID,
+    ObjectIdentifier,
+    PublicKeyAlgorithmOID,
+    SignatureAlgorithmOID,
+)
 
 from ca_core import der
 from ca_core.issuance import plan
@@ -48,13 +54,16 @@ _NAMES = {
 }
 
 
-def csr_attributes(profile: Profile, subject_der: bytes | None = None) -> bytes:
+def csr_attributes(profile: Profile, subject_der: bytes | None = None, *, is_bound: bool = False) -> bytes:
     """CsrAttrs, in DER, of a profile.
 
     Args:
         subject_der: the Name that the client's certificate will bear; None where it is not known who asks.
+        is_bound: whether requests must be bound to their connection; libest binds only where it is told to.
     """
-    legacy = [*_keys(profile), *_hashes(profile), *_legacy_extensions(profile)]
+    # RFC 7030, 3.5: the challengePassword among the attributes is how a client learns that it must prove possession.
+    bound = [_oid(AttributeOID.CHALLENGE_PASSWORD)] if is_bound else []
+    legacy = [*bound, *_keys(profile), *_hashes(profile), *_legacy_extensions(profile)]
     whole = der.sequence(*legacy, _template(profile, subject_der))
     # A template with a large RSA key in it may be what is too much; the attributes say the same.
     return whole if len(wrapped_base64(whole)) <= MOST_OCTETS else der.sequence(*legacy)

@@ -130,8 +130,9 @@ class Enrolling:
         Raises:
             Refusal: it does not prove what it is for, or the code is another account's.
         """
-        takes_codes = self._labels.for_applicant(label, applicant.profiles).takes_codes
-        check_binding(asked, request.peer, is_otp=takes_codes)
+        rules = self._labels.for_applicant(label, applicant.profiles)
+        takes_codes = rules.takes_codes
+        check_binding(asked, request.peer, is_otp=takes_codes, is_required=rules.demands_binding)
         for challenge in _challenges(asked) if takes_codes else ():
             other = await self._sign_in.by_challenge(challenge, request)
             if other.registration_id != applicant.registration_id:

@@ -5,7 +5,8 @@
     Unproven
     ├── AuthenticationRequired        neither a code nor a client certificate was presented
     ├── CertificateRequired           re-enrollment, or a label that needs it, without a client certificate
-    └── BindingMismatch               the channel binding in the request is not this connection's
+    ├── BindingMismatch               the channel binding in the request is not this connection's
+    └── BindingRequired               the label takes only requests with a channel binding
     Malformed
     ├── MethodNotAllowed              carries `allow`
     ├── UnsupportedMediaType          not `application/pkcs10`
@@ -46,6 +47,16 @@ class BindingMismatch(Unproven):
         super().__init__(
             "the challengePassword or estIdentityLinking is not the channel binding of this connection;"
             " sign anew or leave it out"
+        )
+
+
+class BindingRequired(Unproven):
+    """The label takes only requests that were signed for their connection (RFC 7030, 3.5)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this label needs a request that is bound to its TLS connection: put tls-unique (TLS 1.2) or tls-exporter"
+            " (TLS 1.3) in base64 into its challengePassword, on a direct connection"
         )
 
 

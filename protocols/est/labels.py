@@ -30,11 +30,12 @@ class CsrAttributes(StrEnum):
 class ChallengePassword(StrEnum):
     """What a challengePassword is on a label.
 
-    `POP` is proof of possession, bound to the connection (RFC 7030, 3.5); `OTP` is `ACCOUNT:CODE` of a sheet, for
-    clients that cannot send Basic.
+    `POP` is proof of possession, bound to the connection (RFC 7030, 3.5), of who offers it; `POP_REQUIRED` lets nobody
+    pass without. `OTP` is `ACCOUNT:CODE` of a sheet, for clients that cannot send Basic.
     """
 
     POP = "pop"
+    POP_REQUIRED = "pop-required"
     OTP = "otp"
 
 
@@ -69,6 +70,11 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     def takes_codes(self) -> bool:
         """Whether a challengePassword is a code."""
         return self.challenge_password is ChallengePassword.OTP
+
+    @property
+    def demands_binding(self) -> bool:
+        """Whether every request must be bound to its connection."""
+        return self.challenge_password is ChallengePassword.POP_REQUIRED
 
     def lets_ask(self, client: str, account: str, names: Collection[Identifier]) -> bool:
         """Whether one account may ask for the certificate of another.

@@ -22,6 +22,7 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         core.CertificateNotAccepted: 403,
         est.CertificateRequired: 403,
         est.BindingMismatch: 403,
+        est.BindingRequired: 403,
         core.BadRequest: 400,
         core.BadCsr: 400,
         core.BadName: 400,

@@ -185,3 +185,12 @@ def test_settings_name_proxies_by_address(key: str, text: str, why: str) -> None
     with pytest.raises(Misconfigured, match=f"{key}: .*{why}"):
         from_builtins(msgspec.to_builtins(values))
     checked_networks(key, ("10.0.0.5", "2001:db8::/64"))
+
+
+def test_possession_cannot_be_required_behind_a_proxy() -> None:
+    label = {"device": {"challenge_password": "pop-required"}}
+    values = {"host": "localhost", "port": 8443}
+
+    from_builtins(values | {"est": {"labels": label}})
+    with pytest.raises(Misconfigured, match=r'"pop-required" and est\.proxies exclude each other'):
+        from_builtins(values | {"est": {"labels": label, "proxies": ["10.0.0.5"]}})

@@ -15,6 +15,7 @@ from ca_core.policy.profile import BUILT_IN
 from ca_core.registration.account import Grant
 from ca_core.registration.desk import Form
 from ca_core.registration.sheet import Sheet
+from protocols.est import csrattrs
 from protocols.est.labels import ChallengePassword, ClientCertificate, Label
 from protocols.wire import Peer, Reply
 from tests.builders.csr import raw_csr
@@ -236,3 +237,33 @@ async def test_the_journal_says_who_asked_for_whom(tmp_path: Path) -> None:
 
         events = await house.core.journal("certificate-issued")
     assert [event.actor for event in events] == ["est:enrollment-code:192.0.2.7", "est:ra-gateway:192.0.2.7"]
+
+
+BOUND = Peer("192.0.2.7", tls_exporter=bytes(range(32)))
+PROOF = base64.b64encode(bytes(range(32)))
+
+
+async def test_where_possession_must_be_proved_nobody_passes_without(tmp_path: Path) -> None:
+    demanding = Label(challenge_password=ChallengePassword.POP_REQUIRED)
+    async with house_with(tmp_path, {"device": demanding}) as house:
+        sheet = await register(house, "meter-7")
+        code = sheet_basic(sheet)
+
+        without = [await send(house, f"{label}simpleenroll", Csr(), code, BOUND) for label in ("device/", "")]
+        unbound = await send(house, "device/simpleenroll", Csr(challenge=PROOF), code)
+        bound = await send(house, "device/simpleenroll", Csr(challenge=PROOF), code, BOUND)
+        renewed = await send(house, "simplereenroll", Csr(), peer=showing(certificate_in(bound)))
+
+    assert [reply.status for reply in without] == [403, 403]
+    assert b"bound to its TLS connection" in without[0].body
+    assert unbound.status == 400
+    assert bound.status == 200
+    assert (renewed.status, renewed.body) == (403, without[0].body)
+
+
+def test_who_must_prove_possession_is_told_so() -> None:
+    asked = csrattrs.csr_attributes(BUILT_IN["device"], is_bound=True)
+
+    # 1.2.840.113549.1.9.7
+    assert bytes.fromhex("06092a864886f70d010907") in asked
+    assert bytes.fromhex("06092a864886f70d010907") not in csrattrs.csr_attributes(BUILT_IN["device"])
