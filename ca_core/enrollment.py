@@ -30,7 +30,7 @@ from ca_core.policy import decision, offer
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 from ca_core.policy.decision import Holding, Verdict, Wish
 from ca_core.policy.keys import check_key
-from ca_core.policy.period import WHOLE, WishedPeriod
+from ca_core.policy.period import WHOLE, WishedPeriod, require_known_start
 from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import Window, grace_of, no_grace, renewal_window
 from ca_core.policy.request import CertificationRequest, parse
@@ -257,6 +257,7 @@ class Enrollment:
             ProfileNotGranted, NameNotGranted, PeriodNotOffered, TooEarly: as they say.
         """
         if period != WHOLE:
+            require_known_start(profile, period)
             self._issuer.require_period(profile, period, now=now)
         registration.require_profile(profile.name)
         decision.require_names(registration, profile, names)
@@ -335,7 +336,7 @@ class Enrollment:
         await still_wanted(tx, asked, now)
         profile, names = self.profile(asked.profile), names_module.from_canonical(asked.names)
         subject_der = decision.subject_for(registration, profile, names, asked.door)
-        wish = Wish(profile, subject_der, names, asked.proved, asked.replaces, asked.period_at(now))
+        wish = Wish(profile, subject_der, names, asked.proved, asked.replaces, asked.period)
         held = await self._grounds(tx, applicant, registration, wish, request, now=now)
         grounds.require_new_key(profile, request, held)
         self._require_window(registration, profile, held, now=now)

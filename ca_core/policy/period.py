@@ -6,7 +6,7 @@ import msgspec
 
 from ca_core.clock import rfc3339
 from ca_core.errors import PeriodNotOffered
-from ca_core.policy.profile import Profile
+from ca_core.policy.profile import ApprovalRule, Profile
 
 MAX_BACKDATING_SECONDS = 300
 _BACKDATED_SHARE = 20
@@ -28,6 +28,21 @@ class WishedPeriod(msgspec.Struct, frozen=True):
 
 WHOLE = WishedPeriod()
 """No wish."""
+
+
+def require_known_start(profile: Profile, wished: WishedPeriod) -> None:
+    """Let nobody choose the first second of what an officer looks at first: it may be over by then.
+
+    A certificate has the dates that were asked for, or is none (RFC 8555, 7.4).
+
+    Raises:
+        PeriodNotOffered: says so.
+    """
+    if wished.not_before is not None and profile.approval is not ApprovalRule.AUTOMATIC:
+        raise PeriodNotOffered(
+            f"the registration authority looks at {profile.name} certificates first, and when it has done so is not"
+            " known: leave notBefore out"
+        )
 
 
 def whole_period(profile: Profile, *, issuer_not_after: int, now: int) -> Period:

@@ -122,11 +122,6 @@ class EnrollmentRequest(msgspec.Struct, frozen=True, kw_only=True):
             self.registration_id, self.door, self.proof, self.source, serial=self.shown, proved=self.proved
         )
 
-    def period_at(self, now: int) -> WishedPeriod:
-        """What is left of the wished period when an officer took some of it; nothing begins before it is issued."""
-        not_before = self.period.not_before
-        return WishedPeriod(None if not_before is None else max(not_before, now), self.period.not_after)
-
     def is_overdue(self, now: int) -> bool:
         """Whether it should have been decided by now."""
         return self.state is RequestState.PENDING and now >= self.due_at

@@ -1,10 +1,11 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 
 from ca_core.errors import PeriodNotOffered
-from ca_core.policy.period import WHOLE, Period, WishedPeriod, period
-from ca_core.policy.profile import TLS_SERVER
+from ca_core.policy.period import WHOLE, Period, WishedPeriod, period, require_known_start
+from ca_core.policy.profile import TLS_SERVER, ApprovalRule
 from tests.builders.authority import NOW
 
 DAY = 86_400
@@ -55,3 +56,13 @@ def test_more_than_the_whole_is_not_offered_and_what_is_gets_told(wished: Wished
 def test_a_wish_does_not_outlive_the_issuer_either() -> None:
     with pytest.raises(PeriodNotOffered):
         planned(WishedPeriod(not_after=NOW + 2 * DAY), issuer_not_after=NOW + DAY)
+
+
+@pytest.mark.parametrize("rule", [ApprovalRule.FIRST, ApprovalRule.ALWAYS])
+def test_what_an_officer_looks_at_begins_when_that_is_done(rule: ApprovalRule) -> None:
+    looked_at = msgspec.structs.replace(TLS_SERVER, approval=rule)
+
+    with pytest.raises(PeriodNotOffered, match="leave notBefore out"):
+        require_known_start(looked_at, WishedPeriod(not_before=NOW))
+    require_known_start(looked_at, WishedPeriod(not_after=NOW + DAY))
+    require_known_start(TLS_SERVER, WishedPeriod(not_before=NOW))

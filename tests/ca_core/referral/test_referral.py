@@ -28,7 +28,6 @@ from ca_core.errors import (
     WrongState,
 )
 from ca_core.policy.blocklist import Blocklist
-from ca_core.policy.period import WishedPeriod
 from ca_core.policy.profile import BUILT_IN, ApprovalRule, RevocationRule
 from ca_core.policy.request import CertificationRequest, parse
 from ca_core.referral import intake
@@ -479,15 +478,6 @@ async def test_the_same_put_down_twice_at_one_moment_is_to_be_asked_again(core: 
     with pytest.raises(InProgress):
         async with core.database.write() as tx:
             await intake.refer(tx, asking, None, now=core.clock.now())
-
-
-async def test_a_wished_period_loses_what_the_officer_took_of_it(core: Core) -> None:
-    who, now = await device(core), core.clock.now()
-    await asks(core, who, request())
-    wished = msgspec.structs.replace(await stored(core, 1), period=WishedPeriod(now, now + DAY))
-
-    assert wished.period_at(now + 60) == WishedPeriod(now + 60, now + DAY)
-    assert msgspec.structs.replace(wished, period=WishedPeriod()).period_at(now) == WishedPeriod()
 
 
 async def test_who_cannot_wait_is_told_what_waits(core: Core) -> None:

@@ -89,6 +89,15 @@ async def test_an_order_that_nobody_looked_at_is_invalid_after_a_month(house: Ac
     )
 
 
+async def test_what_waits_for_an_officer_cannot_say_when_it_begins(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+
+    refused = await client.order("a.example", notBefore=rfc3339(house.core.clock.now()))
+
+    assert refused.refusal == (400, "malformed")
+    assert "leave notBefore out" in refused.json["detail"]
+
+
 async def test_what_nobody_could_grant_any_more_reaches_no_officer(house: AcmeHouse) -> None:
     client = await house.subscriber("acme-corp", "a.example")
     order = await client.order("a.example", notAfter=rfc3339(house.core.clock.now() + DAY))
