@@ -17,9 +17,9 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from conformance.cmc import FAILED, PENDING, SUCCESS, Ask, Response, message, read
+from conformance.cmc import FAILED, PENDING, PKI_DATA, SUCCESS, Ask, Response, message, read
 from conformance.house import House, must
 
 KEY_COMPROMISE, SUPERSEDED = 1, 4
@@ -144,6 +144,37 @@ def test_a_device_enrolls_by_its_code_and_openssl_opens_the_answer(server: Serve
     must(*verify, "-CAfile", server.house.trust)
     issued = answer.response.issued_to(key)
     assert issued.subject.rfc4514_string() == "CN=sensor,C=TW"
+
+
+def test_openssl_signs_what_a_certificate_and_a_new_key_ask_for(server: Server, tmp_path: Path) -> None:
+    sheet, key = server.sheet(), new_key()
+    by_itself = by_openssl(tmp_path, Ask().certificate(csr(key)).proof(sheet["account"], sheet["enrollment_code"]), key)
+    held = Holder(sheet, key, server.send(by_itself).response.issued_to(key))
+    renewing, named = new_key(), ("-keyid",)
+    ask = Ask().certificate(csr(renewing, held.certificate.subject))
+
+    renewed = server.send(by_openssl(tmp_path, ask, key, held.certificate))
+    revoked = server.send(by_openssl(tmp_path, Ask().revocation(held.certificate, 4), key, held.certificate, *named))
+
+    assert renewed.response.issued_to(renewing).subject == held.certificate.subject
+    assert (revoked.status, revoked.response.only.status) == (200, SUCCESS)
+
+
+def by_openssl(folder: Path, ask: Ask, key: Key, certificate: x509.Certificate | None = None, *options: str) -> bytes:
+    """Let openssl sign, with a certificate or with one that is made for the key on the spot."""
+    content, signed = folder / "content.der", folder / "signed.der"
+    key_file, certificate_file = folder / "key.pem", folder / "certificate.pem"
+    content.write_bytes(ask.der())
+    key_file.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    if certificate is None:
+        must("openssl", "req", "-x509", "-new", "-key", key_file, "-subj", "/CN=itself", "-out", certificate_file)
+    else:
+        certificate_file.write_bytes(certificate.public_bytes(Encoding.PEM))
+    must(
+        *("openssl", "cms", "-sign", "-binary", "-nodetach", "-econtent_type", PKI_DATA, "-md", "sha256", *options),
+        *("-in", content, "-signer", certificate_file, "-inkey", key_file, "-outform", "DER", "-out", signed),
+    )
+    return signed.read_bytes()
 
 
 def test_a_device_renews_with_its_certificate(server: Server) -> None:
