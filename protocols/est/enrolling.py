@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from ca_core.applicant import Applicant
 from ca_core.errors import NameNotGranted, WrongSecret
 from ca_core.names import from_canonical
@@ -18,6 +20,8 @@ from protocols.est.sign_in import EstSignIn
 from protocols.wire import Reply, Request
 
 _BY_CERTIFICATE = "certificate"
+
+Read = Callable[[bytes], CertificationRequest]
 
 
 class Enrolling:
@@ -37,8 +41,7 @@ class Enrolling:
     async def simpleenroll(self, request: Request, label: str | None) -> Reply:
         """A first certificate, or one more (RFC 7030, 4.2.1)."""
         messages.require_certification_request(request)
-        applicant = await self._proved(request, label)
-        await self._sign_in.require_certificate(applicant, request, label)
+        applicant = await self.proved(request, label, csr.parse)
         async with self._core_sign_in.noting(
             source=applicant.source,
             door=applicant.door,
@@ -61,10 +64,23 @@ class Enrolling:
             serial=applicant.serial,
         ):
             asked = _csr(request)
-            await self.verify_challenges(applicant, asked, request, label)
+            await self._verify_challenges(applicant, asked, request, label)
             self._require_attributes(applicant, label, asked)
             outcome = await self._enrollment.renew(applicant, asked, profile_name=label)
         return self._reply(outcome, request, label)
+
+    async def proved(self, request: Request, label: str | None, read: Read) -> Applicant:
+        """Who asks: by the code in the request where the label takes one and no other was sent.
+
+        Args:
+            read: reads the certification request.
+
+        Raises:
+            Refusal: nobody is proved, or not as the label needs it.
+        """
+        applicant = await self._by_any_proof(request, label, read)
+        await self._sign_in.require_certificate(applicant, request, label)
+        return applicant
 
     async def meant(
         self, applicant: Applicant, asked: CertificationRequest, request: Request, label: str | None
@@ -77,7 +93,7 @@ class Enrolling:
         meant = await self._meant(applicant, asked, label)
         # RFC 7030, 3.7: what a request for another holds was verified by who brings it, on the other connection.
         if meant is applicant:
-            await self.verify_challenges(applicant, asked, request, label)
+            await self._verify_challenges(applicant, asked, request, label)
         self._require_attributes(meant, label, asked)
         return meant
 
@@ -94,10 +110,9 @@ class Enrolling:
         """As `EstSignIn.require_certificate` says."""
         await self._sign_in.require_certificate(applicant, request, label)
 
-    async def _proved(self, request: Request, label: str | None) -> Applicant:
-        """Who asks: by the code in the request where the label takes one and no other was sent."""
+    async def _by_any_proof(self, request: Request, label: str | None, read: Read) -> Applicant:
         if self._labels.named(label).takes_codes and "authorization" not in request.headers:
-            for challenge in _challenges(_csr(request)):
+            for challenge in _challenges(read(messages.certification_request(request.body))):
                 return await self._sign_in.by_challenge(challenge, request)
         return await self._sign_in.for_enrollment(request, label)
 
@@ -122,7 +137,7 @@ class Enrolling:
             " write the registered subject into the request, and have the label list the account or its zone"
         )
 
-    async def verify_challenges(
+    async def _verify_challenges(
         self, applicant: Applicant, asked: CertificationRequest, request: Request, label: str | None
     ) -> None:
         """Verify whatever a request holds that proves possession, or is a code.

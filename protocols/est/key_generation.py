@@ -11,7 +11,7 @@ from ca_core.applicant import Applicant
 from ca_core.made_keys.desk import Made
 from ca_core.made_keys.generation import pkcs8
 from ca_core.policy.profile import KeyMaking, Profile
-from ca_core.policy.request import CertificationRequest, parse_for_made_key
+from ca_core.policy.request import parse_for_made_key
 from protocols.cms.enveloped import (
     KEY_OCTETS,
     AgreedWith,
@@ -24,14 +24,13 @@ from protocols.cms.enveloped import (
 from protocols.cms.key_package import key_package
 from protocols.cms.signed import draft
 from protocols.cms.structures import ASYMMETRIC_KEY_PACKAGE, SIGNED_DATA
-from protocols.est import csrattrs, key_wish, messages
+from protocols.est import key_wish, messages
 from protocols.est.enrolling import Enrolling
 from protocols.est.errors import DecryptionKeyUnknown, EncryptionRequired
 from protocols.est.key_wish import KeyWish
-from protocols.est.labels import CsrAttributes, Labels
+from protocols.est.labels import Labels
 from protocols.est.multipart import CLEAR, ENVELOPED, key_reply
 from protocols.est.services import EstServices
-from protocols.est.sign_in import EstSignIn
 from protocols.wire import Reply, Request
 
 _UNKNOWN_KEY = "the request names a decryption key that this registration does not have here; "
@@ -40,24 +39,22 @@ _UNKNOWN_KEY = "the request names a decryption key that this registration does n
 class KeyGeneration:
     """A certification request comes in; a private key and its certificate go out, once.
 
-    What is checked, in this order: media type and size, who asks, base64, the request, channel binding, whether the
-    certificate would be issued, what the label demands, and for whom the key is to be enveloped. The key is made then.
+    What is checked, in this order: what `/simpleenroll` checks, whether the certificate would be issued, and for whom
+    the key is to be enveloped. The key is made then.
     """
 
     def __init__(self, services: EstServices, labels: Labels, enrolling: Enrolling) -> None:
-        self._verify_challenges = enrolling.verify_challenges
+        self._enrolling = enrolling
         self._labels = labels
         self._keys = services.keys
         self._decryption_keys = services.decryption_keys
         self._signer_of = services.signer_of
-        self._sign_in = EstSignIn(services, labels)
         self._noting = services.sign_in.noting
 
     async def serverkeygen(self, request: Request, label: str | None) -> Reply:
         """A key and a certificate, first or further; a client that shows a certificate is not bound to renew it."""
         messages.require_certification_request(request)
-        applicant = await self._sign_in.for_enrollment(request, label)
-        await self._sign_in.require_certificate(applicant, request, label)
+        applicant = await self._enrolling.proved(request, label, parse_for_made_key)
         async with self._noting(
             source=applicant.source,
             door=applicant.door,
@@ -66,11 +63,10 @@ class KeyGeneration:
         ):
             der = messages.certification_request(request.body)
             asked, wish = parse_for_made_key(der), key_wish.read(der)
-            await self._verify_challenges(applicant, asked, request, label)
-            profile = await self._keys.foresee(applicant, asked, label)
-            self._require_attributes(profile, asked)
-            recipient, cipher = await self._recipient(applicant, profile, wish), wish.cipher
-            made = await self._keys.make(applicant, asked, profile)
+            meant = await self._enrolling.meant(applicant, asked, request, label)
+            profile = await self._keys.foresee(meant, asked, label)
+            recipient, cipher = await self._recipient(meant, profile, wish), wish.cipher
+            made = await self._keys.make(meant, asked, profile)
             key = pkcs8(made.private_key)
             if recipient is not None:
                 key = await self._enveloped(made, key, recipient, cipher)
@@ -80,10 +76,6 @@ class KeyGeneration:
             messages.issued(made.certificate.der),
             single_line=self._labels.named(label).wire.is_single_line_for(request.headers),
         )
-
-    def _require_attributes(self, profile: Profile, asked: CertificationRequest) -> None:
-        if self._labels.named(profile.name).csrattrs is CsrAttributes.ENFORCED:
-            csrattrs.require(profile, asked)
 
     async def _recipient(self, applicant: Applicant, profile: Profile, wish: KeyWish) -> Recipient | None:
         """For whom the key is enveloped; None where it travels in the clear.

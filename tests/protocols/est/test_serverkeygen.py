@@ -6,6 +6,7 @@ import asyncio
 import base64
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -18,17 +19,20 @@ from cryptography.x509.oid import ObjectIdentifier
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from ca_core.errors import NotFound
 from ca_core.made_keys import desk
-from ca_core.made_keys.desk import Made
+from ca_core.made_keys.desk import KeyDesk, Made
 from ca_core.policy.profile import BUILT_IN, ApprovalRule, KeyMaking, Profile, Usage
 from ca_core.registration.desk import Form
 from ca_core.registration.sheet import Sheet
 from ca_core.revocation.reason import Reason
 from protocols.cms.signed import content_info, read, require_signed_by
 from protocols.cms.structures import ASYMMETRIC_KEY_PACKAGE, SIGNED_DATA
+from protocols.est.dialogue import EstDialogue
 from protocols.est.key_wish import ASYMMETRIC_DECRYPT_KEY_ID, DECRYPT_KEY_ID, SMIME_CAPABILITIES
-from protocols.est.labels import CsrAttributes, Label
+from protocols.est.labels import ChallengePassword, CsrAttributes, Label
 from protocols.wire import Reply, Request
+from tests.builders.ca_key import enrolling as slow_door
 from tests.builders.cms import Key, cms, written
 from tests.builders.csr import attribute, ec_key, ed25519_key, ml_dsa_key, raw_csr, rsa_key, spki
 from tests.builders.est import (
@@ -42,6 +46,7 @@ from tests.builders.est import (
     new_key,
     parts_of,
     post,
+    services,
     sheet_basic,
     showing,
 )
@@ -294,6 +299,71 @@ async def test_who_comes_when_too_many_wait_comes_later(house: House, monkeypatc
     assert (reply.status, header(reply, "Retry-After")) == (429, "5")
 
 
+async def test_a_spent_code_makes_a_lost_key_good_also_where_the_window_is_always_open(tmp_path: Path) -> None:
+    daily = msgspec.structs.replace(CLEAR, validity_seconds=DAY)
+    async with opened(tmp_path, {**PROFILES, "clear": daily}) as house:
+        sheet = await registered(house)
+        _, first = key_in(await house.est.answer(asked(sheet)))
+
+        _, second = key_in(await house.est.answer(asked(sheet)))
+
+        reasons = {int(one.serial, 16): one.reason for one in await house.core.certificates()}
+        assert reasons == {first.serial_number: Reason.SUPERSEDED, second.serial_number: None}
+
+
+async def test_a_key_whose_certificate_was_not_signed_in_time_is_made_again(house: House) -> None:
+    sheet = await registered(house)
+    door, issuer, key = slow_door(house.core)
+    made_by = KeyDesk(house.core.database, house.core.clock, door)
+    est = EstDialogue(replace(services(house.core, LABELS, house.signers), enrollment=door, keys=made_by))
+    key.busy = True
+
+    # The key that was made for it is forgotten; while its certificate is being signed, nothing else is begun.
+    assert [(await est.answer(asked(sheet))).status for _ in range(3)] == [202, 202, 202]
+
+    key.busy = False
+    await issuer.finish_left(house.core.profiles)
+    _, certificate = key_in(await est.answer(asked(sheet)))
+    reasons = {int(one.serial, 16): one.reason for one in await house.core.certificates()}
+    assert len(reasons) == 2
+    assert reasons[certificate.serial_number] is None
+
+
+async def test_a_code_in_the_request_asks_where_the_label_takes_it(tmp_path: Path) -> None:
+    labels = {**LABELS, "clear": Label(challenge_password=ChallengePassword.OTP)}
+    async with opened(tmp_path, labels=labels) as house:
+        sheet = await registered(house)
+        assert sheet.enrollment_code is not None
+        code = f"{sheet.account}:{sheet.enrollment_code.reveal()}".encode()
+
+        key_in(await house.est.answer(post("clear/serverkeygen", Csr(challenge=code).body())))
+        assert (await house.est.answer(post("clear/serverkeygen", Csr(challenge=b"a:b").body()))).status == 401
+
+
+async def test_a_gateway_fetches_the_key_of_a_device_that_only_the_device_can_open(tmp_path: Path) -> None:
+    labels = {**LABELS, "encryption": Label(ra_clients={"gateway": ("meter-8",)})}
+    async with opened(tmp_path, labels=labels) as house:
+        await house.signers.turn()
+        gateway = Form("device", "CN=gateway", uses=1, account="gateway", profiles=("device", "encryption"))
+        await house.desk.register(
+            Form("device", "CN=meter-8", uses=1, account="meter-8", profiles=("device", "encryption")), actor="test"
+        )
+        its_sheet = (await house.desk.register(gateway, actor="test"))[1]
+        peer = showing(certificate_in(await house.est.answer(enrolling(its_sheet))))
+        made = await house.core.decryption_keys.make("meter-8", actor="test")
+        named = attribute(DECRYPT_KEY_ID, asn1.encode_der(made.key_id.encode()))
+        subject = x509.Name.from_rfc4514_string("CN=meter-8").public_bytes()
+        request = raw_csr([named], subject_der=subject, spki_der=spki(rsa_key()))
+
+        part, certificate = parts(
+            await house.est.answer(post("encryption/serverkeygen", base64.encodebytes(request), peer=peer))
+        )
+
+        assert certificate.subject.rfc4514_string() == "CN=meter-8"
+        secret = ("-secretkey", made.key.reveal(), "-secretkeyid", made.key_id.encode().hex())
+        opened_key(house, cms("-decrypt", "-inform", "DER", *secret, message=part.content), certificate)
+
+
 async def test_no_key_waits_for_an_officer(tmp_path: Path) -> None:
     looked_at = msgspec.structs.replace(CLEAR, approval=ApprovalRule.ALWAYS)
     async with opened(tmp_path, {**PROFILES, "clear": looked_at}) as house:
@@ -387,6 +457,11 @@ async def test_a_new_decryption_key_voids_the_earlier_one(house: House) -> None:
 
     assert (await house.est.answer(asked(sheet, for_symmetric(first.key_id)))).status == 400
     assert (await house.est.answer(asked(sheet, for_symmetric(second.key_id)))).status == 200
+
+
+async def test_nobody_has_no_decryption_key(house: House) -> None:
+    with pytest.raises(NotFound, match="soapstone registrations"):
+        await house.core.decryption_keys.make("nobody", actor="test")
 
 
 async def test_a_profile_whose_keys_travel_encrypted_needs_a_key_for_that(house: House) -> None:
