@@ -16,6 +16,7 @@ import msgspec
 from ca_core.networks import is_within
 
 _LOG = logging.getLogger("soapstone.http")
+_LET_IN_AT_ONCE = 16
 _TURNED_AWAY_AT_ONCE = 64
 _LOG_SECONDS = 10
 _OTHER_FILES = 200
@@ -87,6 +88,7 @@ class Door(socket.socket):
         is_v6 = ipaddress.ip_address(address).version == 6  # noqa: PLR2004  # IPv6 is its name
         super().__init__(socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_STREAM)
         self._doorman = doorman
+        self._let_in = 0
         try:
             self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             if is_v6:
@@ -102,12 +104,18 @@ class Door(socket.socket):
         Raises:
             BlockingIOError: nobody waits, or so many were turned away that others should have their turn.
         """
-        for _ in range(_TURNED_AWAY_AT_ONCE):
-            came, address = super().accept()
+        # asyncio takes all who wait in one go, and nothing else has its turn meanwhile. It comes back at once.
+        for _ in range(_TURNED_AWAY_AT_ONCE if self._let_in < _LET_IN_AT_ONCE else 0):
+            try:
+                came, address = super().accept()
+            except BlockingIOError:
+                break
             leave = self._doorman.admit(address[0])
             if leave is not None:
+                self._let_in += 1
                 return _Seat(came, leave), address
             came.close()
+        self._let_in = 0
         raise BlockingIOError
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import resource
+import socket
+from contextlib import suppress
 
 import pytest
 
-from server.doorman import Doorman, Room, capacity
+from server.doorman import Door, Doorman, Room, capacity
 from server.listeners import Bounds
 from tests.builders.listening import Echo, listening
 
@@ -92,3 +94,25 @@ def test_no_more_connections_are_taken_than_files_can_be_open(caplog: pytest.Log
         resource.setrlimit(resource.RLIMIT_NOFILE, before)
     assert capacity(10**9, 3) < 10**9
     assert "event=few-files" in caplog.text
+
+
+async def test_a_crowd_is_let_in_a_few_at_a_time() -> None:
+    door = Door("127.0.0.1", 0, Doorman("est", Room(in_all=50, per_address=50)))
+    door.listen(50)
+    door.setblocking(False)
+    crowd = [socket.create_connection(door.getsockname()) for _ in range(20)]
+
+    turns = [accepted(door) for _ in range(3)]
+
+    assert [len(turn) for turn in turns] == [16, 4, 0]
+    for one in (door, *crowd, *(seat for turn in turns for seat in turn)):
+        one.close()
+
+
+def accepted(door: Door) -> list[socket.socket]:
+    """Whom one turn lets in."""
+    seats = []
+    with suppress(BlockingIOError):
+        while True:
+            seats.append(door.accept()[0])
+    return seats
