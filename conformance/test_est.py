@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,6 +22,7 @@ _SETTINGS = (
     'est.labels.device.trust_anchors="makers.pem"',
     'est.labels.device.ra_clients={gateway=[".fleet.example"]}',
     "est.labels.tls-server.csrattrs=enforced",
+    "est.renewal_info=true",
     'profiles.strong.based_on="device"',
     'profiles.strong.key_types=["ec-p384"]',
     "est.labels.strong.challenge_password=otp",
@@ -210,6 +213,30 @@ def test_a_renewal_changes_its_names_by_change_subject_name(est: Est, tmp_path: 
 
     printed = must("openssl", "x509", "-in", device.certificate, "-noout", "-ext", "subjectAltName")
     assert "DNS:a.example, DNS:b.example" in printed
+
+
+def test_a_device_learns_when_to_renew_what_it_holds_and_what_is_revoked(est: Est, tmp_path: Path) -> None:
+    """draft-ietf-lamps-est-renewal-info; RFC 8295, 3 and 4: read by curl and openssl."""
+    device, body = Device(est.house, tmp_path), tmp_path / "answer"
+    assert device.enroll(register(est.house, "scale", "CN=scale,O=Fleet,C=TW"), "device") == 200
+    shown = _shown(device)
+
+    def opened(path: str) -> Path:
+        est.curl("--fail", "-o", body, *shown, f"{est.house.est}/device/{path}")
+        (tmp_path / "p7").write_bytes(base64.b64decode(body.read_bytes()))
+        must("openssl", "pkcs7", "-inform", "DER", "-in", tmp_path / "p7", "-print_certs", "-out", tmp_path / "pem")
+        return tmp_path / "pem"
+
+    advice = json.loads(est.curl("--fail", *shown, f"{est.house.est}/renewal-info"))
+    held = [line for line in opened("eecerts").read_text().splitlines() if line.startswith("subject=")]
+    crls = opened("crls").read_text()
+
+    end = datetime.fromisoformat(must("openssl", "x509", "-in", device.certificate, "-noout", "-enddate", "-dateopt",
+                                      "iso_8601").strip().partition("=")[2])  # fmt: skip
+    start, stop = (datetime.fromisoformat(advice["suggestedWindow"][name]) for name in ("start", "end"))
+    assert end - timedelta(days=30) <= start < stop <= end
+    assert len(held) == 1
+    assert crls.count("BEGIN X509 CRL") == 2
 
 
 def test_a_device_that_comes_late_is_renewed_within_the_grace_and_not_after(est: Est, tmp_path: Path) -> None:

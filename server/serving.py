@@ -7,7 +7,7 @@ import logging
 import signal
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from cryptography import x509
@@ -15,6 +15,7 @@ from cryptography import x509
 from ca_core.applicant import Door
 from ca_core.errors import Misconfigured, NotFound
 from ca_core.made_keys.desk import KeyDesk
+from ca_core.on_file import OnFile
 from ca_core.policy.keys import load_checks
 from ca_core.store import work
 from protocols.acme.permission import Permission
@@ -140,6 +141,14 @@ def _est(opened: Office, room: Strongroom, makers: Manufacturers) -> EstDialogue
     def published() -> tuple[x509.Certificate, ...]:
         return room.authorities.published(now=opened.clock.now())
 
+    async def crls() -> list[bytes]:
+        found = []
+        for ca in room.authorities.publishing(now=opened.clock.now()):
+            # A CA that was made a moment ago has published nothing yet.
+            with suppress(NotFound):
+                found.append((await room.publisher.newest(ca.certificate.name)).der)
+        return found
+
     services = EstServices(
         sign_in=room.sign_in,
         enrollment=room.enrollment,
@@ -148,6 +157,9 @@ def _est(opened: Office, room: Strongroom, makers: Manufacturers) -> EstDialogue
         keys=KeyDesk(opened.database, opened.clock, room.enrollment),
         decryption_keys=opened.decryption_keys,
         signer_of=room.message_signers.of,
+        crls=crls,
+        on_file=OnFile(opened.database, opened.clock, room.enrollment),
+        tells_renewal=opened.settings.est.renewal_info,
         full_cmc=full_cmc(opened, room),
         manufacturers=makers,
     )

@@ -86,6 +86,7 @@ class Est(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults
     """
 
     labels: dict[str, Label] = {}
+    renewal_info: bool = False
     proxies: tuple[str, ...] = ()
 
 

@@ -195,6 +195,23 @@ def certs_only(certificates: Sequence[x509.Certificate]) -> bytes:
     return pkcs7.serialize_certificates(list(certificates), Encoding.DER)
 
 
+def crls_only(crls: Sequence[bytes]) -> bytes:
+    """A message that holds CRLs and nothing else (RFC 8551, 3.8: as certs-only, which may hold either).
+
+    Args:
+        crls: in DER.
+    """
+    signed = SignedData(
+        version=1,
+        digest_algorithms=asn1.SetOf([]),
+        encapsulated=EncapsulatedContent(content_type=DATA, content=None),
+        certificates=None,
+        crls=asn1.SetOf([encoding.tlv(crl) for crl in crls]),
+        signer_infos=asn1.SetOf([]),
+    )
+    return content_info(SIGNED_DATA, asn1.encode_der(signed))
+
+
 def content_info(content_type: ObjectIdentifier, content: bytes) -> bytes:
     """The outermost SEQUENCE of a message (RFC 5652, 3).
 

@@ -17,6 +17,7 @@ from protocols.est.errors import MethodNotAllowed, UnknownOperation
 from protocols.est.full_cmc import CarriedCmc
 from protocols.est.key_generation import KeyGeneration
 from protocols.est.labels import Labels
+from protocols.est.own_certificates import RENEWAL_INFO, OwnCertificates
 from protocols.est.published import Published
 from protocols.est.services import EstServices
 from protocols.wire import Reply, Request
@@ -41,16 +42,21 @@ class EstDialogue:
 
     def __init__(self, services: EstServices) -> None:
         self._labels = Labels(services.labels)
-        self._published = Published(services.ca_certificates)
+        self._published = Published(services.ca_certificates, services.crls)
         enrolling = Enrolling(services, self._labels)
         attributes = Attributes(services, self._labels)
+        own = OwnCertificates(services, self._labels, services.on_file)
         self._operations = {
             "cacerts": Operation(READ, self._cacerts),
             "simpleenroll": Operation(SEND, enrolling.simpleenroll),
             "simplereenroll": Operation(SEND, enrolling.simplereenroll),
             "csrattrs": Operation(READ, attributes.csrattrs),
+            "crls": Operation(READ, self._crls),
+            "eecerts": Operation(READ, own.eecerts),
             "serverkeygen": Operation(SEND, KeyGeneration(services, self._labels, enrolling).serverkeygen),
         }
+        if services.tells_renewal:
+            self._operations[RENEWAL_INFO] = Operation(READ, own.renewal_info)
         if services.full_cmc is not None:
             carried = CarriedCmc(services.full_cmc, enrolling, self._labels)
             self._operations["fullcmc"] = Operation(SEND, carried.fullcmc)
@@ -83,19 +89,24 @@ class EstDialogue:
     async def _cacerts(self, request: Request, label: str | None) -> Reply:
         return self._published.cacerts(request, self._labels.named(label).wire)
 
+    async def _crls(self, request: Request, label: str | None) -> Reply:
+        return await self._published.crls(request, self._labels.named(label).wire)
+
 
 def place(path: str) -> tuple[str | None, str]:
     """The label, if there is one, and the operation of a path (RFC 7030, 3.2.2).
 
-    strongSwan 5.9.8 puts the label in front of `/.well-known`.
+    strongSwan 5.9.8 puts the label in front of `/.well-known`. Behind renewal-info stands which certificate is meant.
 
     Raises:
         UnknownOperation: no EST path.
     """
     match path.split("/"):
-        case ["", ".well-known", "est", operation]:
+        case ["", ".well-known", "est", operation] | ["", ".well-known", "est", "renewal-info" as operation, _]:
             return None, operation
         case ["", ".well-known", "est", label, operation] | ["", label, ".well-known", "est", operation]:
+            return label, operation
+        case ["", ".well-known", "est", label, "renewal-info" as operation, _]:
             return label, operation
         case _:
             raise UnknownOperation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from cryptography import x509
@@ -17,8 +17,15 @@ MAX_BODY_OCTETS = 64 * 1024
 CACERTS_MAX_AGE_SECONDS = 3600
 """How long a cache may keep the CA certificates: a rollover is announced for days."""
 CERTIFICATION_REQUEST = "application/pkcs10"
-OPERATIONS = frozenset({"cacerts", "simpleenroll", "simplereenroll", "fullcmc", "serverkeygen", "csrattrs"})
+OPERATIONS = frozenset(
+    {
+        *("cacerts", "simpleenroll", "simplereenroll", "fullcmc", "serverkeygen", "csrattrs"),
+        *("crls", "eecerts", "renewal-info"),
+    }
+)
 """What no label may be called (RFC 7030, 3.2.2), those among them that are not served."""
+CRLS_MAX_AGE_SECONDS = 30
+"""As short as where relying parties fetch them: a revocation is seen within a minute (RULES, S11)."""
 
 # To the letter: libest compares bytes, and older BouncyCastle decodes only what says that it is base64.
 CERTS_ONLY_HEADERS = (
@@ -77,6 +84,11 @@ def certification_request(body: bytes) -> bytes:
 def issued(certificate_der: bytes) -> bytes:
     """Exactly one certificate as certs-only CMS (RFC 7030, 4.2.3)."""
     return _certs_only([x509.load_der_x509_certificate(certificate_der)])
+
+
+def held(certificates: Iterable[bytes]) -> bytes:
+    """A holder's certificates, each in DER, as certs-only CMS (RFC 8295, 3.2)."""
+    return _certs_only([x509.load_der_x509_certificate(der) for der in certificates])
 
 
 def ca_certificates(certificates: Sequence[x509.Certificate]) -> bytes:

@@ -77,7 +77,7 @@ class EstSignIn:
         """
         if request.peer.certificate is None:
             raise CertificateRequired(_RENEWS)
-        certificate = _read(request.peer.certificate)
+        certificate = read_certificate(request.peer.certificate)
         if self._manufacturers.trusting(certificate):
             raise CertificateNotAccepted(_ENROLLS_ONLY)
         return await self._by_ours(certificate, request, self._grace)
@@ -105,7 +105,7 @@ class EstSignIn:
 
     async def _by_any_certificate(self, request: Request, label: str | None) -> Applicant:
         """By a certificate of ours, or of a manufacturer that the label trusts."""
-        certificate = _read(request.peer.certificate or b"")
+        certificate = read_certificate(request.peer.certificate or b"")
         trusting = self._manufacturers.trusting(certificate)
         if not trusting:
             return await self._by_ours(certificate, request, no_grace)
@@ -154,7 +154,12 @@ def account_and_code(pair: str) -> tuple[str, Secret]:
     return account, Secret(code)
 
 
-def _read(der: bytes) -> x509.Certificate:
+def read_certificate(der: bytes) -> x509.Certificate:
+    """A client certificate.
+
+    Raises:
+        CertificateNotAccepted: it cannot be read.
+    """
     try:
         return x509.load_der_x509_certificate(der)
     except ValueError:

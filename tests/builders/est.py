@@ -16,9 +16,11 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from cryptography.x509.oid import AttributeOID
 
+from ca_core.errors import NotFound
 from ca_core.issuance.ceremony import Authority
 from ca_core.made_keys.desk import KeyDesk
 from ca_core.names import Identifier, Kind
+from ca_core.on_file import OnFile
 from ca_core.policy.profile import BUILT_IN, MESSAGE_SIGNER, Profile
 from ca_core.registration.account import Grant
 from ca_core.registration.desk import Desk, Form
@@ -101,7 +103,18 @@ def services(opened: Core, labels: Mapping[str, Label], signers: Delegates) -> E
         keys=KeyDesk(opened.database, opened.clock, opened.enrollment),
         decryption_keys=opened.decryption_keys,
         signer_of=signers.of,
+        crls=lambda: crls_of(opened),
+        on_file=OnFile(opened.database, opened.clock, opened.enrollment),
+        tells_renewal=True,
     )
+
+
+async def crls_of(opened: Core) -> list[bytes]:
+    """The one CA's newest CRL, once it has published one."""
+    try:
+        return [(await opened.publisher.newest("issuing")).der]
+    except NotFound:
+        return []
 
 
 def new_key() -> ec.EllipticCurvePrivateKey:

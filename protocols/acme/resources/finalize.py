@@ -9,7 +9,8 @@ from ca_core.errors import NameNotProved, Refusal
 from ca_core.policy.request import CertificationRequest
 from ca_core.referral.request import Referred
 from ca_core.store.database import Transaction
-from protocols.acme import certificate_id, csr, messages
+from protocols import certificate_id
+from protocols.acme import csr, messages
 from protocols.acme.errors import OrderNotReady
 from protocols.acme.jws import members
 from protocols.acme.records import orders

@@ -7,7 +7,7 @@ from ca_core.enrollment import Enrollment
 from ca_core.errors import BadRequest, NotFound
 from ca_core.store import certificates
 from ca_core.store.database import Transaction
-from protocols.acme import certificate_id
+from protocols import certificate_id
 from protocols.acme.errors import AlreadyReplaced
 from protocols.acme.objects import Account
 from protocols.acme.ordering import Ordered

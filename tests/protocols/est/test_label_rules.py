@@ -7,11 +7,12 @@ from collections.abc import Mapping
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography import x509
 
 from ca_core import names
-from ca_core.policy.profile import BUILT_IN
+from ca_core.policy.profile import BUILT_IN, KeyMaking
 from ca_core.registration.account import Grant
 from ca_core.registration.desk import Form
 from ca_core.registration.sheet import Sheet
@@ -226,6 +227,22 @@ async def test_a_code_lets_nobody_ask_for_others(tmp_path: Path) -> None:
         reply = await send(house, "simpleenroll", Csr(subject=subject("CN=meter-7,C=TW")), sheet_basic(sheet))
 
     assert certificate_in(reply).subject == subject("CN=gateway,C=TW")
+
+
+async def test_a_client_asks_for_keys_of_others_too(tmp_path: Path) -> None:
+    clear = msgspec.structs.replace(BUILT_IN["device"], server_keygen=KeyMaking.CLEAR)
+    async with open_house(tmp_path, {**BUILT_IN, "device": clear}, {"device": RA}) as house:
+        peer = await gateway(house)
+        await register(house, "meter-7")
+        await register(house, "meter-8")
+
+        own = await send(house, "serverkeygen", Csr(subject=subject("CN=meter-7,C=TW"), challenge=b"bound"), peer=peer)
+        foreign = await send(house, "serverkeygen", Csr(subject=subject("CN=meter-8,C=TW")), peer=peer)
+        made = [x509.load_der_x509_certificate(one.der).subject for one in await house.core.certificates()]
+
+    assert (own.status, foreign.status) == (200, 403)
+    assert subject("CN=meter-7,C=TW") in made
+    assert subject("CN=meter-8,C=TW") not in made
 
 
 async def test_the_journal_says_who_asked_for_whom(tmp_path: Path) -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from ca_core import names
 from ca_core.errors import NotFound
 from ca_core.policy.profile import TLS_SERVER
-from protocols.acme import certificate_id
-from protocols.acme.certificate_id import CertificateId
+from protocols import certificate_id
+from protocols.certificate_id import CertificateId
 from protocols.encoding import base64url
 from tests.builders.authority import house
 from tests.builders.certificate_ids import named

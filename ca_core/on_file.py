@@ -1,0 +1,72 @@
+"""What is on file about certificates, for their holders and for who can name one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import msgspec
+
+from ca_core.clock import Clock
+from ca_core.enrollment import Enrollment
+from ca_core.policy.renewal import Window, overdue_window, suggested_window
+from ca_core.store import certificates
+from ca_core.store.certificates import Certificate
+from ca_core.store.database import Database
+
+
+class Advice(msgspec.Struct, frozen=True):
+    """When a certificate should be replaced.
+
+    Attributes:
+        is_overdue: whether it should have been already: it is revoked, recalled or replaced.
+    """
+
+    window: Window
+    is_overdue: bool
+
+
+class OnFile:
+    """Looks up; one rule for every door."""
+
+    def __init__(self, database: Database, clock: Clock, enrollment: Enrollment) -> None:
+        self._database = database
+        self._clock = clock
+        self._enrollment = enrollment
+
+    async def advice(self, serial: str, is_meant: Callable[[bytes], bool]) -> Advice | None:
+        """When the certificate of a serial should be replaced; None where there is none, or another one is meant.
+
+        It is inside the window in which the core renews, or in the past where it should have been done. One on hold may
+        come back and cannot be replaced meanwhile: nothing is moved for it.
+
+        Args:
+            is_meant: whether it is the DER of the certificate that is asked about.
+        """
+        async with self._database.read() as tx:
+            found = await certificates.by_serial(tx, serial)
+            replaced_at = await certificates.replaced_at(tx, serial) if found else None
+        if found is None or not is_meant(found.der):
+            return None
+        renewable = self._enrollment.renewal_window(found)
+        if replaced_at is not None:
+            # What has other names beside may replace it early; for these names it would be refused until then.
+            replaced_at = max(replaced_at, renewable.opens_at)
+        late_since = [found.revoked_at if found.is_revoked else None, replaced_at, found.recalled_at]
+        if since := [one for one in late_since if one is not None and one <= self._clock.now()]:
+            return Advice(overdue_window(min(since)), is_overdue=True)
+        return Advice(suggested_window(renewable, not_before=found.not_before, serial=found.serial), is_overdue=False)
+
+    async def held(self, registration_id: str, profile: str | None) -> list[Certificate]:
+        """What a registration holds and can use now, oldest first.
+
+        Args:
+            profile: None means all.
+        """
+        now = self._clock.now()
+        async with self._database.read() as tx:
+            found = await certificates.every(tx, registration_id=registration_id)
+        return [
+            one
+            for one in found
+            if one.not_before <= now <= one.not_after and one.revoked_at is None and profile in {None, one.profile}
+        ]
