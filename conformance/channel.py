@@ -66,9 +66,12 @@ class Tls12:
 class Tls13:
     """TLS 1.3 by pyOpenSSL: tls-exporter."""
 
-    def __init__(self, house: House, *, label: bytes = LABEL) -> None:
+    def __init__(self, house: House, *, label: bytes = LABEL, own: Path | None = None) -> None:
         context = SSL.Context(SSL.TLS_CLIENT_METHOD)
         context.set_min_proto_version(SSL.TLS1_3_VERSION)
+        if own is not None:
+            context.use_certificate_chain_file(str(own))
+            context.use_privatekey_file(str(own))
         context.load_verify_locations(str(house.trust))
         context.set_verify(SSL.VERIFY_PEER)
         self._label = label
