@@ -10,7 +10,7 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --gener
 ROOMY := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 4000000 ] 2>/dev/null && echo /dev/shm || echo /tmp)
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-crash test-long lint format conformance bench bench-crl bench-journal bench-status lock clean
+.PHONY: help up test test-crash test-long lint format conformance bench bench-crl bench-fleet bench-journal bench-status lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -45,10 +45,13 @@ conformance: .venv/.tools  ## only the standards, clause by clause, and the clie
 	$(BIN)/pytest conformance $$($(BIN)/python -m conformance.clauses --unit-tests)
 	@$(BIN)/python -m conformance.clauses
 
-bench: bench-crl bench-journal bench-status  ## measure what the documents promise; a missed limit ends it
+bench: bench-crl bench-fleet bench-journal bench-status  ## measure what the documents promise; a missed limit ends it
 
 bench-crl: .venv/.tools  ## a CRL of a million entries: seconds, memory, and who waits for it
 	$(BIN)/python -m bench.crl
+
+bench-fleet: .venv/.tools  ## 2,000 devices enroll and renew, each on a new TLS connection
+	$(BIN)/python -m bench.fleet
 
 bench-journal: .venv/.tools  ## a journal of a million rows: seconds and memory that proving it takes
 	$(BIN)/python -m bench.journal
