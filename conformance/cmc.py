@@ -190,7 +190,7 @@ def message(
     key: ec.EllipticCurvePrivateKey | None,
     certificate: x509.Certificate | None = None,
     *,
-    signed_at: datetime | None = None,
+    signed_at: datetime | cms.Time | None = None,
     content_type: str = PKI_DATA,
 ) -> bytes:
     """Sign a content: by a certificate, or by a bare key, which is named by its identifier; or not at all."""
@@ -213,7 +213,7 @@ def _signer(
     content: bytes,
     key: ec.EllipticCurvePrivateKey,
     certificate: x509.Certificate | None,
-    signed_at: datetime | None,
+    signed_at: datetime | cms.Time | None,
     content_type: str,
 ) -> cms.SignerInfo:
     stated = [
@@ -221,7 +221,8 @@ def _signer(
         {"type": "message_digest", "values": [hashlib.sha256(content).digest()]},
     ]
     if signed_at is not None:
-        stated.append({"type": "signing_time", "values": [cms.Time({"utc_time": signed_at})]})
+        time = cms.Time({"utc_time": signed_at}) if isinstance(signed_at, datetime) else signed_at
+        stated.append({"type": "signing_time", "values": [time]})
     attributes = cms.CMSAttributes(stated)
     if certificate is None:
         key_id = x509.SubjectKeyIdentifier.from_public_key(key.public_key()).digest

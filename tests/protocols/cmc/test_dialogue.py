@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import msgspec
 import pytest
+from asn1crypto import cms as cms_asn1
 from asn1crypto import core
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -17,7 +19,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.policy.profile import BUILT_IN, ApprovalRule, RevocationRule
 from ca_core.revocation.reason import Reason
-from conformance.cmc import FAILED, NO_SUPPORT, PENDING, SUCCESS, Ask, message
+from conformance.cmc import FAILED, NO_SUPPORT, PENDING, SUCCESS, Ask, RevokeRequest, message
 from protocols.cmc.failures import FailInfo
 from protocols.est.labels import ClientCertificate, CsrAttributes, Label
 from protocols.wire import Peer, Reply
@@ -457,6 +459,77 @@ async def test_a_label_demands_of_a_request_what_it_always_demands(tmp_path: Pat
         reply = await house.send(by_code(sheet, key), operation="device/fullcmc")
 
         assert answer(reply).only.status == FAILED
+
+
+def altered(body: bytes, alter: Callable[[cms_asn1.SignedData], None]) -> bytes:
+    """A message of which something else than its content is another."""
+    info = cms_asn1.ContentInfo.load(body)
+    alter(info["content"])
+    changed: bytes = info.dump(force=True)
+    return changed
+
+
+async def test_a_message_has_one_signature_at_most(house: CmcHouse) -> None:
+    held = await house.enrolled("meter")
+    body = by_certificate(held, Ask().certificate(Csr().der()))
+
+    def sign_twice(signed: cms_asn1.SignedData) -> None:
+        other = message(Ask().certificate(Csr().der()).der(), new_key())
+        signed["signer_infos"].append(cms_asn1.ContentInfo.load(other)["content"]["signer_infos"][0])
+
+    require_refused(await house.send(altered(body, sign_twice)), 403, FailInfo.AUTH_DATA_FAIL)
+
+
+async def test_an_algorithm_off_the_list_is_said_to_be_one(house: CmcHouse) -> None:
+    held = await house.enrolled("meter")
+    body = by_certificate(held, Ask().certificate(Csr().der()))
+
+    def weaken(signed: cms_asn1.SignedData) -> None:
+        signed["signer_infos"][0]["digest_algorithm"] = {"algorithm": "sha1"}
+
+    require_refused(await house.send(altered(body, weaken)), 400, FailInfo.BAD_ALG)
+
+
+async def test_a_signer_may_be_named_by_the_key_of_an_enclosed_certificate(house: CmcHouse) -> None:
+    held, other = await house.enrolled("meter"), await house.enrolled("other")
+    body = by_certificate(held, Ask().revocation(held.certificate, Reason.SUPERSEDED))
+
+    def name_the_key(signed: cms_asn1.SignedData) -> None:
+        named = held.certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+        signed["signer_infos"][0]["sid"] = cms_asn1.SignerIdentifier("subject_key_identifier", octets(named))
+        # Others may be enclosed as well, ours or not.
+        enclosed = (other.certificate, stranger(held.certificate), house.core.authority.root, held.certificate)
+        signed["certificates"] = [asn1_x509.Certificate.load(one.public_bytes(Encoding.DER)) for one in enclosed]
+
+    assert answer(await house.send(altered(body, name_the_key))).only.status == SUCCESS
+    assert await revoked_for(house, held) == Reason.SUPERSEDED
+
+
+async def test_a_serial_number_that_nobody_has_is_nobodys(house: CmcHouse) -> None:
+    held = await house.enrolled("meter")
+    for serial in (-1, 0, 1, 2**160, 2**8000):
+        ask = Ask()
+        named = {"issuer": asn1_x509.Name.load(held.certificate.issuer.public_bytes()), "serial": serial, "reason": "4"}
+        ask.control(17, RevokeRequest(named))
+        require_refused(await house.send(by_certificate(held, ask)), 404, FailInfo.BAD_CERT_ID)
+
+
+async def test_a_signing_time_may_be_written_with_the_whole_year(house: CmcHouse) -> None:
+    sheet, key = await house.core.register("meter", kind="device"), new_key()
+    ask = Ask().certificate(Csr(key=key).der()).proof(sheet.account, code_of(sheet))
+    moment = datetime.fromtimestamp(house.core.clock.now(), UTC)
+
+    reply = await house.send(message(ask.der(), key, signed_at=cms_asn1.Time({"generalized_time": moment})))
+
+    assert reply.status == 200
+
+
+async def test_a_signing_time_that_cannot_be_read_is_refused(house: CmcHouse) -> None:
+    key = new_key()
+    moment = datetime.fromtimestamp(house.core.clock.now(), UTC)
+    body = message(Ask().certificate(Csr(key=key).der()).der(), key, signed_at=moment)
+
+    require_refused(await house.send(body.replace(b"\x17\x0d30", b"\x17\x0dXX")), 400, FailInfo.BAD_REQUEST)
 
 
 async def test_a_label_that_needs_a_client_certificate_needs_it_here_too(tmp_path: Path) -> None:
