@@ -94,8 +94,7 @@ class KeyDesk:
         live = [one for one in reversed(every) if one.revoked_at is None and one.not_before <= now <= one.not_after]
         for one in live[:MOST_RECIPIENTS]:
             certificate = x509.load_der_x509_certificate(one.der)
-            named = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
-            if named.value.digest == key_identifier:
+            if is_named(certificate, key_identifier):
                 return certificate
         return None
 
@@ -113,3 +112,12 @@ class KeyDesk:
                 return await asyncio.to_thread(generate)
         finally:
             self._waiting -= 1
+
+
+def is_named(certificate: x509.Certificate, key_identifier: bytes) -> bool:
+    """Whether this is the certificate's subjectKeyIdentifier; one that was adopted may have none."""
+    try:
+        named = certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier)
+    except x509.ExtensionNotFound:
+        return False
+    return named.value.digest == key_identifier

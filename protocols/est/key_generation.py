@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ca_core.applicant import Applicant
 from ca_core.made_keys.desk import Made
@@ -128,10 +128,15 @@ def _recipient_by(certificate: x509.Certificate) -> Recipient:
         DecryptionKeyUnknown: it is not.
     """
     public_key = certificate.public_key()
-    usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-    if usage.key_encipherment:
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+        enciphers, agrees = usage.key_encipherment, usage.key_agreement
+    except x509.ExtensionNotFound:
+        # One that was adopted may have none, and is for everything then.
+        enciphers = agrees = True
+    if enciphers and isinstance(public_key, rsa.RSAPublicKey):
         return TransportedTo(certificate)
-    if usage.key_agreement and isinstance(public_key, ec.EllipticCurvePublicKey):
+    if agrees and isinstance(public_key, ec.EllipticCurvePublicKey):
         return AgreedWith(certificate, ec.generate_private_key(public_key.curve))
     raise DecryptionKeyUnknown(
         "the certificate that the request names cannot receive keys: its key usage has neither keyEncipherment nor"

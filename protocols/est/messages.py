@@ -6,9 +6,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from enum import StrEnum
 
 from cryptography import x509
-from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 
 from ca_core.errors import Misconfigured, TooLarge
+from protocols.cms.signed import certs_only
 from protocols.encoding import lenient_base64, single_line_base64, wrapped_base64
 from protocols.est.errors import UnsupportedMediaType
 from protocols.wire import Reply, Request, digest_etag, is_matched
@@ -83,12 +83,12 @@ def certification_request(body: bytes) -> bytes:
 
 def issued(certificate_der: bytes) -> bytes:
     """Exactly one certificate as certs-only CMS (RFC 7030, 4.2.3)."""
-    return _certs_only([x509.load_der_x509_certificate(certificate_der)])
+    return certs_only([x509.load_der_x509_certificate(certificate_der)])
 
 
 def held(certificates: Iterable[bytes]) -> bytes:
     """A holder's certificates, each in DER, as certs-only CMS (RFC 8295, 3.2)."""
-    return _certs_only([x509.load_der_x509_certificate(der) for der in certificates])
+    return certs_only([x509.load_der_x509_certificate(der) for der in certificates])
 
 
 def ca_certificates(certificates: Sequence[x509.Certificate]) -> bytes:
@@ -99,7 +99,7 @@ def ca_certificates(certificates: Sequence[x509.Certificate]) -> bytes:
     """
     if not any(certificate.issuer == certificate.subject for certificate in certificates):
         raise Misconfigured("EST's CA certificates must hold the self-signed root (RFC 7030, 4.1.3)")
-    return _certs_only(certificates)
+    return certs_only(certificates)
 
 
 def certs_only_reply(cms: bytes, *, single_line: bool) -> Reply:
@@ -127,8 +127,3 @@ def cacheable(reply: Reply, request: Request, max_age_seconds: int, *headers: tu
     if is_matched(etag, request.headers.get("if-none-match", "")):
         return Reply(304, kept)
     return Reply(reply.status, (*reply.headers, *kept), reply.body)
-
-
-def _certs_only(certificates: Sequence[x509.Certificate]) -> bytes:
-    """SignedData version 1 without digests, signers and CRLs (RFC 5272, 4.1)."""
-    return pkcs7.serialize_certificates(list(certificates), Encoding.DER)

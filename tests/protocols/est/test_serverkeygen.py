@@ -26,14 +26,17 @@ from ca_core.policy.profile import BUILT_IN, ApprovalRule, KeyMaking, Profile, U
 from ca_core.registration.desk import Form
 from ca_core.registration.sheet import Sheet
 from ca_core.revocation.reason import Reason
+from protocols.cms.enveloped import AgreedWith, TransportedTo
 from protocols.cms.signed import content_info, read, require_signed_by
 from protocols.cms.structures import ASYMMETRIC_KEY_PACKAGE, SIGNED_DATA
 from protocols.est.dialogue import EstDialogue
+from protocols.est.errors import DecryptionKeyUnknown
+from protocols.est.key_generation import _recipient_by
 from protocols.est.key_wish import ASYMMETRIC_DECRYPT_KEY_ID, DECRYPT_KEY_ID, SMIME_CAPABILITIES
 from protocols.est.labels import ChallengePassword, CsrAttributes, Label
 from protocols.wire import Reply, Request
 from tests.builders.ca_key import enrolling as slow_door
-from tests.builders.cms import Key, cms, written
+from tests.builders.cms import Key, certificate_of, cms, written
 from tests.builders.csr import attribute, ec_key, ed25519_key, ml_dsa_key, raw_csr, rsa_key, spki
 from tests.builders.est import (
     DAY,
@@ -439,6 +442,18 @@ async def test_an_unknown_key_is_refused_and_never_answered_in_the_clear(house: 
         assert reply.status == 400
         assert b"does not have here" in reply.body
     assert await house.count() == 1
+
+
+@pytest.mark.parametrize(("key", "kind"), [(rsa_key(), TransportedTo), (ec_key(), AgreedWith), (ed25519_key(), None)])
+def test_an_adopted_certificate_may_say_nothing_of_its_key(key: Key, kind: type | None) -> None:
+    adopted = certificate_of(key, with_key_id=False)
+
+    assert not desk.is_named(adopted, b"")
+    if kind is not None:
+        assert isinstance(_recipient_by(adopted), kind)
+        return
+    with pytest.raises(DecryptionKeyUnknown):
+        _recipient_by(adopted)
 
 
 async def test_a_revoked_or_expired_certificate_receives_no_keys(house: House) -> None:
