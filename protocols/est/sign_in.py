@@ -162,6 +162,6 @@ def read_certificate(der: bytes) -> x509.Certificate:
     """
     try:
         return x509.load_der_x509_certificate(der)
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         # The handshake reads more than we would ever issue.
         raise CertificateNotAccepted("the client certificate cannot be read") from None

@@ -79,8 +79,9 @@ def unknown() -> x509.OtherName:
     return x509.OtherName(ObjectIdentifier("1.2.3"), der.EMPTY_SEQUENCE)
 
 
-def unreadable(maker: Maker) -> x509.Certificate:
-    """A certificate whose serialNumber is an OCTET STRING."""
-    tbs = maker.device("SN-1").tbs_certificate_bytes.replace(b"\x13\x04SN-1", b"\x04\x04SN-1")
-    signature = maker.key.sign(tbs, ec.ECDSA(SHA256()))
-    return x509.load_der_x509_certificate(der.assemble(tbs, der.ECDSA_SHA256, signature))
+def altered(maker: Maker, old: bytes, new: bytes) -> bytes:
+    """A certificate in which something is written otherwise than a library would write it, and signed so."""
+    tbs = maker.device("SN-1").tbs_certificate_bytes
+    assert old in tbs
+    tbs = tbs.replace(old, new, 1)
+    return der.assemble(tbs, der.ECDSA_SHA256, maker.key.sign(tbs, ec.ECDSA(SHA256())))

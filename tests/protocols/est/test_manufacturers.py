@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography import x509
 
@@ -16,9 +17,9 @@ from ca_core.registration.desk import Form
 from protocols.est.labels import Label
 from protocols.est.manufacturers import Manufacturers
 from protocols.wire import Reply
-from tests.builders.est import Csr, House, certificate_in, post, showing
+from tests.builders.est import CLIENT, Csr, House, certificate_in, post, showing
 from tests.builders.est import house as open_house
-from tests.builders.idevid import Maker, hardware_module_name, unreadable
+from tests.builders.idevid import Maker, altered, hardware_module_name
 
 MAKER, OTHER_MAKER = Maker(), Maker("Other CA")
 LABELS = {"device": Label(), "signing": Label(), "tls-server": Label()}
@@ -135,13 +136,25 @@ async def test_a_makers_certificate_that_has_ended_proves_nothing(house: House) 
     assert b"is not valid now" in reply.body
 
 
-async def test_a_serial_number_that_is_no_text_is_nobodys(house: House) -> None:
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (b"\x13\x04SN-1", b"\x04\x04SN-1"),
+        (b"\x0c\x05Maker", b"\x0c\x05\xff\xffker"),
+        (b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05"),
+    ],
+    ids=["serialNumber", "issuer", "version"],
+)
+async def test_what_cannot_be_read_names_nobody(house: House, old: bytes, new: bytes) -> None:
     await register(house, "CN=meter,C=TW", "SN-1")
+    peer = msgspec.structs.replace(CLIENT, certificate=altered(MAKER, old, new))
 
-    reply = await enroll(house, unreadable(MAKER))
+    replies = [
+        await house.est.answer(post(f"device/{one}", Csr().body(), peer=peer))
+        for one in ("simpleenroll", "simplereenroll")
+    ]
 
-    assert reply.status == 403
-    assert b"cannot be read" in reply.body
+    assert [reply.status for reply in replies] == [403, 403]
 
 
 def test_only_who_has_signed_has_issued() -> None:
