@@ -50,13 +50,16 @@ class OrderClaim(msgspec.Struct, frozen=True):
         request_key: finds the certificate again, such as `acme-order:ID`.
         names: what was ordered, instead of the request's own.
         claim: moves the object by compare-and-set, in the transaction that stores the intention; it raises when lost.
+            It is told of the request that the order takes over, which another one may have waited for.
+        account: whose order it is, such as `acme-account:ID`; what waits for it is taken over whatever its key.
         period: which part of the profile's period was ordered.
         replaces: serial of the certificate that the new one takes the place of.
     """
 
     request_key: str
     names: frozenset[Identifier]
-    claim: Callable[[Transaction], Awaitable[None]]
+    claim: Callable[[Transaction, EnrollmentRequest | None], Awaitable[None]]
+    account: str | None = None
     period: WishedPeriod = WHOLE
     replaces: str | None = None
 
@@ -291,12 +294,13 @@ class Enrollment:
                 return again
         grounds.require_new_key(wish.profile, request, held)
         request_key = order.request_key if order else None
-        asking = intake.asked(applicant, wish, request, request_key=request_key, now=now)
+        account = order.account if order else None
+        asking = intake.asked(applicant, wish, request, request_key=request_key, account=account, now=now)
         earlier = await intake.admit(tx, asking, wish, credential_id=applicant.credential_id, now=now)
         self._require_window(registration, wish.profile, held, now=now)
         await grounds.claim_key(tx, registration, wish.profile, request)
         if order is not None:
-            await order.claim(tx)
+            await order.claim(tx, earlier)
         if earlier is not None or await intake.verdict(tx, asking, wish, now=now) is Verdict.REFERRED:
             made_keys.require_kept(request)
             if wish.period != WHOLE:
@@ -325,7 +329,7 @@ class Enrollment:
         """Decide anew what was approved, and store the intention; None when another turn was first."""
         # Anew: until now another turn may have been first, or another order may have taken it over.
         asked = await enrollment_requests.by_number(tx, number)
-        if asked is None or asked.state is not RequestState.APPROVED:
+        if asked is None or asked.state is not RequestState.APPROVED or asked.spki_sha256 != request.spki_sha256:
             return None
         applicant = asked.applicant
         registration = await registrations.by_id(tx, asked.registration_id)

@@ -138,6 +138,24 @@ def test_an_order_is_processing_and_says_when_to_look_again(house: House) -> Non
     assert len(house.certificates("kiosk")) == 1
 
 
+def test_a_client_that_starts_again_with_a_new_key_gets_what_the_officer_approves(house: House) -> None:
+    client = Client(house)
+    client.new_account(partner(house, "booth")["eab"])
+    placed = [client.new_order("booth.example") for _ in range(3)]
+    for order in placed:
+        assert client.post(order.json["finalize"], {"csr": b64(csr(new_key(), "booth.example"))}).status == 200
+
+    decide(house, "approve", waiting(house, "booth"))
+
+    newest = placed[-1].headers["Location"]
+    eventually(lambda: client.post(newest).json["status"] == "valid", "the certificate")
+    for older in placed[:-1]:
+        shown = client.post(older.headers["Location"]).json
+        assert shown["status"] == "invalid"
+        assert "a newer order took its place" in shown["error"]["detail"]
+    assert len(house.certificates("booth")) == 1
+
+
 def test_a_device_polls_with_the_same_request_until_it_gets_its_certificate(house: House, tmp_path: Path) -> None:
     """Its code works once, and polling spends nothing; many polls at once are one request."""
     sheet, device = sensor(house, "meter"), Device(house, tmp_path / "meter")

@@ -165,9 +165,14 @@ class EnrollmentReferred(Event, frozen=True, tag="enrollment-referred"):
 
 
 class EnrollmentHandedOver(Event, frozen=True, tag="enrollment-handed-over"):
-    """A request that waits was made again through another door or with another order, and is that one's now."""
+    """A request that waits was made again through another door or with another order, and is that one's now.
+
+    Attributes:
+        spki_sha256: hex, of the public key that it has now.
+    """
 
     request: int
+    spki_sha256: str = ""
 
 
 class EnrollmentApproved(Event, frozen=True, tag="enrollment-approved"):

@@ -83,6 +83,7 @@ class EnrollmentRequest(msgspec.Struct, frozen=True, kw_only=True):
         replaces: serial of the certificate to be renewed.
         period: which part of the profile's period is wanted.
         request_key: what finds the certificate later, such as `acme-order:ID`; None where nothing does.
+        account: the ACME account that asks, as `acme-account:ID`; None where another door does.
         requested_at, due_at, decided_at: UTC seconds.
         note: what the officer wrote when deciding, or the refusal that stood against what was approved.
         serial: of the certificate; None until it is issued.
@@ -109,6 +110,7 @@ class EnrollmentRequest(msgspec.Struct, frozen=True, kw_only=True):
     decided_by: str | None = None
     note: str = ""
     serial: str | None = None
+    account: str | None = None
 
     @property
     def waits(self) -> bool:

@@ -16,7 +16,7 @@ from ca_core.store.request_numbers import next_number
 _SELECT = (
     "SELECT number, registration_id, profile, names, spki_sha256, csr, door, proof, source, shown, proved, replaces,"
     " not_before, not_after, request_key, state, requested_at, due_at, decided_at, decided_by, note,"
-    " serial FROM enrollment_requests WHERE "
+    " serial, account FROM enrollment_requests WHERE "
 )
 _HAS_LAPSED = (
     "state = 'pending' AND (requested_at <= :before OR EXISTS"
@@ -32,7 +32,7 @@ _CALLED_OVERDUE = 2
 def _request(row: Row) -> EnrollmentRequest:
     number, registration_id, profile, names, spki_sha256, csr, door, proof, source, shown, proved, *rest = row
     replaces, not_before, not_after, request_key, state, requested_at, due_at, decided_at, decided_by, *rest = rest
-    note, serial = rest
+    note, serial, account = rest
     return EnrollmentRequest(
         number=number,
         registration_id=registration_id,
@@ -55,6 +55,7 @@ def _request(row: Row) -> EnrollmentRequest:
         decided_by=decided_by,
         note=note,
         serial=serial,
+        account=account,
     )
 
 
@@ -62,11 +63,11 @@ async def insert(tx: Transaction, asked: EnrollmentRequest) -> int | None:
     """Store a pending request under the next number, whatever its own says; None when the same one waits already."""
     rows = await tx.all(
         "INSERT INTO enrollment_requests (number, registration_id, profile, names, names_digest, spki_sha256, csr,"
-        " door, proof, source, shown, proved, replaces, not_before, not_after, request_key, state, requested_at,"
-        " due_at, called, note)"
+        " door, proof, source, shown, proved, replaces, not_before, not_after, request_key, account, state,"
+        " requested_at, due_at, called, note)"
         " VALUES (:number, :registration_id, :profile, :names, :names_digest, :spki_sha256, :csr, :door, :proof,"
-        " :source, :shown, :proved, :replaces, :not_before, :not_after, :request_key, 'pending', :requested_at,"
-        " :due_at, 0, '')"
+        " :source, :shown, :proved, :replaces, :not_before, :not_after, :request_key, :account, 'pending',"
+        " :requested_at, :due_at, 0, '')"
         " ON CONFLICT DO NOTHING RETURNING number",
         number=await next_number(tx),
         registration_id=asked.registration_id,
@@ -84,6 +85,7 @@ async def insert(tx: Transaction, asked: EnrollmentRequest) -> int | None:
         not_before=asked.period.not_before,
         not_after=asked.period.not_after,
         request_key=asked.request_key,
+        account=asked.account,
         requested_at=asked.requested_at,
         due_at=asked.due_at,
     )
@@ -99,14 +101,29 @@ async def by_number(tx: Transaction, number: int) -> EnrollmentRequest | None:
 async def newest(
     tx: Transaction, registration_id: str, profile: str, names: str, spki_sha256: bytes
 ) -> EnrollmentRequest | None:
-    """The newest request of a registration for a profile, a set of names and a public key."""
+    """The request of a registration for a profile, a set of names and a public key that waits, else the newest."""
     row = await tx.one(
         _SELECT + "registration_id = :registration_id AND profile = :profile AND names_digest = :names_digest"
-        " AND spki_sha256 = :spki_sha256 ORDER BY number DESC LIMIT 1",
+        " AND spki_sha256 = :spki_sha256"
+        # One that waits may have come by this key after a newer one was rejected.
+        " ORDER BY CASE WHEN state IN ('pending', 'approved') THEN 0 ELSE 1 END, number DESC LIMIT 1",
         registration_id=registration_id,
         profile=profile,
         names_digest=names_digest(names),
         spki_sha256=spki_sha256,
+    )
+    return _request(row) if row else None
+
+
+async def waiting_of(tx: Transaction, account: str, profile: str, names: str) -> EnrollmentRequest | None:
+    """What waits for an ACME account, of a profile and a set of names."""
+    row = await tx.one(
+        # In these words the index says it.
+        _SELECT + "account = :account AND state IN ('pending', 'approved') AND profile = :profile"
+        " AND names_digest = :names_digest ORDER BY number DESC LIMIT 1",
+        account=account,
+        profile=profile,
+        names_digest=names_digest(names),
     )
     return _request(row) if row else None
 
@@ -140,15 +157,21 @@ async def count_waiting(tx: Transaction, registration_id: str) -> int:
 async def hand_over(tx: Transaction, asked: EnrollmentRequest, number: int) -> bool:
     """Make a request that waits the one of whoever asks now, and of the order that is asked with.
 
-    False when it does not wait any more.
+    What is approved already is looked at again where the key is another one. False when it does not wait any more.
     """
     changed = await tx.execute(
         "UPDATE enrollment_requests SET request_key = :request_key, door = :door, proof = :proof, source = :source,"
         " shown = :shown, proved = :proved, csr = :csr, replaces = :replaces, not_before = :not_before,"
-        " not_after = :not_after"
+        " not_after = :not_after, account = :account, spki_sha256 = :spki_sha256,"
+        " state = CASE WHEN spki_sha256 = :spki_sha256 THEN state ELSE 'pending' END,"
+        " decided_at = CASE WHEN spki_sha256 = :spki_sha256 THEN decided_at END,"
+        " decided_by = CASE WHEN spki_sha256 = :spki_sha256 THEN decided_by END,"
+        " note = CASE WHEN spki_sha256 = :spki_sha256 THEN note ELSE '' END"
         " WHERE number = :number AND (state = 'pending' OR state = 'approved')",
         number=number,
         request_key=asked.request_key,
+        account=asked.account,
+        spki_sha256=asked.spki_sha256,
         door=asked.door.value,
         proof=asked.proof,
         source=asked.source,

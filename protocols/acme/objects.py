@@ -19,6 +19,7 @@ from protocols.acme.states import AccountStatus, AuthorizationStatus, ChallengeS
 
 _REMEMBERED_KEYS = 4096
 _KEY_PREFIX = "acme-order:"
+_ASKER_PREFIX = "acme-account:"
 
 
 class Account(msgspec.Struct, frozen=True):
@@ -83,6 +84,11 @@ class Account(msgspec.Struct, frozen=True):
     def key(self) -> AccountKey:
         """What verifies its requests."""
         return _key(self.key_text)
+
+    @property
+    def asker(self) -> str:
+        """As the core names whose order it is."""
+        return _ASKER_PREFIX + self.id
 
     @property
     def is_open(self) -> bool:

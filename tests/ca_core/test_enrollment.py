@@ -356,7 +356,7 @@ async def test_a_renewal_under_another_profile_or_of_nothing_is_refused(core: Co
         await core.renew(nobody, renewal("a.example"))
 
 
-async def taken(_: Transaction) -> None:
+async def taken(_: Transaction, __: object) -> None:
     """A claim that nobody disputes."""
 
 
@@ -377,7 +377,7 @@ async def test_a_claim_that_is_lost_leaves_nothing_behind(core: Core) -> None:
     await core.register("acc", *granted(NAME))
     who = await applicant(core, "acc", door=Door.ACME)
 
-    async def lost(_: Transaction) -> None:
+    async def lost(_: Transaction, __: object) -> None:
         raise NotFound("lost")
 
     with pytest.raises(NotFound, match="lost"):

@@ -22,7 +22,7 @@ DAY = 86_400
 NAME = names.dns("a.example")
 
 
-async def unclaimed(_: Transaction) -> None:
+async def unclaimed(_: Transaction, __: object) -> None:
     """Nobody else wants the order."""
 
 

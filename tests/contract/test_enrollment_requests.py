@@ -33,6 +33,7 @@ ASKED = EnrollmentRequest(
     replaces="cd" * 20,
     period=WishedPeriod(1, None),
     request_key="acme-order:1",
+    account="acme-account:1",
     state=RequestState.PENDING,
     requested_at=100,
     due_at=200,
@@ -136,6 +137,35 @@ async def test_a_request_is_handed_over_while_it_waits(database: Database, asked
     assert await found(database, asked) == msgspec.structs.replace(newer, number=asked)
     await decide(database, asked, RequestState.LAPSED, was=RequestState.PENDING)
     assert not await hand_over()
+
+
+async def test_what_is_handed_over_to_another_key_waits_anew(database: Database, asked: int) -> None:
+    newer = msgspec.structs.replace(ASKED, spki_sha256=b"new", csr=b"new csr", request_key="acme-order:2")
+    await decide(database, asked, RequestState.APPROVED, was=RequestState.PENDING)
+
+    async with database.write() as tx:
+        assert await enrollment_requests.hand_over(tx, newer, asked)
+
+    assert await found(database, asked) == msgspec.structs.replace(newer, number=asked)
+
+
+async def test_what_waits_is_found_by_its_account_and_before_a_newer_one_that_does_not(
+    database: Database, asked: int
+) -> None:
+    rejected = await put_down(database, OTHER)
+    assert rejected is not None
+    await decide(database, rejected, RequestState.REJECTED, was=RequestState.PENDING)
+
+    async with database.write() as tx:
+        waiting = await enrollment_requests.waiting_of(tx, "acme-account:1", "device", "dns:a.example")
+        assert await enrollment_requests.waiting_of(tx, "acme-account:1", "device", "dns:b.example") is None
+        assert await enrollment_requests.waiting_of(tx, "acme-account:2", "device", "dns:a.example") is None
+        await enrollment_requests.hand_over(tx, msgspec.structs.replace(ASKED, spki_sha256=b"other"), asked)
+        newest = await enrollment_requests.newest(tx, "r", "device", "dns:a.example", b"other")
+
+    assert waiting is not None
+    assert newest is not None
+    assert (waiting.number, newest.number) == (asked, asked)
 
 
 async def test_it_is_called_for_twice_and_lapses(database: Database, asked: int) -> None:

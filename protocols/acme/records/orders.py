@@ -183,6 +183,25 @@ async def fail(tx: Transaction, authorization_id: str, error: str) -> None:
         )
 
 
+async def overtake(tx: Transaction, key: str | None, error: str) -> None:
+    """Make the order invalid that waited for a request which a newer one takes over; nothing where no order did.
+
+    Args:
+        key: the request key of what is taken over.
+        error: a problem as JSON.
+    """
+    id_ = order_id(key)
+    if id_ is None:
+        return
+    await tx.execute(
+        "UPDATE acme_orders SET status = :to, error = :error WHERE id = :id AND status = :was",
+        id=id_,
+        error=error,
+        was=OrderStatus.PROCESSING.value,
+        to=states.after(states.ORDER, OrderStatus.PROCESSING, Event.ABANDONED).value,
+    )
+
+
 FAIL_ALL = (
     "UPDATE acme_orders SET status = :to, error = :error WHERE account_id = :account_id AND status = :was"
     " AND status <> 'invalid'"

@@ -7,10 +7,10 @@ import hashlib
 from ca_core.enrollment import OrderClaim
 from ca_core.errors import NameNotProved, Refusal
 from ca_core.policy.request import CertificationRequest
-from ca_core.referral.request import Referred
+from ca_core.referral.request import EnrollmentRequest, Referred
 from ca_core.store.database import Transaction
 from protocols import certificate_id
-from protocols.acme import csr, messages
+from protocols.acme import csr, messages, problems
 from protocols.acme.errors import OrderNotReady
 from protocols.acme.jws import members
 from protocols.acme.records import orders
@@ -20,6 +20,10 @@ from protocols.acme.services import AcmeServices
 from protocols.acme.sign_in import ByAccount
 from protocols.acme.states import AuthorizationStatus, OrderStatus
 from protocols.wire import Reply
+
+_OVERTAKEN = problems.stored(
+    "unauthorized", "a newer order took its place: an officer looks at that one; wait for its certificate"
+)
 
 
 class Finalize:
@@ -74,9 +78,11 @@ class Finalize:
         if self._services.permission is not None:
             await self._services.permission.require(asked.account, order.identifiers, challenged)
 
-        async def claim(tx: Transaction) -> None:
+        async def claim(tx: Transaction, taken: EnrollmentRequest | None) -> None:
             if not await orders.finalize(tx, order.id, digest, now=now):
                 raise OrderNotReady("the order is not ready any more")
+            if taken is not None:
+                await orders.overtake(tx, taken.request_key, _OVERTAKEN)
 
         issued = await self._enrollment.enroll(
             asked.applicant(proved),
@@ -86,6 +92,7 @@ class Finalize:
                 order.request_key,
                 frozenset(order.identifiers),
                 claim,
+                account=asked.account.asker,
                 period=order.period,
                 replaces=certificate_id.parse(order.replaces).serial if order.replaces else None,
             ),

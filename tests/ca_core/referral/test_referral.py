@@ -210,6 +210,23 @@ async def test_a_process_that_died_between_approval_and_issuance_is_taken_over(c
     assert (await core.enroll(who, asked)).serial == (await stored(core, 1)).serial
 
 
+async def test_a_turn_that_began_with_an_older_key_leaves_it_to_the_next(core: Core) -> None:
+    """Between its look and its transaction a newer order took the request over, and an officer agreed to that."""
+    await asks(core, await device(core), request())
+    older = await stored(core, 1)
+    newer = request()
+    async with core.database.write() as tx:
+        taken = msgspec.structs.replace(older, csr=newer.der, spki_sha256=newer.spki_sha256)
+        await enrollment_requests.hand_over(tx, taken, 1)
+    await core.referrals.approve(1, actor=OFFICER)
+
+    assert await _begun(core, older) is None
+
+    await work(core)
+    (issued,) = await core.certificates()
+    assert issued.spki_sha256 == newer.spki_sha256
+
+
 async def test_one_that_died_between_intention_and_signature_is_finished_under_the_same_serial(core: Core) -> None:
     who, asked = await device(core), request()
     await asks(core, who, asked)

@@ -142,6 +142,83 @@ async def test_a_new_order_with_the_same_key_takes_the_request_over(house: AcmeH
     assert (await client.post(url(second))).json["status"] == "valid"
 
 
+async def test_a_new_order_with_another_key_takes_the_request_over_and_the_old_one_says_so(house: AcmeHouse) -> None:
+    """As certbot does, which makes a key at each run (RFC 8555, 7.4): the certificate is the last run's."""
+    client, first = await waiting(house)
+    second = await client.order("a.example")
+    request = csr_for("a.example", key=new_key())
+
+    assert (await client.finalize(second, request)).json["status"] == "processing"
+
+    (asked,) = await house.core.referrals.requests()
+    assert (asked.number, asked.csr) == (1, request)
+    (event,) = await house.core.journal("enrollment-handed-over")
+    assert event.detail["spki_sha256"] == asked.spki_sha256.hex()
+    given_up = (await client.post(url(first))).json
+    assert (given_up["status"], given_up["error"]["type"]) == (
+        "invalid",
+        "urn:ietf:params:acme:error:unauthorized",
+    )
+    assert "a newer order took its place" in given_up["error"]["detail"]
+    await approve(house.core, 1)
+    done = (await client.post(url(second))).json
+    assert done["status"] == "valid"
+    (issued,) = await house.core.certificates()
+    assert issued.spki_sha256 == asked.spki_sha256
+
+
+async def test_what_is_approved_for_one_key_is_not_issued_for_another(house: AcmeHouse) -> None:
+    client, _ = await waiting(house)
+    await house.core.referrals.approve(1, actor=OFFICER, note="seen")
+    second = await client.order("a.example")
+
+    assert (await client.finalize(second, csr_for("a.example", key=new_key()))).json["status"] == "processing"
+
+    assert await work(house.core) == 1
+    found = await stored(house.core, 1)
+    assert (found.state, found.decided_by, found.note) == (RequestState.PENDING, None, "")
+    assert await house.core.certificates() == []
+    await approve(house.core, 1)
+    assert (await client.post(url(second))).json["status"] == "valid"
+
+
+async def test_an_approval_for_the_same_key_stands_when_a_newer_order_takes_it_over(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+    request = csr_for("a.example", key=new_key())
+    await client.finalize(await client.order("a.example"), request)
+    await house.core.referrals.approve(1, actor=OFFICER)
+    second = await client.order("a.example")
+    await client.finalize(second, request)
+
+    await work(house.core)
+
+    assert (await client.post(url(second))).json["status"] == "valid"
+
+
+async def test_another_account_and_other_names_take_nothing_over(house: AcmeHouse) -> None:
+    sheet = await house.core.register("acme-corp", *granted(*map(names.dns, ("a.example", "b.example"))))
+    clients = [house.client(which) for which in range(2)]
+    for client in clients:
+        await client.new_account(sheet, termsOfServiceAgreed=True)
+
+    for client, name in ((clients[0], "a.example"), (clients[0], "b.example"), (clients[1], "a.example")):
+        await client.finalize(await client.order(name), csr_for(name, key=new_key()))
+
+    assert [one.number for one in await house.core.referrals.requests()] == [1, 2, 3]
+
+
+async def test_ten_orders_at_once_leave_one_that_waits(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+    placed = [await client.order("a.example") for _ in range(10)]
+
+    await asyncio.gather(*(client.finalize(order, csr_for("a.example", key=new_key())) for order in placed))
+
+    (asked,) = await house.core.referrals.requests(every=True)
+    shown = [(await client.post(url(order))).json["status"] for order in placed]
+    assert sorted(shown) == ["invalid"] * 9 + ["processing"]
+    assert asked.request_key == f"acme-order:{url(placed[shown.index('processing')]).rpartition('/')[2]}"
+
+
 async def test_a_rejected_key_leaves_the_next_order_ready(house: AcmeHouse) -> None:
     client = await house.subscriber("acme-corp", "a.example")
     request = csr_for("a.example", key=new_key())
