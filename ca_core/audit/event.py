@@ -165,11 +165,7 @@ class EnrollmentReferred(Event, frozen=True, tag="enrollment-referred"):
 
 
 class EnrollmentHandedOver(Event, frozen=True, tag="enrollment-handed-over"):
-    """A request that waits was made again through another door or with another order, and is that one's now.
-
-    Attributes:
-        spki_sha256: hex, of the public key that it has now.
-    """
+    """A request that waits was made again through another door or with another order, which has it now, and the key."""
 
     request: int
     spki_sha256: str = ""
