@@ -26,6 +26,7 @@ from ca_core.errors import (
 from ca_core.issuance.issuer import Issuer
 from ca_core.made_keys import grounds as made_keys
 from ca_core.names import Identifier
+from ca_core.order_claim import OrderClaim
 from ca_core.policy import decision, offer
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 from ca_core.policy.decision import Holding, Verdict, Wish
@@ -41,27 +42,6 @@ from ca_core.registration.kind import kind_named
 from ca_core.store import certificates, enrollment_requests, registrations
 from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Database, Transaction
-
-
-class OrderClaim(msgspec.Struct, frozen=True):
-    """How a protocol with objects of its own ties one to its certificate.
-
-    Attributes:
-        request_key: finds the certificate again, such as `acme-order:ID`.
-        names: what was ordered, instead of the request's own.
-        claim: moves the object by compare-and-set, in the transaction that stores the intention; it raises when lost.
-            It is told of the request that the order takes over, which another one may have waited for.
-        account: whose order it is, such as `acme-account:ID`; what waits for it is taken over whatever its key.
-        period: which part of the profile's period was ordered.
-        replaces: serial of the certificate that the new one takes the place of.
-    """
-
-    request_key: str
-    names: frozenset[Identifier]
-    claim: Callable[[Transaction, EnrollmentRequest | None], Awaitable[None]]
-    account: str | None = None
-    period: WishedPeriod = WHOLE
-    replaces: str | None = None
 
 
 class _Begun(msgspec.Struct, frozen=True):
@@ -293,9 +273,7 @@ class Enrollment:
             if again is not None:
                 return again
         grounds.require_new_key(wish.profile, request, held)
-        request_key = order.request_key if order else None
-        account = order.account if order else None
-        asking = intake.asked(applicant, wish, request, request_key=request_key, account=account, now=now)
+        asking = intake.asked(applicant, wish, request, order, now=now)
         earlier = await intake.admit(tx, asking, wish, credential_id=applicant.credential_id, now=now)
         self._require_window(registration, wish.profile, held, now=now)
         await grounds.claim_key(tx, registration, wish.profile, request)
@@ -311,7 +289,7 @@ class Enrollment:
             wish,
             request,
             door=applicant.door,
-            request_key=request_key,
+            request_key=asking.request_key,
             issuer_name=issuer_name,
             now=now,
         )

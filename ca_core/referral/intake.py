@@ -7,6 +7,7 @@ from ca_core.applicant import Applicant
 from ca_core.audit import journal
 from ca_core.audit.event import EnrollmentHandedOver, EnrollmentLapsed, EnrollmentReferred, EnrollmentRejected, Event
 from ca_core.errors import CredentialSpent, InProgress, Throttled
+from ca_core.order_claim import OrderClaim
 from ca_core.policy import decision
 from ca_core.policy.decision import Verdict, Wish
 from ca_core.policy.profile import ApprovalRule
@@ -30,9 +31,8 @@ def asked(
     applicant: Applicant,
     wish: Wish,
     request: CertificationRequest,
+    order: OrderClaim | None = None,
     *,
-    request_key: str | None = None,
-    account: str | None = None,
     now: int,
 ) -> EnrollmentRequest:
     """A wish as it would be put down; its number is still to be given."""
@@ -50,8 +50,8 @@ def asked(
         proved=wish.proved,
         replaces=wish.replaces,
         period=wish.period,
-        request_key=request_key,
-        account=account,
+        request_key=order.request_key if order else None,
+        account=order.account if order else None,
         state=RequestState.PENDING,
         requested_at=now,
         due_at=now + DUE_SECONDS,

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca_core.applicant import Applicant
 from ca_core.audit.gate import Gate
 from ca_core.audit.sequencer import Sequencer
-from ca_core.enrollment import Enrollment, OrderClaim
+from ca_core.enrollment import Enrollment
 from ca_core.issuance.authorities import ISSUING, Authorities, IssuingCa, Standing
 from ca_core.issuance.ceremony import Authority, make_authority
 from ca_core.issuance.chain import issuer_certificate
@@ -24,6 +24,7 @@ from ca_core.issuance.issuer import Issuer
 from ca_core.issuance.linter import Linter
 from ca_core.made_keys.decryption import DecryptionKeys
 from ca_core.names import Identifier
+from ca_core.order_claim import OrderClaim
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 from ca_core.policy.profile import BUILT_IN, Profile
 from ca_core.policy.request import CertificationRequest

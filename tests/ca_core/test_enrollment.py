@@ -8,7 +8,6 @@ from cryptography import x509
 
 from ca_core import names
 from ca_core.applicant import Applicant, Door
-from ca_core.enrollment import OrderClaim
 from ca_core.errors import (
     CertificateExpired,
     CertificateRevoked,
@@ -29,6 +28,7 @@ from ca_core.errors import (
     WrongState,
 )
 from ca_core.names import Identifier
+from ca_core.order_claim import OrderClaim
 from ca_core.policy.request import CertificationRequest, parse
 from ca_core.registration.account import Grant
 from ca_core.revocation.reason import Reason

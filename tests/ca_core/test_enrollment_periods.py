@@ -7,8 +7,8 @@ from cryptography import x509
 
 from ca_core import names
 from ca_core.applicant import Applicant, Door
-from ca_core.enrollment import OrderClaim
 from ca_core.errors import CertificateNotAccepted, PeriodNotOffered
+from ca_core.order_claim import OrderClaim
 from ca_core.policy.period import WishedPeriod
 from ca_core.policy.profile import TLS_SERVER
 from ca_core.policy.renewal import Window

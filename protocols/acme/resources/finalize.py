@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 
-from ca_core.enrollment import OrderClaim
 from ca_core.errors import NameNotProved, Refusal
+from ca_core.order_claim import OrderClaim
 from ca_core.policy.request import CertificationRequest
 from ca_core.referral.request import EnrollmentRequest, Referred
 from ca_core.store.database import Transaction
