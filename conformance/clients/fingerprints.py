@@ -18,13 +18,23 @@ _LIBEST_HEADERS = 15
 _LIBEST_CERTIFICATE_OCTETS = 4_096
 _OPENSSL_LINE_COLUMNS = 76
 _BOUNCY_LINE_OCTETS = 1_024
+_MAKES_KEYS = ("application/pkcs8", "application/pkcs7-mime; smime-type=certs-only")
 _WHITE = re.compile(rb"\s+")
 
 
+CLOSED = "closed"
+
+
 class Answer(NamedTuple):
-    """An answer as it came: the octets of each TLS record, in order."""
+    """An answer as it came.
+
+    Attributes:
+        records: the octets of each TLS record, in order.
+        ending: CLOSED where the server closed the connection after it, with TLS's own farewell; else what happened.
+    """
 
     records: list[bytes]
+    ending: str = ""
 
     @property
     def raw(self) -> bytes:
@@ -115,13 +125,29 @@ def libest_reads(answer: Answer) -> bytes:
     assert len(answer.records) == 1
     assert len(answer.head) + 4 < _LIBEST_HEADER_OCTETS
     assert len(answer.headers) <= _LIBEST_HEADERS
-    # The two that it compares letter by letter.
+    # It compares names and type letter by letter, and reads until the connection is closed as TLS wants it.
     assert ("Content-Type", "application/pkcs7-mime; smime-type=certs-only") in answer.headers
-    assert answer.header("content-length") is not None
+    assert "Content-Length" in dict(answer.headers)
+    assert answer.ending == CLOSED
     body = _content(answer)
     assert body.endswith(b"\n")
     assert max(map(len, body.splitlines())) <= _OPENSSL_LINE_COLUMNS
     return base64.b64decode(body)
+
+
+def parts_read(answer: Answer) -> tuple[bytes, bytes]:
+    """A key that the server made, and its certificate, as GlobalSign's client and libest look for them."""
+    assert answer.status == 200
+    kind, _, boundary = (answer.header("content-type") or "").partition("; boundary=")
+    assert kind == "multipart/mixed"
+    before, *parts, after = _content(answer).split(f"--{boundary}".encode())
+    assert (before, after) == (b"", b"--\r\n")
+    heads, bodies = zip(*(part.strip(b"\r\n").split(b"\r\n\r\n") for part in parts), strict=True)
+    assert tuple(heads) == tuple(
+        f"Content-Type: {kind}\r\nContent-Transfer-Encoding: base64".encode() for kind in _MAKES_KEYS
+    )
+    key, certificates = (base64.b64decode(body) for body in bodies)
+    return key, certificates
 
 
 def bouncy_castle_reads(answer: Answer) -> bytes:

@@ -13,19 +13,26 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs7
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+    pkcs7,
+)
 
-from conformance.clients.fingerprints import FINGERPRINTS, Answer, Fingerprint
+from conformance.clients.fingerprints import CLOSED, FINGERPRINTS, Answer, Fingerprint, parts_read
 from conformance.house import House
 
 each_client = pytest.mark.parametrize("client", FINGERPRINTS, ids=[one.name for one in FINGERPRINTS])
 LIBEST = FINGERPRINTS[0]
+# An hour's life: half an hour later its renewal is due.
+SETTINGS = ("profiles.device.validity_seconds=3600", "profiles.device.server_keygen=clear")
 
 
 @pytest.fixture(scope="module")
 def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    # An hour's life: its renewal is due at once, and the clock stays where it is.
-    built = House(tmp_path_factory.mktemp("house"), "profiles.device.validity_seconds=3600")
+    built = House(tmp_path_factory.mktemp("house"), *SETTINGS)
     built.start()
     yield built
     built.close()
@@ -46,14 +53,22 @@ class Connection:
         """Send a request in one write, on a connection of its own; read record by record until the answer is whole."""
         with (
             socket.create_connection(("127.0.0.1", self._port), timeout=20) as plain,
-            self._context.wrap_socket(plain, server_hostname="localhost") as tls,
+            self._context.wrap_socket(plain, server_hostname="localhost", suppress_ragged_eofs=False) as tls,
         ):
             tls.sendall(octets)
             answer = Answer([tls.recv(65_536)])
             length = int(answer.header("content-length") or 0)
             while len(answer.body) < length and (record := tls.recv(65_536)):
                 answer.records.append(record)
-            return answer
+            return Answer(answer.records, _ending(tls) if b"Connection: close" in octets else "")
+
+
+def _ending(tls: ssl.SSLSocket) -> str:
+    """What comes after an answer."""
+    try:
+        return tls.recv(1).hex() or CLOSED
+    except OSError as error:
+        return str(error)
 
 
 class Caller:
@@ -131,3 +146,11 @@ def test_libest_reads_what_to_ask_for(house: House) -> None:
     assert len(answer.body) <= 1_024
     assert len(answer.head) + 4 < 1_024
     assert len(answer.records) == 1
+
+
+@each_client
+def test_a_client_gets_a_key_that_the_server_made(house: House, client: Fingerprint) -> None:
+    key, certificates = parts_read(Caller(house, client).post("serverkeygen", signs_in=True))
+
+    (certificate,) = pkcs7.load_der_pkcs7_certificates(certificates)
+    assert load_der_private_key(key, None).public_key() == certificate.public_key()
