@@ -8,7 +8,8 @@
     └── ClocksDiffer                  it was signed at another time than now
     Unproven
     ├── IdentityUnproven              neither a certificate's signature nor a shared secret says who asks
-    └── PossessionUnproven            the key that is to be certified has not signed
+    ├── PossessionUnproven            the key that is to be certified has not signed
+    └── PossessionRefuted             it has not signed for the connection on which the request came
     Refused
     └── Replayed                      a nonce that was used before
 
@@ -57,6 +58,14 @@ class PossessionUnproven(Unproven):
         super().__init__(
             "a request by shared secret must hold one certification request, and be signed by the key of that one"
         )
+
+
+class PossessionRefuted(Unproven):
+    """What a certification request says of its connection is missing, or is not so (RFC 7030, 3.5: popFailed).
+
+    Args:
+        text: what is wrong with it, as the protocol that carries the message says it.
+    """
 
 
 class Replayed(Refused):

@@ -7,7 +7,7 @@ from enum import IntEnum
 from types import MappingProxyType
 
 from ca_core import errors as core
-from protocols.cmc.errors import ClocksDiffer, PossessionUnproven
+from protocols.cmc.errors import ClocksDiffer, PossessionRefuted, PossessionUnproven
 from protocols.cms.errors import UnknownAlgorithm, WrongSignature
 
 
@@ -53,6 +53,7 @@ TABLE: Mapping[type[core.Refusal], FailInfo] = MappingProxyType(
         core.CredentialRevoked: FailInfo.AUTH_DATA_FAIL,
         core.NetworkNotAllowed: FailInfo.AUTH_DATA_FAIL,
         PossessionUnproven: FailInfo.POP_REQUIRED,
+        PossessionRefuted: FailInfo.POP_FAILED,
         core.KeyInUse: FailInfo.NO_KEY_REUSE,
         core.KeyCompromised: FailInfo.NO_KEY_REUSE,
         core.StoreUnavailable: FailInfo.TRY_LATER,

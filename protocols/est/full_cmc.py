@@ -6,10 +6,11 @@ from ca_core.applicant import Applicant
 from ca_core.errors import Refusal, TooLarge
 from ca_core.policy.request import CertificationRequest
 from protocols.cmc.dialogue import Answer, Asked, FullCmc
+from protocols.cmc.errors import PossessionRefuted
 from protocols.encoding import lenient_base64, single_line_base64, wrapped_base64
 from protocols.est import refusals
 from protocols.est.enrolling import Enrolling
-from protocols.est.errors import UnsupportedMediaType
+from protocols.est.errors import BindingMismatch, BindingRequired, BindingUnavailable, UnsupportedMediaType
 from protocols.est.labels import Labels
 from protocols.est.messages import MAX_BODY_OCTETS
 from protocols.wire import Reply, Request
@@ -45,7 +46,11 @@ class CarriedCmc:
 
         async def meant(applicant: Applicant, asked: CertificationRequest) -> Applicant:
             await self._enrolling.require_certificate(applicant, request, label)
-            return await self._enrolling.meant(applicant, asked, request, label)
+            try:
+                return await self._enrolling.meant(applicant, asked, request, label)
+            except (BindingMismatch, BindingRequired, BindingUnavailable) as refusal:
+                # RFC 7030, 3.5: in a full PKI response, whatever is wrong with the binding is popFailed.
+                raise PossessionRefuted(str(refusal)) from None
 
         answer = await self._full_cmc.answer(
             Asked(

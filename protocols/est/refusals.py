@@ -39,6 +39,7 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         cmc.ClocksDiffer: 400,
         cmc.IdentityUnproven: 403,
         cmc.PossessionUnproven: 403,
+        cmc.PossessionRefuted: 403,
         cmc.Replayed: 403,
         est.ChallengeNotOffered: 400,
         est.MethodNotAllowed: 405,

@@ -21,7 +21,7 @@ from ca_core.policy.profile import BUILT_IN, ApprovalRule, RevocationRule
 from ca_core.revocation.reason import Reason
 from conformance.cmc import FAILED, NO_SUPPORT, PENDING, SUCCESS, Ask, RevokeRequest, message
 from protocols.cmc.failures import FailInfo
-from protocols.est.labels import ClientCertificate, CsrAttributes, Label
+from protocols.est.labels import ChallengePassword, ClientCertificate, CsrAttributes, Label
 from protocols.wire import Peer, Reply
 from tests.builders.cmc import CmcHouse, Held, answer, by_certificate, by_code, cmc_house, code_of, request
 from tests.builders.cms import cms
@@ -583,12 +583,25 @@ async def test_a_client_that_may_ask_for_others_revokes_theirs_only(gateway: tup
     assert await revoked_for(house, Held(asked.issued_to(key), key)) == Reason.SUPERSEDED
 
 
-async def test_a_challenge_of_another_connection_is_refused(house: CmcHouse) -> None:
+@pytest.mark.parametrize("binding", [None, bytes(range(32))], ids=["no binding", "another binding"])
+async def test_a_challenge_of_another_connection_is_refused(house: CmcHouse, binding: bytes | None) -> None:
     sheet, key = await house.core.register("meter", kind="device"), new_key()
+    body = by_code(sheet, key, Csr(key=key, challenge=b"abc"))
 
-    reply = await house.send(by_code(sheet, key, Csr(key=key, challenge=b"abc")))
+    reply = await house.send(body, peer=Peer(CLIENT.address, tls_exporter=binding))
 
-    require_refused(reply, 400, FailInfo.BAD_REQUEST)
+    # RFC 7030, 3.5.
+    assert "channel" in require_refused(reply, 403, FailInfo.POP_FAILED)
+
+
+async def test_a_request_that_must_be_bound_and_is_not_has_failed_to_prove_possession(tmp_path: Path) -> None:
+    labels = {**LABELS, "device": Label(challenge_password=ChallengePassword.POP_REQUIRED)}
+    async with cmc_house(tmp_path, labels=labels) as house:
+        sheet = await house.core.register("meter", kind="device")
+
+        reply = await house.send(by_code(sheet, new_key()), operation="device/fullcmc")
+
+    assert "bound to its TLS connection" in require_refused(reply, 403, FailInfo.POP_FAILED)
 
 
 async def test_a_sheet_from_before_proofs_cannot_prove(house: CmcHouse) -> None:
