@@ -32,7 +32,7 @@ LINKS = [CHALLENGE_PASSWORD, EST_IDENTITY_LINKING]
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    built = House(tmp_path_factory.mktemp("channel"))
+    built = House(tmp_path_factory.mktemp("channel"), 'est.labels.signing.challenge_password="pop-required"')
     built.start()
     yield built
     built.close()
@@ -120,3 +120,19 @@ def test_nothing_is_resumed(shared: House, tmp_path: Path) -> None:
 
 def test_doctor_says_which_channel_bindings_there_are(shared: House) -> None:
     assert "channel binding ok  tls-unique for TLS 1.2, and, for TLS 1.3, tls-exporter" in shared.command("doctor")
+
+
+def test_where_possession_must_be_proved_a_client_learns_it_and_nobody_passes_without(shared: House) -> None:
+    sheet = shared.register("--kind", "person", "--subject", "CN=Lin,C=TW", "--uses", "unlimited")
+    connection = Tls13(shared)
+    head = enroll_head(sheet, "signing/simpleenroll")
+
+    _, asked = exchange(connection, "GET /.well-known/est/signing/csrattrs HTTP/1.1\r\nHost: localhost\r\n")
+    without, why = exchange(connection, head, request("Lin", []))
+    bound, _ = exchange(connection, head, request("Lin", [(CHALLENGE_PASSWORD, proof(connection))]))
+
+    connection.close()
+    # The object identifier of challengePassword, 1.2.840.113549.1.9.7.
+    assert bytes.fromhex("06092a864886f70d010907") in base64.b64decode(asked)
+    assert (without, bound) == (403, 200)
+    assert b"bound to its TLS connection" in why

@@ -190,10 +190,13 @@ def test_wrong_secrets_are_throttled_by_source_and_right_ones_are_not(house: Hou
     right, wrong = scene.code, scene.code[::-1]
     scene.code = wrong
 
-    statuses = [scene.send() for _ in range(40)]
+    # On a busy machine a token may come back meanwhile: it is the first answer of the throttle that is looked at.
+    statuses = [scene.send()]
+    while statuses[-1] == 401 and len(statuses) < 100:
+        statuses.append(scene.send())
 
     assert statuses[0] == 401
-    assert 429 in statuses
+    assert statuses[-1] == 429
     assert int(scene.device.header("Retry-After") or 0) >= 1
     scene.code = right
     assert scene.send() == 200
