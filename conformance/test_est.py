@@ -151,6 +151,10 @@ def test_who_has_no_maker_that_is_trusted_or_no_registration_stays_out(est: Est,
     assert run("curl", "--cacert", est.house.trust, *shown, f"{est.house.est}/cacerts").returncode != 0
 
 
+def test_the_doctor_says_whose_devices_are_trusted(est: Est) -> None:
+    assert "makers' CAs     ok  2 for device" in est.house.command("doctor")
+
+
 def test_a_gateway_brings_the_requests_of_its_zone_and_no_others(est: Est, tmp_path: Path) -> None:
     """RFC 7030, 3.7: an RA; the certificate is that of whom the request means."""
     gateway = Device(est.house, tmp_path / "gateway")

@@ -17,7 +17,7 @@ from ca_core.revocation.publisher import Outcome
 from ca_core.revocation.shelf import Publication
 from ca_core.store import credentials
 from ca_core.store.migrate import migrate as apply_migrations
-from server import agreement, blocklist, exporting
+from server import agreement, blocklist, exporting, manufacturers
 from server import settings as settings_module
 from server.assembly import Office, Strongroom, migrations, strongroom
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
@@ -92,6 +92,7 @@ def doctor(home: Path) -> None:
         click.echo(f"profiles        ok  {', '.join(office.profiles)}")
         if path := office.settings.keys.blocklist:
             click.echo(f"blocked keys    ok  {len(blocklist.read(path, home))} in {path}")
+        _check_makers(office, room)
         if current := agreement.read(office.settings.agreement, home):
             await agreement.require_unchanged(current, office.database)
             click.echo(f"agreement       ok  version {current.version}, SHA-256 {current.sha256}")
@@ -113,6 +114,13 @@ def doctor(home: Path) -> None:
     binding = f"without tls-exporter, for TLS 1.3: {why_not}" if why_not else "and, for TLS 1.3, tls-exporter"
     click.echo(f"channel binding ok  tls-unique for TLS 1.2, {binding}")
     click.echo(f"clock           {'can be moved (development)' if settings.development else 'ok'}")
+
+
+def _check_makers(office: Office, room: Strongroom) -> None:
+    makers = manufacturers.read(office.settings.est.labels, office.home)
+    manufacturers.require_foreign(makers, [one.certificate.certificate for one in room.authorities.all()])
+    for label, cas in makers.items():
+        click.echo(f"makers' CAs     ok  {len(cas)} for {label}")
 
 
 async def _check_journal(office: Office) -> str:
