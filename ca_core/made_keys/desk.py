@@ -10,7 +10,7 @@ from cryptography import x509
 from ca_core.applicant import Applicant
 from ca_core.clock import Clock
 from ca_core.enrollment import Enrollment
-from ca_core.errors import Throttled
+from ca_core.errors import Throttled, TooEarly
 from ca_core.made_keys import grounds
 from ca_core.made_keys.generation import Generator, PrivateKey, generator_like
 from ca_core.policy import decision
@@ -69,8 +69,17 @@ class KeyDesk:
             decision.require_fit(profile, applicant, request)
             wish = Wish(profile, decision.subject_for(registration, profile, names, applicant.door), names)
             decision.require_grants(registration, wish)
-            if not await grounds.made_lately(tx, registration.id, wish, now=now):
+            credential = await grounds.credential_of(tx, applicant)
+            early: TooEarly | None = None
+            try:
                 await self._enrollment.foresee(tx, registration, profile, names, now=now)
+            except TooEarly as refusal:
+                early = refusal
+            # The last, because each statement sees the newest commit: what spent the code and shut the window is seen.
+            lately = await grounds.made_lately(tx, registration.id, wish, now=now)
+        if early is not None and not lately:
+            raise early
+        grounds.require_foreseeable(credential, lately, is_shut=early is not None, now=now)
         return profile
 
     async def make(self, applicant: Applicant, request: CertificationRequest, profile: Profile) -> Made:

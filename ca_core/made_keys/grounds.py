@@ -15,6 +15,7 @@ from ca_core.policy.decision import Holding, Wish
 from ca_core.policy.key_types import key_name
 from ca_core.policy.profile import SECONDS_PER_DAY, KeyMaking, Profile
 from ca_core.policy.request import CertificationRequest
+from ca_core.registration.credential import Credential
 from ca_core.revocation import acts
 from ca_core.revocation.acts import Act
 from ca_core.revocation.reason import Reason
@@ -64,6 +65,30 @@ async def made_lately(tx: Transaction, registration_id: str, wish: Wish, *, now:
     return await made_keys.since(tx, registration_id, wish.profile.name, names, since=now - AGAIN_SECONDS)
 
 
+async def credential_of(tx: Transaction, applicant: Applicant) -> Credential | None:
+    """The credential of which a use would be spent."""
+    return await credentials.by_id(tx, applicant.credential_id) if applicant.credential_id else None
+
+
+def require_foreseeable(credential: Credential | None, lately: list[str], *, is_shut: bool, now: int) -> None:
+    """Refuse what `again` and the code would refuse, before a key is made.
+
+    Args:
+        credential: of which a use would be spent.
+        lately: as `made_lately` says.
+        is_shut: whether the renewal window of what is held is not open.
+
+    Raises:
+        Throttled: it was made again too often.
+        CredentialSpent, CredentialExpired, CredentialRevoked: the code is good for nothing new.
+    """
+    if lately:
+        if is_shut or _is_spent(credential):
+            _require_few(lately)
+    elif credential is not None:
+        credential.require_usable(now)
+
+
 async def again(
     tx: Transaction,
     applicant: Applicant,
@@ -91,13 +116,9 @@ async def again(
     """
     lately = await made_lately(tx, applicant.registration_id, wish, now=now)
     lost = max((one for one in held if one.serial in lately), key=lambda one: one.intended_at, default=None)
-    if lost is None or lost.is_on_hold or not (_is_shut(may, held) or await _is_spent(tx, applicant)):
+    if lost is None or lost.is_on_hold or not (_is_shut(may, held) or _is_spent(await credential_of(tx, applicant))):
         return held, applicant
-    if len(lately) >= MOST_AGAIN:
-        raise Throttled(
-            f"a key was made for these names {len(lately)} times in two days; ask your registration authority",
-            retry_after_seconds=_CROWDED_SECONDS,
-        )
+    _require_few(lately)
     certificate = await certificates.by_serial(tx, lost.serial)
     if certificate is None:
         raise InProgress("a certificate for these names is being signed", retry_after_seconds=_IN_PROGRESS_SECONDS)
@@ -120,6 +141,14 @@ async def record(tx: Transaction, intention: Intention, request: CertificationRe
     )
 
 
+def _require_few(lately: list[str]) -> None:
+    if len(lately) >= MOST_AGAIN:
+        raise Throttled(
+            f"a key was made for these names {len(lately)} times in two days; ask your registration authority",
+            retry_after_seconds=_CROWDED_SECONDS,
+        )
+
+
 def _is_shut(may: Callable[[list[Holding]], None], held: list[Holding]) -> bool:
     try:
         may(held)
@@ -128,8 +157,5 @@ def _is_shut(may: Callable[[list[Holding]], None], held: list[Holding]) -> bool:
     return False
 
 
-async def _is_spent(tx: Transaction, applicant: Applicant) -> bool:
-    if applicant.credential_id is None:
-        return False
-    credential = await credentials.by_id(tx, applicant.credential_id)
+def _is_spent(credential: Credential | None) -> bool:
     return credential is not None and credential.uses_left == 0

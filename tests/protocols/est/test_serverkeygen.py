@@ -367,6 +367,21 @@ async def test_a_gateway_fetches_the_key_of_a_device_that_only_the_device_can_op
         opened_key(house, cms("-decrypt", "-inform", "DER", *secret, message=part.content), certificate)
 
 
+async def test_nothing_is_made_for_a_spent_code_or_too_often(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    sheet, often = await registered(house), await registered(house)
+    certificate_in(await house.est.answer(enrolling(sheet)))
+    for _ in range(5):
+        key_in(await house.est.answer(asked(often)))
+    # A key that was to be made would be refused for this.
+    monkeypatch.setattr(desk, "MOST_WAITING", 0)
+
+    spent, crowded = await house.est.answer(asked(sheet)), await house.est.answer(asked(often))
+
+    assert (spent.status, crowded.status) == (403, 429)
+    assert b"no uses left" in spent.body
+    assert b"5 times in two days" in crowded.body
+
+
 async def test_no_key_waits_for_an_officer(tmp_path: Path) -> None:
     looked_at = msgspec.structs.replace(CLEAR, approval=ApprovalRule.ALWAYS)
     async with opened(tmp_path, {**PROFILES, "clear": looked_at}) as house:
