@@ -11,9 +11,9 @@ from ca_core.referral.request import EnrollmentRequest, Referred
 from ca_core.store.database import Transaction
 from protocols import certificate_id
 from protocols.acme import csr, messages, problems
-from protocols.acme.errors import OrderNotReady
+from protocols.acme.errors import AccountNotValid, OrderNotReady
 from protocols.acme.jws import members
-from protocols.acme.records import orders
+from protocols.acme.records import accounts, orders
 from protocols.acme.records.orders import Outcome
 from protocols.acme.resources.orders import View, view
 from protocols.acme.services import AcmeServices
@@ -43,6 +43,7 @@ class Finalize:
         Raises:
             NotFound: there is none, or it is another account's.
             OrderNotReady: it is not ready, or another request has finalized it.
+            AccountNotValid, BindingRevoked: its account has lost its power since the sign-in.
             BadCsr: the request is not for this order; which stays ready, as with every other refusal.
             Refusal: whatever the core has against it.
         """
@@ -52,6 +53,7 @@ class Finalize:
         if seen.is_finalized_by(digest):
             return seen.shown(self._links)
         if seen.outcome.status is not OrderStatus.READY:
+            await self._require_power(asked)
             raise OrderNotReady(f"the order is {seen.outcome.status}; only a ready one can be finalized")
         request = csr.read(der, frozenset(seen.order.identifiers), asked.account.key)
         try:
@@ -61,10 +63,24 @@ class Finalize:
             seen = await view(self._services, asked, id_)
             if seen.is_finalized_by(digest):
                 return seen.shown(self._links)
+            # An account that was given up has taken its orders with it (docs/decisions/031).
+            await self._require_power(asked)
             if seen.outcome.status is not OrderStatus.READY:
                 raise OrderNotReady(f"the order is {seen.outcome.status} by another request") from None
             raise
         return View(seen.order, outcome, seen.authorizations).shown(self._links)
+
+    async def _require_power(self, asked: ByAccount) -> None:
+        """Look once more at who asks, as the sign-in did.
+
+        Raises:
+            AccountNotValid, BindingRevoked: it has lost its power since.
+        """
+        async with self._services.database.read() as tx:
+            account = await accounts.by_id(tx, asked.account.id)
+        if account is None:
+            raise AccountNotValid
+        account.require_power()
 
     async def _issue(self, asked: ByAccount, seen: View, request: CertificationRequest, digest: bytes) -> Outcome:
         now = self._clock.now()
