@@ -230,12 +230,16 @@ class RequestRejected(Refused):
     Args:
         number: how the registration authority calls the request.
         why: the officer's words, or the refusal that stood against it; may be empty.
+        was_approved: whether this server refused what an officer had approved.
     """
 
-    def __init__(self, number: int, why: str) -> None:
+    def __init__(self, number: int, why: str, *, was_approved: bool = False) -> None:
         said = f": {why}" if why else ""
         super().__init__(
-            f"the registration authority has rejected request {number}{said}; once that is settled, ask with a new key"
+            f"request {number} was approved and could not be issued{said}; once that is settled, ask again"
+            if was_approved
+            else f"the registration authority has rejected request {number}{said};"
+            " once that is settled, ask with a new key"
         )
 
 

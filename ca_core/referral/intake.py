@@ -66,12 +66,12 @@ async def admit(
     Else take one use of the credential that asks.
 
     Raises:
-        RequestRejected: it was rejected, and that is not long ago.
+        RequestRejected: an officer rejected it, and that is not long ago.
         CredentialSpent, CredentialExpired, WrongSecret: there is no use left to take.
     """
     is_looked_at = wish.profile.approval is not ApprovalRule.AUTOMATIC
     earlier = await _earlier(tx, asking, now=now) if is_looked_at else None
-    if earlier is not None or credential_id is None:
+    if earlier is not None or credential_id is None or await _was_paid(tx, asking):
         return earlier
     try:
         await credentials.spend(tx, credential_id, now=now)
@@ -83,11 +83,20 @@ async def admit(
     return earlier
 
 
-async def _earlier(tx: Transaction, asking: EnrollmentRequest, *, now: int) -> EnrollmentRequest | None:
-    earlier = await enrollment_requests.newest(
+async def _was_paid(tx: Transaction, asking: EnrollmentRequest) -> bool:
+    """Whether a use was spent for this key already, and this server refused what an officer had approved for it."""
+    newest = await _newest(tx, asking)
+    return newest is not None and newest.is_refused
+
+
+async def _newest(tx: Transaction, asking: EnrollmentRequest) -> EnrollmentRequest | None:
+    return await enrollment_requests.newest(
         tx, asking.registration_id, asking.profile, asking.names, asking.spki_sha256
     )
-    waiting = still_waiting(earlier, now=now)
+
+
+async def _earlier(tx: Transaction, asking: EnrollmentRequest, *, now: int) -> EnrollmentRequest | None:
+    waiting = still_waiting(await _newest(tx, asking), now=now)
     if waiting is None and asking.account is not None:
         # Many clients make a key for each order: by their keys, an officer would find one request for each night.
         return await enrollment_requests.waiting_of(tx, asking.account, asking.profile, asking.names)

@@ -21,7 +21,7 @@ DUE_SECONDS = 5 * _DAY_SECONDS
 LAPSE_SECONDS = 30 * _DAY_SECONDS
 """When a request that nobody decided is given up."""
 REMEMBERED_SECONDS = 7 * _DAY_SECONDS
-"""How long a rejection answers the same request; from then on it is a new one."""
+"""How long an officer's rejection answers the same request; from then on it is a new one."""
 MOST_WAITING = 100
 """How many requests of one registration may wait: an officer is easily drowned."""
 
@@ -118,6 +118,16 @@ class EnrollmentRequest(msgspec.Struct, frozen=True, kw_only=True):
         return self.state in {RequestState.PENDING, RequestState.APPROVED}
 
     @property
+    def is_refused(self) -> bool:
+        """Whether this server refused it at the moment of issuing, though an officer had approved it."""
+        return self.state is RequestState.REJECTED and self.decided_by == CLOCKWORK
+
+    @property
+    def rejection(self) -> RequestRejected:
+        """What is said to who asked, where it was rejected."""
+        return RequestRejected(self.number, self.note, was_approved=self.is_refused)
+
+    @property
     def applicant(self) -> Applicant:
         """Who asked, without the credential: its use was spent when the request was recorded."""
         return Applicant(
@@ -132,16 +142,17 @@ class EnrollmentRequest(msgspec.Struct, frozen=True, kw_only=True):
 def still_waiting(earlier: EnrollmentRequest | None, *, now: int) -> EnrollmentRequest | None:
     """What the newest request of the same registration, profile, names and key says to the next one.
 
-    None lets it be a new one.
+    None lets it be a new one. So does what only this server refused: the cause may be gone, and no officer said no.
 
     Raises:
-        RequestRejected: it was rejected, and that is not long ago.
+        RequestRejected: an officer rejected it, and that is not long ago.
     """
     if earlier is None or earlier.waits:
         return earlier
     decided_at = earlier.decided_at or 0
-    if earlier.state is RequestState.REJECTED and now < decided_at + REMEMBERED_SECONDS:
-        raise RequestRejected(earlier.number, earlier.note)
+    is_rejected = earlier.state is RequestState.REJECTED and not earlier.is_refused
+    if is_rejected and now < decided_at + REMEMBERED_SECONDS:
+        raise earlier.rejection
     return None
 
 

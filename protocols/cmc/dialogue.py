@@ -16,7 +16,7 @@ from ca_core import names
 from ca_core.applicant import Applicant
 from ca_core.clock import Clock
 from ca_core.enrollment import Enrollment
-from ca_core.errors import NotFound, Refusal, RequestRejected
+from ca_core.errors import NotFound, Refusal
 from ca_core.identity import serial_text
 from ca_core.policy import request as csr
 from ca_core.policy.request import CertificationRequest, same_subject
@@ -214,7 +214,7 @@ class FullCmc:
         if request is None or not _has_asked(request, sender):
             raise NotFound(_NOTHING_PENDING)
         if request.state is RequestState.REJECTED:
-            raise RequestRejected(number, request.note)
+            raise request.rejection
         if request.state is RequestState.LAPSED:
             raise NotFound("nobody has decided the request in time; send it anew")
         issued = await self._revocations.certificate(request.serial) if request.serial else None

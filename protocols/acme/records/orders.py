@@ -9,7 +9,7 @@ import msgspec
 from ca_core.errors import NameNotProved, RequestRejected
 from ca_core.names import Identifier
 from ca_core.policy.period import WishedPeriod
-from ca_core.referral.request import EnrollmentRequest, RequestState
+from ca_core.referral.request import CLOCKWORK, EnrollmentRequest, RequestState
 from ca_core.store.database import Row, Transaction
 from protocols.acme import problems, states
 from protocols.acme.errors import AccountNotValid
@@ -232,12 +232,12 @@ async def outcome(tx: Transaction, order_id: str) -> Outcome:
     """
     # One statement, which sees one moment: what waits becomes an intention in one transaction.
     row = await tx.one(
-        "SELECT c.state, c.serial, r.number, r.state, r.note FROM (SELECT :request_key AS request_key) k"
+        "SELECT c.state, c.serial, r.number, r.state, r.note, r.decided_by FROM (SELECT :request_key AS request_key) k"
         " LEFT JOIN certificates c ON c.request_key = k.request_key"
         " LEFT JOIN enrollment_requests r ON r.request_key = k.request_key",
         request_key=request_key(order_id),
     )
-    state, serial, number, waiting, note = row or (None, None, None, None, None)
+    state, serial, number, waiting, note, decided_by = row or (None,) * 6
     if state == "issued":
         return Outcome(states.after(states.ORDER, OrderStatus.PROCESSING, Event.ISSUED), serial)
     if state is not None:
@@ -246,7 +246,7 @@ async def outcome(tx: Transaction, order_id: str) -> Outcome:
         return Outcome(OrderStatus.PROCESSING, is_reviewed=True)
     invalid = states.after(states.ORDER, OrderStatus.PROCESSING, Event.ABANDONED)
     if waiting == RequestState.REJECTED:
-        return Outcome(invalid, why=str(RequestRejected(number, note)))
+        return Outcome(invalid, why=str(RequestRejected(number, note, was_approved=decided_by == CLOCKWORK)))
     if waiting == RequestState.LAPSED:
         return Outcome(invalid, why=f"request {number} was not decided in time; place a new order")
     return Outcome(invalid)

@@ -268,9 +268,13 @@ async def test_what_stands_against_it_by_then_makes_it_rejected(core: Core) -> N
     assert await core.certificates() == []
     with pytest.raises(NameNotGranted):
         await core.enroll(who, asked)
+    # No officer said no: the same key asks anew, and the use of its code was spent already.
     await core.desk.regrant("acc", granted(NAME), actor="test")
-    with pytest.raises(RequestRejected, match="not registered for this account"):
-        await core.enroll(who, asked)
+    assert await asks(core, who, asked) == Referred(2)
+    with pytest.raises(CredentialSpent):
+        await core.enroll(who, request())
+    await approve(core, 2)
+    assert (await core.enroll(who, asked)).serial == (await stored(core, 2)).serial
 
 
 @pytest.mark.parametrize("trouble", ["suspended", "compromised", "a live one"])

@@ -329,6 +329,26 @@ async def test_what_a_revoked_eab_key_has_asked_for_is_not_issued(house: AcmeHou
     assert await house.core.certificates() == []
 
 
+async def test_after_a_false_alarm_about_the_eab_key_the_same_key_asks_anew(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example")
+    order, request = await client.order("a.example"), csr_for("a.example", key=new_key())
+    await client.finalize(order, request)
+    async with house.core.database.write() as tx:
+        await tx.execute("UPDATE credentials SET revoked_at = 1 WHERE kid IS NOT NULL")
+    await approve(house.core, 1)
+    async with house.core.database.write() as tx:
+        await tx.execute("UPDATE credentials SET revoked_at = NULL WHERE kid IS NOT NULL")
+
+    detail = (await client.post(url(order))).json["error"]["detail"]
+    again = await client.order("a.example")
+
+    assert "request 1 was approved and could not be issued: " in detail
+    assert "registration authority has rejected" not in detail
+    assert (await client.finalize(again, request)).json["status"] == "processing"
+    await approve(house.core, 2)
+    assert (await client.post(url(again))).json["status"] == "valid"
+
+
 async def test_an_order_whose_signature_is_slow_is_processing_and_not_an_error(tmp_path: Path) -> None:
     async with acme_house(tmp_path) as house:
         client = await house.subscriber("acme-corp", "a.example")
