@@ -90,6 +90,15 @@ class Limits:
         if wait := self._accounts.take(payer, now=now):
             raise _too_many("new accounts", "new_accounts_per_hour", self._options.new_accounts_per_hour, wait)
 
+    def may_order(self, account: Accountable, *, source: str, renews: str | None, now: int) -> None:
+        """Refuse early what `order()` would refuse, before anything is looked up for it; nothing is counted.
+
+        Raises:
+            Throttled: too many of late.
+        """
+        if renews is None and (wait := self._orders.wait_seconds(*_payers(account, source), now=now)):
+            raise self._too_many_orders(wait)
+
     def order(self, account: Accountable, *, source: str, renews: str | None, now: int) -> None:
         """Count an order that is about to be placed, or an authorization that is asked for ahead of one.
 
@@ -103,7 +112,7 @@ class Limits:
         if renews is not None and self._renewals.take(renews, now=now) == 0:
             return
         if wait := self._orders.take(*_payers(account, source), now=now):
-            raise _too_many("orders", "orders_per_hour", self._options.orders_per_hour, wait)
+            raise self._too_many_orders(wait)
 
     def change(self, account: Accountable, *, source: str, now: int) -> None:
         """Count a change that an account makes to itself; its registration, which may have thousands, pays nothing.
@@ -141,19 +150,34 @@ class Limits:
         Raises:
             Throttled: they did.
         """
-        if wait := self._failures.wait_seconds(*_payers(account, source), now=now):
-            raise _too_many("failed challenges", "failed_probes_per_hour", self._options.failed_probes_per_hour, wait)
+        self.look(account, source=source, now=now)
         if account.is_open:
             # What failed is known only after the probe, and then nobody knows any more who had asked.
             self._sources[challenge_id] = source
             if len(self._sources) > MOST_KEYS:
                 self._sources.popitem(last=False)
 
+    def look(self, account: Accountable, *, source: str, now: int) -> None:
+        """Let the network be asked for an account only while not too much of what was asked for it failed of late.
+
+        Raises:
+            Throttled: it did.
+        """
+        if wait := self._failures.wait_seconds(*_payers(account, source), now=now):
+            raise _too_many("failed challenges", "failed_probes_per_hour", self._options.failed_probes_per_hour, wait)
+
+    def looked_in_vain(self, account: Accountable, *, source: str, now: int) -> None:
+        """Count what was asked for an account that waits for the answer, and failed."""
+        self._failures.spend(*_payers(account, source), now=now)
+
     def probed(self, account: Accountable, challenge_id: str, *, failed: bool, now: int) -> None:
         """Count a probe that failed; one that did not costs nothing."""
         source = self._sources.pop(challenge_id, "")
         if failed:
             self._failures.spend(*_payers(account, source), now=now)
+
+    def _too_many_orders(self, wait_seconds: int) -> Throttled:
+        return _too_many("orders", "orders_per_hour", self._options.orders_per_hour, wait_seconds)
 
 
 def _payers(account: Accountable, source: str) -> tuple[str, ...]:

@@ -32,19 +32,21 @@ async def authorize(
     asked: ByAccount,
     needs: Iterable[Needed],
     *,
+    renews: str | None = None,
     reuses_vetted: bool = False,
     now: int,
 ) -> Authorized:
-    """Find or make what is needed, each once.
+    """Find or make what is needed, each once, and count it as an order: what is refused here costs nothing.
 
     A valid one is used as long as an order can wait. A pending one is used again while a day is left to prove it,
     so that a client which places order after order does not pile them up.
 
     Args:
+        renews: as `Limits.order` takes it.
         reuses_vetted: whether the RA's word of another day does, which each order has afresh.
 
     Raises:
-        NamesPaused, Throttled: new challenges are not to be had.
+        NamesPaused, Throttled: new challenges are not to be had, or there were too many orders of late.
     """
     account = asked.account
     used: dict[str, Authorization] = {}
@@ -60,6 +62,7 @@ async def authorize(
     if pending := [one.authorization.identifier for one in made if not one.authorization.vetted]:
         standing = await failures.standing(tx, account.id, now=now)
         limits.challenged(standing, pending, registered_as=asked.registration.account)
+    limits.order(account, source=asked.source, renews=renews, now=now)
     await authorizations.insert(
         tx,
         [one.authorization for one in made],

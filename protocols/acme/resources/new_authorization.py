@@ -53,7 +53,7 @@ class NewAuthorizations:
             registration.require_active(now)
             need = self._needed(asked, registration, identifier, spans=message.spans)
             # As an order: whoever asks without end writes a row of the journal each time.
-            self._limits.order(asked.account, source=asked.source, renews=None, now=now)
+            self._limits.may_order(asked.account, source=asked.source, renews=None, now=now)
             found = await authorize(tx, self._limits, asked, [need], reuses_vetted=True, now=now)
             (authorization,) = found.used
             challenges = await authorizations.challenges(tx, authorization.id)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from ca_core.audit import journal
 from ca_core.audit.event import Event, NamesGranted
 from ca_core.policy.profile import Profile
@@ -12,7 +10,8 @@ from ca_core.store.database import Transaction
 from protocols.acme import order_messages, ordering
 from protocols.acme.errors import AlreadyReplaced
 from protocols.acme.events import OrderPlaced
-from protocols.acme.ordering import Needed, Ordered
+from protocols.acme.objects import Authorization
+from protocols.acme.ordering import Ordered
 from protocols.acme.records import orders
 from protocols.acme.records.orders import Outcome
 from protocols.acme.resources import replacing
@@ -57,9 +56,11 @@ class NewOrder:
             replaced = await replacing.renewed(tx, self._enrollment, asked.account, wanted, now=now)
             names = frozenset(wanted.identifiers)
             renews = await self._enrollment.foresee(tx, registration, profile, names, period=wanted.period, now=now)
-            self._limits.order(asked.account, source=asked.source, renews=replaced or renews, now=now)
+            renews = replaced or renews
+            self._limits.may_order(asked.account, source=asked.source, renews=renews, now=now)
             needs = [ordering.needed(asked.account, registration, one, self._types) for one in named]
-            view = await self._place(tx, asked, profile, wanted, needs, now=now)
+            used = (await authorize(tx, self._limits, asked, needs, renews=renews, now=now)).used
+            view = await self._place(tx, asked, profile, wanted, used, now=now)
         return view.shown(self._links, status=201)
 
     async def _place(
@@ -68,11 +69,10 @@ class NewOrder:
         asked: ByAccount,
         profile: Profile,
         wanted: Ordered,
-        needs: Sequence[Needed],
+        used: tuple[Authorization, ...],
         *,
         now: int,
     ) -> View:
-        used = (await authorize(tx, self._limits, asked, needs, now=now)).used
         order = ordering.ordered(asked.account, wanted, profile, used, now=now)
         if not await orders.insert(tx, order, [one.id for one in used]):
             raise AlreadyReplaced

@@ -92,6 +92,23 @@ async def test_what_is_refused_for_another_reason_costs_nothing(house: AcmeHouse
     assert (await client.order("a.example")).status == 201
 
 
+async def test_an_order_that_is_refused_for_its_challenges_costs_no_token(house: AcmeHouse) -> None:
+    names = ("a.example", "b.example", "c.example", "d.example")
+    client = await house.subscriber("acme-corp", *names, vetted=False)
+    await fail(house, client, "a.example", 3)
+    for _ in range(5):
+        assert (await client.order("a.example")).refusal == (429, "rateLimited")
+        assert (await client.authorize_ahead("a.example")).refusal == (429, "rateLimited")
+    assert (await client.order("b.example", "c.example")).status == 201
+
+    for _ in range(5):
+        require_limited(await client.order("d.example"), seconds=3600)
+
+    assert (await client.order("b.example")).status == 201
+    assert (await client.order("c.example")).status == 201
+    require_limited(await client.order("b.example"), seconds=1200)
+
+
 async def test_an_order_with_a_wrong_signature_spends_nobodys_tokens(house: AcmeHouse) -> None:
     client = await house.subscriber("acme-corp", "a.example")
     thief = house.client(1)
