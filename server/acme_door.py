@@ -86,7 +86,7 @@ class AcmeDoor:
     def _asking(self) -> Permission:
         opened = self._opened
         identities = opened.settings.acme.caa_identities
-        return Permission(opened.database, opened.clock, self._probes, self._links, identities)
+        return Permission(opened.database, opened.clock, self._probes, self._links, identities, limits=self._limits)
 
     def _options(self) -> AcmeOptions:
         acme = self._opened.settings.acme

@@ -13,6 +13,7 @@ from ca_core.store.database import Database, Transaction
 from protocols.acme import caa
 from protocols.acme.caa import Wish
 from protocols.acme.errors import CaaForbids, CaaUnknown
+from protocols.acme.limits import Limits
 from protocols.acme.links import Links, Resource
 from protocols.acme.objects import Account, Authorization
 from protocols.acme.probes import Probes, Seen
@@ -50,6 +51,7 @@ class Permission:
         links: Links,
         identities: tuple[str, ...],
         *,
+        limits: Limits,
         longest_seconds: float = LONGEST_SECONDS,
     ) -> None:
         self._database = database
@@ -57,6 +59,7 @@ class Permission:
         self._probes = probes
         self._links = links
         self._identities = identities
+        self._limits = limits
         self._longest_seconds = longest_seconds
 
     async def objection(self, name: Identifier, account_id: str, method: str) -> Seen | None:
@@ -88,25 +91,43 @@ class Permission:
             names = [authorization.identifier.value]
             await caa_checks.note(tx, authorization.id, names, now=self._clock.now())
 
-    async def require(self, account: Account, names: Iterable[Identifier], authorized: Sequence[Authorization]) -> None:
-        """Ask again about what was not asked about in the last eight hours.
+    async def require(
+        self, account: Account, names: Iterable[Identifier], authorized: Sequence[Authorization], *, source: str
+    ) -> None:
+        """Ask again about what was not asked about in the last eight hours; what is in vain counts as a failed probe.
 
         Args:
             names: of the certificate.
             authorized: what authorizes them, less what the RA vouches for.
+            source: textual IP address of who asks.
 
         Raises:
+            Throttled: too much was in vain of late.
             CaaForbids: a name's owner does not permit it.
             CaaUnknown: the name servers did not say.
         """
         doubts = await self._doubts(names, authorized)
-        for objection in await self._objections(account, doubts):
+        if not doubts:
+            return
+        self._limits.look(account, source=source, now=self._clock.now())
+        try:
+            await self._settle(account, doubts)
+        except (CaaForbids, CaaUnknown):
+            self._limits.looked_in_vain(account, source=source, now=self._clock.now())
+            raise
+
+    async def _settle(self, account: Account, doubts: Sequence[_Doubt]) -> None:
+        if not doubts:
+            return
+        objections = await self._objections(account, doubts)
+        # Also beside a name that may not: the next try is to ask about that one only.
+        async with self._database.write() as tx:
+            for doubt, objection in zip(doubts, objections, strict=True):
+                if objection is None:
+                    await caa_checks.note(tx, doubt.authorization, [doubt.name.value], now=self._clock.now())
+        for objection in objections:
             if objection is not None:
                 raise (CaaForbids if objection.problem == "caa" else CaaUnknown)(objection.detail)
-        if doubts:
-            async with self._database.write() as tx:
-                for doubt in doubts:
-                    await caa_checks.note(tx, doubt.authorization, [doubt.name.value], now=self._clock.now())
 
     async def _objections(self, account: Account, doubts: Sequence[_Doubt]) -> list[Seen | None]:
         gate = asyncio.Semaphore(_AT_ONCE)
@@ -134,7 +155,8 @@ class Permission:
                 return None
             authorized = await authorizations.of_order(tx, order.id)
         try:
-            await self.require(account, order.identifiers, [one for one in authorized if not one.vetted])
+            # It is our time, and not the account's.
+            await self._settle(account, await self._doubts(order.identifiers, _challenged(authorized)))
         except (CaaForbids, CaaUnknown) as refusal:
             return refusal
         return None
@@ -152,3 +174,7 @@ class Permission:
                     method = next(one.type for one in shown if one.status is ChallengeStatus.VALID)
                     doubts.append(_Doubt(name, proof.id, method))
         return doubts
+
+
+def _challenged(authorized: Sequence[Authorization]) -> list[Authorization]:
+    return [one for one in authorized if not one.vetted]

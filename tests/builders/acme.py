@@ -269,7 +269,9 @@ async def acme_house(
         limits = limits or LimitOptions()
         counted = Limits(limits)
         outcomes = Outcomes(counted, paused_after=limits.paused_after_failures)
-        permission = Permission(strongroom.database, strongroom.clock, probes, LINKS, caa) if caa else None
+        permission = (
+            Permission(strongroom.database, strongroom.clock, probes, LINKS, caa, limits=counted) if caa else None
+        )
         services = AcmeServices(
             database=strongroom.database,
             clock=strongroom.clock,

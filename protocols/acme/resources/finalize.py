@@ -92,7 +92,7 @@ class Finalize:
         proved = frozenset(name for name in order.identifiers if any(one.covers(name) for one in challenged))
 
         if self._services.permission is not None:
-            await self._services.permission.require(asked.account, order.identifiers, challenged)
+            await self._services.permission.require(asked.account, order.identifiers, challenged, source=asked.source)
 
         async def claim(tx: Transaction, taken: EnrollmentRequest | None) -> None:
             if not await orders.finalize(tx, order.id, digest, now=now):

@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ca_core.names import ip
 from protocols.acme.caa import CaaRecord
 from protocols.acme.dialogue import AcmeDialogue
+from protocols.acme.limits import LimitOptions
 from protocols.acme.permission import GOOD_SECONDS, Permission
 from protocols.acme.probes import CaaFound
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client, StagedProbes, acme_house, csr_for
@@ -130,7 +131,15 @@ async def test_silent_name_servers_keep_nobody_waiting_for_each_name(house: Acme
     order = await authorized(client, *names)
     house.core.clock.move(GOOD_SECONDS + 1)
     silent = StagedProbes(caa_hold=asyncio.Event())
-    permission = Permission(house.core.database, house.core.clock, silent, LINKS, ("ca.example",), longest_seconds=0.05)
+    permission = Permission(
+        house.core.database,
+        house.core.clock,
+        silent,
+        LINKS,
+        ("ca.example",),
+        limits=house.services.limits,
+        longest_seconds=0.05,
+    )
     client.house = replace(house, dialogue=AcmeDialogue(replace(house.services, permission=permission)))
 
     refused = await client.finalize(order)
@@ -180,3 +189,25 @@ async def test_vetted_names_and_addresses_are_not_asked_about(house: AcmeHouse) 
 
     assert (await client.finalize(order, request)).json["status"] == "valid"
     assert house.probes.caa_asked == []
+
+
+async def test_finalizes_that_caa_refuses_count_as_failed_probes(tmp_path: Path) -> None:
+    """Each asks the name servers of up to a hundred names; and only those that objected are asked again."""
+    async with acme_house(tmp_path, caa=("ca.example",), limits=LimitOptions(failed_probes_per_hour=2)) as house:
+        client = await house.subscriber("acme-corp", "a.example", "b.example", vetted=False)
+        order = await authorized(client, "a.example", "b.example")
+        house.core.clock.move(GOOD_SECONDS + 1)
+        house.probes.caa_records["a.example"] = OTHER
+        house.probes.caa_asked.clear()
+        for _ in range(2):
+            assert (await client.finalize(order)).refusal == (403, "caa")
+        assert sorted(house.probes.caa_asked) == ["a.example", "a.example", "b.example"]
+
+        limited = await client.finalize(order)
+
+        assert limited.refusal == (429, "rateLimited")
+        assert "limits.failed_probes_per_hour" in limited.json["detail"]
+        assert len(house.probes.caa_asked) == 3
+        house.core.clock.move(1800)
+        del house.probes.caa_records["a.example"]
+        assert (await client.finalize(order)).json["status"] == "valid"
