@@ -283,7 +283,8 @@ class Enrollment:
             made_keys.require_kept(request)
             if wish.period != WHOLE:
                 self._issuer.require_period(wish.profile, wish.period, now=now)
-            return await intake.refer(tx, asking, earlier, now=now)
+            is_open = order is not None and order.is_open
+            return await intake.refer(tx, asking, earlier, is_open=is_open, now=now)
         intention = self._issuer.plan(
             registration,
             wish,

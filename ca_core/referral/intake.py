@@ -6,7 +6,7 @@ from ca_core import names as names_module
 from ca_core.applicant import Applicant
 from ca_core.audit import journal
 from ca_core.audit.event import EnrollmentHandedOver, EnrollmentLapsed, EnrollmentReferred, EnrollmentRejected, Event
-from ca_core.errors import CredentialSpent, InProgress, Throttled
+from ca_core.errors import CredentialSpent, InProgress
 from ca_core.order_claim import OrderClaim
 from ca_core.policy import decision
 from ca_core.policy.decision import Verdict, Wish
@@ -15,16 +15,14 @@ from ca_core.policy.request import CertificationRequest
 from ca_core.referral.request import (
     CLOCKWORK,
     DUE_SECONDS,
-    MOST_WAITING,
     EnrollmentRequest,
     Referred,
     RequestState,
+    require_room,
     still_waiting,
 )
 from ca_core.store import certificates, credentials, enrollment_requests
 from ca_core.store.database import Transaction
-
-_CROWDED_SECONDS = 3600
 
 
 def asked(
@@ -111,11 +109,16 @@ async def verdict(tx: Transaction, asking: EnrollmentRequest, wish: Wish, *, now
     return decision.verdict(wish.profile, was_held=was_held)
 
 
-async def refer(tx: Transaction, asking: EnrollmentRequest, earlier: EnrollmentRequest | None, *, now: int) -> Referred:
+async def refer(
+    tx: Transaction, asking: EnrollmentRequest, earlier: EnrollmentRequest | None, *, is_open: bool = False, now: int
+) -> Referred:
     """Put a request down, or find the one that waits; an order that comes with the same wish takes it over.
 
+    Args:
+        is_open: whether an ACME account asks for which nobody vouched.
+
     Raises:
-        Throttled: too many of this registration wait.
+        Throttled: too many of this registration wait, or of this account or source where it is an open one.
         InProgress: somebody else is putting the same down.
     """
     if earlier is not None:
@@ -124,12 +127,7 @@ async def refer(tx: Transaction, asking: EnrollmentRequest, earlier: EnrollmentR
             event = EnrollmentHandedOver(request=earlier.number, spki_sha256=asking.spki_sha256.hex())
             await _journal(tx, asking, event, now=now)
         return Referred(earlier.number)
-    if await enrollment_requests.count_waiting(tx, asking.registration_id) >= MOST_WAITING:
-        raise Throttled(
-            f"{MOST_WAITING} requests of this registration wait for the registration authority already;"
-            " ask it to decide them",
-            retry_after_seconds=_CROWDED_SECONDS,
-        )
+    require_room(await enrollment_requests.asking(tx, asking.registration_id), asking, is_open=is_open)
     number = await enrollment_requests.insert(tx, asking)
     if number is None:
         raise InProgress("the same request is being recorded at this moment", retry_after_seconds=1)

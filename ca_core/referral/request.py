@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
 from ca_core.applicant import Applicant, Door
-from ca_core.errors import Misconfigured, RequestRejected
+from ca_core.errors import Misconfigured, RequestRejected, Throttled
 from ca_core.names import Identifier
+from ca_core.policy.buckets import source_key
 from ca_core.policy.period import WishedPeriod
 
 _DAY_SECONDS = 86_400
@@ -24,6 +26,12 @@ REMEMBERED_SECONDS = 7 * _DAY_SECONDS
 """How long an officer's rejection answers the same request; from then on it is a new one."""
 MOST_WAITING = 100
 """How many requests of one registration may wait: an officer is easily drowned."""
+MOST_OF_ACCOUNT = 5
+"""Of one ACME account for which nobody vouched: all of those share one registration."""
+MOST_OF_SOURCE = 10
+"""Of one source, where such an account asks: whoever makes accounts by the hundred gains nothing."""
+
+_CROWDED_SECONDS = 3600
 
 CLOCKWORK = "server:referral-desk"
 """The journal's actor for what no officer decides."""
@@ -154,6 +162,35 @@ def still_waiting(earlier: EnrollmentRequest | None, *, now: int) -> EnrollmentR
     if is_rejected and now < decided_at + REMEMBERED_SECONDS:
         raise earlier.rejection
     return None
+
+
+class Asking(NamedTuple):
+    """Whose a request is that waits."""
+
+    account: str | None
+    source: str
+
+
+def require_room(waiting: Sequence[Asking], asked: EnrollmentRequest, *, is_open: bool) -> None:
+    """Let a new request be put down beside those that wait for the same registration, or refuse it.
+
+    Args:
+        is_open: whether an ACME account asks for which nobody vouched.
+
+    Raises:
+        Throttled: too many wait.
+    """
+    source = source_key(asked.source)
+    crowds = [(len(waiting), MOST_WAITING, "registration")]
+    if is_open:
+        crowds.append((sum(one.account == asked.account for one in waiting), MOST_OF_ACCOUNT, "account"))
+        crowds.append((sum(source_key(one.source) == source for one in waiting), MOST_OF_SOURCE, "source"))
+    for count, most, whose in crowds:
+        if count >= most:
+            raise Throttled(
+                f"{most} requests of this {whose} wait for the registration authority already; ask it to decide them",
+                retry_after_seconds=_CROWDED_SECONDS,
+            )
 
 
 def at_once(outcome: _Outcome | Referred) -> _Outcome:

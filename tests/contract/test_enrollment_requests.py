@@ -178,4 +178,4 @@ async def test_it_is_called_for_twice_and_lapses(database: Database, asked: int)
     async with database.read() as tx:
         assert await enrollment_requests.lapsing(tx, now=100 + 30 * DAY - 1) == []
         assert [one.number for one in await enrollment_requests.lapsing(tx, now=100 + 30 * DAY)] == [asked]
-        assert await enrollment_requests.count_waiting(tx, "r") == 1
+        assert await enrollment_requests.asking(tx, "r") == [("acme-account:1", "192.0.2.1")]

@@ -109,6 +109,7 @@ class Finalize:
                 frozenset(order.identifiers),
                 claim,
                 account=asked.account.asker,
+                is_open=asked.account.is_open,
                 period=order.period,
                 replaces=certificate_id.parse(order.replaces).serial if order.replaces else None,
             ),

@@ -13,7 +13,7 @@ from ca_core import names
 from ca_core.clock import rfc3339
 from ca_core.policy.profile import ApprovalRule
 from ca_core.referral.request import RequestState
-from protocols.acme.dialogue import AcmeDialogue
+from protocols.acme.dialogue import AcmeDialogue, AcmeOptions
 from protocols.acme.errors import BindingRevoked
 from tests.builders.acme import AcmeHouse, Answer, Client, acme_house, csr_for, url
 from tests.builders.ca_key import enrolling
@@ -368,3 +368,31 @@ async def test_an_order_whose_signature_is_slow_is_processing_and_not_an_error(t
         key.busy = False
         await issuer.finish_left(house.core.profiles)
         assert (await client.post(url(order))).json["status"] == "valid"
+
+
+async def test_a_stranger_with_open_accounts_leaves_room_for_the_others(tmp_path: Path) -> None:
+    """All open accounts share one registration, and so its room in an officer's list (docs/decisions/025)."""
+    profiles = reviewed(ApprovalRule.ALWAYS, "tls-server")
+    async with acme_house(tmp_path, AcmeOptions(open_account="open"), profiles=profiles) as house:
+        wanted = [f"n{number}.example" for number in range(6)]
+        await house.core.register("open", *granted(*map(names.dns, wanted), vetted=False))
+        clients = [house.client(which) for which in range(3)]
+        for client in clients:
+            assert (await client.new_account(None)).status == 201
+
+        async def ask(client: Client, name: str) -> Answer:
+            order = await client.order(name)
+            await client.authorize(order)
+            return await client.finalize(order, csr_for(name, key=new_key()))
+
+        for client in clients[:2]:
+            for name in wanted[:5]:
+                assert (await ask(client, name)).json["status"] == "processing"
+        of_account, of_source = await ask(clients[0], wanted[5]), await ask(clients[2], wanted[5])
+
+        for refused, whose in ((of_account, "5 requests of this account"), (of_source, "10 requests of this source")):
+            assert refused.refusal == (429, "rateLimited")
+            assert whose in refused.json["detail"]
+        # What waits may still be taken over by a newer order.
+        assert (await ask(clients[0], wanted[0])).json["status"] == "processing"
+        assert len(await house.core.referrals.requests()) == 10
