@@ -99,6 +99,17 @@ async def every(tx: Transaction) -> list[Registration]:
     return [_from_row(row) for row in rows]
 
 
+async def asking(tx: Transaction, *, every: bool) -> dict[str, str]:
+    """The site accounts of those with requests that wait for an officer, or that have ever asked, by identity."""
+    rows = await tx.all(
+        "SELECT id, account FROM registrations WHERE id IN"
+        " (SELECT registration_id FROM enrollment_requests WHERE :every = 1 OR state = 'pending'"
+        " UNION SELECT registration_id FROM revocation_requests WHERE :every = 1 OR state = 'pending')",
+        every=int(every),
+    )
+    return dict(rows)
+
+
 async def move(tx: Transaction, registration_id: str, *, was: Status, to: Status) -> bool:
     """Change the status by compare-and-set; False when it was another one."""
     changed = await tx.execute(

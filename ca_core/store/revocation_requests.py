@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.request import Escalation, RequestState, RevocationRequest
 from ca_core.revocation.rules import Asker
@@ -21,9 +23,22 @@ _HAS_EXPIRED = (
 EXPIRED = _SELECT + _HAS_EXPIRED
 """What waits for a certificate that has expired."""
 
+_TARGETS = (
+    "SELECT c.serial, c.profile, c.names, r.reason FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial"
+    " WHERE c.serial IN (SELECT serial FROM revocation_requests WHERE :every = 1 OR state = 'pending')"
+)
+
 # How loudly a request was called for already: once at half-time, once when it is overdue.
 _CALLED_AT_HALF_TIME = 1
 _CALLED_OVERDUE = 2
+
+
+class Target(msgspec.Struct, frozen=True):
+    """What a list of requests says of a certificate."""
+
+    profile: str
+    names: str
+    is_on_hold: bool
 
 
 def _request(row: Row) -> RevocationRequest:
@@ -97,6 +112,14 @@ async def pending(tx: Transaction) -> list[RevocationRequest]:
 async def every(tx: Transaction) -> list[RevocationRequest]:
     """All requests ever made, oldest first."""
     return [_request(row) for row in await tx.all(_SELECT + "1 = 1 ORDER BY number")]
+
+
+async def targets(tx: Transaction, *, every: bool) -> dict[str, Target]:
+    """The certificates that `pending` or `every` ask about, by serial."""
+    return {
+        serial: Target(profile, names, reason == Reason.CERTIFICATE_HOLD.value)
+        for serial, profile, names, reason in await tx.all(_TARGETS, every=int(every))
+    }
 
 
 async def sharpen(tx: Transaction, number: int, *, reason: Reason, asker: Asker, actor: str, due_at: int) -> bool:

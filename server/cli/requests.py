@@ -9,8 +9,8 @@ import click
 from ca_core.clock import rfc3339
 from ca_core.referral.request import EnrollmentRequest
 from ca_core.revocation.request import RevocationRequest
-from ca_core.store import registrations
-from ca_core.store.certificates import Certificate
+from ca_core.store import registrations, revocation_requests
+from ca_core.store.revocation_requests import Target
 from server.assembly import Office
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 
@@ -97,13 +97,13 @@ def _list(home: Path, *, every: bool, as_json: bool) -> None:
     async def do(office: Office) -> list[dict[str, object]]:
         revocations = await office.revocations.requests(every=every)
         enrollments = await office.referrals.requests(every=every)
-        asking = {one.registration_id for one in revocations} | {one.registration_id for one in enrollments}
-        accounts = await _accounts(office, asking)
+        async with office.database.read() as tx:
+            accounts = await registrations.asking(tx, every=every)
+            targets = await revocation_requests.targets(tx, every=every)
         now = office.clock.now()
         found: list[tuple[int, int, dict[str, object]]] = []
         for revocation in revocations:
-            certificate = await office.revocations.certificate(revocation.serial)
-            shown = _revocation(revocation, certificate, accounts, now)
+            shown = _revocation(revocation, targets.get(revocation.serial), accounts, now)
             found.append((revocation.due_at, revocation.number, shown))
         found += [(request.due_at, request.number, _enrollment(request, accounts, now)) for request in enrollments]
         found.sort(key=lambda one: one[1] if every else one[:2])
@@ -121,12 +121,6 @@ def _list(home: Path, *, every: bool, as_json: bool) -> None:
         click.echo(f"{row['request']}  {row['kind']}  {row['state']}  {when}  {row['account']}  {_what(row)}")
 
 
-async def _accounts(office: Office, ids: set[str]) -> dict[str, str]:
-    """The site accounts of registrations: of those that asked, and not of a whole fleet."""
-    async with office.database.read() as tx:
-        return {id_: (await registrations.by_id(tx, id_)).account for id_ in ids}
-
-
 def _what(row: dict[str, object]) -> str:
     """What is asked for, by whom, as a line of the list says it."""
     if row["kind"] == REVOCATION:
@@ -140,7 +134,7 @@ def _what(row: dict[str, object]) -> str:
 
 
 def _revocation(
-    request: RevocationRequest, certificate: Certificate | None, accounts: dict[str, str], now: int
+    request: RevocationRequest, target: Target | None, accounts: dict[str, str], now: int
 ) -> dict[str, object]:
     return {
         "request": request.number,
@@ -148,9 +142,9 @@ def _revocation(
         **_times(request, now),
         "serial": request.serial,
         "account": accounts.get(request.registration_id),
-        "profile": certificate.profile if certificate else None,
-        "names": certificate.names.splitlines() if certificate else [],
-        "on_hold": certificate.is_on_hold if certificate else False,
+        "profile": target.profile if target else None,
+        "names": target.names.splitlines() if target else [],
+        "on_hold": target.is_on_hold if target else False,
         "reason": request.reason.text,
         "asker": request.asker.value,
         "actor": request.actor,

@@ -29,8 +29,9 @@ from ca_core.revocation.desk import RevocationDesk, Revoked, UnderReview
 from ca_core.revocation.reason import FINAL_REASONS, Reason
 from ca_core.revocation.request import RequestState
 from ca_core.revocation.rules import MAY_GIVE, Asker, Course
-from ca_core.store import certificates, revocation_requests
+from ca_core.store import certificates, registrations, revocation_requests
 from ca_core.store.certificates import Certificate
+from ca_core.store.revocation_requests import Target
 from tests.builders.core import Core
 from tests.builders.core import core as open_core
 from tests.builders.est import Csr, new_key
@@ -571,6 +572,27 @@ async def test_the_most_urgent_request_comes_first(reviewed: Core) -> None:
     await waiting(reviewed, await issued(reviewed, "two"), Reason.KEY_COMPROMISE)
 
     assert [request.number for request in await reviewed.revocations.requests()] == [2, 1]
+
+
+async def test_two_statements_say_what_all_requests_are_about_and_whose_they_are(on_hold: Core) -> None:
+    """A list of ten thousand is not ten thousand questions."""
+    first, second = await issued(on_hold, "one"), await issued(on_hold, "two")
+    await issued(on_hold, "none")
+    done = await waiting(on_hold, first)
+    await on_hold.revocations.reject(done.number, actor="test")
+    await waiting(on_hold, second)
+
+    async with on_hold.database.read() as tx:
+        pending = await revocation_requests.targets(tx, every=False)
+        every = await revocation_requests.targets(tx, every=True)
+        askers = [await registrations.asking(tx, every=whole) for whole in (False, True)]
+
+    assert pending == {second.serial: Target(second.profile, second.names, is_on_hold=True)}
+    assert every == pending | {first.serial: Target(first.profile, first.names, is_on_hold=False)}
+    assert askers == [
+        {second.registration_id: "two"},
+        {first.registration_id: "one", second.registration_id: "two"},
+    ]
 
 
 async def test_what_does_not_exist_is_not_found(core: Core) -> None:
