@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from ca_core.names import dns
 from protocols.acme.expiry import Expiry
 from protocols.acme.links import Resource
-from protocols.acme.records import orders
+from protocols.acme.probes import Seen
+from protocols.acme.records import failures, leftovers, orders
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client, url
 
 DAY = 86_400
@@ -97,3 +99,59 @@ async def test_the_list_has_no_order_that_is_invalid(house: AcmeHouse) -> None:
 
     assert shown == [url(waiting), url(valid)]
     assert [(await client.post(url(one))).json["status"] for one in (given_up, ran_out)] == ["invalid", "invalid"]
+
+
+async def test_what_came_to_nothing_is_cleared_away_after_ninety_days_and_nothing_else(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example", "b.example", "c.example", vetted=False)
+    kept = await client.order("a.example")
+    await client.authorize(kept)
+    await client.finalize(kept)
+    both = await client.order("a.example", "b.example")
+    house.probes.staged["b.example"] = Seen(proved=False, problem="unauthorized", detail="something else")
+    await client.authorize(both)
+    assert (await client.post(url(both))).json["status"] == "invalid"
+    events = await house.core.count("journal")
+
+    house.core.clock.move(90 * DAY)
+    await swept(house)
+    assert await stored(house, "acme_orders") == ["invalid", "processing"]
+    await house.core.desk.renew_registration("acme-corp", actor="test")
+    pending = await client.order("c.example")
+    house.core.clock.move(1)
+    await swept(house)
+
+    assert await stored(house, "acme_orders") == ["pending", "processing"]
+    assert await stored(house, "acme_authorizations") == ["pending", "valid"]
+    assert (await client.post(url(both))).status == 404
+    assert (await client.post(url(kept))).json["status"] == "valid"
+    assert (await client.post(url(pending))).json["status"] == "pending"
+    assert await house.core.count("journal") >= events
+    assert len(await house.core.certificates()) == 1
+
+
+async def test_failures_are_forgotten_after_a_month_without_one_unless_the_name_is_paused(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example", "b.example", vetted=False)
+    account_id, now = str(client.kid).rpartition("/")[2], house.core.clock.now()
+    async with house.core.database.write() as tx:
+        await failures.count(tx, account_id, dns("a.example"), paused_after=9, over_seconds=0, now=now)
+        for _ in range(2):
+            await failures.count(tx, account_id, dns("b.example"), paused_after=2, over_seconds=0, now=now)
+
+    house.core.clock.move(30 * DAY)
+    await swept(house)
+    assert await house.core.count("acme_failures") == 2
+    house.core.clock.move(1)
+    await swept(house)
+
+    assert await house.core.count("acme_failures") == 1
+    async with house.core.database.read() as tx:
+        assert [one.identifier for one in await failures.paused(tx)] == [dns("b.example")]
+
+
+async def test_what_is_kept_is_not_looked_through_for_what_is_cleared_away(house: AcmeHouse) -> None:
+    async with house.core.database.read() as tx:
+        old = await tx.all("EXPLAIN QUERY PLAN " + leftovers.OLD_ORDERS, before=0, prefix="", most=1)
+        failed = await tx.all("EXPLAIN QUERY PLAN " + leftovers.OLD_FAILURES, before=0, most=1)
+
+    assert "acme_orders_ended" in old[0][-1]
+    assert "acme_failures_over" in failed[0][-1]
