@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
 from ca_core.errors import BadRequest
+from protocols.est.dialogue import EstDialogue
 from protocols.wire import Request
-from tests.builders.est import CLIENT, Csr, House, certificates_in, header, post, sheet_basic
+from tests.builders.est import CLIENT, LABELS, Csr, House, certificates_in, header, post, services, sheet_basic
 
 CURL = {"user-agent": "curl/8.5.0", "accept": "*/*"}
 PATHS = ("/.well-known/est/{}", "/.well-known/est/device/{}", "/device/.well-known/est/{}")
@@ -39,6 +41,20 @@ async def test_who_has_the_ca_certificates_already_is_told_so(house: House) -> N
     assert header(first, "Cache-Control") == "public, max-age=3600"
     assert (again.status, again.body, header(again, "ETag")) == (304, b"", etag)
     assert for_strongswan.status == 200
+
+
+async def test_a_ca_that_comes_is_seen_at_once(house: House) -> None:
+    known = [house.authority.root]
+    changing = replace(services(house.core, LABELS, house.signers), ca_certificates=lambda: tuple(known))
+    est = EstDialogue(changing)
+    before = await est.answer(get("/.well-known/est/cacerts"))
+    known.append(house.authority.issuing)
+
+    after = await est.answer(get("/.well-known/est/cacerts"))
+
+    assert set(certificates_in(before)) == {house.authority.root}
+    assert set(certificates_in(after)) == {house.authority.root, house.authority.issuing}
+    assert header(before, "ETag") != header(after, "ETag")
 
 
 @pytest.mark.parametrize(("label", "vary"), [("device", "Accept, User-Agent"), ("tls-server", None)])
