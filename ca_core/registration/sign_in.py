@@ -145,7 +145,15 @@ class SignIn:
             if now < known.not_before:
                 raise CertificateNotAccepted("the client certificate is not valid yet; check the clocks")
             registration.require_active(now)
-        return Applicant(registration.id, door, "certificate", source, serial=known.serial, registered=registration)
+        return Applicant(
+            registration.id,
+            door,
+            "certificate",
+            source,
+            serial=known.serial,
+            shown_profile=known.profile,
+            registered=registration,
+        )
 
     async def by_manufacturer(
         self, certificate: x509.Certificate, profile: str | None, *, source: str, door: Door

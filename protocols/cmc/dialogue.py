@@ -84,7 +84,8 @@ class Asked:
         source: textual IP address.
         shown: DER of the certificate that opened the connection; None where none did.
         profile: what the path asked for; None means the applicant's default.
-        meant: tells for whom a certification request is, and raises what the carrier has against it.
+        meant: tells for whom a certification request is, and raises what the carrier has against it; it is told the
+            profile of the sender's certificate where that one is to be renewed, else None.
         speaks_for: tells whether an applicant may ask for the revocation of another's certificate.
     """
 
@@ -92,7 +93,7 @@ class Asked:
     source: str
     shown: bytes | None
     profile: str | None
-    meant: Callable[[Applicant, CertificationRequest], Awaitable[Applicant]]
+    meant: Callable[[Applicant, CertificationRequest, str | None], Awaitable[Applicant]]
     speaks_for: Callable[[Applicant, Certificate], Awaitable[bool]]
 
 
@@ -177,9 +178,10 @@ class FullCmc:
             serial=applicant.serial,
         ):
             request = sender.request or csr.parse(part.der)
-            meant = await asked.meant(applicant, request)
-            signer = sender.certificate if meant is applicant else None
-            is_renewal = signer is not None and _is_like(signer, request, asked.profile)
+            signer = sender.certificate
+            renewed = signer.profile if signer and _is_like(signer, request, asked.profile) else None
+            meant = await asked.meant(applicant, request, renewed)
+            is_renewal = renewed is not None and meant is applicant
             act = self._enrollment.renew if is_renewal else self._enrollment.enroll
             outcome = await act(meant, request, profile_name=asked.profile)
         if isinstance(outcome, Referred):

@@ -64,8 +64,10 @@ class Enrolling:
             serial=applicant.serial,
         ):
             asked = _csr(request)
-            await self._verify_challenges(applicant, asked, request, label)
-            self._require_attributes(applicant, label, asked)
+            # Without a label in the path it is still the certificate's profile, not the default, that is renewed.
+            held = self.label_of(applicant.shown_profile, label)
+            await self._verify_challenges(applicant, asked, request, held)
+            self._require_attributes(applicant, held, asked)
             outcome = await self._enrollment.renew(applicant, asked, profile_name=label)
         return self._reply(outcome, request, label)
 
@@ -96,6 +98,14 @@ class Enrolling:
             await self._verify_challenges(applicant, asked, request, label)
         self._require_attributes(meant, label, asked)
         return meant
+
+    def label_of(self, renewed: str | None, label: str | None) -> str | None:
+        """Which label holds for the renewal of a certificate: the path's, else that of the certificate's profile.
+
+        Args:
+            renewed: the certificate's profile; None where none is renewed.
+        """
+        return self._labels.name_for(label, () if renewed is None else (renewed,))
 
     async def speaks_for(self, applicant: Applicant, certificate: Certificate) -> bool:
         """Whether an applicant is a client that may ask for others, and the holder of a certificate is one of those."""

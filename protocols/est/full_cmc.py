@@ -44,10 +44,11 @@ class CarriedCmc:
         if len(request.body) > MAX_BODY_OCTETS:
             raise TooLarge(f"a full PKI request has at most {MAX_BODY_OCTETS} octets")
 
-        async def meant(applicant: Applicant, asked: CertificationRequest) -> Applicant:
-            await self._enrolling.require_certificate(applicant, request, label)
+        async def meant(applicant: Applicant, asked: CertificationRequest, renewed: str | None) -> Applicant:
+            held = self._enrolling.label_of(renewed, label)
+            await self._enrolling.require_certificate(applicant, request, held)
             try:
-                return await self._enrolling.meant(applicant, asked, request, label)
+                return await self._enrolling.meant(applicant, asked, request, held)
             except (BindingMismatch, BindingRequired, BindingUnavailable) as refusal:
                 # RFC 7030, 3.5: in a full PKI response, whatever is wrong with the binding is popFailed.
                 raise PossessionRefuted(str(refusal)) from None

@@ -284,3 +284,23 @@ def test_who_must_prove_possession_is_told_so() -> None:
     # 1.2.840.113549.1.9.7
     assert bytes.fromhex("06092a864886f70d010907") in asked
     assert bytes.fromhex("06092a864886f70d010907") not in csrattrs.csr_attributes(BUILT_IN["device"])
+
+
+async def test_what_the_label_of_a_certificate_demands_holds_for_its_renewal_without_a_label(tmp_path: Path) -> None:
+    labels = {"signing": Label(challenge_password=ChallengePassword.POP_REQUIRED)}
+    async with house_with(tmp_path, labels) as house:
+        form = Form("device", "CN=meter-7,C=TW", uses=None, profiles=("device", "signing"))
+        sheet = (await house.desk.register(form, actor="test"))[1]
+        bound = msgspec.structs.replace(CLIENT, tls_exporter=bytes(32))
+        proof = base64.b64encode(bytes(32))
+        subject = x509.Name.from_rfc4514_string("CN=meter-7,C=TW")
+
+        first = await send(house, "signing/simpleenroll", Csr(challenge=proof), sheet_basic(sheet), bound)
+        shown = showing(certificate_in(first))
+        house.clock.move(365 * 86_400 - 3600)
+        unbound = await send(house, "simplereenroll", Csr(subject=subject), peer=shown)
+        bound = msgspec.structs.replace(shown, tls_exporter=bytes(32))
+        renewed = await send(house, "simplereenroll", Csr(subject=subject, challenge=proof), peer=bound)
+
+    assert unbound.status == 403, unbound
+    assert renewed.status == 200, renewed
