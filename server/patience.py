@@ -39,7 +39,7 @@ class Connection(RequestHandler):
         if self._request_count > before:
             self._head_is_here()
             self._look_at_what_came()
-        elif data and not self._messages and not self._request_in_progress:
+        elif data and not self._messages and not self._request_in_progress and not self._is_in_body():
             self._await_head()
             self._head_octets += len(data)
             if self._head_octets > MOST_HEAD_OCTETS:
@@ -53,6 +53,13 @@ class Connection(RequestHandler):
             # What could not be parsed stands in the middle of a body. aiohttp would answer it after the request whose
             # body it is, and that one waits for its end: for nothing, until its time is up.
             self._payload.set_exception(web.RequestPayloadError("framed wrongly"))
+
+    def _is_in_body(self) -> bool:
+        """Whether what comes is the rest of a body that was too long, and is answered already.
+
+        aiohttp reads on for a while: to close now would reset the connection, and the answer might be lost.
+        """
+        return self._payload is not None and not self._payload.is_eof()
 
     def _await_head(self) -> None:
         if self._head_timer is None:

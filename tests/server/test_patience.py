@@ -92,6 +92,14 @@ async def test_requests_one_after_the_other_are_all_answered(port: int) -> None:
     assert said.count(b"HTTP/1.1 200 ") == 5
 
 
+@pytest.mark.parametrize("octets", [100_000, 140_000, 1_000_000])
+async def test_who_sends_too_much_is_told_so(port: int, octets: int) -> None:
+    said, _ = await dripped(port, HEAD + b"Connection: close\r\nContent-Length: %d\r\n\r\n" % octets + bytes(octets))
+
+    assert said.startswith(b"HTTP/1.1 200 ")
+    assert said.endswith(b"65537 octets\n")
+
+
 async def test_a_head_without_end_is_cut_off(port: int) -> None:
     fields = [b"X-%d: %s\r\n" % (number, b"a" * 8_000) for number in range(20)]
 
