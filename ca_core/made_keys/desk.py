@@ -14,17 +14,18 @@ from ca_core.errors import Throttled, TooEarly
 from ca_core.made_keys import grounds
 from ca_core.made_keys.generation import Generator, PrivateKey, generator_like
 from ca_core.policy import decision
-from ca_core.policy.decision import Wish
+from ca_core.policy.decision import Verdict, Wish
 from ca_core.policy.keys import spki_der, spki_sha256
 from ca_core.policy.profile import Profile
 from ca_core.policy.request import CertificationRequest
+from ca_core.referral import intake
 from ca_core.referral.request import at_once
 from ca_core.store import certificates, registrations
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database
 
 MOST_WAITING = 16
-"""How many wait for a key to be made; one that takes long is made at a time, so that certificates go on."""
+"""How many wait for a key to be made, one of each registration; one is made at a time, so that certificates go on."""
 MOST_RECIPIENTS = 200
 """Among how many certificates of a registration, the newest first, a recipient is looked for."""
 _RETRY_SECONDS = 5
@@ -49,7 +50,7 @@ class KeyDesk:
         self._clock = clock
         self._enrollment = enrollment
         self._one_at_a_time = asyncio.Lock()
-        self._waiting = 0
+        self._waiting: set[str] = set()
 
     async def foresee(self, applicant: Applicant, request: CertificationRequest, profile_name: str | None) -> Profile:
         """Refuse what would be refused anyway, before a key is made; return the profile that is meant.
@@ -69,6 +70,9 @@ class KeyDesk:
             decision.require_fit(profile, applicant, request)
             wish = Wish(profile, decision.subject_for(registration, profile, names, applicant.door), names)
             decision.require_grants(registration, wish)
+            asking = intake.asked(applicant, wish, request, now=now)
+            if await intake.verdict(tx, asking, wish, now=now) is Verdict.REFERRED:
+                grounds.require_kept(request)
             credential = await grounds.credential_of(tx, applicant)
             early: TooEarly | None = None
             try:
@@ -88,7 +92,7 @@ class KeyDesk:
         Raises:
             Refusal: whatever stands against it; the key is forgotten then.
         """
-        private_key = await self._generated(generator_like(request.public_key))
+        private_key = await self._generated(applicant.registration_id, generator_like(request.public_key))
         public_key = private_key.public_key()
         spki = spki_der(public_key)
         asked = msgspec.structs.replace(request, public_key=public_key, spki=spki, spki_sha256=spki_sha256(spki))
@@ -107,20 +111,20 @@ class KeyDesk:
                 return certificate
         return None
 
-    async def _generated(self, generate: Generator) -> PrivateKey:
+    async def _generated(self, registration_id: str, generate: Generator) -> PrivateKey:
         """Make a key in a thread: RSA takes seconds, and lets everything else go on meanwhile.
 
         Raises:
-            Throttled: too many wait already.
+            Throttled: too many wait already, or this registration does, so that none takes all the places.
         """
-        if self._waiting >= MOST_WAITING:
+        if registration_id in self._waiting or len(self._waiting) >= MOST_WAITING:
             raise Throttled("too many keys are being made at this moment", retry_after_seconds=_RETRY_SECONDS)
-        self._waiting += 1
+        self._waiting.add(registration_id)
         try:
             async with self._one_at_a_time:
                 return await asyncio.to_thread(generate)
         finally:
-            self._waiting -= 1
+            self._waiting.remove(registration_id)
 
 
 def is_named(certificate: x509.Certificate, key_identifier: bytes) -> bool:

@@ -9,7 +9,7 @@ import msgspec
 from ca_core import names as names_module
 from ca_core.applicant import Applicant
 from ca_core.audit import journal
-from ca_core.errors import InProgress, KeyNotMade, Throttled, TooEarly
+from ca_core.errors import InProgress, KeyNotMade, Throttled, TooEarly, WrongSecret
 from ca_core.made_keys.events import KeyMade
 from ca_core.policy.decision import Holding, Wish
 from ca_core.policy.key_types import key_name
@@ -66,8 +66,17 @@ async def made_lately(tx: Transaction, registration_id: str, wish: Wish, *, now:
 
 
 async def credential_of(tx: Transaction, applicant: Applicant) -> Credential | None:
-    """The credential of which a use would be spent."""
-    return await credentials.by_id(tx, applicant.credential_id) if applicant.credential_id else None
+    """The credential of which a use would be spent.
+
+    Raises:
+        WrongSecret: a newer sheet has voided it since it proved right, perhaps while a key was being made.
+    """
+    if applicant.credential_id is None:
+        return None
+    credential = await credentials.by_id(tx, applicant.credential_id)
+    if credential is None or credential.voided_at is not None:
+        raise WrongSecret
+    return credential
 
 
 def require_foreseeable(credential: Credential | None, lately: list[str], *, is_shut: bool, now: int) -> None:
@@ -112,11 +121,13 @@ async def again(
 
     Raises:
         Throttled: it was made again too often.
+        WrongSecret: as `credential_of` says.
         InProgress: the certificate is being signed at this moment.
     """
+    credential = await credential_of(tx, applicant)
     lately = await made_lately(tx, applicant.registration_id, wish, now=now)
     lost = max((one for one in held if one.serial in lately), key=lambda one: one.intended_at, default=None)
-    if lost is None or lost.is_on_hold or not (_is_shut(may, held) or _is_spent(await credential_of(tx, applicant))):
+    if lost is None or lost.is_on_hold or not (_is_shut(may, held) or _is_spent(credential)):
         return held, applicant
     _require_few(lately)
     certificate = await certificates.by_serial(tx, lost.serial)

@@ -19,10 +19,12 @@ from cryptography.x509.oid import ObjectIdentifier
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from ca_core.errors import NotFound
+from ca_core.applicant import Door
+from ca_core.errors import NotFound, WrongSecret
 from ca_core.made_keys import desk
 from ca_core.made_keys.desk import KeyDesk, Made
 from ca_core.policy.profile import BUILT_IN, ApprovalRule, KeyMaking, Profile, Usage
+from ca_core.policy.request import parse_for_made_key
 from ca_core.registration.desk import Form
 from ca_core.registration.sheet import Sheet
 from ca_core.revocation.reason import Reason
@@ -300,6 +302,43 @@ async def test_who_comes_when_too_many_wait_comes_later(house: House, monkeypatc
     reply = await house.est.answer(asked(await registered(house)))
 
     assert (reply.status, header(reply, "Retry-After")) == (429, "5")
+
+
+async def test_a_newer_sheet_voids_the_code_also_while_a_key_is_being_made(house: House) -> None:
+    sheet = await registered(house)
+    _, first = key_in(await house.est.answer(asked(sheet)))
+    assert sheet.enrollment_code is not None
+    applicant = await house.core.sign_in.by_enrollment_code(
+        sheet.account, sheet.enrollment_code, source="192.0.2.7", door=Door.EST
+    )
+    await house.desk.new_sheet(sheet.account, actor="test")
+
+    with pytest.raises(WrongSecret):
+        await KeyDesk(house.core.database, house.core.clock, house.core.enrollment).make(
+            applicant, parse_for_made_key(Csr().der()), CLEAR
+        )
+
+    assert [int(one.serial, 16) for one in await house.core.certificates()] == [first.serial_number]
+
+
+async def test_what_an_officer_would_look_at_costs_no_key(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_at = msgspec.structs.replace(CLEAR, approval=ApprovalRule.ALWAYS)
+    async with opened(tmp_path, {**PROFILES, "clear": looked_at}) as house:
+        sheet = await registered(house)
+        # Whoever would wait for a key to be made is sent away with 429.
+        monkeypatch.setattr(desk, "MOST_WAITING", 0)
+
+        assert (await house.est.answer(asked(sheet))).status == 403
+
+
+async def test_one_registration_does_not_take_all_the_places(house: House) -> None:
+    sheet = await registered(house)
+
+    replies = await asyncio.gather(
+        *(house.est.answer(asked(sheet, raw_csr(spki_der=spki(rsa_key())))) for _ in range(3))
+    )
+
+    assert sorted(reply.status for reply in replies) == [200, 429, 429]
 
 
 async def test_a_spent_code_makes_a_lost_key_good_also_where_the_window_is_always_open(tmp_path: Path) -> None:
