@@ -69,7 +69,7 @@ async def admit(
     """
     is_looked_at = wish.profile.approval is not ApprovalRule.AUTOMATIC
     earlier = await _earlier(tx, asking, now=now) if is_looked_at else None
-    if earlier is not None or credential_id is None or await _was_paid(tx, asking):
+    if earlier is not None or credential_id is None or await _take_paid(tx, asking, now=now):
         return earlier
     try:
         await credentials.spend(tx, credential_id, now=now)
@@ -81,10 +81,18 @@ async def admit(
     return earlier
 
 
-async def _was_paid(tx: Transaction, asking: EnrollmentRequest) -> bool:
-    """Whether a use was spent for this key already, and this server refused what an officer had approved for it."""
+async def _take_paid(tx: Transaction, asking: EnrollmentRequest, *, now: int) -> bool:
+    """Take, once, the use that was spent for this key when this server refused what an officer had approved for it."""
     newest = await _newest(tx, asking)
-    return newest is not None and newest.is_refused
+    if newest is None or not newest.is_refused:
+        return False
+    if newest.request_key is not None or newest.proof != asking.proof:
+        # An order or a certificate asked, and spent nothing.
+        return False
+    was, to = RequestState.REJECTED, RequestState.LAPSED
+    await enrollment_requests.decide(tx, newest.number, was=was, to=to, now=now, decided_by=CLOCKWORK, note=newest.note)
+    await _journal(tx, asking, EnrollmentLapsed(newest.number), now=now)
+    return True
 
 
 async def _newest(tx: Transaction, asking: EnrollmentRequest) -> EnrollmentRequest | None:

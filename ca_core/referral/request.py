@@ -50,7 +50,10 @@ class RequestState(StrEnum):
     ISSUED = "issued"
     """The intention is stored, and the certificate with it or soon."""
     LAPSED = "lapsed"
-    """Nobody decided in time, the registration was closed, or the ACME account that asked was deactivated."""
+    """Nobody decided in time, the registration was closed, or the ACME account that asked was deactivated.
+
+    Or it was refused at the moment of issuing, and was asked for anew on the use of the code that it had spent.
+    """
 
 
 class Referred(msgspec.Struct, frozen=True):

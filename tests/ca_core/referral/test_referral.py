@@ -277,6 +277,38 @@ async def test_what_stands_against_it_by_then_makes_it_rejected(core: Core) -> N
     assert (await core.enroll(who, asked)).serial == (await stored(core, 2)).serial
 
 
+async def test_the_use_of_a_code_that_a_refusal_left_is_taken_once(tmp_path: Path) -> None:
+    asked = request("a.example")
+    async with open_core(tmp_path, reviewed(ApprovalRule.ALWAYS, "device")) as core:
+        who = await device(core)
+        await asks(core, who, asked)
+        await core.referrals.approve(1, actor=OFFICER)
+        await core.desk.regrant("acc", (), actor="test")
+        await work(core)
+        await core.desk.regrant("acc", granted(NAME), actor="test")
+
+    async with open_core(tmp_path, BUILT_IN) as core:
+        issued = await core.enroll(who, asked)
+        await core.revocations.revoke(issued.serial, Reason.SUPERSEDED, actor="test")
+        assert len(await core.journal("enrollment-lapsed")) == 1
+        with pytest.raises(CredentialSpent):
+            await core.enroll(who, asked)
+
+
+async def test_what_an_order_asked_for_has_spent_no_use_of_a_code(core: Core) -> None:
+    who, asked = await device(core), request("a.example")
+    await asks(core, who, asked)
+    order = msgspec.structs.replace(await stored(core, 1), request_key="acme-order:1", account="acme-account:1")
+    async with core.database.write() as tx:
+        await enrollment_requests.hand_over(tx, order, 1)
+        await enrollment_requests.decide(
+            tx, 1, was=RequestState.PENDING, to=RequestState.REJECTED, now=1, decided_by="server:referral-desk"
+        )
+
+    with pytest.raises(CredentialSpent):
+        await core.enroll(who, asked)
+
+
 @pytest.mark.parametrize("trouble", ["suspended", "compromised", "a live one"])
 async def test_everything_is_decided_anew(core: Core, trouble: str) -> None:
     who, asked = await device(core, uses=None), request()
