@@ -72,7 +72,7 @@ def _octets(item: str) -> bytes:
 def _certificate(item: str) -> x509.Certificate:
     try:
         return x509.load_der_x509_certificate(_octets(item))
-    except ValueError:
+    except (ValueError, x509.InvalidVersion):
         raise BadRequest("Client-Cert and Client-Cert-Chain must hold certificates in DER (RFC 9440, 2)") from None
 
 

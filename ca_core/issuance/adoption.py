@@ -27,7 +27,7 @@ from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Database, Transaction
 
 _SHARD = re.compile(r"/[^/.]+\.([1-9][0-9]{0,3})\.crl")
-_UNREADABLE = (ValueError, Refusal, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
+_UNREADABLE = (ValueError, Refusal, x509.InvalidVersion, x509.DuplicateExtension, x509.UnsupportedGeneralNameType)
 
 
 class Adoption:

@@ -18,6 +18,7 @@ from tests.builders.tls import CLIENT, NOW, SERVER, Leaf, TestCa
 
 CA = TestCa()
 DEVICE = CA.issue("device", usage=CLIENT)
+OF_NO_VERSION = DEVICE.der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1)
 PROXYS_OWN = CA.issue("proxy", usage=CLIENT)
 PROXY, STRANGER = "10.0.0.5", "192.0.2.7"
 NETWORKS = (f"{PROXY}/32", "10.1.0.0/16", "2001:db8:1::/48")
@@ -133,6 +134,7 @@ def test_what_is_no_ca_issues_nothing(tls: ssl.SSLContext) -> None:
         f"{field(DEVICE)};a=1",
         ":AA-_:",
         "-----BEGIN%20CERTIFICATE-----",
+        f":{base64.b64encode(OF_NO_VERSION).decode()}:",
     ],
 )
 def test_what_is_not_as_rfc_9440_says_is_refused(tls: ssl.SSLContext, value: str) -> None:

@@ -116,5 +116,9 @@ async def test_a_holder_and_a_profile_must_be_there(
 
 
 async def test_what_is_no_certificate_is_refused(core: Core) -> None:
-    with pytest.raises(BadRequest):
-        await adopted(core, b"\x30\x00")
+    version = b"\xa0\x03\x02\x01"
+    of_no_version = (await lost(core)).der.replace(version + b"\x02", version + b"\x05", 1)
+
+    for der in (b"\x30\x00", of_no_version):
+        with pytest.raises(BadRequest):
+            await adopted(core, der)
