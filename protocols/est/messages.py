@@ -116,14 +116,31 @@ def _base64(der: bytes, *, single_line: bool) -> bytes:
     return single_line_base64(der) if single_line else wrapped_base64(der)
 
 
-def cacheable(reply: Reply, request: Request, max_age_seconds: int, *headers: tuple[str, str]) -> Reply:
-    """An answer that may be kept; 304 for who has it already (RFC 9110, 13.1.2 and 15.4.5).
+class Cacheable:
+    """A certs-only message that everybody may ask for, in both layouts.
 
-    Args:
-        headers: further ones that a 304 has as well, such as Vary.
+    Each is made when it is first asked for, and all share it: a CRL of megabytes, encoded for each who asks, would hold
+    up the others, and kept for each who takes it slowly, fill the memory.
     """
-    etag = digest_etag(reply.body)
-    kept = (("ETag", etag), ("Cache-Control", f"public, max-age={max_age_seconds}"), *headers)
-    if is_matched(etag, request.headers.get("if-none-match", "")):
-        return Reply(304, kept)
-    return Reply(reply.status, (*reply.headers, *kept), reply.body)
+
+    def __init__(self, cms: bytes, *, max_age_seconds: int) -> None:
+        self._cms = cms
+        self._cache_control = f"public, max-age={max_age_seconds}"
+        self._laid_out: dict[bool, tuple[Reply, str]] = {}
+
+    def reply(self, request: Request, wire: Wire) -> Reply:
+        """An answer that may be kept; 304 for who has it already (RFC 9110, 13.1.2 and 15.4.5)."""
+        reply, etag = self._as(is_single_line=wire.is_single_line_for(request.headers))
+        kept = [("ETag", etag), ("Cache-Control", self._cache_control)]
+        if wire is Wire.AUTO:
+            # Where the client decides about the layout, caches have to know by what.
+            kept.append(("Vary", "Accept, User-Agent"))
+        if is_matched(etag, request.headers.get("if-none-match", "")):
+            return Reply(304, tuple(kept))
+        return Reply(reply.status, (*reply.headers, *kept), reply.body)
+
+    def _as(self, *, is_single_line: bool) -> tuple[Reply, str]:
+        if is_single_line not in self._laid_out:
+            reply = certs_only_reply(self._cms, single_line=is_single_line)
+            self._laid_out[is_single_line] = reply, digest_etag(reply.body)
+        return self._laid_out[is_single_line]

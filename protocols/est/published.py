@@ -8,7 +8,7 @@ from cryptography import x509
 
 from protocols.cms import signed
 from protocols.est import messages
-from protocols.est.messages import Wire
+from protocols.est.messages import Cacheable, Wire
 from protocols.wire import Reply, Request
 
 
@@ -30,27 +30,32 @@ class Published:
     ) -> None:
         self._ca_certificates = ca_certificates
         self._crls = crls
-        # What was sent last: it changes when a CA comes or goes.
-        self._sent = ca_certificates()
-        self._cacerts = messages.ca_certificates(self._sent)
+        # What was sent last: it changes when a CA comes or goes, and when a CRL is published.
+        self._certificates = ca_certificates()
+        self._cacerts = _cacerts(self._certificates)
+        self._published: Sequence[bytes] = ()
+        self._sent_crls = _crls(())
 
     def cacerts(self, request: Request, wire: Wire) -> Reply:
         """The CA's certificates, which a client may keep for an hour."""
         certificates = self._ca_certificates()
-        if certificates != self._sent:
-            self._sent, self._cacerts = certificates, messages.ca_certificates(certificates)
-        return _kept(self._cacerts, request, wire, messages.CACERTS_MAX_AGE_SECONDS)
+        if certificates != self._certificates:
+            self._certificates, self._cacerts = certificates, _cacerts(certificates)
+        return self._cacerts.reply(request, wire)
 
     async def crls(self, request: Request, wire: Wire) -> Reply:
         """The newest full CRL of each CA; 204 before there is one."""
         crls = await self._crls()
         if not crls:
             return Reply(204)
-        return _kept(signed.crls_only(crls), request, wire, messages.CRLS_MAX_AGE_SECONDS)
+        if crls != self._published:
+            self._published, self._sent_crls = crls, _crls(crls)
+        return self._sent_crls.reply(request, wire)
 
 
-def _kept(cms: bytes, request: Request, wire: Wire, max_age_seconds: int) -> Reply:
-    reply = messages.certs_only_reply(cms, single_line=wire.is_single_line_for(request.headers))
-    # Where the client decides about the layout, caches have to know by what.
-    vary = [("Vary", "Accept, User-Agent")] if wire is Wire.AUTO else []
-    return messages.cacheable(reply, request, max_age_seconds, *vary)
+def _cacerts(certificates: Sequence[x509.Certificate]) -> Cacheable:
+    return Cacheable(messages.ca_certificates(certificates), max_age_seconds=messages.CACERTS_MAX_AGE_SECONDS)
+
+
+def _crls(crls: Sequence[bytes]) -> Cacheable:
+    return Cacheable(signed.crls_only(crls), max_age_seconds=messages.CRLS_MAX_AGE_SECONDS)

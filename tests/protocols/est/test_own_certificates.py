@@ -164,3 +164,14 @@ async def test_everybody_gets_the_crls_in_one_message(house: House, path: str) -
     etag = header(reply, "ETag") or ""
     again = Request("GET", f"/.well-known/est/{path}", {**CURL, "if-none-match": etag}, b"", CLIENT)
     assert (await house.est.answer(again)).status == 304
+
+
+async def test_all_who_ask_for_the_crls_share_one_copy_until_there_is_a_newer_one(house: House) -> None:
+    await house.core.publisher.publish_all()
+    first, second = [await house.est.answer(get("crls")) for _ in range(2)]
+    await house.core.publisher.publish_all()
+
+    third = await house.est.answer(get("crls"))
+
+    assert first.body is second.body
+    assert third.body != first.body
