@@ -19,6 +19,8 @@ _X_FORWARDED_FOR = "x-forwarded-for"
 _CERTIFICATES = frozenset({CLIENT_CERT, CLIENT_CERT_CHAIN})
 _PROXYS_OWN = _CERTIFICATES | {_FORWARDED, _X_FORWARDED_FOR}
 _WIDEST_PREFIX = 8
+_NOWHERE = "unknown"
+"""Within no network, and one source to throttle."""
 
 
 class Proxies:
@@ -71,25 +73,22 @@ class Proxies:
         return self._known[1]
 
     def _source(self, request: Request) -> str:
-        """The last address on the way that is no proxy of ours; the proxy's own where that cannot be told.
+        """The last address on the way that is no proxy of ours; the proxy's own where a proxy asks for itself.
 
         A proxy sets X-Forwarded-For or Forwarded, and may pass on the other one as a client wrote it: where both are
-        there and do not agree, neither is believed.
+        there and do not agree, neither is believed. The proxy's own would be a gift then, to who may not come from
+        everywhere (`ca_core.networks`).
         """
-        said = [
-            self._last(addresses(value))
+        own = request.peer.address
+        said = {
+            self._last(addresses(value), own)
             for addresses, name in ((_listed, _X_FORWARDED_FOR), (_for, _FORWARDED))
             if (value := request.headers.get(name)) is not None
-        ]
-        if not said or said[0] is None or any(one != said[0] for one in said):
-            return request.peer.address
-        return said[0]
+        } or {own}
+        return said.pop() if len(said) == 1 else _NOWHERE
 
-    def _last(self, addresses: Iterator[str | None]) -> str | None:
-        for address in addresses:
-            if address is None or not is_within(address, self.networks):
-                return address
-        return None
+    def _last(self, addresses: Iterator[str], own: str) -> str:
+        return next((address for address in addresses if not is_within(address, self.networks)), own)
 
 
 def checked_networks(key: str, networks: tuple[str, ...]) -> None:
@@ -107,20 +106,20 @@ def checked_networks(key: str, networks: tuple[str, ...]) -> None:
             raise Misconfigured(f"{key}: {text} is no proxy; whoever is in it could pass for anybody")
 
 
-def _listed(value: str) -> Iterator[str | None]:
+def _listed(value: str) -> Iterator[str]:
     for entry in reversed(value.split(",")):
         yield _address(entry)
 
 
-def _for(value: str) -> Iterator[str | None]:
+def _for(value: str) -> Iterator[str]:
     """RFC 7239, 4. What stands before the proxy's own element may be a client's, and changes nothing in it."""
     for element in reversed(value.split(",")):
         pairs = (pair.strip().partition("=") for pair in element.split(";"))
         yield _address(next((node for name, _, node in pairs if name.lower() == "for"), ""))
 
 
-def _address(entry: str) -> str | None:
-    """An address, perhaps quoted, in brackets or with a port."""
+def _address(entry: str) -> str:
+    """An address, perhaps quoted, in brackets or with a port; what is none comes from nowhere."""
     text = entry.strip().strip('"')
     if text.startswith("["):
         text = text[1:].partition("]")[0]
@@ -129,4 +128,4 @@ def _address(entry: str) -> str | None:
     try:
         return str(ipaddress.ip_address(text))
     except ValueError:
-        return None
+        return _NOWHERE
