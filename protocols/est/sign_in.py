@@ -94,11 +94,11 @@ class EstSignIn:
             return
         if request.peer.certificate is None:
             raise CertificateRequired(_REQUIRED)
-        if applicant.credential_id is None:
-            # It is the certificate that proved the applicant.
-            return
+        # Anew, also where a certificate has proved the applicant: in full CMC it is the signer's, and not this one.
         if (await self._by_any_certificate(request, label)).registration_id != applicant.registration_id:
-            raise CertificateNotAccepted("the client certificate is another subscriber's than the code")
+            raise CertificateNotAccepted(
+                "the client certificate is another subscriber's than the code or the signature"
+            )
 
     async def _by_code(self, account: str, code: Secret, request: Request) -> Applicant:
         return await self._sign_in.by_enrollment_code(account, code, source=request.peer.address, door=Door.EST)

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.policy.profile import BUILT_IN, ApprovalRule, RevocationRule
+from ca_core.registration.sheet import Sheet
 from ca_core.revocation.reason import Reason
 from conformance.cmc import FAILED, NO_SUPPORT, PENDING, SUCCESS, Ask, RevokeRequest, message
 from protocols.cmc.failures import FailInfo
@@ -540,6 +541,30 @@ async def test_a_label_that_needs_a_client_certificate_needs_it_here_too(tmp_pat
         reply = await house.send(by_code(sheet, new_key()))
 
         require_refused(reply, 403, FailInfo.AUTH_DATA_FAIL)
+
+
+async def test_a_label_that_needs_a_client_certificate_needs_one_that_is_good(tmp_path: Path) -> None:
+    gate = msgspec.structs.replace(BUILT_IN["device"], name="gate")
+    labels = {**LABELS, "gate": Label(client_certificate=ClientCertificate.REQUIRED)}
+    async with cmc_house(tmp_path, {**BUILT_IN, "gate": gate}, labels) as house:
+        sheet = await house.core.register("meter", kind="device", profiles=("device", "gate"))
+        revoked, key = await enrolled_by(house, sheet), new_key()
+        await house.core.revocations.revoke(
+            f"{revoked.certificate.serial_number:040x}", Reason.SUPERSEDED, actor="test"
+        )
+        held = await enrolled_by(house, sheet)
+        body = by_certificate(held, Ask().certificate(Csr(key=key).der()))
+
+        shown = await house.send(body, operation="gate/fullcmc", peer=showing(revoked.certificate))
+
+        require_refused(shown, 403, FailInfo.BAD_CERT_ID)
+        good = await house.send(body, operation="gate/fullcmc", peer=showing(held.certificate))
+        assert answer(good).only.status == SUCCESS
+
+
+async def enrolled_by(house: CmcHouse, sheet: Sheet) -> Held:
+    key = new_key()
+    return Held(answer(await house.send(by_code(sheet, key))).issued_to(key), key)
 
 
 @pytest.fixture
