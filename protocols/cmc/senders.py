@@ -175,7 +175,11 @@ def _is_of(signer: Signer, known: Certificate) -> bool:
 
 
 def _may_sign(certificate: x509.Certificate) -> bool:
-    usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    try:
+        usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+    except x509.ExtensionNotFound:
+        # One that was adopted may have none, and is for everything then.
+        return True
     return usage.digital_signature or usage.content_commitment
 
 

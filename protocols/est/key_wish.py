@@ -112,10 +112,11 @@ def _read(request: bytes) -> KeyWish:
 
 
 def _value(listed: list[Attribute], kind: ObjectIdentifier) -> asn1.TLV | None:
-    values = [value for one in listed if one.type == kind for value in one.values.as_list()]
-    if not values:
+    found = [one.values.as_list() for one in listed if one.type == kind]
+    if not found:
         return None
-    (value,) = values
+    # Also one without any value: who tries to name a key must not get one in the clear.
+    ((value,),) = found
     return value
 
 

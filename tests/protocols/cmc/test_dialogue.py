@@ -22,10 +22,11 @@ from ca_core.registration.sheet import Sheet
 from ca_core.revocation.reason import Reason
 from conformance.cmc import FAILED, NO_SUPPORT, PENDING, SUCCESS, Ask, RevokeRequest, message
 from protocols.cmc.failures import FailInfo
+from protocols.cmc.senders import _may_sign
 from protocols.est.labels import ChallengePassword, ClientCertificate, CsrAttributes, Label
 from protocols.wire import Peer, Reply
 from tests.builders.cmc import CmcHouse, Held, answer, by_certificate, by_code, cmc_house, code_of, request
-from tests.builders.cms import cms
+from tests.builders.cms import certificate_of, cms
 from tests.builders.est import CLIENT, DAY, LABELS, Csr, header, new_key, showing
 from tests.builders.reviewed import OFFICER, approve, reviewed
 
@@ -407,6 +408,10 @@ async def test_a_certificate_of_another_house_proves_nothing(house: CmcHouse) ->
     reply = await house.send(by_certificate(forged, Ask().certificate(Csr().der())))
 
     require_refused(reply, 403, FailInfo.BAD_IDENTITY)
+
+
+def test_an_adopted_certificate_without_key_usage_signs() -> None:
+    assert _may_sign(certificate_of(new_key()))
 
 
 async def test_one_proof_is_enough_and_two_are_refused(house: CmcHouse) -> None:

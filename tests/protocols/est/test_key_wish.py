@@ -55,6 +55,7 @@ def test_two_keys_are_one_too_many() -> None:
 @pytest.mark.parametrize(
     "bad",
     [
+        attribute(DECRYPT_KEY_ID),
         attribute(DECRYPT_KEY_ID, octets(b"")),
         attribute(DECRYPT_KEY_ID, octets(bytes(65))),
         attribute(DECRYPT_KEY_ID, octets(b"1"), octets(b"2")),
