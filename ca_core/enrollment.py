@@ -156,7 +156,7 @@ class Enrollment:
             registration.require_active(now)
             if applicant.serial is not None:
                 # It was good at the sign-in, and may have been revoked since.
-                await grounds.proof(tx, applicant.serial, now=now)
+                await grounds.proof(tx, applicant.serial, registration, now=now)
             profile = self.profile(profile_name or self.default_profile(registration, applicant.door))
             names = order.names if order else decision.names_for(profile, registration, request)
             subject_der = decision.subject_for(registration, profile, names, applicant.door)
@@ -185,7 +185,8 @@ class Enrollment:
         async with self._database.write() as tx:
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)
-            old = await grounds.proof(tx, applicant.serial or "", grace=grace_of(self._profiles), now=now)
+            grace = grace_of(self._profiles)
+            old = await grounds.proof(tx, applicant.serial or "", registration, grace=grace, now=now)
             profile = self.profile(old.profile)
             names = grounds.renewed_names(old, profile, request, profile_name)
             subject_der = decision.subject_for(registration, profile, names, applicant.door)
@@ -315,7 +316,7 @@ class Enrollment:
         registration.require_active(now)
         if asked.shown is not None:
             grace = grace_of(self._profiles) if asked.shown == asked.replaces else no_grace
-            await grounds.proof(tx, asked.shown, grace=grace, now=now)
+            await grounds.proof(tx, asked.shown, registration, grace=grace, now=now)
         await still_wanted(tx, asked, now)
         profile, names = self.profile(asked.profile), names_module.from_canonical(asked.names)
         subject_der = decision.subject_for(registration, profile, names, asked.door)

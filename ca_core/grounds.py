@@ -12,7 +12,7 @@ from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import Grace, no_grace
 from ca_core.policy.request import CertificationRequest, same_subject
 from ca_core.registration.account import Registration
-from ca_core.store import certificates
+from ca_core.store import certificates, registrations
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Transaction
 
@@ -36,19 +36,23 @@ def require_new_key(profile: Profile, request: CertificationRequest, held: list[
         raise _new_key_needed(profile)
 
 
-async def proof(tx: Transaction, serial: str, *, grace: Grace = no_grace, now: int) -> Certificate:
+async def proof(tx: Transaction, serial: str, meant: Registration, *, grace: Grace = no_grace, now: int) -> Certificate:
     """The certificate that proved the applicant, if it still does at the moment of the decision.
 
     Args:
+        meant: whom it is about, looked at already; a client that asks for others shows a certificate of its own.
         grace: for how many seconds after its end it still does, by its profile.
 
     Raises:
+        RegistrationSuspended, RegistrationExpired, RegistrationClosed: its holder may not.
         NotFound, CertificateRevoked, CertificateExpired, CertificateOnHold: it does not.
     """
     certificate = await certificates.by_serial(tx, serial)
     if certificate is None:
         raise NotFound("the certificate is not known here")
     certificate.require_live(now, grace_seconds=grace(certificate.profile))
+    if certificate.registration_id != meant.id:
+        (await registrations.by_id(tx, certificate.registration_id)).require_active(now)
     return certificate
 
 

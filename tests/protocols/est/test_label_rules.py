@@ -12,7 +12,7 @@ import pytest
 from cryptography import x509
 
 from ca_core import names
-from ca_core.policy.profile import BUILT_IN, KeyMaking
+from ca_core.policy.profile import BUILT_IN, ApprovalRule, KeyMaking
 from ca_core.registration.account import Grant
 from ca_core.registration.desk import Form
 from ca_core.registration.sheet import Sheet
@@ -22,6 +22,7 @@ from protocols.wire import Peer, Reply
 from tests.builders.csr import raw_csr
 from tests.builders.est import CLIENT, Csr, House, basic, certificate_in, post, sheet_basic, showing
 from tests.builders.est import house as open_house
+from tests.builders.reviewed import approve, reviewed
 
 OTP = Label(challenge_password=ChallengePassword.OTP)
 REQUIRED = Label(client_certificate=ClientCertificate.REQUIRED)
@@ -217,6 +218,21 @@ async def test_who_is_suspended_is_asked_for_by_nobody(tmp_path: Path) -> None:
         asking = await send(house, "device/simpleenroll", Csr(subject=subject("CN=meter-7,C=TW")), peer=peer)
 
     assert (meant.status, asking.status) == (403, 403)
+
+
+async def test_what_a_client_asked_for_is_not_issued_once_the_client_is_suspended(tmp_path: Path) -> None:
+    rules = {"device": Label(), "signing": Label(ra_clients={"gateway": ("meter-7",)})}
+    async with open_house(tmp_path, reviewed(ApprovalRule.ALWAYS, "signing"), rules) as house:
+        peer = await gateway(house)
+        form = Form("device", "CN=meter-7,C=TW", uses=None, account="meter-7", profiles=("signing",))
+        await house.desk.register(form, actor="test")
+
+        waits = await send(house, "signing/simpleenroll", Csr(subject=subject("CN=meter-7,C=TW")), peer=peer)
+        await house.desk.suspend("gateway", actor="test")
+        await approve(house.core, 1)
+
+        assert waits.status == 202
+        assert await house.count() == 1
 
 
 async def test_a_code_lets_nobody_ask_for_others(tmp_path: Path) -> None:
