@@ -103,9 +103,9 @@ class KeyDesk:
         """The live certificate of a registration whose subjectKeyIdentifier is this one; None where there is none."""
         now = self._clock.now()
         async with self._database.read() as tx:
-            every = await certificates.every(tx, registration_id=registration_id)
-        live = [one for one in reversed(every) if one.revoked_at is None and one.not_before <= now <= one.not_after]
-        for one in live[:MOST_RECIPIENTS]:
+            # There may be a hundred thousand, which nobody should hold in memory for one request.
+            held = await certificates.good(tx, registration_id, now=now, most=MOST_RECIPIENTS)
+        for one in held:
             certificate = x509.load_der_x509_certificate(one.der)
             if is_named(certificate, key_identifier):
                 return certificate

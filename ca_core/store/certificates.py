@@ -134,6 +134,11 @@ _OF_SUBSCRIBERS = (
     "c.registration_id NOT IN (SELECT id FROM registrations WHERE kind = :server) ORDER BY c.issued_at, c.serial"
 )
 
+_GOOD = (
+    "c.registration_id = :registration_id AND r.serial IS NULL AND c.not_before <= :now AND c.not_after >= :now"
+    " ORDER BY c.issued_at DESC, c.serial LIMIT :most"
+)
+
 _INTENTION = (
     "SELECT serial, issuer, request_key, registration_id, profile, names, spki_sha256, not_before, not_after,"
     " replaces, door, tbs, shard FROM certificates WHERE state = 'intended' AND "
@@ -303,13 +308,16 @@ async def replaced_at(tx: Transaction, serial: str) -> int | None:
 
 async def every(tx: Transaction, *, registration_id: str | None) -> list[Certificate]:
     """All issued certificates, of one registration or of all but the server's own, oldest first."""
-    if registration_id is not None:
-        rows = await tx.all(
-            _CERTIFICATE + "c.registration_id = :registration_id ORDER BY c.issued_at, c.serial",
-            registration_id=registration_id,
-        )
-    else:
+    if registration_id is None:
         rows = await tx.all(_CERTIFICATE + _OF_SUBSCRIBERS, server=SERVER.name)
+    else:
+        rows = await tx.all(_CERTIFICATE + "c.registration_id = :id ORDER BY c.issued_at, c.serial", id=registration_id)
+    return [Certificate(*row) for row in rows]
+
+
+async def good(tx: Transaction, registration_id: str, *, now: int, most: int) -> list[Certificate]:
+    """The newest certificates of a registration that are good at this moment, the newest first."""
+    rows = await tx.all(_CERTIFICATE + _GOOD, registration_id=registration_id, now=now, most=most)
     return [Certificate(*row) for row in rows]
 
 

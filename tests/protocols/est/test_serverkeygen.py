@@ -510,13 +510,33 @@ def test_an_adopted_certificate_may_say_nothing_of_its_key(key: Key, kind: type 
         _recipient_by(adopted)
 
 
-async def test_a_revoked_or_expired_certificate_receives_no_keys(house: House) -> None:
+@pytest.mark.parametrize("fate", ["expired", "revoked", "on hold"])
+async def test_a_certificate_that_is_not_good_now_receives_no_keys(house: House, fate: str) -> None:
     sheet = await registered(house, uses=None)
     enroll = enrolling(sheet, rsa_key(), label="agreeing")
     held = certificate_in(await house.est.answer(enroll))
-    house.clock.move(91 * DAY)
+    serial = f"{held.serial_number:040x}"
+    match fate:
+        case "expired":
+            house.clock.move(91 * DAY)
+        case "revoked":
+            await house.revocations.revoke(serial, Reason.SUPERSEDED, actor="test")
+        case _:
+            await house.revocations.hold(serial, actor="test")
 
     assert (await house.est.answer(asked(sheet, for_certificate(held)))).status == 400
+
+
+async def test_a_recipient_is_looked_for_among_the_newest_only(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    sheet = await registered(house, uses=None)
+    older = certificate_in(await house.est.answer(enrolling(sheet, rsa_key(), label="agreeing")))
+    house.clock.move(1)
+    await house.est.answer(enrolling(sheet))
+    assert (await house.est.answer(asked(sheet, for_certificate(older)))).status == 200
+
+    monkeypatch.setattr(desk, "MOST_RECIPIENTS", 1)
+
+    assert (await house.est.answer(asked(sheet, for_certificate(older)))).status == 400
 
 
 async def test_a_new_decryption_key_voids_the_earlier_one(house: House) -> None:
