@@ -129,7 +129,8 @@ class FullCmc:
 
         Raises:
             UnreadableMessage: it is no signed message; nothing is there that an answer could be about.
-            Busy: nobody can sign an answer now; nothing has been done.
+            Busy: nobody can sign an answer now. Without a signer nothing has been done; where its key failed at the
+                end, the same request with another nonce finds what was done.
         """
         speaker = self._speaker(asked.profile)
         echo = NO_ECHO

@@ -190,6 +190,19 @@ async def test_a_request_with_a_nonce_is_carried_out_once(house: CmcHouse) -> No
     assert len(await house.core.certificates()) == 1
 
 
+async def test_a_request_whose_nonce_is_forgotten_brings_the_same_certificate(house: CmcHouse) -> None:
+    held, key = await house.enrolled("meter"), new_key()
+    await house.move(61 * DAY)
+    request_der = Csr(key=key, subject=held.certificate.subject).der()
+    body = by_certificate(held, Ask().certificate(request_der).transaction(3, b"n" * 16))
+    first = answer(await house.send(body)).issued_to(key)
+
+    await house.move(3 * 3600)
+
+    assert answer(await house.send(body)).issued_to(key) == first
+    assert len(await house.core.certificates()) == 2
+
+
 async def test_the_same_request_without_a_nonce_brings_the_same_certificate(house: CmcHouse) -> None:
     sheet, key = await house.core.register("meter", kind="device", uses=1), new_key()
     body = message(Ask().certificate(Csr(key=key).der()).proof(sheet.account, code_of(sheet)).der(), key)
