@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import ExtendedKeyUsageOID, ExtensionOID
 
 from ca_core.errors import BadRequest, CertificateNotAccepted
+from ca_core.issuance.chain import has_issued
 
 CLIENT_CERT = "client-cert"
 CLIENT_CERT_CHAIN = "client-cert-chain"
@@ -98,24 +98,14 @@ def _require_path(
     """Climb from the certificate to an anchor; what stands between must be a CA, and may be used once."""
     current, left = leaf, list(between)
     for below in range(_MOST_CAS + 1):
-        if any(_issued(anchor, current) for anchor in anchors):
+        if any(has_issued(anchor, current) for anchor in anchors):
             return
-        issuer = next((one for one in left if _is_ca(one, below) and _issued(one, current)), None)
+        issuer = next((one for one in left if _is_ca(one, below) and has_issued(one, current)), None)
         if issuer is None:
             break
         left.remove(issuer)
         current = issuer
     raise CertificateNotAccepted("the client certificate was not issued by a CA that is trusted here")
-
-
-def _issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
-    if issuer.subject != certificate.issuer:
-        return False
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
 
 
 def _is_ca(certificate: x509.Certificate, below: int) -> bool:

@@ -106,6 +106,15 @@ def prove_key(issuer: IssuerCertificate, public_key: PublicKeyTypes) -> None:
         raise Misconfigured(f"the key of the CA {issuer.name} is not that of its certificate; restore the pair")
 
 
+def has_issued(issuer: x509.Certificate, certificate: x509.Certificate) -> bool:
+    """Whether a certificate bears an issuer's name and the signature of its key; whether it may issue is not asked."""
+    try:
+        certificate.verify_directly_issued_by(issuer)
+    except (ValueError, TypeError, InvalidSignature):
+        return False
+    return True
+
+
 def _prove_ca(certificate: x509.Certificate, name: str, *, now: int, levels_below: int) -> None:
     constraints = _extension(certificate, x509.BasicConstraints, name)
     usage = _extension(certificate, x509.KeyUsage, name)
@@ -120,10 +129,8 @@ def _prove_ca(certificate: x509.Certificate, name: str, *, now: int, levels_belo
 
 
 def _prove_issued(certificate: x509.Certificate, issuer: x509.Certificate, otherwise: str) -> None:
-    try:
-        certificate.verify_directly_issued_by(issuer)
-    except (ValueError, TypeError, InvalidSignature):
-        raise Misconfigured(otherwise) from None
+    if not has_issued(issuer, certificate):
+        raise Misconfigured(otherwise)
 
 
 def _extension(certificate: x509.Certificate, kind: type[_Extension], name: str) -> _Extension:

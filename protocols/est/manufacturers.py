@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+
+from ca_core.issuance.chain import has_issued
 
 
 class Manufacturers:
@@ -22,16 +23,5 @@ class Manufacturers:
     def trusting(self, certificate: x509.Certificate) -> frozenset[str]:
         """The labels that trust the CA which has issued a certificate; empty for one of ours."""
         return frozenset(
-            label for label, cas in self._by_label.items() if any(_has_issued(ca, certificate) for ca in cas)
+            label for label, cas in self._by_label.items() if any(has_issued(ca, certificate) for ca in cas)
         )
-
-
-def _has_issued(ca: x509.Certificate, certificate: x509.Certificate) -> bool:
-    try:
-        # A name that cannot be read is none of a CA's; and most certificates are ours, which no signature need tell.
-        if ca.subject != certificate.issuer:
-            return False
-        certificate.verify_directly_issued_by(ca)
-    except (ValueError, TypeError, InvalidSignature):
-        return False
-    return True
