@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-import tracemalloc
 from datetime import timedelta
 from pathlib import Path
 
@@ -150,20 +149,3 @@ def test_a_context_without_a_certificate_serves_nobody() -> None:
 
     with pytest.raises(ssl.SSLError, match="no certificate"):
         context.wrap_bio(ssl.MemoryBIO(), ssl.MemoryBIO(), server_side=True)
-
-
-@BOTH
-async def test_who_says_nothing_holds_little_memory(tmp_path: Path, exporting: bool) -> None:
-    count = 20
-    async with listening(Echo(), server_tls(tmp_path, exporting=exporting)) as port:
-        tracemalloc.start()
-        try:
-            writers = [(await asyncio.open_connection("127.0.0.1", port))[1] for _ in range(count)]
-            await asyncio.sleep(0.2)
-            held, _ = tracemalloc.get_traced_memory()
-        finally:
-            tracemalloc.stop()
-        for writer in writers:
-            writer.close()
-
-    assert held / count < 80_000
