@@ -157,7 +157,8 @@ async def test_a_later_order_asks_once_in_eight_hours(house: AcmeHouse) -> None:
     second = await client.finalize(await client.order("a.example", "b.example"))
 
     assert (first.json["status"], second.json["status"]) == ("valid", "valid")
-    assert house.probes.caa_asked == ["a.example", "b.example", "a.example", "b.example"]
+    asked = house.probes.caa_asked
+    assert (sorted(asked[:2]), asked[2:]) == (["a.example", "b.example"], ["a.example", "b.example"])
 
 
 async def test_a_name_below_a_proved_domain_is_asked_about_itself(house: AcmeHouse) -> None:
