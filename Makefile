@@ -9,6 +9,9 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --gener
 # Thousands of tests sync their own databases; what they have to show survives a kill, in memory as on a disk.
 ROOMY := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 4000000 ] 2>/dev/null && echo /dev/shm || echo /tmp)
 
+# Clients and servers wait for each other now and then: one worker more than there are cores.
+PYTEST = TMPDIR=$(ROOMY) $(BIN)/pytest -p no:cacheprovider -n $$(($$(nproc) + 1))
+
 .DEFAULT_GOAL := help
 .PHONY: help up test test-crash test-long lint format conformance bench bench-crl bench-fleet bench-journal bench-status lock clean
 
@@ -20,8 +23,7 @@ up: .venv/.server  ## start a server, with an example registration the first tim
 
 test: lint  ## everything: style, types, imports, tests, real clients, coverage
 	conformance/install
-	@# Clients and servers wait for each other now and then: one worker more than there are cores.
-	TMPDIR=$(ROOMY) $(BIN)/pytest -p no:cacheprovider -n $$(($$(nproc) + 1)) --cov
+	$(PYTEST) --cov
 	$(BIN)/coverage report --include="$$($(BIN)/python -m tests.architecture.pure)" --fail-under=100
 
 test-crash: .venv/.tools  ## pull the plug at 300 system calls, and see that nothing promised is lost
@@ -42,7 +44,7 @@ format: .venv/.tools  ## put the code into its one layout
 
 conformance: .venv/.tools  ## only the standards, clause by clause, and the clients that nobody here wrote
 	conformance/install
-	$(BIN)/pytest conformance $$($(BIN)/python -m conformance.clauses --unit-tests)
+	$(PYTEST) conformance $$($(BIN)/python -m conformance.clauses --unit-tests)
 	@$(BIN)/python -m conformance.clauses
 
 bench: bench-crl bench-fleet bench-journal bench-status  ## measure what the documents promise; a missed limit ends it
