@@ -13,6 +13,7 @@ from asn1crypto import cms
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from ca_core import on_file
 from ca_core.identity import serial_text
 from ca_core.policy.renewal import Window
 from ca_core.revocation.reason import Reason
@@ -131,6 +132,17 @@ async def test_a_holder_gets_what_is_good_now(house: House) -> None:
     assert certificates_in(by_certificate) == certificates_in(by_code)
     assert certificates_in(afterwards) == [first]
     assert header(by_code, "Content-Type") == "application/pkcs7-mime; smime-type=certs-only"
+
+
+async def test_of_many_the_newest_are_told(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(on_file, "MOST_HELD", 1)
+    first, authorization = await enrolled(house)
+    house.clock.move(60)
+    newest = certificate_in(
+        await house.est.answer(post("simpleenroll", Csr(names=[OTHER]).body(), peer=showing(first)))
+    )
+
+    assert certificates_in(await house.est.answer(get("eecerts", authorization=authorization))) == [newest]
 
 
 async def test_who_holds_nothing_gets_nothing_and_who_is_nobody_is_asked(house: House) -> None:
