@@ -11,7 +11,7 @@ from ca_core.referral.request import LAPSE_SECONDS, Asking, EnrollmentRequest, E
 from ca_core.registration.account import Status
 from ca_core.store.certificates import names_digest
 from ca_core.store.database import Row, Transaction
-from ca_core.store.request_numbers import next_number
+from ca_core.store.request_numbers import CALLED_AT_HALF_TIME, CALLED_OVERDUE, next_number
 
 _SELECT = (
     "SELECT number, registration_id, profile, names, spki_sha256, csr, door, proof, source, shown, proved, replaces,"
@@ -23,10 +23,6 @@ _HAS_LAPSED = (
     " (SELECT 1 FROM registrations g WHERE g.id = enrollment_requests.registration_id AND g.status = :closed))"
 )
 _PROVED = msgspec.json.Decoder(frozenset[Identifier])
-
-# How loudly a request was called for already: once at half-time, once when it is overdue.
-_CALLED_AT_HALF_TIME = 1
-_CALLED_OVERDUE = 2
 
 
 def _request(row: Row) -> EnrollmentRequest:
@@ -220,8 +216,8 @@ async def late(tx: Transaction, *, now: int) -> list[Escalation]:
         "SELECT number, registration_id, due_at FROM enrollment_requests WHERE state = 'pending'"
         " AND ((called < :half AND requested_at + due_at <= 2 * :now) OR (called < :overdue AND due_at <= :now))"
         " ORDER BY due_at, number",
-        half=_CALLED_AT_HALF_TIME,
-        overdue=_CALLED_OVERDUE,
+        half=CALLED_AT_HALF_TIME,
+        overdue=CALLED_OVERDUE,
         now=now,
     )
     return [Escalation(number, registration_id, due_at, due_at <= now) for number, registration_id, due_at in rows]
@@ -233,7 +229,7 @@ async def call(tx: Transaction, escalation: Escalation) -> bool:
         "UPDATE enrollment_requests SET called = :called"
         " WHERE number = :number AND state = 'pending' AND called < :called",
         number=escalation.number,
-        called=_CALLED_OVERDUE if escalation.is_overdue else _CALLED_AT_HALF_TIME,
+        called=CALLED_OVERDUE if escalation.is_overdue else CALLED_AT_HALF_TIME,
     )
     return changed == 1
 

@@ -1,8 +1,12 @@
-"""One row of numbers for all that waits for an officer, so that a number alone says what is meant."""
+"""What all that waits for an officer shares: one row of numbers, so that a number alone says what is meant."""
 
 from __future__ import annotations
 
 from ca_core.store.database import Transaction
+
+# How loudly a request was called for already (the column `called`): once at half of its time, once when it is overdue.
+CALLED_AT_HALF_TIME = 1
+CALLED_OVERDUE = 2
 
 
 async def next_number(tx: Transaction) -> int:

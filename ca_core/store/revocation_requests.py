@@ -8,7 +8,7 @@ from ca_core.revocation.reason import Reason
 from ca_core.revocation.request import Escalation, RequestState, RevocationRequest
 from ca_core.revocation.rules import Asker
 from ca_core.store.database import Row, Transaction
-from ca_core.store.request_numbers import next_number
+from ca_core.store.request_numbers import CALLED_AT_HALF_TIME, CALLED_OVERDUE, next_number
 
 _SELECT = (
     "SELECT number, serial, registration_id, reason, asker, actor, state, holds, requested_at, due_at, decided_at,"
@@ -27,10 +27,6 @@ _TARGETS = (
     "SELECT c.serial, c.profile, c.names, r.reason FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial"
     " WHERE c.serial IN (SELECT serial FROM revocation_requests WHERE :every = 1 OR state = 'pending')"
 )
-
-# How loudly a request was called for already: once at half-time, once when it is overdue.
-_CALLED_AT_HALF_TIME = 1
-_CALLED_OVERDUE = 2
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -166,8 +162,8 @@ async def late(tx: Transaction, *, now: int) -> list[Escalation]:
         "SELECT number, serial, due_at FROM revocation_requests WHERE state = 'pending'"
         " AND ((called < :half AND requested_at + due_at <= 2 * :now) OR (called < :overdue AND due_at <= :now))"
         " ORDER BY due_at, number",
-        half=_CALLED_AT_HALF_TIME,
-        overdue=_CALLED_OVERDUE,
+        half=CALLED_AT_HALF_TIME,
+        overdue=CALLED_OVERDUE,
         now=now,
     )
     return [Escalation(number, serial, due_at, due_at <= now) for number, serial, due_at in rows]
@@ -179,7 +175,7 @@ async def call(tx: Transaction, escalation: Escalation) -> bool:
         "UPDATE revocation_requests SET called = :called"
         " WHERE number = :number AND state = 'pending' AND called < :called",
         number=escalation.number,
-        called=_CALLED_OVERDUE if escalation.is_overdue else _CALLED_AT_HALF_TIME,
+        called=CALLED_OVERDUE if escalation.is_overdue else CALLED_AT_HALF_TIME,
     )
     return changed == 1
 
