@@ -40,8 +40,9 @@ from ca_core.secret import Secret
 from ca_core.signing.key import is_in_token, make_key, open_key
 from ca_core.signing.software import KeyKind, generate, write_key
 from ca_core.store.authorities import Row
-from ca_core.store.database import Database, open_database
+from ca_core.store.database import Database
 from ca_core.store.migrate import Migration, found_in, migrate
+from ca_core.store.opening import open_database
 from server import settings as settings_module
 from server.home import OWN_CERTIFICATE, TRUST_ANCHOR
 from server.own_certificate import OwnCertificate

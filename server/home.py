@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca_core.errors import Misconfigured
 from ca_core.files import replace, sync_folder, write_new
 from ca_core.registration.credential import MASTER_KEY_OCTETS
-from ca_core.store.database import COMPANIONS
+from ca_core.store.sqlite import COMPANIONS
 from server import settings as settings_module
 from server.settings import FILE_NAME, Settings
 

@@ -1,228 +1,88 @@
-"""The only file that knows which database there is.
+"""The store as services see it, whichever database it is.
 
-A service opens `read()` or `write()` and hands the `Transaction` to functions that hold SQL. SQL uses
-`:names`, and only what SQLite and PostgreSQL spell alike; what they do not, BLOB and `GROUP_CONCAT(HEX(...), '')`,
-is this file's to translate.
+A service opens `read()` or `write()` and hands the `Transaction` to functions that hold SQL. SQL uses `:names`, and
+only what SQLite and PostgreSQL spell alike; what they do not, BLOB and `GROUP_CONCAT(HEX(...), '')`, is for the
+database's own file to translate.
 """
 
 from __future__ import annotations
 
-import asyncio
-import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, TypeAlias
-
-import aiosqlite
-
-from ca_core.errors import Damaged, Misconfigured, StoreUnavailable
 
 Value: TypeAlias = str | int | bytes | None
 Row: TypeAlias = tuple[Any, ...]
 
-SCHEME = "sqlite:"
-COMPANIONS = ("-wal", "-shm", "-journal")
-"""How the files beside a database are named; what is in them is replayed into whatever database they stand beside."""
-_BUSY_SECONDS = 10
-_READERS = 3
-_RETRY_AFTER_SECONDS = 2
-_PASSING_FAULTS = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_READONLY,
-    }
-)
-_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_PRIMARY_CODE = 0xFF
 
-
-@contextmanager
-def _faults_as_ours() -> Iterator[None]:
-    """Turn what the disk or another writer causes into a refusal; an error in our SQL stays a bug."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        # Text that is not UTF-8 is found by the library, and has no code.
-        has_no_code = isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode")
-        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
-        if has_no_code or code in _DAMAGE:
-            raise Damaged(f"the database is damaged ({error}); see: soapstone journal verify") from error
-        if not isinstance(error, sqlite3.OperationalError) or code not in _PASSING_FAULTS:
-            raise
-        raise StoreUnavailable(
-            "the store cannot be used right now; try again shortly",
-            retry_after_seconds=_RETRY_AFTER_SECONDS,
-        ) from error
-
-
-class Transaction:
+class Transaction(ABC):
     """What a service hands to the functions that hold SQL.
 
-    Each call is one statement and one hop to the database's thread.
+    Every call may raise StoreUnavailable: the database is locked, full, not writable or away; and Damaged.
     """
 
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._connection = connection
-
+    @abstractmethod
     async def execute(self, sql: str, **values: Value) -> int:
-        """Run one statement; return how many rows it changed, which decides every compare-and-set.
+        """Run one statement; return how many rows it changed, which decides every compare-and-set."""
 
-        Raises:
-            StoreUnavailable: the database is locked, full or not writable.
-        """
-        with _faults_as_ours():
-            cursor = await self._connection.execute(sql, values)
-            return cursor.rowcount
-
+    @abstractmethod
     async def execute_each(self, sql: str, values: Sequence[dict[str, Value]]) -> None:
-        """Run one statement once for each set of values, in one hop.
+        """Run one statement once for each set of values, in one hop."""
 
-        Raises:
-            StoreUnavailable: the database is locked, full or not writable.
-        """
-        with _faults_as_ours():
-            await self._connection.executemany(sql, values)
-
+    @abstractmethod
     async def all(self, sql: str, **values: Value) -> list[Row]:
-        """Return every row of a query, or of a statement with RETURNING.
-
-        Raises:
-            StoreUnavailable: the database is locked or cannot be read.
-        """
-        with _faults_as_ours():
-            return [tuple(row) for row in await self._connection.execute_fetchall(sql, values)]
+        """Return every row of a query, or of a statement with RETURNING."""
 
     async def one(self, sql: str, **values: Value) -> Row | None:
         """Return the first row, or None."""
         rows = await self.all(sql, **values)
         return rows[0] if rows else None
 
-    async def script(self, sql: str) -> None:
-        """Run a migration's statements within this transaction.
+    @abstractmethod
+    async def hold(self, *names: str) -> None:
+        """Hold what names stand for until the transaction ends: of two that hold the same, the second waits.
 
-        `executescript` would commit first, so statements are told apart by SQLite itself.
+        It comes before the first look at what another transaction may change between that look and our change, where
+        no compare-and-set decides. Names are `noun:id`, as in `registration:01J…`.
         """
-        statement = ""
-        for line in sql.splitlines(keepends=True):
-            statement += line
-            if sqlite3.complete_statement(statement):
-                await self.execute(statement)
-                statement = ""
+
+    @abstractmethod
+    async def script(self, sql: str) -> None:
+        """Run a migration's statements within this transaction."""
 
 
-class Database:
-    """One SQLite file: a single writing connection, a few reading ones.
+class Database(ABC):
+    """A store that is open."""
 
-    WAL with `synchronous=FULL`: what is committed survives a power cut.
-    """
-
-    def __init__(self, writer: aiosqlite.Connection, readers: Sequence[aiosqlite.Connection]) -> None:
-        self._writer = writer
-        self._turn = asyncio.Lock()
-        self._all_readers = readers
-        self._readers: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
-        for reader in readers:
-            self._readers.put_nowait(reader)
-
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[Transaction]:
+    @abstractmethod
+    def write(self) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction that commits at the end of the block, or leaves no trace when it raises.
 
-        It takes the write lock at once: a transaction that reads first and writes later fails with
-        "database is locked" however long it may wait. It must not wait for a network or a token inside.
+        It must not wait for a network or a token inside.
 
         Raises:
-            StoreUnavailable: the database is locked, full or not writable.
+            StoreUnavailable: the database is locked, full, not writable or away.
         """
-        async with self._turn:
-            is_stored = False
-            try:
-                with _faults_as_ours():
-                    await self._writer.execute("BEGIN IMMEDIATE")
-                yield Transaction(self._writer)
-                with _faults_as_ours():
-                    await self._writer.commit()
-                is_stored = True
-            finally:
-                # Also on cancellation: the next writer must not find half of this one's work. Without asking whether
-                # there is a transaction: one that was cancelled while it opened begins only now, in its thread,
-                # and this waits in line behind it.
-                if not is_stored:
-                    await asyncio.shield(self._writer.rollback())
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[Transaction]:
+    @abstractmethod
+    def read(self) -> AbstractAsyncContextManager[Transaction]:
         """Lend a reading connection; each statement sees the newest commit, and none can write."""
-        reader = await self._readers.get()
-        try:
-            yield Transaction(reader)
-        finally:
-            self._readers.put_nowait(reader)
 
+    @abstractmethod
     async def backup(self, path: Path) -> None:
         """Write a consistent copy of the whole database to a new file, while the server goes on."""
-        async with aiosqlite.connect(path) as copy:
-            await self._all_readers[0].backup(copy)
 
+    @abstractmethod
     async def check(self) -> None:
-        """Look at the structure of every page; takes seconds for a gigabyte, while the server goes on.
+        """Look whether the database is sound, while the server goes on.
 
         Raises:
             Damaged: says what was found first.
             StoreUnavailable: the database cannot be read now.
         """
-        async with self.read() as tx:
-            row = await tx.one("PRAGMA quick_check(1)")
-        if row is None or row[0] != "ok":
-            found = " ".join(str(row and row[0]).split())
-            raise Damaged(
-                f"the database is damaged ({found}); stop the server, keep its files, and restore your newest backup"
-            )
 
+    @abstractmethod
     async def close(self) -> None:
         """Close every connection."""
-        for connection in (*self._all_readers, self._writer):
-            await connection.close()
-
-
-async def open_database(url: str, home: Path, *, create: bool = False) -> Database:
-    """Open what `store.url` names; a relative path is taken from the home.
-
-    Args:
-        create: whether the file may be new. An empty store in the place of a lost one would make every revoked
-            certificate good again, so only the making of a home says so.
-
-    Raises:
-        Misconfigured: an unknown scheme, or a file that is missing or no database.
-    """
-    if not url.startswith(SCHEME):
-        raise Misconfigured(f"store.url {url.partition(':')[0]}: is not supported; write sqlite:FILE")
-    path = home / url.removeprefix(SCHEME)
-    if not create and not path.exists():
-        raise Misconfigured(f"the database {path} is missing; restore it from your backup")
-    opened: list[aiosqlite.Connection] = []
-    try:
-        # Not in one go: those that were opened before one fails have to be closed.
-        for _ in range(1 + _READERS):
-            connection = await aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
-            opened.append(connection)
-            await _prepare(connection, read_only=len(opened) > 1)
-    except sqlite3.Error as error:
-        # Each connection is a thread, and the process would wait for it for ever.
-        for connection in opened:
-            await connection.close()
-        raise Misconfigured(f"cannot open the database {path}: {error}; restore it from your backup") from error
-    return Database(opened[0], opened[1:])
-
-
-async def _prepare(connection: aiosqlite.Connection, *, read_only: bool) -> None:
-    # The journal mode is stored in the file; setting it again is free, and a reader may be the first to open it.
-    await connection.execute("PRAGMA journal_mode = WAL")
-    await connection.execute("PRAGMA synchronous = FULL")
-    await connection.execute("PRAGMA foreign_keys = ON")
-    if read_only:
-        await connection.execute("PRAGMA query_only = ON")

@@ -14,7 +14,7 @@ from ca_core.audit.gate import Gate
 from ca_core.errors import Misconfigured
 from ca_core.files import sync_all
 from ca_core.issuance.key_files import key_files
-from ca_core.store.database import SCHEME
+from ca_core.store.opening import SQLITE
 from server import home as home_module
 from server import settings as settings_module
 from server.assembly import Office
@@ -35,7 +35,7 @@ def backup(home: Path, file: Path) -> None:
 
     async def do(office: Office) -> None:
         settings = office.settings
-        database = settings.store.url.removeprefix(SCHEME)
+        database = settings.store.url.removeprefix(SQLITE)
         await _record(office, BackupMade(file=str(file)))
         with tempfile.TemporaryDirectory(dir=home) as folder:
             copy = Path(folder) / "copy.db"

@@ -40,8 +40,9 @@ from ca_core.revocation.desk import RevocationDesk
 from ca_core.revocation.publisher import CrlIssuer, Publisher
 from ca_core.signing.key import open_key
 from ca_core.store.certificates import Certificate
-from ca_core.store.database import Database, open_database
+from ca_core.store.database import Database
 from ca_core.store.migrate import found_in, migrate
+from ca_core.store.opening import open_database
 from tests.builders import linted
 from tests.builders.clock import SettableClock
 from tests.builders.journal import sequencer

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from ca_core.store.database import Database, open_database
+from ca_core.store.database import Database
 from ca_core.store.migrate import migrate
+from ca_core.store.opening import open_database
 from server.assembly import migrations
 
 DATABASES = ["sqlite"]

@@ -21,8 +21,9 @@ from ca_core.audit import journal
 from ca_core.audit.chain import Broken, Entry, Head, Proof, Row, row_hash
 from ca_core.audit.checkpoint import Checkpoint, JournalKey
 from ca_core.audit.event import CertificateRevoked, CredentialRefused, SheetIssued
-from ca_core.store.database import Database, open_database
+from ca_core.store.database import Database
 from ca_core.store.migrate import migrate
+from ca_core.store.opening import open_database
 from tests.builders.clock import SettableClock
 from tests.builders.core import MIGRATIONS
 from tests.builders.journal import KEY, sequencer

@@ -15,8 +15,9 @@ from ca_core.audit.sequencer import BATCH, Sequencer
 from ca_core.audit.verification import Proven, verify
 from ca_core.errors import JournalUnavailable, Misconfigured, RestoreUnacknowledged
 from ca_core.store import journal as store
-from ca_core.store.database import Database, open_database
+from ca_core.store.database import Database
 from ca_core.store.migrate import migrate
+from ca_core.store.opening import open_database
 from tests.builders.clock import SettableClock
 from tests.builders.core import MIGRATIONS
 from tests.builders.journal import KEY, checkpoint_file, sequencer

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca_core.policy.profile import ApprovalRule
 from ca_core.revocation.reason import Reason
 from ca_core.store.database import Database
+from ca_core.store.sqlite import SqliteDatabase
 from protocols.acme.links import Resource
 from tests.builders.acme import LINKS, AcmeHouse, acme_house, url
 from tests.builders.reviewed import approve, reviewed
@@ -29,6 +30,7 @@ async def walks(database: Database) -> AsyncIterator[list[str]]:
     """The statements of the block that walk over a table, each with how; filled at its end."""
     found: list[str] = []
     ran: set[str] = set()
+    assert isinstance(database, SqliteDatabase)
     connections = [database._writer, *database._all_readers]
     for connection in connections:
         await connection.set_trace_callback(ran.add)
