@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 import msgspec
@@ -16,6 +17,7 @@ _ISSUE_WILD = "issuewild"
 _OTHERS = frozenset({"iodef", "issuemail", "issuevmc", "contactemail", "contactphone"})
 _ACCOUNT_URI = "accounturi"
 _METHODS = "validationmethods"
+_LABELS = re.compile(r"[A-Za-z0-9-]+(?:,[A-Za-z0-9-]+)*")
 
 
 class CaaRecord(msgspec.Struct, frozen=True):
@@ -80,6 +82,9 @@ def _objection(value: IssueValue | None, wish: Wish) -> int | None:
     if (accounts := value.all(_ACCOUNT_URI)) and accounts != (wish.account_url,):
         return _OTHER_ACCOUNT
     methods = value.all(_METHODS)
-    if methods and (len(methods) > 1 or wish.method not in methods[0].split(",")):
-        return _OTHER_METHOD
-    return None
+    return _OTHER_METHOD if methods and not _is_among(wish.method, methods) else None
+
+
+def _is_among(method: str, listed: tuple[str, ...]) -> bool:
+    # A list of another form than RFC 8657, 4 has it may have meant anything.
+    return len(listed) == 1 and bool(_LABELS.fullmatch(listed[0])) and method in listed[0].split(",")

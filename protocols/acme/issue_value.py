@@ -29,12 +29,12 @@ class IssueValue(msgspec.Struct, frozen=True):
 
 
 def parse(text: str) -> IssueValue | None:
-    """Read a value; None when it has another form. Nothing after the last `;` is tolerated."""
+    """Read a value; None when it has another form: a `;` stands between two parameters, and behind none."""
     issuer, *parameters = (part.strip(_BLANKS) for part in text.split(";"))
     if issuer and not _ISSUER.fullmatch(issuer):
         return None
-    if parameters and not parameters[-1]:
-        parameters.pop()
+    if parameters == [""]:
+        parameters = []
     matched = [_PARAMETER.fullmatch(parameter) for parameter in parameters]
     found = tuple((match[1].lower(), match[2]) for match in matched if match)
     return IssueValue(issuer.lower(), found) if len(found) == len(parameters) else None

@@ -139,6 +139,7 @@ class Authorization(msgspec.Struct, frozen=True):
         status: as stored; ask `status_at`.
         vetted: whether the RA's word made it valid, and no challenge did.
         spans: whether it does for every name below, too (RFC 9444); proved over DNS only.
+        proved_by: the type of the challenge that made it valid; empty when none did.
     """
 
     id: str
@@ -149,6 +150,7 @@ class Authorization(msgspec.Struct, frozen=True):
     expires_at: int
     created_at: int
     spans: bool = False
+    proved_by: str = ""
 
     def status_at(self, now: int) -> AuthorizationStatus:
         """The status at a time."""

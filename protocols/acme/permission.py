@@ -18,7 +18,6 @@ from protocols.acme.links import Links, Resource
 from protocols.acme.objects import Account, Authorization
 from protocols.acme.probes import Probes, Seen
 from protocols.acme.records import accounts, authorizations, caa_checks, orders
-from protocols.acme.states import ChallengeStatus
 
 GOOD_SECONDS = 8 * 3600
 """How long an answer is relied on, as for public CAs (CA/B Baseline Requirements, 3.2.2.8.1)."""
@@ -170,9 +169,7 @@ class Permission:
                 if proof is None or name.kind is not Kind.DNS:
                     continue
                 if name.value not in await caa_checks.since(tx, proof.id, moment=moment):
-                    shown = await authorizations.challenges(tx, proof.id)
-                    method = next(one.type for one in shown if one.status is ChallengeStatus.VALID)
-                    doubts.append(_Doubt(name, proof.id, method))
+                    doubts.append(_Doubt(name, proof.id, proof.proved_by))
         return doubts
 
 

@@ -175,7 +175,8 @@ class Validator:
         if task.authorization.status is not AuthorizationStatus.PENDING:
             return
         # Unless its holder has given it up while we looked, or another challenge has settled it.
-        if not await authorizations.move(tx, task.authorization, event, expires_at=expires_at):
+        proved_by = task.challenge.type if seen.proved else ""
+        if not await authorizations.move(tx, task.authorization, event, expires_at=expires_at, proved_by=proved_by):
             return
         account, identifier = task.account, task.authorization.identifier
         await self._outcomes.note(tx, account, task.challenge, identifier, seen=seen, actor=ACTOR, now=now)

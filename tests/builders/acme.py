@@ -42,6 +42,7 @@ BASE = "https://ca.example:8443"
 LINKS = Links(BASE)
 SOURCE = "192.0.2.7"
 JOSE = "application/jose+json"
+_LATE_SECONDS = 0.05
 
 
 @dataclass
@@ -55,6 +56,8 @@ class StagedProbes:
     caa_asked: list[str] = field(default_factory=list)
     caa_hold: asyncio.Event | None = None
     hold: asyncio.Event | None = None
+    late: frozenset[str] = frozenset()
+    """Types of challenges that are looked at as fast as any, and answered after the others."""
     begun: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def look(self, question: Question) -> Seen:
@@ -63,6 +66,8 @@ class StagedProbes:
         self.begun.set()
         if self.hold is not None:
             await self.hold.wait()
+        if question.type in self.late:
+            await asyncio.sleep(_LATE_SECONDS)
         return self.staged.get(question.identifier.value, Seen(proved=True))
 
     async def caa(self, name: str) -> CaaFound:

@@ -63,7 +63,7 @@ async def test_an_alias_is_followed_to_its_records_but_not_up_its_tree(dns: Resp
     assert (await find(dns)).records == (OURS,)
 
 
-@pytest.mark.parametrize("how", [Hostile.SERVFAIL, Hostile.REFUSED, Hostile.SILENT])
+@pytest.mark.parametrize("how", [Hostile.SERVFAIL, Hostile.REFUSED, Hostile.SILENT, Hostile.GARBAGE])
 async def test_a_name_server_that_does_not_say_is_trouble_wherever_in_the_tree(dns: Responder, how: Hostile) -> None:
     dns.misbehave("shop.example", how)
 

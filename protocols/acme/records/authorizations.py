@@ -11,7 +11,8 @@ from protocols.acme.objects import Authorization, Challenge
 from protocols.acme.states import AuthorizationStatus, ChallengeStatus, Event
 
 _AUTHORIZATION = (
-    "SELECT a.id, a.account_id, a.kind, a.value, a.status, a.vetted, a.expires_at, a.created_at, a.spans"
+    "SELECT a.id, a.account_id, a.kind, a.value, a.status, a.vetted, a.expires_at, a.created_at, a.spans,"
+    " a.proved_by"
     " FROM acme_authorizations a "
 )
 _CHALLENGE = "SELECT id, authorization_id, type, token, status, error, validated_at FROM acme_challenges WHERE "
@@ -25,7 +26,7 @@ _ALIKE = (
 
 
 def _authorization(row: Row) -> Authorization:
-    id_, account_id, kind, value, status, vetted, expires_at, created_at, spans = row
+    id_, account_id, kind, value, status, vetted, expires_at, created_at, spans, proved_by = row
     return Authorization(
         id=id_,
         account_id=account_id,
@@ -35,6 +36,7 @@ def _authorization(row: Row) -> Authorization:
         expires_at=expires_at,
         created_at=created_at,
         spans=bool(spans),
+        proved_by=proved_by,
     )
 
 
@@ -188,15 +190,27 @@ async def held(tx: Transaction, account_id: str, identifier: Identifier, *, now:
     return row is not None
 
 
-async def move(tx: Transaction, authorization: Authorization, event: Event, *, expires_at: int | None = None) -> bool:
+async def move(
+    tx: Transaction,
+    authorization: Authorization,
+    event: Event,
+    *,
+    expires_at: int | None = None,
+    proved_by: str = "",
+) -> bool:
     """Change the status by compare-and-set, and perhaps the date; False when it was another one.
+
+    Args:
+        proved_by: the type of the challenge that makes it valid; only with `Event.PROVED`.
 
     Raises:
         WrongState: the event cannot happen in its status.
     """
     changed = await tx.execute(
-        "UPDATE acme_authorizations SET status = :to, expires_at = :expires_at WHERE id = :id AND status = :was",
+        "UPDATE acme_authorizations SET status = :to, expires_at = :expires_at, proved_by = :proved_by"
+        " WHERE id = :id AND status = :was",
         id=authorization.id,
+        proved_by=proved_by or authorization.proved_by,
         was=authorization.status.value,
         to=states.after(states.AUTHORIZATION, authorization.status, event).value,
         expires_at=authorization.expires_at if expires_at is None else expires_at,

@@ -17,7 +17,7 @@ from protocols.acme.limits import LimitOptions
 from protocols.acme.permission import GOOD_SECONDS, Permission
 from protocols.acme.probes import CaaFound
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client, StagedProbes, acme_house, csr_for
-from tests.builders.core import granted
+from tests.builders.core import MIGRATIONS, granted
 
 OTHER = CaaFound("a.example", (CaaRecord(critical=False, tag="issue", value="other.example"),))
 OURS = CaaFound("a.example", (CaaRecord(critical=False, tag="issue", value="ca.example"),))
@@ -81,6 +81,41 @@ async def test_only_the_account_and_the_challenge_that_are_named_are_permitted(h
 
     assert (await authorized(client, "a.example")).json["status"] == "ready"
     assert (await authorized(other, "a.example")).json["status"] == "invalid"
+
+
+async def test_of_two_challenges_that_were_met_the_one_that_proved_is_compared(house: AcmeHouse) -> None:
+    """RFC 8657, 4: dns-01 came second; it also comes before http-01 in the alphabet."""
+    house.probes.late = frozenset({"dns-01"})
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    order = await client.order("a.example")
+    for type_ in ("dns-01", "http-01"):
+        await client.post(await client.challenge(order, type_=type_), {})
+    await house.validator.turn()
+    house.core.clock.move(GOOD_SECONDS + 1)
+
+    ends = []
+    for method in ("dns-01", "http-01"):
+        record = CaaRecord(critical=False, tag="issue", value=f"ca.example; validationmethods={method}")
+        house.probes.caa_records["a.example"] = CaaFound("a.example", (record,))
+        ends.append(await client.finalize(order))
+
+    assert ends[0].refusal == (403, "caa")
+    assert ends[1].json["status"] == "valid"
+
+
+async def test_what_was_proved_before_this_version_knows_by_what(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example", vetted=False)
+    order = await client.order("a.example")
+    await client.post(await client.challenge(order, type_="tls-alpn-01"), {})
+    await house.validator.turn()
+    (migration,) = [one for one in MIGRATIONS if one.name == "proved_by"]
+    update = migration.sql[migration.sql.index("UPDATE") :]
+    async with house.core.database.write() as tx:
+        await tx.execute("UPDATE acme_authorizations SET proved_by = ''")
+        await tx.execute(update)
+
+    async with house.core.database.read() as tx:
+        assert await tx.all("SELECT proved_by FROM acme_authorizations") == [("tls-alpn-01",)]
 
 
 async def test_a_silent_name_server_permits_nothing_and_is_asked_again(house: AcmeHouse) -> None:
