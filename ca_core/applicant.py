@@ -29,6 +29,7 @@ class Applicant(msgspec.Struct, frozen=True):
         credential_id: the credential to be spent by this issuance; None where none is.
         serial: the certificate that proved the applicant, as 40 hex digits; None where none did.
         shown_profile: that certificate's; None where a door does not renew what was shown.
+        shown_der: that certificate in DER; empty where none proved the applicant.
         proved: names whose control was proved by challenge just now or recently.
         registered: the registration as it was when the applicant was proved, for who renders answers; what is decided
             is decided on what it is then. None where no door looks at it.
@@ -41,6 +42,7 @@ class Applicant(msgspec.Struct, frozen=True):
     credential_id: str | None = None
     serial: str | None = None
     shown_profile: str | None = None
+    shown_der: bytes = b""
     proved: frozenset[Identifier] = frozenset()
     registered: Registration | None = None
 

@@ -28,8 +28,13 @@ _SETTINGS = (
     "est.labels.strong.challenge_password=otp",
     'profiles.double.based_on="device"',
     "est.labels.double.client_certificate=required",
+    'profiles.ra.based_on="device"',
+    'profiles.ra.extended_key_usage=["clientAuth", "cmcRA"]',
+    'profiles.gated.based_on="device"',
+    'est.labels.gated.ra_clients={gatekeeper=[".fleet.example"]}',
+    "est.labels.gated.ra_certificate=cmcRA",
 )
-_EVERY = ("device", "strong", "double", "tls-server")
+_EVERY = ("device", "strong", "double", "tls-server", "ra", "gated")
 _MAKER, _FOREIGN = Maker("Trusted"), Maker("Foreign")
 
 
@@ -169,6 +174,21 @@ def test_a_gateway_brings_the_requests_of_its_zone_and_no_others(est: Est, tmp_p
 
     assert subject_of(inside.certificate) == "CN=meter,O=Fleet,C=TW"
     assert "that of none of them" in outside.said()
+
+
+def test_where_cmc_ra_is_wanted_the_gateways_other_certificates_ask_for_nobody(est: Est, tmp_path: Path) -> None:
+    """RFC 6402, 2.10; with clientAuth beside it OpenSSL takes the certificate in the handshake."""
+    sheet = register(est.house, "gatekeeper", "CN=gatekeeper,O=Fleet,C=TW")
+    wanted = Device(est.house, tmp_path / "inside")
+    for profile, status in (("device", 403), ("ra", 200)):
+        gateway = Device(est.house, tmp_path / profile)
+        assert gateway.enroll(sheet, profile) == 200
+        held, key = gateway.keep()
+        wanted.ask("/C=TW/O=Fleet/CN=meter", "subjectAltName=DNS:meter.fleet.example")
+
+        assert wanted.post("gated/simpleenroll", "--cert", held, "--key", key) == status
+
+    assert subject_of(wanted.certificate) == "CN=meter,O=Fleet,C=TW"
 
 
 def test_a_code_stands_in_the_request_where_the_label_takes_it(est: Est, tmp_path: Path) -> None:

@@ -51,6 +51,7 @@ _EXTENDED_USAGES = {
     ExtendedKeyUsageOID.IPSEC_IKE: ExtendedUsage.IPSEC_IKE,
     ExtendedKeyUsageOID.OCSP_SIGNING: ExtendedUsage.OCSP_SIGNING,
     x509.ObjectIdentifier("1.3.6.1.5.5.7.3.27"): ExtendedUsage.CMC_CA,
+    x509.ObjectIdentifier("1.3.6.1.5.5.7.3.28"): ExtendedUsage.CMC_RA,
 }
 # What cryptography and our own readers raise on bytes that are not what they should be.
 _UNREADABLE = (

@@ -37,6 +37,7 @@ _EXTENDED_USAGES = {
     ExtendedUsage.OCSP_SIGNING: ExtendedKeyUsageOID.OCSP_SIGNING,
     # RFC 6402, 2.10.
     ExtendedUsage.CMC_CA: x509.ObjectIdentifier("1.3.6.1.5.5.7.3.27"),
+    ExtendedUsage.CMC_RA: x509.ObjectIdentifier("1.3.6.1.5.5.7.3.28"),
 }
 # RFC 9608, 2: the extension's value is NULL.
 _NO_REV_AVAIL = x509.UnrecognizedExtension(x509.ObjectIdentifier("2.5.29.56"), b"\x05\x00")

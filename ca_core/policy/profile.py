@@ -33,6 +33,7 @@ class ExtendedUsage(StrEnum):
     IPSEC_IKE = "ipsecIKE"
     OCSP_SIGNING = "OCSPSigning"
     CMC_CA = "cmcCA"
+    CMC_RA = "cmcRA"
 
 
 class RevocationRule(StrEnum):

@@ -47,7 +47,9 @@ _MACHINES = (ExtendedUsage.SERVER_AUTH, ExtendedUsage.CLIENT_AUTH, ExtendedUsage
 _EXTENDED = {
     KeyPurpose.SIGNING: frozenset({*_PERSONS, *_WORKS}),
     KeyPurpose.ENCRYPTION: frozenset({ExtendedUsage.EMAIL_PROTECTION}),
-    KeyPurpose.AUTHENTICATION: frozenset({*_MACHINES, ExtendedUsage.OCSP_SIGNING, ExtendedUsage.CMC_CA}),
+    KeyPurpose.AUTHENTICATION: frozenset(
+        {*_MACHINES, ExtendedUsage.OCSP_SIGNING, ExtendedUsage.CMC_CA, ExtendedUsage.CMC_RA}
+    ),
 }
 _HOST_NAMES = frozenset({Kind.DNS, Kind.IP})
 
@@ -118,6 +120,8 @@ def _extended_usages(profile: Profile) -> Iterator[Fault]:
         yield field, f"of a key for {profile.key_purpose} must not hold {min(foreign)}"
     if ExtendedUsage.CMC_CA in granted and profile.is_grantable:
         yield field, "must not hold cmcCA: it speaks for the CA, and only the server signs messages in its name"
+    if ExtendedUsage.CMC_RA in granted and ExtendedUsage.CLIENT_AUTH not in granted:
+        yield field, "must hold clientAuth beside cmcRA: who asks for others shows the certificate in TLS"
     if profile.answers_ocsp and profile.is_grantable:
         yield field, "must not hold OCSPSigning: it speaks for the CA, and only the server's own responders have it"
     if profile.answers_ocsp and len(granted) > 1:

@@ -152,6 +152,7 @@ class SignIn:
             source,
             serial=known.serial,
             shown_profile=known.profile,
+            shown_der=known.der,
             registered=registration,
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ca_core.applicant import Applicant
-from ca_core.errors import NameNotGranted, WrongSecret
+from ca_core.errors import CertificateNotAccepted, NameNotGranted, WrongSecret
 from ca_core.names import from_canonical
 from ca_core.policy import request as csr
 from ca_core.policy.request import CertificationRequest
@@ -20,6 +20,10 @@ from protocols.est.sign_in import EstSignIn
 from protocols.wire import Reply, Request
 
 _BY_CERTIFICATE = "certificate"
+_NO_RA = (
+    "this label lets a client ask for others only with a certificate that has the extended key usage cmcRA; have it"
+    " issued by a profile that has it"
+)
 
 Read = Callable[[bytes], CertificationRequest]
 
@@ -114,7 +118,8 @@ class Enrolling:
             return False
         account = await self._core_sign_in.account_of(certificate)
         rules = self._labels.for_applicant(None, (certificate.profile,))
-        return rules.lets_ask(client, account, from_canonical(certificate.names))
+        listed = rules.lets_ask(client, account, from_canonical(certificate.names))
+        return listed and rules.lets_ask_with(applicant.shown_der)
 
     async def require_certificate(self, applicant: Applicant, request: Request, label: str | None) -> None:
         """As `EstSignIn.require_certificate` says."""
@@ -131,6 +136,7 @@ class Enrolling:
 
         Raises:
             NameNotGranted: it may not ask for whom it means, or nobody knows who that is.
+            CertificateNotAccepted: it may, with another certificate.
         """
         client = applicant.registered.account if applicant.registered else ""
         if applicant.proof != _BY_CERTIFICATE or not self._labels.is_ra(client):
@@ -141,6 +147,8 @@ class Enrolling:
         if meant is not None and meant.registered is not None:
             rules = self._labels.for_applicant(label, meant.profiles)
             if rules.lets_ask(client, meant.registered.account, asked.names):
+                if not rules.lets_ask_with(applicant.shown_der):
+                    raise CertificateNotAccepted(_NO_RA)
                 return meant
         raise NameNotGranted(
             "this client may ask for others, and the request's subject or serial number is that of none of them;"

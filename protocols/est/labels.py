@@ -10,10 +10,14 @@ from collections.abc import Collection, Mapping, Sequence
 from enum import StrEnum
 
 import msgspec
+from cryptography import x509
+from cryptography.x509.oid import ObjectIdentifier
 
 from ca_core.names import Identifier, Kind
 from protocols.est.errors import UnknownLabel
 from protocols.est.messages import Wire
+
+CMC_RA = ObjectIdentifier("1.3.6.1.5.5.7.3.28")
 
 
 class CsrAttributes(StrEnum):
@@ -46,6 +50,13 @@ class ClientCertificate(StrEnum):
     REQUIRED = "required"
 
 
+class RaCertificate(StrEnum):
+    """With which certificate a listed client may ask for others; cmcRA is an extended key usage (RFC 6402, 2.10)."""
+
+    ANY = "any"
+    CMC_RA = "cmcRA"
+
+
 class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """What is set for one label.
 
@@ -57,6 +68,7 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         trust_anchors: the file, relative to the home, of the manufacturers' CAs whose devices may enroll; empty: none.
         ra_clients: by the account of a client that may ask for others: their accounts, and zones with a leading dot
             below which all names of a request must lie.
+        ra_certificate: with which of its certificates such a client may.
     """
 
     wire: Wire = Wire.AUTO
@@ -65,6 +77,7 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     client_certificate: ClientCertificate = ClientCertificate.OPTIONAL
     trust_anchors: str = ""
     ra_clients: dict[str, tuple[str, ...]] = {}
+    ra_certificate: RaCertificate = RaCertificate.ANY
 
     @property
     def takes_codes(self) -> bool:
@@ -75,6 +88,14 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     def demands_binding(self) -> bool:
         """Whether every request must be bound to its connection."""
         return self.challenge_password is ChallengePassword.POP_REQUIRED
+
+    def lets_ask_with(self, certificate_der: bytes) -> bool:
+        """Whether a certificate is one with which a client may ask for others, if it is listed.
+
+        Args:
+            certificate_der: one of ours.
+        """
+        return self.ra_certificate is RaCertificate.ANY or _is_for_ra(certificate_der)
 
     def lets_ask(self, client: str, account: str, names: Collection[Identifier]) -> bool:
         """Whether one account may ask for the certificate of another.
@@ -133,6 +154,16 @@ class Labels:
     def is_ra(self, account: str) -> bool:
         """Whether an account may ask for others on some label."""
         return any(account in label.ra_clients for label in self._labels.values())
+
+
+def _is_for_ra(certificate_der: bytes) -> bool:
+    certificate = x509.load_der_x509_certificate(certificate_der)
+    try:
+        usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    except x509.ExtensionNotFound:
+        # One that was adopted may have none. That lets it do much, and speak for others is not among it.
+        return False
+    return CMC_RA in usages
 
 
 def _is_below(name: Identifier, zone: str) -> bool:

@@ -145,6 +145,7 @@ BROKEN = [
     ("device.server_keygen", 'server_keygen = "always"', "choose among never, encrypted, clear"),
     ("tls-server.server_keygen", 'doors = ["acme"]\nserver_keygen = "clear"', "must be never unless doors hold est"),
     ("device.extended_key_usage", 'extended_key_usage = ["cmcCA"]', "must not hold cmcCA: it speaks for the CA"),
+    ("device.extended_key_usage", 'extended_key_usage = ["cmcRA"]', "must hold clientAuth beside cmcRA"),
 ]
 
 
