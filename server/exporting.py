@@ -177,7 +177,9 @@ class ExportingObject:
         return len(octets)
 
     def write(self, octets: bytes | bytearray | memoryview) -> int:
-        return self._do(lambda: self._tls.send(bytes(octets)))
+        # What has come in stays where it is: asyncio stops reading from the socket by how much of it waits there, and
+        # a client that sends on and takes no answer would have all of it put into memory, piece by piece.
+        return self._do(lambda: self._tls.send(bytes(octets)), taking_in=False)
 
     def unwrap(self) -> None:
         """Say that this side is done, and wait for the other one to say so.
@@ -222,10 +224,10 @@ class ExportingObject:
             case _:
                 return None
 
-    def _do(self, step: Callable[[], T]) -> T:
+    def _do(self, step: Callable[[], T], *, taking_in: bool = True) -> T:
         """Take one step, with what came before it and what goes out after it."""
         # After the end nothing is taken in any more; writing an empty buffer would be an error.
-        if self._incoming.pending:
+        if taking_in and self._incoming.pending:
             self._tls.bio_write(self._incoming.read())
         try:
             return step()

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import ssl
+from asyncio import sslproto
 
 import msgspec
 from aiohttp import web
@@ -27,6 +28,8 @@ _MOST_CERTIFICATE_OCTETS = 24_000
 """Of a field that a proxy sets: Client-Cert-Chain with ML-DSA certificates is long."""
 _MOST_HEADERS = 64
 _BACKLOG = 512
+_TLS_BUFFER_OCTETS = 32 * 1024
+"""Two TLS records. asyncio has 256 KiB from before the handshake on: half a gigabyte for a full listener."""
 
 
 class Listener(msgspec.Struct, frozen=True):
@@ -117,6 +120,8 @@ async def listen(address: str, listeners: list[Listener], bounds: Bounds) -> lis
     Raises:
         Misconfigured: a port is in use or may not be opened; says which and what to do.
     """
+    # asyncio has no setting for it.
+    sslproto.SSLProtocol.max_size = _TLS_BUFFER_OCTETS
     runners: list[web.ServerRunner] = []
     try:
         for listener in listeners:
