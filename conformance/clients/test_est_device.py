@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import json
+import os
 import subprocess
 import time
 from collections.abc import Iterator
@@ -14,6 +16,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
+from conformance.clients.impostor import Answer, StrangeCa, certificates, impostor
 from conformance.clients.machine import house_of_the_past
 from conformance.house import House, free_ports, run
 from conformance.openssl import verifies
@@ -21,7 +24,7 @@ from conformance.openssl import verifies
 SCRIPT = Path(__file__).parents[2] / "docs" / "guides" / "est-device.sh"
 GUIDE = SCRIPT.with_name("est-devices.md")
 _ISSUED_SECONDS = 30
-DONE, LATER, STRANGER, STOPPED = 0, 75, 76, 77
+DONE, LATER, STRANGER, STOPPED, WRONG_CERTIFICATE = 0, 75, 76, 77, 78
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +36,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 def fingerprint(house: House) -> str:
     """What is pinned: that of the root, as openssl writes it."""
-    certificates = x509.load_pem_x509_certificates(house.trust.read_bytes())
-    (root,) = [one for one in certificates if one.subject == one.issuer]
+    (root,) = [one for one in cas(house) if one.subject == one.issuer]
     return hashlib.sha256(root.public_bytes(Encoding.DER)).digest().hex(":").upper()
+
+
+def cas(house: House) -> list[x509.Certificate]:
+    return x509.load_pem_x509_certificates(house.trust.read_bytes())
 
 
 class Thing:
@@ -49,8 +55,13 @@ class Thing:
         (folder / "est.conf").write_text("".join(f"{name}='{value}'\n" for name, value in settings.items()))
         (folder / "code").write_text(f'user = "{sheet["account"]}:{sheet["enrollment_code"]}"\n')
 
-    def run(self) -> subprocess.CompletedProcess[str]:
-        return run("dash", SCRIPT, self.folder)
+    def run(self, **environment: str) -> subprocess.CompletedProcess[str]:
+        return run("dash", SCRIPT, self.folder, env=os.environ | environment)
+
+    def pinned(self, house: House) -> None:
+        """As after a run that came no further than to the root."""
+        roots = [one for one in cas(house) if one.subject == one.issuer]
+        (self.folder / "ca.pem").write_bytes(roots[0].public_bytes(Encoding.PEM))
 
     @property
     def certificate(self) -> x509.Certificate:
@@ -138,6 +149,8 @@ def test_what_waits_for_an_officer_is_asked_for_again_with_the_same_key(house: H
     deadline = time.monotonic() + _ISSUED_SECONDS
     while thing.run().returncode == LATER:
         assert time.monotonic() < deadline, "what was approved was not issued"
+        # Who approved it does not want to wait as long as the server has said.
+        (thing.folder / "later").unlink()
     assert thing.certificate.subject.rfc4514_string() == "CN=waiting"
     assert (thing.folder / "device.pem").read_bytes().startswith(key)
 
@@ -153,3 +166,72 @@ def test_without_an_answer_it_waits_longer_each_time_and_gives_up(house: House, 
     assert silent.returncode == LATER
     assert silent.stderr.count("curl: ") == 3
     assert silent.stderr.endswith("est-device: cacerts: no answer\n")
+
+
+def test_whom_the_machine_trusts_for_other_things_is_not_trusted(house: House, tmp_path: Path) -> None:
+    """RFC 7030, 3.1, 3.3.1 and 4.1.3: implicit trust anchors are out of use."""
+    port, strange = free_ports(), StrangeCa(tmp_path / "trusted")
+    thing = Thing(tmp_path / "thing", house, {"account": "thing", "enrollment_code": "secret"})
+    thing.pinned(house)
+    with (thing.folder / "est.conf").open("a") as conf:
+        conf.write(f"EST=https://localhost:{port}/.well-known/est\n")
+    # As if it were the folder of the machine's own, which curl is built with.
+    (tmp_path / ".curlrc").write_text(f"capath = {strange.folder}\n")
+
+    with impostor(port, strange.server(tmp_path / "server.pem"), {}) as server:
+        stopped = thing.run(HOME=str(tmp_path))
+
+    assert server.asked == []
+    assert stopped.returncode == LATER
+    assert "certificate" in stopped.stderr
+
+
+def test_only_what_the_pinned_root_vouches_for_is_kept(house: House, tmp_path: Path) -> None:
+    """RFC 7030, 4.1.3: by path validation, of the CAs that come as of the certificate."""
+    port, strange = free_ports(), StrangeCa(tmp_path / "trusted")
+    sheet = {"account": "thing", "enrollment_code": "secret"}
+    thing = Thing(tmp_path / "thing", house, sheet, EST=f"https://localhost:{port}/.well-known/est")
+    thing.pinned(house)
+    stray = strange.certify(strange.certificate.public_key(), "stray.example")
+
+    def issued(body: bytes) -> Answer:
+        request = x509.load_der_x509_csr(base64.b64decode(body))
+        return certificates(strange.certify(request.public_key(), "thing"))
+
+    answers = {"cacerts": lambda _: certificates(*cas(house), stray), "simpleenroll": issued}
+    password = (house.home / "secrets" / "passphrase").read_text().strip()
+    with impostor(port, house.home / "tls" / "server.pem", answers, password=password) as server:
+        stopped = thing.run(SSL_CERT_DIR=str(strange.folder))
+
+    assert server.asked == ["cacerts", "simpleenroll"]
+    assert stopped.returncode == WRONG_CERTIFICATE, stopped.stderr
+    assert "none of this CA" in stopped.stderr
+    assert set(x509.load_pem_x509_certificates((thing.folder / "ca.pem").read_bytes())) == set(cas(house))
+    assert thing.files == {"est.conf", "ca.pem", "next.key", "code"}
+
+
+def test_nothing_is_asked_before_the_server_wants_to_be_asked_again(house: House, tmp_path: Path) -> None:
+    """RFC 7030, 4.2.3: also by the next run; whoever brings a new code is not told to wait."""
+    port = free_ports()
+    sheet = {"account": "thing", "enrollment_code": "secret"}
+    thing = Thing(tmp_path / "thing", house, sheet, EST=f"https://localhost:{port}/.well-known/est")
+    thing.pinned(house)
+    waits: list[str] = ["3600", "3600", "1"]
+    answers = {
+        "cacerts": lambda _: certificates(*cas(house)),
+        "simpleenroll": lambda _: (202, {"Retry-After": waits.pop(0)}, b"wait\n"),
+    }
+    password = (house.home / "secrets" / "passphrase").read_text().strip()
+    with impostor(port, house.home / "tls" / "server.pem", answers, password=password) as server:
+        runs = [thing.run(), thing.run()]
+        once = list(server.asked)
+        time.sleep(0.02)
+        (thing.folder / "code").touch()
+        runs.append(thing.run())
+        (thing.folder / "later").write_text("9999999999 3600\n")  # a clock that was wrong
+        runs.append(thing.run())
+
+    assert [one.returncode for one in runs] == [LATER] * 4
+    assert "the server wants to be asked again in 3" in runs[1].stderr
+    assert once == ["cacerts", "simpleenroll"]
+    assert server.asked == once * 3
