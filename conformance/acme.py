@@ -63,6 +63,16 @@ def certificate_id(der: bytes) -> str:
     return f"{b64(issuer)}.{b64(serial.to_bytes(serial.bit_length() // 8 + 1, 'big'))}"
 
 
+def bound(eab: Json, url: str, key: Json, *, alg: str = "HS256") -> Json:
+    """An external account binding of a key (RFC 8555, 7.3.4)."""
+    protected = b64(json.dumps({"alg": alg, "kid": eab["kid"], "url": url}).encode())
+    payload = b64(json.dumps(key).encode())
+    padded = eab["hmac_key"] + "=" * (-len(eab["hmac_key"]) % 4)
+    digest = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}[alg]
+    mac = hmac.digest(base64.urlsafe_b64decode(padded), f"{protected}.{payload}".encode(), digest)
+    return {"protected": protected, "payload": payload, "signature": b64(mac)}
+
+
 class Answer:
     """Status, headers and body of one answer."""
 
@@ -146,14 +156,7 @@ class Client:
 
     def binding(self, eab: Json, *, url: str | None = None, alg: str = "HS256", key: Json | None = None) -> Json:
         """An external account binding for this account key."""
-        protected = b64(
-            json.dumps({"alg": alg, "kid": eab["kid"], "url": url or self.directory["newAccount"]}).encode()
-        )
-        payload = b64(json.dumps(key or jwk_of(self.key)).encode())
-        padded = eab["hmac_key"] + "=" * (-len(eab["hmac_key"]) % 4)
-        digest = {"HS256": hashlib.sha256, "HS384": hashlib.sha384, "HS512": hashlib.sha512}[alg]
-        mac = hmac.digest(base64.urlsafe_b64decode(padded), f"{protected}.{payload}".encode(), digest)
-        return {"protected": protected, "payload": payload, "signature": b64(mac)}
+        return bound(eab, url or self.directory["newAccount"], key or jwk_of(self.key), alg=alg)
 
     def new_account(self, eab: Json | None = None, **members: Any) -> Answer:
         payload = {"termsOfServiceAgreed": True, **members}

@@ -1,0 +1,167 @@
+"""The ACME client of the benchmarks: accounts, and whole issuances of four signed POSTs each.
+
+The four are newOrder, finalize, the order and its certificate (RFC 8555, 7.4). Keys, requests and payloads are made
+beforehand; a JWS holds a nonce of the server's, so it is signed when it is sent, with P-256. One account and one
+connection belong to a lane; the nonce of an answer goes into the next request.
+"""
+
+from __future__ import annotations
+
+import json
+import ssl
+import sys
+import time
+from collections import deque
+from typing import Any, NamedTuple
+
+import msgspec
+
+from bench.wire import Answer, Connection, Lane, Steps, drive
+from conformance.acme import b64, bound, csr, es256, jwk_of, new_key
+
+_AGAIN_SECONDS = 0.002
+"""How long a client waits before it looks at an order again that is being issued."""
+
+
+class Place(NamedTuple):
+    """Where an ACME server is: a port of this machine, the directory's path, and how its TLS is verified."""
+
+    port: int
+    directory: str
+    context: ssl.SSLContext
+
+    @property
+    def host(self) -> str:
+        """The Host header."""
+        return f"localhost:{self.port}"
+
+
+class Wanted(NamedTuple):
+    """One certificate that is wanted: the payloads of newOrder and finalize, in base64url."""
+
+    order: str
+    finalize: str
+
+
+class Order(msgspec.Struct):
+    """What a client reads of an order."""
+
+    status: str
+    finalize: str
+    authorizations: list[str]
+    certificate: str = ""
+
+
+class Tally(NamedTuple):
+    """What became of a load: milliseconds of each whole issuance, requests, seconds, and CPU seconds of the client."""
+
+    milliseconds: list[float]
+    posts: int
+    seconds: float
+    own: float
+
+
+_orders = msgspec.json.Decoder(Order)
+
+
+class Account:
+    """One ACME account on a connection of its own."""
+
+    def __init__(self, place: Place) -> None:
+        self.posts = 0
+        self._place = place
+        self._connection = Connection(place.context, place.port)
+        self._key = new_key()
+        self._who = f'"jwk":{json.dumps(jwk_of(self._key))}'
+        self._nonce = ""
+        self._order_url = ""
+
+    def open(self, eab: dict[str, Any] | None = None) -> Steps[None]:
+        """Make the account; with an EAB key where the server wants one.
+
+        Args:
+            eab: `kid` and `hmac_key` of a sheet.
+        """
+        directory = json.loads((yield from self._get("GET", self._place.directory)).body)
+        self._order_url = directory["newOrder"]
+        yield from self._get("HEAD", directory["newNonce"].partition(self._place.host)[2])
+        payload: dict[str, Any] = {"termsOfServiceAgreed": True, "contact": ["mailto:bench@bench.example"]}
+        if eab is not None:
+            payload["externalAccountBinding"] = bound(eab, directory["newAccount"], jwk_of(self._key))
+        answer = yield from self.post(directory["newAccount"], encoded(payload))
+        self._who = f'"kid":"{answer.field(b"Location")}"'
+
+    def post(self, url: str, payload: str) -> Steps[Answer]:
+        """A signed POST; `payload` is in base64url, and empty for a POST-as-GET."""
+        protected = b64(f'{{"alg":"ES256",{self._who},"nonce":"{self._nonce}","url":"{url}"}}'.encode())
+        signature = b64(es256(self._key, f"{protected}.{payload}".encode()))
+        body = f'{{"protected":"{protected}","payload":"{payload}","signature":"{signature}"}}'
+        path = url.partition(self._place.host)[2]
+        head = f"POST {path} HTTP/1.1\r\nHost: {self._place.host}\r\nUser-Agent: bench\r\n"
+        kind = f"Content-Type: application/jose+json\r\nContent-Length: {len(body)}\r\n\r\n"
+        answer = yield from self._connection.ask((head + kind + body).encode())
+        if answer.status not in {200, 201}:
+            sys.exit(f"{url}: {answer.head.decode()}\n{answer.body.decode()}")
+        self._nonce = answer.field(b"Replay-Nonce")
+        self.posts += 1
+        return answer
+
+    def order(self, wanted: Wanted) -> Steps[tuple[str, Order]]:
+        """Place an order; its URL, and what it is."""
+        answer = yield from self.post(self._order_url, wanted.order)
+        return answer.field(b"Location"), _orders.decode(answer.body)
+
+    def issue(self, wanted: Wanted) -> Steps[bytes]:
+        """A whole issuance; returns the chain in PEM."""
+        url, order = yield from self.order(wanted)
+        yield from self.post(order.finalize, wanted.finalize)
+        # A client that took the certificate's address from finalize's answer would save a request; most ask again.
+        order = _orders.decode((yield from self.post(url, "")).body)
+        while order.status == "processing":
+            yield _AGAIN_SECONDS
+            order = _orders.decode((yield from self.post(url, "")).body)
+        if order.status != "valid":
+            sys.exit(f"{url}: the order is {order.status}")
+        return (yield from self.post(order.certificate, "")).body
+
+    def close(self) -> None:
+        """Leave the connection."""
+        self._connection.close()
+
+    def _get(self, method: str, path: str) -> Steps[Answer]:
+        request = f"{method} {path} HTTP/1.1\r\nHost: {self._place.host}\r\nUser-Agent: bench\r\n\r\n"
+        answer = yield from self._connection.ask(request.encode(), has_body=method != "HEAD")
+        self._nonce = answer.field(b"Replay-Nonce")
+        return answer
+
+
+def encoded(payload: dict[str, Any]) -> str:
+    """A payload in base64url."""
+    return b64(json.dumps(payload).encode())
+
+
+def wanted(name: str) -> Wanted:
+    """A certificate for one DNS name, with a new P-256 key."""
+    order = {"identifiers": [{"type": "dns", "value": name}]}
+    return Wanted(encoded(order), encoded({"csr": b64(csr(new_key(), name))}))
+
+
+def load(lanes: list[tuple[Account, deque[Wanted]]], seconds: float) -> Tally:
+    """Let each account issue what is wanted of it, one after the other, until the time is over or nothing is left."""
+    milliseconds: list[float] = []
+
+    def lane(account: Account, left: deque[Wanted]) -> Lane:
+        while left and time.perf_counter() < end:
+            one = left.popleft()
+            before = time.perf_counter()
+            pem = yield from account.issue(one)
+            milliseconds.append((time.perf_counter() - before) * 1_000)
+            if not pem.startswith(b"-----BEGIN CERTIFICATE-----"):
+                sys.exit(f"no certificate: {pem.decode()}")
+
+    posts = sum(account.posts for account, _ in lanes)
+    start, own = time.perf_counter(), time.process_time()
+    end = start + seconds
+    drive([lane(account, left) for account, left in lanes])
+    seconds, own = time.perf_counter() - start, time.process_time() - own
+    return Tally(milliseconds, sum(account.posts for account, _ in lanes) - posts, seconds, own)
