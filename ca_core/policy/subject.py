@@ -147,15 +147,21 @@ def only(name_der: bytes, keywords: tuple[str, ...]) -> bytes:
     return _only(name_der, lambda attribute: attribute.type in types)
 
 
-def comparable(name_der: bytes) -> tuple[tuple[str, ...], ...]:
+def comparable(name_der: bytes, *, exact: Collection[ObjectIdentifier] = ()) -> tuple[tuple[str, ...], ...]:
     """A Name in a form in which equal means the same name (RFC 5280, 7.1).
 
     The string type does not count, nor do case and the amount of white space; the order of RDNs does.
 
+    Args:
+        exact: the types of attributes in whose text every character counts.
+
     Raises:
         ValueError: no Name.
     """
-    return tuple(tuple(sorted(f"{a.type.dotted_string}={_folded(a)}" for a in rdn)) for rdn in _rdns(name_der))
+    return tuple(
+        tuple(sorted(f"{a.type.dotted_string}={_folded(a, is_exact=a.type in exact)}" for a in rdn))
+        for rdn in _rdns(name_der)
+    )
 
 
 def _only(name_der: bytes, is_kept: Callable[[_Attribute], bool]) -> bytes:
@@ -173,10 +179,12 @@ def _text(attribute: _Attribute) -> str | None:
     return None if codec is None else bytes(attribute.value.data).decode(codec)
 
 
-def _folded(attribute: _Attribute) -> str:
+def _folded(attribute: _Attribute, *, is_exact: bool) -> str:
     text = _text(attribute)
     if text is None:
         return "#" + asn1.encode_der(attribute.value).hex()
+    if is_exact:
+        return "'" + text
     # RFC 4518, 2.2 to 2.6: compatibility composition, case folding, insignificant spaces. The quotation mark
     # keeps a string that starts with a number sign apart from the line above.
     text = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", text).casefold())

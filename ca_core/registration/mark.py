@@ -16,6 +16,7 @@ from ca_core.names import Identifier, Kind
 from ca_core.policy import subject
 from ca_core.registration.account import Registration
 
+_EXACT = (NameOID.SERIAL_NUMBER,)
 MOST_MARKS = 16
 """Nothing that is looked for bears more; what has more is no device."""
 
@@ -52,5 +53,10 @@ def _device(number: str) -> str:
 
 
 def _whole(subject_der: bytes) -> str:
-    """As RFC 5280, 7.1 compares names, so that the string type and the case do not matter."""
-    return f"subject:{hashlib.sha256(repr(subject.comparable(subject_der)).encode()).hexdigest()}"
+    """As RFC 5280, 7.1 compares names, so that the string type and the case do not matter, except in a serialNumber.
+
+    X.520 ignores case in all the types of attributes that a registration can have. But makers number their devices
+    in alphabets where it counts (base64, base58): sn-1a and SN-1A are two devices, here as in a device's own mark.
+    """
+    name = subject.comparable(subject_der, exact=_EXACT)
+    return f"subject:{hashlib.sha256(repr(name).encode()).hexdigest()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.x509.oid import NameOID
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -39,6 +40,19 @@ def test_a_registration_is_found_by_its_subject_and_by_every_number_of_its_devic
 def test_a_subject_is_found_as_names_are_compared() -> None:
     assert mark.of_shown(subject_der("CN=METER,C=TW")) == mark.of_registration(registered("CN=meter,C=TW"))
     assert mark.of_shown(subject_der("CN=meter2,C=TW")) != mark.of_registration(registered("CN=meter,C=TW"))
+
+
+@pytest.mark.parametrize("number", ["sn 1a", "SN  1A", "SN 1A "])
+def test_in_the_number_of_a_device_every_character_counts(number: str) -> None:
+    shown = x509.Name([x509.NameAttribute(NameOID.SERIAL_NUMBER, number), x509.NameAttribute(NameOID.COMMON_NAME, "a")])
+
+    assert not mark.of_shown(shown.public_bytes()) & mark.of_registration(registered("CN=a,serialNumber=SN 1A"))
+
+
+def test_beside_its_number_a_device_is_found_as_names_are_compared() -> None:
+    found = mark.of_shown(subject_der("CN=METER,serialNumber=SN-1A"))
+
+    assert found == mark.of_registration(registered("CN=meter,serialNumber=SN-1A"))
 
 
 def test_an_empty_subject_is_nobodys() -> None:

@@ -50,7 +50,7 @@ async def enroll(house: House, shown: x509.Certificate, path: str = "device/simp
     [
         ("CN=meter,serialNumber=SN-1,C=TW", (), MAKER.device("SN-1")),
         ("CN=meter,C=TW", ("SN-1",), MAKER.device("SN-1")),
-        ("CN=model 5,serialNumber=sn-1,O=Maker", (), MAKER.device("SN-1")),
+        ("CN=MODEL 5,O=maker", (), MAKER.issue(x509.Name.from_rfc4514_string("CN=model 5,O=Maker"))),
         ("CN=meter,C=TW", ("HW-9",), MAKER.device("SN-1", hardware_module_name(b"HW-9"))),
     ],
     ids=["serialNumber", "device id", "whole subject", "hardwareModuleName"],
@@ -164,6 +164,14 @@ def test_only_who_has_signed_has_issued() -> None:
     assert trusted.trusting(MAKER.device("1")) == {"device"}
     assert trusted.trusting(impostor.device("1")) == frozenset()
     assert trusted.trusting(OTHER_MAKER.device("1")) == frozenset()
+
+
+async def test_a_number_in_other_letters_is_another_devices(house: House) -> None:
+    await register(house, "CN=model 5,serialNumber=sn-1,O=Maker")
+
+    reply = await enroll(house, MAKER.device("SN-1"))
+
+    assert reply.status == 403
 
 
 async def test_registrations_from_before_there_were_marks_are_found(house: House) -> None:
