@@ -87,7 +87,10 @@ class Tls13:
         self._tls.sendall(octets)
 
     def hear(self) -> bytes:
-        return self._tls.recv(65_536)
+        try:
+            return self._tls.recv(65_536)
+        except SSL.ZeroReturnError:
+            return b""
 
     def close(self) -> None:
         self._plain.close()

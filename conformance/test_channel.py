@@ -61,6 +61,30 @@ def test_a_request_that_was_signed_for_its_connection_is_granted(
     assert len(shared.certificates(sheet["account"])) == 1
 
 
+def test_what_was_exported_is_used_once(shared: House, sheet: dict[str, Any]) -> None:
+    """RFC 9266, 4.1: the connection ends with the request that it proved; a wrong one has proved nothing."""
+    connection = Tls13(shared)
+
+    wrong, _ = exchange(connection, enroll_head(sheet), request("sensor", [(EST_IDENTITY_LINKING, b"wrong")]))
+    granted, _ = exchange(
+        connection, enroll_head(sheet), request("sensor", [(EST_IDENTITY_LINKING, proof(connection))])
+    )
+    ended = connection.hear()
+
+    connection.close()
+    assert (wrong, granted, ended) == (403, 200, b"")
+
+
+def test_tls_unique_leaves_its_connection_open(shared: House, sheet: dict[str, Any]) -> None:
+    connection = Tls12(shared)
+
+    granted, _ = exchange(connection, enroll_head(sheet), request("sensor", [(CHALLENGE_PASSWORD, proof(connection))]))
+    read, _ = exchange(connection, "GET /.well-known/est/cacerts HTTP/1.1\r\nHost: localhost\r\n")
+
+    connection.close()
+    assert (granted, read) == (200, 200)
+
+
 @pytest.mark.parametrize("tls", BOTH)
 def test_a_request_for_another_connection_is_refused(
     shared: House, sheet: dict[str, Any], tls: Callable[[House], Connection]

@@ -55,11 +55,16 @@ class Request(msgspec.Struct, frozen=True):
 
 
 class Reply(msgspec.Struct, frozen=True):
-    """One HTTP answer. `Content-Length` is the bridge's to add; a HEAD request gets the headers only."""
+    """One HTTP answer. `Content-Length` is the bridge's to add; a HEAD request gets the headers only.
+
+    Attributes:
+        is_last: whether the connection ends with it.
+    """
 
     status: int
     headers: tuple[tuple[str, str], ...] = ()
     body: bytes = b""
+    is_last: bool = False
 
 
 def plain_text(status: int, sentence: str, *headers: tuple[str, str]) -> Reply:

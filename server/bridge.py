@@ -63,7 +63,10 @@ def write(reply: Reply) -> web.Response:
     # A short Server header in place of aiohttp's banner: strongSwan reads header blocks below 1,024 octets only.
     headers = CIMultiDict([*reply.headers, ("Server", "soapstone")])
     body = InPieces(reply.body) if len(reply.body) > _PIECE_OCTETS else reply.body
-    return web.Response(status=reply.status, headers=headers, body=body)
+    response = web.Response(status=reply.status, headers=headers, body=body)
+    if reply.is_last:
+        response.force_close()
+    return response
 
 
 class InPieces(Payload):

@@ -32,6 +32,8 @@ class Attributes:
         profile = self._enrollment.profile(name)
         registered = applicant.registered if applicant else None
         subject_der = decision.subject_for(registered, profile, frozenset(), Door.EST) if registered else None
-        wire = self._labels.named(label).wire
-        asked = csrattrs.csr_attributes(profile, subject_der, is_bound=self._labels.named(name).demands_binding)
+        wire, rules = self._labels.named(label).wire, self._labels.named(name)
+        asked = csrattrs.csr_attributes(
+            profile, subject_der, is_bound=rules.demands_binding, takes_codes=rules.takes_codes
+        )
         return messages.csrattrs_reply(asked, single_line=wire.is_single_line_for(request.headers))

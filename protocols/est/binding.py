@@ -9,9 +9,11 @@ from __future__ import annotations
 import base64
 import hmac
 
+from ca_core.errors import BadRequest
 from ca_core.policy.request import CertificationRequest
+from protocols.encoding import lenient_base64
 from protocols.est.errors import BindingMismatch, BindingRequired, BindingUnavailable, ChallengeNotOffered
-from protocols.wire import Peer
+from protocols.wire import Peer, Request
 
 
 def check_binding(
@@ -43,6 +45,20 @@ def check_binding(
     for value in values:
         _verify(value, peer.channel_binding)
     return bool(values)
+
+
+def is_spent(request: Request) -> bool:
+    """Whether a request holds what its connection exports, which is for one request only (RFC 9266, 4.1).
+
+    tls-unique has no such rule.
+    """
+    if request.peer.tls_exporter is None or not request.body:
+        return False
+    try:
+        # In whatever structure of whatever operation it stands: nobody writes it there by chance.
+        return base64.b64encode(request.peer.tls_exporter) in lenient_base64(request.body)
+    except BadRequest:
+        return False
 
 
 def _verify(value: str, binding: bytes | None) -> None:

@@ -24,7 +24,7 @@ from ca_core.issuance import plan
 from ca_core.policy.key_types import FAMILIES
 from ca_core.policy.keys import KeyType
 from ca_core.policy.profile import Profile
-from ca_core.policy.request import CertificationRequest
+from ca_core.policy.request import EST_IDENTITY_LINKING, OTP_CHALLENGE, CertificationRequest
 from protocols.encoding import wrapped_base64
 from protocols.est.errors import AttributesMissing
 
@@ -54,16 +54,22 @@ _NAMES = {
 }
 
 
-def csr_attributes(profile: Profile, subject_der: bytes | None = None, *, is_bound: bool = False) -> bytes:
+def csr_attributes(
+    profile: Profile, subject_der: bytes | None = None, *, is_bound: bool = False, takes_codes: bool = False
+) -> bytes:
     """CsrAttrs, in DER, of a profile.
 
     Args:
         subject_der: the Name that the client's certificate will bear; None where it is not known who asks.
         is_bound: whether requests must be bound to their connection; libest binds only where it is told to.
+        takes_codes: whether a code in the request signs in.
     """
-    # RFC 7030, 3.5: the challengePassword among the attributes is how a client learns that it must prove possession.
-    bound = [_oid(AttributeOID.CHALLENGE_PASSWORD)] if is_bound else []
-    legacy = [*bound, *_keys(profile), *_hashes(profile), *_legacy_extensions(profile)]
+    legacy = [
+        *_challenges(is_bound=is_bound, takes_codes=takes_codes),
+        *_keys(profile),
+        *_hashes(profile),
+        *_legacy_extensions(profile),
+    ]
     whole = der.sequence(*legacy, _template(profile, subject_der))
     # A template with a large RSA key in it may be what is too much; the attributes say the same.
     return whole if len(wrapped_base64(whole)) <= MOST_OCTETS else der.sequence(*legacy)
@@ -88,15 +94,28 @@ def require(profile: Profile, request: CertificationRequest) -> None:
         raise AttributesMissing([_NAMES[oid] for oid in names], [_NAMES[oid] for oid in missing])
 
 
+def _challenges(*, is_bound: bool, takes_codes: bool) -> Iterable[bytes]:
+    """By these a client learns what a request must prove (RFC 7030, 3.5), or may (RFC 7894, 4)."""
+    if is_bound:
+        yield _oid(AttributeOID.CHALLENGE_PASSWORD)
+        yield _oid(EST_IDENTITY_LINKING)
+    if takes_codes:
+        # Never the challengePassword, which takes a code too: older clients would put a channel binding there.
+        yield _oid(OTP_CHALLENGE)
+
+
 def _keys(profile: Profile) -> Iterable[bytes]:
-    """The kinds of keys, where the profile names them: each algorithm with all parameters that it may have."""
+    """The kinds of keys, where the profile names them: each algorithm with all parameters that it may have.
+
+    One that has none is an attribute without a value (RFC 9908, 3.2).
+    """
     if curves := [_oid(_CURVES[name]) for name in _CURVES if name in profile.key_types]:
         yield _attribute(PublicKeyAlgorithmOID.EC_PUBLIC_KEY, *curves)
     if sizes := sorted(_rsa_bits(name) for name in profile.key_types if FAMILIES[name] == "rsa"):
         yield _attribute(PublicKeyAlgorithmOID.RSAES_PKCS1_v1_5, *(asn1.encode_der(bits) for bits in sizes))
     for name, oid in _WHOLE.items():
         if name in profile.key_types:
-            yield _oid(oid)
+            yield _attribute(oid)
 
 
 def _hashes(profile: Profile) -> Iterable[bytes]:

@@ -9,9 +9,12 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 from typing import NamedTuple
 
-from ca_core.errors import Refusal
+import msgspec
+
+from ca_core.errors import Refusal, Unproven
 from protocols.est import refusals
 from protocols.est.attributes import Attributes
+from protocols.est.binding import is_spent
 from protocols.est.enrolling import Enrolling
 from protocols.est.errors import MethodNotAllowed, UnknownOperation
 from protocols.est.full_cmc import CarriedCmc
@@ -64,9 +67,13 @@ class EstDialogue:
     async def answer(self, request: Request) -> Reply:
         """Answer one request; every refusal becomes a reply, and anything else that is raised is a bug."""
         try:
-            return await self._answer(request)
-        except Refusal as refusal:
+            reply = await self._answer(request)
+        except Unproven as refusal:
+            # What a request holds has proved nothing: it may come again on this connection, with a password or right.
             return refusals.reply(refusal)
+        except Refusal as refusal:
+            reply = refusals.reply(refusal)
+        return msgspec.structs.replace(reply, is_last=True) if is_spent(request) else reply
 
     def refuse(self, refusal: Refusal) -> Reply:
         """What the edge sends when the request could not be read."""

@@ -8,9 +8,9 @@ import msgspec
 import pytest
 
 from ca_core.policy.request import CertificationRequest, parse
-from protocols.est.binding import check_binding
+from protocols.est.binding import check_binding, is_spent
 from protocols.est.errors import BindingMismatch, BindingUnavailable, ChallengeNotOffered
-from protocols.wire import Peer
+from protocols.wire import Peer, Request
 from tests.builders.csr import csr
 
 TLS_UNIQUE = bytes(range(12))
@@ -77,3 +77,21 @@ def test_a_challenge_that_nobody_could_verify_is_not_overlooked() -> None:
         check_binding(saying(otp_challenge="code", identity_linking=PROOF), PEER)
     with pytest.raises(ChallengeNotOffered):
         check_binding(saying(revocation_challenge="code"), PEER, is_otp=True)
+
+
+@pytest.mark.parametrize(
+    ("peer", "body", "spent"),
+    [
+        (Peer("192.0.2.7", tls_exporter=EXPORTED), base64.b64encode(EXPORTED), True),
+        (Peer("192.0.2.7", tls_exporter=EXPORTED), base64.b64encode(EXPORTED[1:]), False),
+        (Peer("192.0.2.7", tls_exporter=EXPORTED), b"", False),
+        (PEER, base64.b64encode(TLS_UNIQUE), False),
+        (UNBOUND, base64.b64encode(EXPORTED), False),
+    ],
+)
+def test_what_a_connection_exports_is_for_one_request(peer: Peer, body: bytes, spent: bool) -> None:
+    """RFC 9266, 4.1."""
+    whole = base64.encodebytes(csr() + body)
+
+    assert is_spent(Request("POST", "/.well-known/est/simpleenroll", {}, whole, peer)) is spent
+    assert not is_spent(Request("POST", "/.well-known/est/simpleenroll", {}, b"no base64!", peer))

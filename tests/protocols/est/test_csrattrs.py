@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
-from pyasn1.codec.der import decoder
+from pyasn1.codec.der import decoder, encoder
 from pyasn1_alt_modules import rfc5280, rfc8951, rfc9908
 
 from ca_core.names import Kind
@@ -20,12 +20,14 @@ from ca_core.policy.profile import DEVICE, TLS_SERVER, ExtendedUsage, Profile, U
 from protocols.encoding import wrapped_base64
 from protocols.est import csrattrs
 from protocols.est.errors import AttributesMissing
-from protocols.est.labels import CsrAttributes, Label
+from protocols.est.labels import ChallengePassword, CsrAttributes, Label
 from protocols.wire import Peer, Request
 from tests.builders.est import CLIENT, Csr, House, basic, certificate_in, header, house, post, sheet_basic, showing
 
 EXTENSION_REQUEST, REQUEST_TEMPLATE = "1.2.840.113549.1.9.14", "1.2.840.113549.1.9.16.2.61"
 EXTENSION_TEMPLATE = "1.2.840.113549.1.9.16.2.62"
+CHALLENGE_PASSWORD, IDENTITY_LINKING = "1.2.840.113549.1.9.7", "1.2.840.113549.1.9.16.2.58"
+OTP_CHALLENGE = "1.2.840.113549.1.9.16.2.56"
 SAN, KEY_USAGE, EXT_KEY_USAGE = "2.5.29.17", "2.5.29.15", "2.5.29.37"
 CURL = {"user-agent": "curl/8.5.0", "accept": "*/*"}
 
@@ -125,6 +127,20 @@ def test_a_key_without_parameters_is_its_algorithm(name: str) -> None:
     algorithm = template(der)["subjectPKInfo"]["algorithm"]
     assert not algorithm["parameters"].isValue
     assert read(der)[str(algorithm["algorithm"])] == []
+    # RFC 9908, 3.2: an attribute all the same, whose set of values is empty.
+    assert encoder.encode(algorithm["algorithm"]) + bytes.fromhex("3100") in der
+
+
+@pytest.mark.parametrize(
+    ("is_bound", "takes_codes", "named"),
+    [(False, False, set()), (True, False, {CHALLENGE_PASSWORD, IDENTITY_LINKING}), (False, True, {OTP_CHALLENGE})],
+    ids=["nothing", "possession", "codes"],
+)
+def test_the_challenges_that_are_wanted_are_named(*, is_bound: bool, takes_codes: bool, named: set[str]) -> None:
+    """RFC 7894, 4; one that took codes and named the challengePassword would get a channel binding there."""
+    found = read(csrattrs.csr_attributes(DEVICE, is_bound=is_bound, takes_codes=takes_codes))
+
+    assert found.keys() - read(csrattrs.csr_attributes(DEVICE)).keys() == named
 
 
 def test_what_would_be_too_long_goes_out_without_its_template() -> None:
@@ -205,6 +221,23 @@ async def test_who_says_wrongly_who_they_are_is_refused(house: House) -> None:
     reply = await house.est.answer(get("device/csrattrs", authorization=basic("nobody", "x")))
 
     assert reply.status == 401
+
+
+@pytest.mark.parametrize(
+    ("meaning", "expected"),
+    [
+        (ChallengePassword.OTP, csrattrs.csr_attributes(DEVICE, takes_codes=True)),
+        (ChallengePassword.POP_REQUIRED, csrattrs.csr_attributes(DEVICE, is_bound=True)),
+    ],
+    ids=["codes", "possession"],
+)
+async def test_a_label_names_the_challenges_that_it_takes(
+    tmp_path: Path, meaning: ChallengePassword, expected: bytes
+) -> None:
+    async with house(tmp_path, labels={"device": Label(challenge_password=meaning)}) as opened:
+        reply = await opened.est.answer(get("device/csrattrs"))
+
+    assert base64.b64decode(reply.body) == expected
 
 
 @pytest.mark.parametrize("path", ["simpleenroll", "device/simpleenroll"])
