@@ -283,6 +283,17 @@ def test_doctor_says_which_name_server_is_silent(house: House, dns: Responder) -
     assert f"{dns.address} does not answer" in said
 
 
+def test_doctor_says_which_name_server_is_not_known_to_validate(house: House, dns: Responder) -> None:
+    """RFC 8657, 5.6: accounts and challenges in CAA records are worth what the resolver's DNSSEC is worth."""
+    before = house.command("doctor")
+    dns.authentic = True
+    afterwards = house.command("doctor")
+    dns.authentic = False
+
+    assert f"{dns.address} does not say that it validates DNSSEC" in before
+    assert "validates DNSSEC" not in afterwards
+
+
 def test_a_restart_goes_on_with_what_was_to_be_looked_at_again(house: House, client: Client, dns: Responder) -> None:
     name = f"restart.{ZONE}"
     order, challenge, expected = ordered(client, name, "dns-01")

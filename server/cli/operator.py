@@ -22,7 +22,7 @@ from server import settings as settings_module
 from server.assembly import Office, Strongroom, migrations, strongroom
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 from server.journaling import checkpoint_path, open_key, open_sequencer
-from server.probes.resolving import is_answering
+from server.probes.resolving import is_answering, is_validating
 from server.setting_tables import Acme
 
 
@@ -148,7 +148,21 @@ async def _name_servers(acme: Acme) -> list[str]:
         key = f'acme.zone_resolvers."{zone}"' if zone else "acme.resolvers"
         silent = f"--  {server} does not answer: challenges fail until it does, or until {key} names another one"
         lines.append(f"ok  {server}" if is_there else silent)
-    return lines
+    return [*lines, *await _untrusted_for_caa(acme)]
+
+
+async def _untrusted_for_caa(acme: Acme) -> list[str]:
+    """RFC 8657, 5.6 wants CAA looked up through a resolver that validates; those of inner zones may have no roots."""
+    if not acme.caa:
+        return []
+    if not acme.resolvers:
+        return ["--  acme.caa without acme.resolvers asks the system's, which may not validate DNSSEC (RFC 8657, 5.6)"]
+    validating = await asyncio.gather(*map(is_validating, acme.resolvers))
+    return [
+        f"--  {server} does not say that it validates DNSSEC, as acme.caa wants it to (RFC 8657, 5.6)"
+        for server, is_one in zip(acme.resolvers, validating, strict=True)
+        if not is_one
+    ]
 
 
 async def _check_credential_key(office: Office) -> None:

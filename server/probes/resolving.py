@@ -24,6 +24,8 @@ _EDNS_OCTETS = 1232
 _MOST_SYSTEM_LOOKUPS = 64
 _LOCALHOST = "localhost"
 _CHECK_SECONDS = 2.0
+# RFC 6840, 5.7: who sets AD in a question wants to see it in the answer.
+_WITH_AD = dns.flags.RD | dns.flags.AD
 
 
 class Resolving:
@@ -131,8 +133,7 @@ class Resolving:
         resolver.nameservers = [dns.nameserver.Do53Nameserver(one.host or "", one.port or 53) for one in urls]
         resolver.use_edns(0, dns.flags.DO if self._policy.dnssec else 0, _EDNS_OCTETS)
         if self._policy.dnssec:
-            # RFC 6840, 5.7: who sets AD in a question wants to see it in the answer.
-            resolver.flags = dns.flags.RD | dns.flags.AD
+            resolver.flags = _WITH_AD
         # Less than the whole, so that a silent name server is told from a silent web server.
         resolver.lifetime = self._policy.total_seconds / 2
         return resolver
@@ -150,12 +151,21 @@ async def is_answering(server: str, zone: str) -> bool:
         server: `address:port`, IPv6 in brackets.
         zone: empty: the root.
     """
-    url, query = URL(f"dns://{server}"), dns.message.make_query(f"{zone}.", "SOA")
+    return await _start_of_authority(server, zone) is not None
+
+
+async def is_validating(server: str) -> bool:
+    """Whether a resolver says that it has validated what it tells of the root, which is signed."""
+    answer = await _start_of_authority(server, "")
+    return answer is not None and bool(answer.flags & dns.flags.AD)
+
+
+async def _start_of_authority(server: str, zone: str) -> dns.message.Message | None:
+    url, query = URL(f"dns://{server}"), dns.message.make_query(f"{zone}.", "SOA", flags=_WITH_AD)
     try:
-        await dns.asyncquery.udp(query, url.host or "", port=url.port or 53, timeout=_CHECK_SECONDS)
+        return await dns.asyncquery.udp(query, url.host or "", port=url.port or 53, timeout=_CHECK_SECONDS)
     except (dns.exception.DNSException, OSError):
-        return False
-    return True
+        return None
 
 
 async def _from_system(name: str, threads: Executor) -> tuple[Address, ...]:
