@@ -154,7 +154,7 @@ def _est(opened: Office, room: Strongroom, makers: Manufacturers) -> EstDialogue
         enrollment=room.enrollment,
         ca_certificates=published,
         labels=labels,
-        keys=KeyDesk(opened.database, opened.clock, room.enrollment),
+        keys=KeyDesk(opened.database, opened.clock, room.enrollment, room.gate),
         decryption_keys=opened.decryption_keys,
         signer_of=room.message_signers.of,
         crls=crls,

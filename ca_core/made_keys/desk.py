@@ -8,6 +8,7 @@ import msgspec
 from cryptography import x509
 
 from ca_core.applicant import Applicant
+from ca_core.audit.gate import Gate
 from ca_core.clock import Clock
 from ca_core.enrollment import Enrollment
 from ca_core.errors import Throttled, TooEarly
@@ -43,12 +44,17 @@ class Made(msgspec.Struct, frozen=True):
 
 
 class KeyDesk:
-    """Makes keys for who may have them made."""
+    """Makes keys for who may have them made.
 
-    def __init__(self, database: Database, clock: Clock, enrollment: Enrollment) -> None:
+    Args:
+        gate: while it is closed nothing is certified, and so no key is made.
+    """
+
+    def __init__(self, database: Database, clock: Clock, enrollment: Enrollment, gate: Gate) -> None:
         self._database = database
         self._clock = clock
         self._enrollment = enrollment
+        self._gate = gate
         self._one_at_a_time = asyncio.Lock()
         self._waiting: set[str] = set()
 
@@ -59,6 +65,7 @@ class KeyDesk:
             Refusal: whatever stands against it.
         """
         now = self._clock.now()
+        self._gate.require_open(now)
         generator_like(request.public_key)
         async with self._database.read() as tx:
             registration = await registrations.by_id(tx, applicant.registration_id)
@@ -116,12 +123,15 @@ class KeyDesk:
 
         Raises:
             Throttled: too many wait already, or this registration does, so that none takes all the places.
+            JournalUnavailable, RestoreUnacknowledged: nothing is certified any more.
         """
         if registration_id in self._waiting or len(self._waiting) >= MOST_WAITING:
             raise Throttled("too many keys are being made at this moment", retry_after_seconds=_RETRY_SECONDS)
         self._waiting.add(registration_id)
         try:
             async with self._one_at_a_time:
+                # Others' keys took their time, and the gate may have closed meanwhile.
+                self._gate.require_open(self._clock.now())
                 return await asyncio.to_thread(generate)
         finally:
             self._waiting.remove(registration_id)

@@ -100,7 +100,7 @@ def services(opened: Core, labels: Mapping[str, Label], signers: Delegates) -> E
         enrollment=opened.enrollment,
         ca_certificates=lambda: chain,
         labels=labels,
-        keys=KeyDesk(opened.database, opened.clock, opened.enrollment),
+        keys=KeyDesk(opened.database, opened.clock, opened.enrollment, opened.gate),
         decryption_keys=opened.decryption_keys,
         signer_of=signers.of,
         crls=lambda: crls_of(opened),

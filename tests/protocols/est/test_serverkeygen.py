@@ -23,6 +23,7 @@ from ca_core.applicant import Door
 from ca_core.errors import NotFound, WrongSecret
 from ca_core.made_keys import desk
 from ca_core.made_keys.desk import KeyDesk, Made
+from ca_core.made_keys.generation import Generator
 from ca_core.policy.profile import BUILT_IN, ApprovalRule, KeyMaking, Profile, Usage
 from ca_core.policy.request import parse_for_made_key
 from ca_core.registration.desk import Form
@@ -314,7 +315,7 @@ async def test_a_newer_sheet_voids_the_code_also_while_a_key_is_being_made(house
     await house.desk.new_sheet(sheet.account, actor="test")
 
     with pytest.raises(WrongSecret):
-        await KeyDesk(house.core.database, house.core.clock, house.core.enrollment).make(
+        await KeyDesk(house.core.database, house.core.clock, house.core.enrollment, house.core.gate).make(
             applicant, parse_for_made_key(Csr().der()), CLEAR
         )
 
@@ -329,6 +330,38 @@ async def test_what_an_officer_would_look_at_costs_no_key(tmp_path: Path, monkey
         monkeypatch.setattr(desk, "MOST_WAITING", 0)
 
         assert (await house.est.answer(asked(sheet))).status == 403
+
+
+async def test_no_key_is_made_while_nothing_is_certified(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    sheet = await registered(house)
+    # Whoever would wait for a key to be made is sent away with 429.
+    monkeypatch.setattr(desk, "MOST_WAITING", 0)
+    house.core.gate.hold("an older journal")
+
+    reply = await house.est.answer(asked(sheet))
+
+    assert (reply.status, header(reply, "Retry-After")) == (503, "300")
+
+
+async def test_who_waited_for_a_key_gets_none_when_certifying_has_stopped_meanwhile(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sheet = await registered(house)
+    made: list[PrivateKey] = []
+
+    def generate() -> PrivateKey:
+        made.append(ec_key())
+        return made[-1]
+
+    def close_the_gate(_: object) -> Generator:
+        house.core.gate.hold("an older journal")
+        return generate
+
+    monkeypatch.setattr(desk, "generator_like", close_the_gate)
+
+    reply = await house.est.answer(asked(sheet))
+
+    assert (reply.status, made) == (503, [])
 
 
 async def test_one_registration_does_not_take_all_the_places(house: House) -> None:
@@ -356,7 +389,7 @@ async def test_a_spent_code_makes_a_lost_key_good_also_where_the_window_is_alway
 async def test_a_key_whose_certificate_was_not_signed_in_time_is_made_again(house: House) -> None:
     sheet = await registered(house)
     door, issuer, key = slow_door(house.core)
-    made_by = KeyDesk(house.core.database, house.core.clock, door)
+    made_by = KeyDesk(house.core.database, house.core.clock, door, house.core.gate)
     est = EstDialogue(replace(services(house.core, LABELS, house.signers), enrollment=door, keys=made_by))
     key.busy = True
 
