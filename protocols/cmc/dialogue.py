@@ -39,7 +39,7 @@ from protocols.cmc.tokens import WaitingRequest, WaitingRevocation
 from protocols.cms import signed as cms
 from protocols.cms.errors import UnknownAlgorithm
 from protocols.cms.signed import Signed
-from protocols.cms.structures import SIGNED_DATA
+from protocols.cms.structures import SIGNED_DATA, SIGNING_TIME
 
 _LONGEST_SERIAL_BITS = 160
 _REVIEW_SECONDS = 3600
@@ -156,6 +156,10 @@ class FullCmc:
         await self._senders.require_same_holder(asked.shown, sender.applicant)
         if wanted.echo.sender_nonce is not None:
             self._nonces.use(sender.applicant.registration_id, wanted.echo.sender_nonce, now=now)
+        elif wanted.revocations and not any(SIGNING_TIME in signer.attributes for signer in message.signers):
+            # An enrollment that comes again brings the certificate that it brought, and a query changes nothing: both
+            # are how a client without nonces goes on after an answer that was lost.
+            self._nonces.use_content(sender.applicant.registration_id, message.content, now=now)
         return sender
 
     async def _outcome(self, part: Part, sender: Sender, asked: Asked) -> Outcome:

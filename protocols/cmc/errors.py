@@ -11,7 +11,7 @@
     ├── PossessionUnproven            the key that is to be certified has not signed
     └── PossessionRefuted             it has not signed for the connection on which the request came
     Refused
-    └── Replayed                      a nonce that was used before
+    └── Replayed                      a nonce, or a request without one, that came before
 
 Which CMCFailInfo each becomes is said in `failures.TABLE`.
 """
@@ -69,7 +69,13 @@ class PossessionRefuted(Unproven):
 
 
 class Replayed(Refused):
-    """The same sender has used this senderNonce before (RFC 5272, 6.6)."""
+    """The same sender has used this senderNonce before, or sent this request without one (RFC 5272, 6.6)."""
 
-    def __init__(self) -> None:
-        super().__init__("this senderNonce was used before; sign anew with another one")
+    def __init__(self, *, has_nonce: bool = True) -> None:
+        if has_nonce:
+            super().__init__("this senderNonce was used before; sign anew with another one")
+        else:
+            super().__init__(
+                "the same request came before, and nothing in it says that it is a new one; add a senderNonce or a"
+                " signing time"
+            )

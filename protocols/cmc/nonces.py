@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from hashlib import sha256
 
 from protocols.cmc.errors import Replayed
 
@@ -32,13 +33,32 @@ class UsedNonces:
         Raises:
             Replayed: it was used before.
         """
+        if not self._is_new(sender, nonce, now):
+            raise Replayed
+
+    def use_content(self, sender: str, content: bytes, *, now: int) -> None:
+        """Let what was asked stand for the nonce and the time that are missing.
+
+        Not the message: who has read it can write it otherwise under the same signature, by what is not signed.
+
+        Args:
+            content: of the signed message.
+
+        Raises:
+            Replayed: the same was asked before.
+        """
+        if not self._is_new(sender, sha256(content).digest(), now):
+            raise Replayed(has_nonce=False)
+
+    def _is_new(self, sender: str, nonce: bytes, now: int) -> bool:
         while self._used and self._is_old(now):
             self._used.popitem(last=False)
         if (sender, nonce) in self._used:
-            raise Replayed
+            return False
         if len(self._used) >= self._most:
             self._used.popitem(last=False)
         self._used[sender, nonce] = now
+        return True
 
     def _is_old(self, now: int) -> bool:
         return next(iter(self._used.values())) + REMEMBERED_SECONDS < now

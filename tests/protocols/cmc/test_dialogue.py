@@ -399,6 +399,23 @@ async def test_a_revocation_that_is_reviewed_is_pending_until_it_is_decided(tmp_
         assert answer(await house.send(by_certificate(other, query))).only.status == SUCCESS
 
 
+async def test_a_rejected_revocation_is_not_asked_for_anew_by_who_repeats_it(tmp_path: Path) -> None:
+    device = msgspec.structs.replace(BUILT_IN["device"], revocation=RevocationRule.REVIEWED)
+    async with cmc_house(tmp_path, {**BUILT_IN, "device": device}) as house:
+        held = await house.enrolled("meter")
+        ask = Ask().revocation(held.certificate, Reason.SUPERSEDED)
+        assert (await house.send(by_certificate(held, ask))).status == 202
+        await house.core.revocations.reject(1, actor=OFFICER)
+
+        # Signed anew, so that every octet of the signature is another: it is what is asked that was there before.
+        require_refused(await house.send(by_certificate(held, ask)), 403, FailInfo.BAD_REQUEST)
+
+        assert await house.core.revocations.requests() == []
+        now = datetime.fromtimestamp(house.core.clock.now(), UTC)
+        dated = message(ask.der(), held.key, held.certificate, signed_at=now)
+        assert [(await house.send(dated)).status for _ in range(2)] == [202, 202]
+
+
 async def test_a_connection_speaks_for_its_own_subscriber_only(house: CmcHouse) -> None:
     mine, yours = await house.enrolled("meter"), await house.enrolled("other")
     body = by_certificate(mine, Ask().revocation(mine.certificate, Reason.SUPERSEDED))
