@@ -34,7 +34,6 @@ from ca_core.registration.recognition import recognized
 from ca_core.registration.throttle import Throttle
 from ca_core.secret import Secret
 from ca_core.store import certificates, credentials, registrations
-from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database
 
 _NOTED = (
@@ -212,10 +211,10 @@ class SignIn:
             registered=registration,
         )
 
-    async def account_of(self, certificate: Certificate) -> str:
-        """Whose a certificate is; proves nothing."""
+    async def account_of(self, registration_id: str) -> str:
+        """The account of a registration; proves nothing."""
         async with self._database.read() as tx:
-            return (await registrations.by_id(tx, certificate.registration_id)).account
+            return (await registrations.by_id(tx, registration_id)).account
 
     async def eab_key(self, kid: str) -> tuple[Credential | None, bytes]:
         """The credential and MAC key behind a key identifier; of an unknown or void one, None and some key.

@@ -86,7 +86,8 @@ class Asked:
         profile: what the path asked for; None means the applicant's default.
         meant: tells for whom a certification request is, and raises what the carrier has against it; it is told the
             profile of the sender's certificate where that one is to be renewed, else None.
-        speaks_for: tells whether an applicant may ask for the revocation of another's certificate.
+        speaks_for: tells whether an applicant may ask for another's certificate: for its revocation, or what became of
+            the request for it.
     """
 
     message: bytes
@@ -94,7 +95,7 @@ class Asked:
     shown: bytes | None
     profile: str | None
     meant: Callable[[Applicant, CertificationRequest, str | None], Awaitable[Applicant]]
-    speaks_for: Callable[[Applicant, Certificate], Awaitable[bool]]
+    speaks_for: Callable[[Applicant, Certificate | EnrollmentRequest], Awaitable[bool]]
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -213,12 +214,12 @@ class FullCmc:
     async def _found(self, part: Query, sender: Sender, asked: Asked) -> Outcome:
         waiting = tokens.read(part.token)
         if isinstance(waiting, WaitingRequest):
-            return await self._found_request(part, waiting.number, sender)
+            return await self._found_request(part, waiting.number, sender, asked)
         return await self._found_revocation(part, waiting, sender, asked)
 
-    async def _found_request(self, part: Query, number: int, sender: Sender) -> Outcome:
+    async def _found_request(self, part: Query, number: int, sender: Sender, asked: Asked) -> Outcome:
         request = await self._referrals.request(number)
-        if request is None or not _has_asked(request, sender):
+        if request is None or not await self._has_asked(request, sender, asked):
             raise NotFound(_NOTHING_PENDING)
         if request.state is RequestState.REJECTED:
             raise request.rejection
@@ -228,6 +229,17 @@ class FullCmc:
         if issued is None:
             return Pending(part.body_part, part.token, RETRY_AFTER_SECONDS, f"request {number} waits still")
         return Done(part.body_part, issued.der)
+
+    async def _has_asked(self, request: EnrollmentRequest, sender: Sender, asked: Asked) -> bool:
+        """It is the sender's own, or the sender has asked for others, with this certificate or with an older one."""
+        applicant = sender.applicant
+        if request.registration_id == applicant.registration_id:
+            return True
+        shown = None if request.shown is None else await self._revocations.certificate(request.shown)
+        if shown is None or sender.certificate is None or shown.registration_id != applicant.registration_id:
+            return False
+        # With another one only where it could ask today: not each of a client's certificates may be for asking.
+        return shown.serial == sender.certificate.serial or await asked.speaks_for(applicant, request)
 
     async def _found_revocation(self, part: Query, waiting: WaitingRevocation, sender: Sender, asked: Asked) -> Outcome:
         target = await self._revocations.certificate(waiting.serial)
@@ -284,12 +296,6 @@ def _is_named(target: Certificate, issuer_der: bytes) -> bool:
 async def _may_revoke(target: Certificate, sender: Sender, asked: Asked) -> bool:
     is_own = target.registration_id == sender.applicant.registration_id
     return is_own or await asked.speaks_for(sender.applicant, target)
-
-
-def _has_asked(request: EnrollmentRequest, sender: Sender) -> bool:
-    """It is the sender's own, or was asked for others with the certificate that signs now."""
-    is_shown = sender.certificate is not None and request.shown == sender.certificate.serial
-    return is_shown or request.registration_id == sender.applicant.registration_id
 
 
 def _under_review(body_part: int, serial: str) -> Pending:

@@ -9,7 +9,7 @@ from ca_core.errors import CertificateNotAccepted, NameNotGranted, WrongSecret
 from ca_core.names import from_canonical
 from ca_core.policy import request as csr
 from ca_core.policy.request import CertificationRequest
-from ca_core.referral.request import Referred
+from ca_core.referral.request import EnrollmentRequest, Referred
 from ca_core.registration import mark
 from ca_core.store.certificates import Certificate
 from protocols.est import csrattrs, messages, refusals
@@ -111,14 +111,14 @@ class Enrolling:
         """
         return self._labels.name_for(label, () if renewed is None else (renewed,))
 
-    async def speaks_for(self, applicant: Applicant, certificate: Certificate) -> bool:
-        """Whether an applicant is a client that may ask for others, and the holder of a certificate is one of those."""
+    async def speaks_for(self, applicant: Applicant, held: Certificate | EnrollmentRequest) -> bool:
+        """Whether an applicant may ask for others, and who holds a certificate, or waits for one, is one of those."""
         client = applicant.registered.account if applicant.registered else ""
         if applicant.proof != _BY_CERTIFICATE or not self._labels.is_ra(client):
             return False
-        account = await self._core_sign_in.account_of(certificate)
-        rules = self._labels.for_applicant(None, (certificate.profile,))
-        listed = rules.lets_ask(client, account, from_canonical(certificate.names))
+        account = await self._core_sign_in.account_of(held.registration_id)
+        rules = self._labels.for_applicant(None, (held.profile,))
+        listed = rules.lets_ask(client, account, from_canonical(held.names))
         return listed and rules.lets_ask_with(applicant.shown_der)
 
     async def require_certificate(self, applicant: Applicant, request: Request, label: str | None) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,13 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from ca_core.policy.profile import BUILT_IN, ApprovalRule, RevocationRule
+from ca_core.policy.profile import BUILT_IN, ApprovalRule, ExtendedUsage, RevocationRule
 from ca_core.registration.sheet import Sheet
 from ca_core.revocation.reason import Reason
 from conformance.cmc import FAILED, NO_SUPPORT, PENDING, SUCCESS, Ask, RevokeRequest, message
 from protocols.cmc.failures import FailInfo
 from protocols.cmc.senders import _may_sign
-from protocols.est.labels import ChallengePassword, ClientCertificate, CsrAttributes, Label
+from protocols.est.labels import ChallengePassword, ClientCertificate, CsrAttributes, Label, RaCertificate
 from protocols.wire import Peer, Reply
 from tests.builders.cmc import CmcHouse, Held, answer, by_certificate, by_code, cmc_house, code_of, request
 from tests.builders.cms import certificate_of, cms
@@ -641,6 +642,50 @@ async def test_a_client_that_may_ask_for_others_revokes_theirs_only(gateway: tup
     assert answer(mine).only.status == SUCCESS
     require_refused(others, 404, FailInfo.BAD_CERT_ID)
     assert await revoked_for(house, Held(asked.issued_to(key), key)) == Reason.SUPERSEDED
+
+
+@asynccontextmanager
+async def asking_for_others(folder: Path, rule: RaCertificate) -> AsyncIterator[tuple[CmcHouse, Sheet]]:
+    """A house whose officers look at certificates for signing, and the sheet of who asks for a meter's."""
+    usages = frozenset({ExtendedUsage.CLIENT_AUTH, ExtendedUsage.CMC_RA})
+    ra = msgspec.structs.replace(BUILT_IN["device"], name="ra", extended_key_usage=usages)
+    profiles = {**reviewed(ApprovalRule.ALWAYS, "signing"), "ra": ra}
+    label = Label(ra_clients={"gateway": ("meter",)}, ra_certificate=rule)
+    async with cmc_house(folder, profiles, {**LABELS, "signing": label, "ra": Label()}) as house:
+        await house.core.register("meter", kind="device", profiles=("signing",))
+        yield house, await house.core.register("gateway", kind="device", profiles=("device", "ra"))
+
+
+async def enrolled_as(house: CmcHouse, sheet: Sheet, profile: str) -> Held:
+    key = new_key()
+    reply = await house.send(by_code(sheet, key), operation=f"{profile}/fullcmc")
+    return Held(answer(reply).issued_to(key), key)
+
+
+async def test_who_asked_for_others_finds_it_by_a_newer_certificate(tmp_path: Path) -> None:
+    async with asking_for_others(tmp_path, RaCertificate.ANY) as (house, sheet):
+        old, key = await enrolled_as(house, sheet, "device"), new_key()
+        asked = by_certificate(old, Ask().certificate(for_account("meter", key)))
+        token = answer(await house.send(asked, operation="signing/fullcmc")).only.token or b""
+        await house.move(61 * DAY)
+        new = await enrolled_as(house, sheet, "device")
+
+        waits = await house.send(by_certificate(new, Ask().query(token)))
+        await approve(house.core, 1)
+        found = await house.send(by_certificate(new, Ask().query(token)))
+
+        assert (waits.status, answer(found).only.status) == (202, SUCCESS)
+        assert answer(found).issued_to(key).subject.rfc4514_string() == "CN=meter,O=Example,C=TW"
+
+
+async def test_a_certificate_that_could_not_ask_for_others_finds_nothing_of_theirs(tmp_path: Path) -> None:
+    async with asking_for_others(tmp_path, RaCertificate.CMC_RA) as (house, sheet):
+        held, plain = await enrolled_as(house, sheet, "ra"), await enrolled_as(house, sheet, "device")
+        asked = by_certificate(held, Ask().certificate(for_account("meter", new_key())))
+        token = answer(await house.send(asked, operation="signing/fullcmc")).only.token or b""
+
+        assert (await house.send(by_certificate(held, Ask().query(token)))).status == 202
+        require_refused(await house.send(by_certificate(plain, Ask().query(token))), 404, FailInfo.BAD_CERT_ID)
 
 
 @pytest.mark.parametrize("binding", [None, bytes(range(32))], ids=["no binding", "another binding"])

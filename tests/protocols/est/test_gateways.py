@@ -12,8 +12,9 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from ca_core import names
-from ca_core.policy.profile import BUILT_IN, ExtendedUsage, Profile
+from ca_core.policy.profile import BUILT_IN, ApprovalRule, ExtendedUsage, Profile
 from ca_core.registration.account import Grant
+from ca_core.registration.sheet import Sheet
 from ca_core.revocation.reason import Reason
 from conformance.cmc import SUCCESS, Ask
 from protocols.cmc.failures import FailInfo
@@ -21,7 +22,8 @@ from protocols.est.labels import Label, RaCertificate
 from protocols.wire import Reply
 from tests.builders.cmc import CmcHouse, Held, answer, by_certificate, cmc_house
 from tests.builders.cms import certificate_of
-from tests.builders.est import LABELS, Csr, certificate_in, new_key, post, sheet_basic, showing
+from tests.builders.est import DAY, LABELS, Csr, certificate_in, new_key, post, sheet_basic, showing
+from tests.builders.reviewed import approve
 
 CMC_RA = x509.ObjectIdentifier("1.3.6.1.5.5.7.3.28")
 RA: Profile = msgspec.structs.replace(
@@ -129,6 +131,29 @@ async def test_a_revoked_cmc_ra_asks_for_nobody(tmp_path: Path) -> None:
         reply = await asks(house, held)
 
     assert reply.status == 403
+
+
+async def test_what_waits_is_found_by_the_clients_newer_certificate(tmp_path: Path) -> None:
+    reviewed_by_hand = msgspec.structs.replace(BUILT_IN["device"], approval=ApprovalRule.ALWAYS)
+    async with cmc_house(tmp_path, {**PROFILES, "device": reviewed_by_hand}, RULES) as house:
+        await house.core.register("meter-7", kind="device")
+        sheet = await house.core.register("gateway", kind="device", profiles=("ra",))
+        old, new = [await enrolled_with(house, sheet) for _ in range(2)]
+        asked = Csr(subject=METER)
+        waits = await asks(house, old, asked)
+        again = await asks(house, new, asked)
+        await approve(house.core, 1)
+
+        assert (waits.status, again.body) == (202, waits.body)
+        assert certificate_in(await asks(house, new, asked)).subject == METER
+
+
+async def enrolled_with(house: CmcHouse, sheet: Sheet) -> Held:
+    """One of several certificates of a client; each is within the renewal window of the one before."""
+    key = new_key()
+    await house.move(61 * DAY)
+    reply = await house.est.answer(post("ra/simpleenroll", Csr(key=key).body(), authorization=sheet_basic(sheet)))
+    return Held(certificate_in(reply), key)
 
 
 async def test_without_the_setting_the_list_is_enough(tmp_path: Path) -> None:
