@@ -60,6 +60,8 @@ async def migrate(database: Database, wanted: Iterable[Migration], *, now: int) 
         Misconfigured: an applied migration was edited, or the database is newer than this program.
     """
     async with database.write() as tx:
+        # Where several may write, also this: of two that make a table which they did not find, one fails.
+        await tx.hold("migrations:all")
         await tx.execute(
             "CREATE TABLE IF NOT EXISTS migrations (component TEXT NOT NULL, number BIGINT NOT NULL,"
             " name TEXT NOT NULL, digest TEXT NOT NULL, applied_at BIGINT NOT NULL, PRIMARY KEY (component, number))"
@@ -88,6 +90,7 @@ async def _applied(database: Database, known: Iterable[Migration]) -> set[tuple[
 
 async def _apply(database: Database, step: Migration, *, now: int) -> bool:
     async with database.write() as tx:
+        await tx.hold("migrations:all")
         claimed = await _claim(tx, step, now=now)
         if claimed:
             await tx.script(step.sql)

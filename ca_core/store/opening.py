@@ -9,9 +9,12 @@ from ca_core.store.database import Database
 from ca_core.store.sqlite import open_sqlite
 
 SQLITE = "sqlite:"
+POSTGRESQL = "postgresql:"
+CONNECTIONS = 8
+"""How many connections to PostgreSQL one process opens at most, where nobody says otherwise."""
 
 
-async def open_database(url: str, home: Path, *, create: bool = False) -> Database:
+async def open_database(url: str, home: Path, *, create: bool = False, connections: int = CONNECTIONS) -> Database:
     """Open what `store.url` names; a relative path is taken from the home.
 
     Args:
@@ -21,6 +24,11 @@ async def open_database(url: str, home: Path, *, create: bool = False) -> Databa
     Raises:
         Misconfigured: an unknown scheme, or a store that is missing or no database.
     """
-    if not url.startswith(SQLITE):
-        raise Misconfigured(f"store.url {url.partition(':')[0]}: is not supported; write sqlite:FILE")
-    return await open_sqlite(home / url.removeprefix(SQLITE), create=create)
+    if url.startswith(SQLITE):
+        return await open_sqlite(home / url.removeprefix(SQLITE), create=create)
+    if url.startswith(POSTGRESQL):
+        # Here, because most homes are on SQLite, and to load the driver takes a command longer than its work.
+        from ca_core.store.postgresql.opening import open_postgresql  # noqa: PLC0415
+
+        return await open_postgresql(url, create=create, connections=connections)
+    raise Misconfigured("store.url is of no kind that there is; write sqlite:FILE or postgresql://USER@HOST/DATABASE")

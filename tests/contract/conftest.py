@@ -6,17 +6,16 @@ from pathlib import Path
 import pytest
 
 from ca_core.store.database import Database
-from ca_core.store.migrate import migrate
-from ca_core.store.opening import open_database
-from server.assembly import migrations
-
-DATABASES = ["sqlite"]
-"""The kinds that the suite runs over; PostgreSQL joins with the issue that turns it on."""
+from tests.builders.store import KINDS, Stores, stores_of
 
 
-@pytest.fixture(params=DATABASES)
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
-    opened = await open_database({"sqlite": "sqlite:store.db"}[request.param], tmp_path, create=True)
-    await migrate(opened, migrations(), now=0)
-    yield opened
-    await opened.close()
+@pytest.fixture(params=KINDS)
+async def stores(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Stores]:
+    """An empty store with every table, of each kind in turn, that may be opened more than once."""
+    async with stores_of(request.param, request, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+async def database(stores: Stores) -> Database:
+    return await stores.open()

@@ -1,0 +1,1 @@
+"""PostgreSQL: one database, and as many servers and workers as share it."""

@@ -1,0 +1,128 @@
+"""PostgreSQL as a store.
+
+Transactions are READ COMMITTED: each statement sees the newest commit, as in SQLite. What SQLite's single writer
+decides without a word, a compare-and-set, a unique index or `hold` decides here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from psycopg import pq
+
+from ca_core.errors import Damaged, Misconfigured
+from ca_core.store.database import Database, Row, Transaction, Value
+from ca_core.store.postgresql.link import Bound, Link, bound, rows_of
+from ca_core.store.postgresql.pool import Pool
+from ca_core.store.postgresql.spelling import statements
+
+_EACH_AT_ONCE = 500
+_LOCK_OCTETS = 8
+
+# A session is read-only until a transaction says otherwise, so that one pool serves readers and writers.
+_BEGIN = bound("BEGIN READ WRITE", {})
+_COMMIT = bound("COMMIT", {})
+_LOCK = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(:number)) AS held"
+# A migration rewrites tables as large as they are.
+_UNHURRIED = bound("SET LOCAL statement_timeout = 0", {})
+_FAULTS = "SELECT checksum_failures FROM pg_stat_database WHERE datname = current_database()"
+
+
+class PostgresqlTransaction(Transaction):
+    """Each call is one round trip; what needs no answer, BEGIN and holds, travels with the next statement."""
+
+    def __init__(self, link: Link, *, writes: bool) -> None:
+        self._link = link
+        self._ahead: list[Bound] = [_BEGIN] if writes else []
+        self.is_begun = False
+
+    async def execute(self, sql: str, **values: Value) -> int:
+        """Run one statement."""
+        (result,) = await self._run([bound(sql, values)])
+        return result.command_tuples or 0
+
+    async def execute_each(self, sql: str, values: Sequence[dict[str, Value]]) -> None:
+        """Run one statement once for each set of values."""
+        for first in range(0, len(values), _EACH_AT_ONCE):
+            await self._run([bound(sql, each) for each in values[first : first + _EACH_AT_ONCE]])
+
+    async def all(self, sql: str, **values: Value) -> list[Row]:
+        """Return every row."""
+        (result,) = await self._run([bound(sql, values)])
+        return rows_of(result)
+
+    async def hold(self, *names: str) -> None:
+        """Take locks that end with the transaction, in one order, so that two holders never wait for each other."""
+        self._ahead += [bound(_LOCK, {"number": number}) for number in sorted({_lock_number(name) for name in names})]
+
+    async def script(self, sql: str) -> None:
+        """Run a migration's statements, one by one: which of them failed is said."""
+        await self._run([_UNHURRIED])
+        for statement in statements(sql):
+            await self.execute(statement)
+
+    async def commit(self) -> None:
+        """Make what was done durable."""
+        if self.is_begun:
+            (result,) = await self._run([_COMMIT])
+            if result.command_status != b"COMMIT":
+                raise RuntimeError("a statement of this transaction had failed, and it went on")
+            self.is_begun = False
+
+    async def _run(self, wanted: list[Bound]) -> list[pq.abc.PGresult]:
+        ahead, self._ahead = self._ahead, []
+        self.is_begun = self.is_begun or _BEGIN in ahead[:1]
+        results = await self._link.send([*ahead, *wanted])
+        return results[len(ahead) :]
+
+
+class PostgresqlDatabase(Database):
+    """A pool of connections; each serves whoever comes."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[Transaction]:
+        """Open a transaction; the database hears of it with its first statement."""
+        async with self._pool.lent(writes=True) as link:
+            tx = PostgresqlTransaction(link, writes=True)
+            try:
+                yield tx
+                await tx.commit()
+            finally:
+                # Also on cancellation: whoever has the connection next must not find half of this one's work.
+                link.is_dirty = tx.is_begun
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[Transaction]:
+        """Lend a connection on which each statement is by itself."""
+        async with self._pool.lent(writes=False) as link:
+            yield PostgresqlTransaction(link, writes=False)
+
+    async def backup(self, path: Path) -> None:
+        """Refuse: PostgreSQL has means of its own.
+
+        Raises:
+            Misconfigured: says which.
+        """
+        raise Misconfigured(f"the store is in PostgreSQL: back it up with pg_dump or by its WAL, not into {path.name}")
+
+    async def check(self) -> None:
+        """Look whether the server has seen pages whose checksum is wrong."""
+        async with self.read() as tx:
+            row = await tx.one(_FAULTS)
+        if row is not None and row[0]:
+            raise Damaged(f"PostgreSQL has read {row[0]} damaged pages of the database; restore it from your backup")
+
+    async def close(self) -> None:
+        """Close every connection."""
+        await self._pool.close()
+
+
+def _lock_number(name: str) -> int:
+    digest = hashlib.blake2b(name.encode(), digest_size=_LOCK_OCTETS).digest()
+    return int.from_bytes(digest, "big", signed=True)

@@ -1,0 +1,73 @@
+"""A store with every table, in SQLite or in PostgreSQL, that several servers may open."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import pytest
+
+from ca_core.store.database import Database
+from ca_core.store.migrate import migrate
+from ca_core.store.opening import open_database
+from conformance.postgresql import Cluster
+from server.assembly import migrations
+
+SQLITE, POSTGRESQL = "sqlite", "postgresql"
+KINDS = (SQLITE, POSTGRESQL)
+"""What the contract suite runs over."""
+
+
+class Stores:
+    """One store, opened as often as there are servers."""
+
+    def __init__(self, url: str, folder: Path) -> None:
+        self.url = url
+        self._folder = folder
+        self._opened: list[Database] = []
+
+    async def open(self) -> Database:
+        """Open it once more, as another process does; closed with the test."""
+        opened = await open_database(self.url, self._folder)
+        self._opened.append(opened)
+        return opened
+
+    async def close(self) -> None:
+        for opened in self._opened:
+            await opened.close()
+
+
+async def _migrated(url: str, folder: Path) -> None:
+    database = await open_database(url, folder, create=True)
+    await migrate(database, migrations(), now=0)
+    await database.close()
+
+
+@asynccontextmanager
+async def stores_of(kind: str, request: pytest.FixtureRequest, folder: Path) -> AsyncIterator[Stores]:
+    """A new store of a kind."""
+    if kind == SQLITE:
+        stores = Stores("sqlite:store.db", folder)
+        await _migrated(stores.url, folder)
+        yield stores
+        await stores.close()
+        return
+    cluster: Cluster = request.getfixturevalue("cluster")
+    name = cluster.make(template=await _template(cluster))
+    stores = Stores(cluster.url(name), folder)
+    yield stores
+    await stores.close()
+    cluster.drop(name)
+
+
+_templates: dict[Cluster, str] = {}
+
+
+async def _template(cluster: Cluster) -> str:
+    """A database with every table, which is copied faster than made."""
+    if cluster not in _templates:
+        name = cluster.make()
+        await _migrated(cluster.url(name), cluster.folder)
+        _templates[cluster] = name
+    return _templates[cluster]
