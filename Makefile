@@ -66,7 +66,7 @@ bench-status: .venv/.tools  ## OCSP answers and CRLs a second from one core, by 
 
 # The order matters: what the server runs with is decided first, and the tools bend to it.
 lock: .venv/.tools  ## choose versions anew and write them down with their hashes
-	for list in runtime build test certbot; do \
+	for list in runtime build test certbot acme2certifier; do \
 	    $(COMPILE) --upgrade --output-file requirements/$$list.txt requirements/$$list.in || exit; \
 	done
 

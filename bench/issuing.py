@@ -7,15 +7,19 @@ connection belong to a lane; the nonce of an answer goes into the next request.
 
 from __future__ import annotations
 
+import itertools
 import json
 import ssl
 import sys
 import time
 from collections import deque
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
 
+from bench import processes
+from bench.report import Run, quantiles
 from bench.wire import Answer, Connection, Lane, Steps, drive
 from conformance.acme import b64, bound, csr, es256, jwk_of, new_key
 
@@ -41,6 +45,20 @@ class Wanted(NamedTuple):
 
     order: str
     finalize: str
+
+
+class Peer(NamedTuple):
+    """A server that is asked: its processes, accounts with what each of them wants.
+
+    Attributes:
+        settling: seconds of work that it leaves for afterwards.
+        most: certificates a second that are prepared for a run; it does fewer.
+    """
+
+    pids: tuple[int, ...]
+    supply: list[tuple[Account, Iterator[Wanted]]]
+    settling: float = 0.1
+    most: int = 1_000
 
 
 class Order(msgspec.Struct):
@@ -114,6 +132,10 @@ class Account:
     def issue(self, wanted: Wanted) -> Steps[bytes]:
         """A whole issuance; returns the chain in PEM."""
         url, order = yield from self.order(wanted)
+        if order.status == "pending":
+            # One peer only looks at what is vetted when it is asked about an authorization.
+            for authorization in order.authorizations:
+                yield from self.post(authorization, "")
         yield from self.post(order.finalize, wanted.finalize)
         # A client that took the certificate's address from finalize's answer would save a request; most ask again.
         order = _orders.decode((yield from self.post(url, "")).body)
@@ -144,6 +166,24 @@ def wanted(name: str) -> Wanted:
     """A certificate for one DNS name, with a new P-256 key."""
     order = {"identifiers": [{"type": "dns", "value": name}]}
     return Wanted(encoded(order), encoded({"csr": b64(csr(new_key(), name))}))
+
+
+def fresh(zone: str) -> Iterator[Wanted]:
+    """Certificates for names in a zone that never come again."""
+    return (wanted(f"host{number}.{zone}") for number in itertools.count())
+
+
+def measured(peer: Peer, lanes: int, seconds: float) -> Run:
+    """One run: prepare requests, send them, some at a time, and see what it cost."""
+    each = int(seconds * peer.most) // lanes + 1
+    supply = [(account, deque(itertools.islice(wants, each))) for account, wants in peer.supply[:lanes]]
+    before = processes.cpu(*peer.pids)
+    tally = load(supply, seconds)
+    time.sleep(peer.settling)
+    count = len(tally.milliseconds)
+    p50, p99 = quantiles(tally.milliseconds)
+    cpu = (processes.cpu(*peer.pids) - before) / count
+    return Run(count / tally.seconds, p50, p99, cpu, tally.own * 1_000 / count, tally.posts / count)
 
 
 def load(lanes: list[tuple[Account, deque[Wanted]]], seconds: float) -> Tally:
