@@ -12,6 +12,7 @@ import pytest
 from conformance.clauses import MUSTS, SHOULDS, Clause, Standard, existing_tests, missing_tests, standards
 from tests.architecture.house import ROOT, syntax_trees
 
+NOT_OFFERED = re.compile(r"Not offered: (/\w+(?:/\w+)?|PKCS #12)")
 LISTED = re.compile(r"\btest_(?!acme_)\w+\b(?!\.py)")
 STANDARDS = standards()
 BINDS = {"server", "client", "others"}
@@ -56,7 +57,8 @@ def test_each_clause_is_said_once_and_shortly(standard: Standard) -> None:
 
 
 def test_every_standard_is_there_and_says_whether_it_is_whole() -> None:
-    acme, est = dict.fromkeys([8555, 8737, 8738, 9773], True), dict.fromkeys([5272, 7030, 8951, 9908], False)
+    acme = dict.fromkeys([8555, 8657, 8659, 8737, 8738, 9773], True)
+    est = dict.fromkeys([7894, 8295, 8951, 9266], True) | dict.fromkeys([5272, 7030, 9908], False)
 
     assert {standard.rfc: standard.complete for standard in STANDARDS} == acme | est
 
@@ -67,9 +69,25 @@ def test_a_demand_on_the_server_is_seldom_waved_away() -> None:
         for standard in STANDARDS
         for clause in standard.clause
         if clause.binds == "server" and clause.level in MUSTS and clause.not_applicable
+        if not NOT_OFFERED.match(clause.not_applicable)
     ]
 
     assert waved == []
+
+
+def test_what_is_said_not_to_be_offered_is_not() -> None:
+    """Operations of EST, which are optional; what a standard makes of one binds who offers it."""
+    named = {
+        found[1].rpartition("/")[2]
+        for standard in STANDARDS
+        for clause in standard.clause
+        if (found := NOT_OFFERED.match(clause.not_applicable))
+    }
+    tree = ast.parse((ROOT / "protocols/est/dialogue.py").read_text("utf-8"))
+    strings = {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+    assert "crls" in strings
+    assert named & strings == set()
 
 
 def test_each_attack_that_a_module_lists_has_its_test() -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Callable
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ed25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from OpenSSL import SSL
 
 from server.exporting import ExportingContext, why_not
 from server.listeners import est_context
@@ -142,6 +145,37 @@ async def test_a_new_certificate_serves_new_connections_and_a_bad_one_changes_no
         await post(port, client_tls(tmp_path, ssl.TLSVersion.TLSv1_3, leaf), b"")
 
     assert echo.asked[0].peer.certificate == leaf.der
+
+
+def test_nobody_renegotiates(tmp_path: Path) -> None:
+    """RFC 9266, 4.2; a second handshake would change under way who the client is."""
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = server_tls(tmp_path, exporting=True).wrap_bio(to_server, to_client, server_side=True)
+    ours = SSL.Context(SSL.TLS_CLIENT_METHOD)
+    ours.set_max_proto_version(SSL.TLS1_2_VERSION)
+    client = SSL.Connection(ours, None)
+    client.set_connect_state()
+
+    def turn(step: Callable[[], object]) -> None:
+        with suppress(SSL.WantReadError):
+            step()
+        with suppress(SSL.WantReadError):
+            to_server.write(client.bio_read(1 << 16))
+        with suppress(ssl.SSLWantReadError):
+            server.read(1 << 16)
+        if to_client.pending:
+            client.bio_write(to_client.read())
+
+    def shake_hands() -> None:
+        for _ in range(3):
+            turn(client.do_handshake)
+
+    shake_hands()
+    assert server.version() == "TLSv1.2"
+
+    assert client.renegotiate()
+    with pytest.raises(SSL.Error, match="no renegotiation"):
+        shake_hands()
 
 
 def test_a_context_without_a_certificate_serves_nobody() -> None:

@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from ca_core import names
+from conformance.dns import Responder
 from protocols.acme import challenges
 from protocols.acme.probes import Probes, Question, Seen
 from server.probes.network import NetworkProbes
@@ -141,6 +142,23 @@ class TestProving:
     async def test_an_ipv6_address_is_proved_like_a_name(self) -> None:
         async with site(holding(KEY_AUTHORIZATION), host="::1") as port:
             assert (await probe(port, "::1")).proved
+
+    @pytest.mark.parametrize(("address", "host"), [("127.0.0.1", "127.0.0.1"), ("::1", "[::1]")])
+    async def test_an_address_is_its_own_host_field_and_nobody_is_asked_for_it(self, address: str, host: str) -> None:
+        """RFC 8738, 4 and 5."""
+        asked = []
+
+        async def answer(request: web.Request) -> web.Response:
+            asked.append(request.headers["Host"])
+            return web.Response(text=KEY_AUTHORIZATION)
+
+        with Responder() as dns:
+            async with site(answer, host=address) as port:
+                seen = await probe(port, address, resolvers=(dns.address,))
+
+        assert seen.proved
+        assert asked == [f"{host}:{port}"]
+        assert not dns.asked
 
     async def test_a_compressed_body_is_not_unpacked(self) -> None:
         async def answer(request: web.Request) -> web.Response:

@@ -45,6 +45,16 @@ async def test_no_records_up_to_the_top_permit_everybody_and_the_root_is_not_ask
     assert set(dns.asked) == {(name, "CAA") for name in ("www.shop.example", "shop.example", "example")}
 
 
+async def test_nothing_is_remembered_between_two_lookups(dns: Responder) -> None:
+    """RFC 8659, 5.4: what a resolver says now counts, and no copy of ours."""
+    dns.add("www.shop.example", "CAA", '0 issue "ca.example"')
+    first = await find(dns)
+    dns.put("www.shop.example", "CAA", ('0 issue "other.example"',))
+
+    assert (await find(dns)).records != first.records
+    assert dns.asked == {("www.shop.example", "CAA"): 2}
+
+
 async def test_flags_and_tags_are_read(dns: Responder) -> None:
     dns.add("www.shop.example", "CAA", '128 ISSUE "ca.example"', '1 iodef "mailto:a@b.example"')
 

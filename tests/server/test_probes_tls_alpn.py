@@ -13,6 +13,7 @@ from aiohttp.test_utils import unused_port
 from cryptography import x509
 
 from ca_core import names
+from conformance.dns import Responder
 from protocols.acme import challenges
 from protocols.acme.probes import Question, Seen
 from server.probes.network import NetworkProbes
@@ -74,6 +75,19 @@ async def test_an_address_is_asked_for_by_its_name_in_the_reverse_tree(tmp_path:
 
     assert seen.proved
     assert asked == [(ipaddress.ip_address(address).reverse_pointer, b"")]
+
+
+@pytest.mark.parametrize("address", ["127.0.0.1", "::1"])
+async def test_nobody_is_asked_in_the_dns_about_an_address(tmp_path: Path, address: str) -> None:
+    """RFC 8738, 4."""
+    shown = certificate([x509.IPAddress(ipaddress.ip_address(address))], KEY_AUTHORIZATION)
+
+    with Responder() as dns:
+        async with listener(shown, tmp_path, host=address) as port:
+            seen = await look(port, address, resolvers=(dns.address,))
+
+    assert seen.proved
+    assert not dns.asked
 
 
 async def test_a_certificate_that_does_not_answer_is_told_in_kind(tmp_path: Path) -> None:

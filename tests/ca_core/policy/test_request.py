@@ -15,7 +15,14 @@ from hypothesis import strategies as st
 from ca_core import der, names
 from ca_core.clock import as_datetime
 from ca_core.errors import BadCsr, BadName, CaRequested, CertificateNotAccepted, SoapstoneError, TooLarge
-from ca_core.policy.request import names_of, parse, same_subject
+from ca_core.policy.request import (
+    EST_IDENTITY_LINKING,
+    OTP_CHALLENGE,
+    REVOCATION_CHALLENGE,
+    names_of,
+    parse,
+    same_subject,
+)
 from ca_core.policy.subject import subject_der
 from tests.builders.csr import (
     MICROSOFT_EXTENSION_REQUEST,
@@ -115,6 +122,18 @@ def test_a_challenge_password_is_read_whatever_its_string_type() -> None:
     ]
 
     assert texts == ["s3cret=", "ab", "ab", None]
+
+
+@pytest.mark.parametrize("string", [b"\x13\x02ab", b"\x0c\x02ab"], ids=["PrintableString", "UTF8String"])
+def test_the_challenges_of_rfc_7894_are_told_apart(string: bytes) -> None:
+    """RFC 7894, 3."""
+    kinds = (OTP_CHALLENGE, REVOCATION_CHALLENGE, EST_IDENTITY_LINKING)
+
+    read = [parse(raw_csr([attribute(kind, string)])) for kind in kinds]
+
+    found = [(one.otp_challenge, one.revocation_challenge, one.identity_linking) for one in read]
+    assert found == [("ab", None, None), (None, "ab", None), (None, None, "ab")]
+    assert {one.challenge_password for one in read} == {None}
 
 
 def test_windows_asks_for_extensions_in_its_own_way() -> None:

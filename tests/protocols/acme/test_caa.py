@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -97,6 +98,7 @@ def test_it_is_permitted(records: list[CaaRecord]) -> None:
         ([issue("ca.example; malformed")], "do not name"),
         ([issue("ca.example; a=1;")], "do not name"),
         ([issue("sub.ca.example")], "do not name"),
+        ([issue(f"other.example; accounturi={ACCOUNT}; validationmethods=dns-01")], "do not name"),
         ([issue("ca.example"), issue("x", "unknown", critical=True)], "critical property"),
         ([issue("ca.example; accounturi=https://ca.example/acme/account/2")], "another account"),
         ([issue(f"ca.example; accounturi={ACCOUNT}/")], "another account"),
@@ -113,6 +115,15 @@ def test_it_is_permitted(records: list[CaaRecord]) -> None:
 )
 def test_it_is_forbidden(records: list[CaaRecord], words: str) -> None:
     assert words in str(caa.objection(records, PLAIN))
+
+
+@pytest.mark.parametrize("method", ["http-01", "dns-01", "tls-alpn-01", "dns-account-01", "dns-persist-01"])
+def test_a_label_of_another_way_permits_none_of_ours(method: str) -> None:
+    """RFC 8657, 4: labels that begin with `ca-` are each CA's own, and this one has none."""
+    wish = msgspec.structs.replace(PLAIN, method=method)
+
+    assert caa.objection([issue(f"ca.example; validationmethods=ca-vetted,x-{method},{method.upper()}")], wish)
+    assert caa.objection([issue(f"ca.example; validationmethods=ca-vetted,{method}")], wish) is None
 
 
 @pytest.mark.parametrize(

@@ -16,7 +16,7 @@ from pyasn1_alt_modules import rfc5280, rfc8951, rfc9908
 from ca_core.names import Kind
 from ca_core.policy import request as csr
 from ca_core.policy.key_types import FAMILIES
-from ca_core.policy.profile import DEVICE, TLS_SERVER, ExtendedUsage, Profile, Usage
+from ca_core.policy.profile import BUILT_IN, DEVICE, TLS_SERVER, ExtendedUsage, Profile, Usage
 from protocols.encoding import wrapped_base64
 from protocols.est import csrattrs
 from protocols.est.errors import AttributesMissing
@@ -80,6 +80,22 @@ def test_a_profile_for_every_key_says_what_its_certificates_are_for() -> None:
     assert not found["subjectPKInfo"].isValue
     client_auth = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CLIENT_AUTH]).public_bytes()
     assert extensions_of(found) == (EXTENSION_REQUEST, {EXT_KEY_USAGE: (False, client_auth)})
+
+
+@pytest.mark.parametrize("names_required", [True, False])
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_extensions_stand_in_one_attribute_and_once_each(name: str, names_required: bool) -> None:
+    """RFC 9908, 3.2."""
+    der = csrattrs.csr_attributes(msgspec.structs.replace(BUILT_IN[name], names_required=names_required))
+
+    attributes, _ = decoder.decode(der, asn1Spec=rfc8951.CsrAttrs())
+    types = [str(one["attribute"][0]) for one in attributes if one.getName() == "attribute"]
+    (value,) = read(der)[EXTENSION_REQUEST]
+    extensions, rest = decoder.decode(value, asn1Spec=rfc5280.Extensions())
+    found = [str(one["extnID"]) for one in extensions]
+    assert types.count(EXTENSION_REQUEST) == 1
+    assert rest == b""
+    assert len(set(found)) == len(found) > 0
 
 
 def test_where_names_are_needed_the_client_fills_them_in() -> None:

@@ -6,6 +6,7 @@ import base64
 from collections.abc import Callable
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from ca_core.errors import BadRequest
@@ -166,6 +167,17 @@ async def test_every_layout_of_a_body_is_read(house: House, written: Callable[[b
     reply = await house.est.answer(post("simpleenroll", written(Csr().der()), authorization=sheet_basic(sheet)))
 
     assert reply.status == 200
+
+
+@pytest.mark.parametrize("value", ["base64", "binary", "7bit", "quoted-printable", "nonsense"])
+async def test_what_a_request_says_of_its_transfer_encoding_counts_for_nothing(house: House, value: str) -> None:
+    """RFC 8951, 3."""
+    plain = post("simpleenroll", Csr().body(), authorization=sheet_basic(await house.device()))
+    headers = {**plain.headers, "content-transfer-encoding": value}
+
+    reply = await house.est.answer(msgspec.structs.replace(plain, headers=headers))
+
+    assert len(certificates_in(reply)) == 1
 
 
 async def test_a_bug_shows_its_reference_number_only(house: House) -> None:
