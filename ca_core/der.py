@@ -51,6 +51,13 @@ class _SubjectPublicKeyInfo:
 
 
 @asn1.sequence
+class _Wrapped:
+    """A SEQUENCE around one SEQUENCE: declarations start at one with named fields."""
+
+    inner: list[asn1.TLV]
+
+
+@asn1.sequence
 class _WithoutParameters:
     algorithm: ObjectIdentifier
 
@@ -146,6 +153,15 @@ def header(tag: int, length: int) -> bytes:
 def sequence(*elements: bytes) -> bytes:
     """A SEQUENCE around elements that are DER already."""
     return b"".join((header(SEQUENCE, sum(map(len, elements))), *elements))
+
+
+def elements(der: bytes) -> list[bytes]:
+    """What stands in a SEQUENCE, of whatever types, each in DER.
+
+    Raises:
+        ValueError: it is no SEQUENCE, or not DER.
+    """
+    return [asn1.encode_der(element) for element in asn1.decode_der(_Wrapped, sequence(der)).inner]
 
 
 def assemble(tbs: bytes, algorithm: bytes, signature: bytes) -> bytes:

@@ -12,6 +12,8 @@
         ├── Malformed                 what was sent cannot be read or is not what it claims
         │   ├── BadRequest                the envelope or one of its members
         │   ├── BadCsr                    the certification request
+        │   ├── PossessionNotProved       the key in it has not signed it
+        │   ├── ExtensionNotServed        an extension in it cannot be what it is meant to be
         │   ├── BadName                   an identifier that is not in its normal form, or of no known kind
         │   ├── TooLarge                  beyond a size limit
         │   └── BadReason                 a revocation reason that nobody may give here
@@ -84,6 +86,14 @@ class BadRequest(Malformed):
 
 class BadCsr(Malformed):
     """The certification request cannot be accepted as it is (RFC 2986)."""
+
+
+class PossessionNotProved(Malformed):
+    """The key in a certification request has not signed the request."""
+
+
+class ExtensionNotServed(Malformed):
+    """A certification request asks for an extension that could only be left out, or turned into something else."""
 
 
 class BadName(Malformed):

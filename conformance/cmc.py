@@ -92,6 +92,7 @@ class Told:
     text: str | None
     fail: int | None
     token: bytes | None
+    when: datetime | None
 
 
 @dataclass(frozen=True)
@@ -255,9 +256,10 @@ def read(der: bytes) -> Response:
         number = control["kind"].dotted.rpartition(".")[2]
         if number == "25":
             info = value.parse(StatusInfo)
-            (part,) = info["body"].native
             token = info["pend"]["token"].native if info["pend"].native is not None else None
-            told[part] = Told(info["status"].native, info["text"].native, info["fail"].native, token)
+            when = info["pend"]["time"].native if token is not None else None
+            said = Told(info["status"].native, info["text"].native, info["fail"].native, token, when)
+            told |= dict.fromkeys(info["body"].native, said)
         else:
             controls[number] = value.parse().native
     certificates = [x509.load_der_x509_certificate(one.chosen.dump()) for one in signed["certificates"]]

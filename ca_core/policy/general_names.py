@@ -10,10 +10,13 @@ from cryptography.x509.oid import ObjectIdentifier
 
 from ca_core import der as encoding
 from ca_core import names
-from ca_core.errors import BadCsr
+from ca_core.errors import BadCsr, ExtensionNotServed
 from ca_core.names import Identifier
 
 MAX_NAMES = 100
+_UNKNOWN_KIND = "the subjectAltName holds a kind of name that is not known here; ask without it"
+# RFC 5280, 4.2.1.6: x400Address, directoryName, ediPartyName and registeredID.
+_OTHER_KINDS = frozenset({b"\xa3", b"\xa4", b"\xa5", b"\x88"})
 PERMANENT_IDENTIFIER = ObjectIdentifier("1.3.6.1.5.5.7.8.3")
 
 
@@ -52,10 +55,15 @@ def read(general_names: bytes) -> frozenset[Identifier]:
 
     Raises:
         ValueError: no GeneralNames, or not DER.
-        BadCsr: a kind of name that is not known here, one name twice, none or more than 100.
+        BadCsr: one name twice, none or more than 100.
+        ExtensionNotServed: a kind of name that is not known here.
         BadName: one that is not in its normal form.
     """
-    listed = asn1.decode_der(_GeneralNames, encoding.sequence(general_names)).names
+    try:
+        listed = asn1.decode_der(_GeneralNames, encoding.sequence(general_names)).names
+    except ValueError:
+        _require_known_kinds(general_names)
+        raise
     found = [_identifier(name) for name in listed[: MAX_NAMES + 1]]
     if len(listed) > MAX_NAMES:
         raise BadCsr(f"the subjectAltName holds more than {MAX_NAMES} names; ask for several certificates")
@@ -64,6 +72,17 @@ def read(general_names: bytes) -> frozenset[Identifier]:
     if len(set(found)) != len(found):
         raise BadCsr("the subjectAltName holds one name twice")
     return frozenset(found)
+
+
+def _require_known_kinds(general_names: bytes) -> None:
+    """Tell names of kinds that are not known here from what cannot be read at all.
+
+    Raises:
+        ExtensionNotServed: there is one.
+        ValueError: it cannot be read.
+    """
+    if {name[:1] for name in encoding.elements(general_names)} & _OTHER_KINDS:
+        raise ExtensionNotServed(_UNKNOWN_KIND)
 
 
 def _identifier(name: _GeneralName) -> Identifier:
@@ -81,7 +100,7 @@ def _identifier(name: _GeneralName) -> Identifier:
         case asn1.IA5String() as text:
             return names.uri(text.as_str())
         case _:
-            raise BadCsr("the subjectAltName holds a kind of name that is not known here")
+            raise ExtensionNotServed(_UNKNOWN_KIND)
 
 
 def _permanent(value: bytes) -> Identifier:

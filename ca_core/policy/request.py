@@ -15,7 +15,15 @@ from cryptography.hazmat.primitives.asymmetric.types import CertificatePublicKey
 from cryptography.x509.oid import AttributeOID, ExtensionOID, ObjectIdentifier, SignatureAlgorithmOID
 
 from ca_core import der as encoding
-from ca_core.errors import BadCsr, BadName, CaRequested, CertificateNotAccepted, TooLarge
+from ca_core.errors import (
+    BadCsr,
+    BadName,
+    CaRequested,
+    CertificateNotAccepted,
+    ExtensionNotServed,
+    PossessionNotProved,
+    TooLarge,
+)
 from ca_core.names import Identifier
 from ca_core.policy import general_names, keys, name_change, subject
 from ca_core.policy.name_change import NameChange
@@ -119,8 +127,10 @@ def parse(der: bytes) -> CertificationRequest:
 
     Raises:
         TooLarge: more than 64 KiB.
-        BadCsr: not DER, trailing octets, a signature that is wrong or made with a hash off the list, a
-            doubled attribute, extension or name, or a kind of name that is not known here.
+        BadCsr: not DER, trailing octets, a signature made with a hash off the list, a doubled attribute, extension or
+            name.
+        PossessionNotProved: its signature is wrong.
+        ExtensionNotServed: it asks for a kind of name that is not known here.
         BadName: a name that is not in its normal form.
         CaRequested: it asks for a CA certificate.
     """
@@ -172,7 +182,7 @@ def names_of(certificate: x509.Certificate) -> frozenset[Identifier]:
         return general_names.read(extension.value.public_bytes())
     except x509.ExtensionNotFound:
         return frozenset()
-    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, BadCsr, BadName):
+    except (ValueError, x509.DuplicateExtension, x509.UnsupportedGeneralNameType, BadCsr, BadName, ExtensionNotServed):
         raise CertificateNotAccepted("the certificate holds names that are not certified here") from None
 
 
@@ -212,7 +222,7 @@ def _require_possession(csr: x509.CertificateSigningRequest) -> None:
         raise BadCsr("the certification request must be signed with SHA-256, SHA-384, SHA-512, Ed25519 or ML-DSA")
     keys.require_affordable(csr.public_key())
     if not csr.is_signature_valid:
-        raise BadCsr("the signature of the certification request is wrong")
+        raise PossessionNotProved("the signature of the certification request is wrong; sign with the key in it")
 
 
 def _single_value(info: _RequestInfo, *types: ObjectIdentifier) -> asn1.TLV | None:

@@ -47,6 +47,8 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         acme.RevocationUnderReview: _UNAUTHORIZED,
         core.BadRequest: _MALFORMED,
         core.BadCsr: _BAD_CSR,
+        core.PossessionNotProved: _BAD_CSR,
+        core.ExtensionNotServed: _BAD_CSR,
         core.BadName: _MALFORMED,
         core.TooLarge: Answer(413, "malformed"),
         core.BadReason: Answer(400, "badRevocationReason"),

@@ -6,7 +6,8 @@ itself, and answered by itself.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+import secrets
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -16,7 +17,7 @@ from ca_core import names
 from ca_core.applicant import Applicant
 from ca_core.clock import Clock
 from ca_core.enrollment import Enrollment
-from ca_core.errors import NotFound, Refusal
+from ca_core.errors import NotFound, PossessionNotProved, Refusal
 from ca_core.identity import serial_text
 from ca_core.policy import request as csr
 from ca_core.policy.request import CertificationRequest, same_subject
@@ -29,20 +30,32 @@ from ca_core.revocation.desk import RevocationDesk, UnderReview
 from ca_core.revocation.rules import MAY_GIVE, Asker
 from ca_core.store.certificates import Certificate
 from protocols.cmc import requests, responses, tokens
-from protocols.cmc.errors import UnsupportedPart
+from protocols.cmc.errors import NotProcessed, PossessionNotDelegated, RequestsNotServed, UnknownControls
 from protocols.cmc.nonces import UsedNonces
-from protocols.cmc.requests import NO_ECHO, Certification, Echo, FullRequest, Part, Query, Revocation
+from protocols.cmc.parts import (
+    NO_ECHO,
+    Certification,
+    Confirmation,
+    Echo,
+    Notice,
+    Part,
+    Query,
+    Revocation,
+)
+from protocols.cmc.requests import FullRequest
 from protocols.cmc.responses import WHOLE_REQUEST, Done, Failed, Outcome, Pending
 from protocols.cmc.senders import Sender, Senders
 from protocols.cmc.structures import PKI_RESPONSE
 from protocols.cmc.tokens import WaitingRequest, WaitingRevocation
 from protocols.cms import signed as cms
-from protocols.cms.errors import UnknownAlgorithm
+from protocols.cms.errors import NotAuthenticated, NotDecrypted, UnknownAlgorithm
 from protocols.cms.signed import Signed
 from protocols.cms.structures import SIGNED_DATA, SIGNING_TIME
 
 _LONGEST_SERIAL_BITS = 160
 _REVIEW_SECONDS = 3600
+_NONCE_OCTETS = 16
+_IN_REVIEW = "the revocation waits for the registration authority"
 _NOT_YOURS = "you have no certificate of this issuer and serial number"
 _NOTHING_PENDING = "nothing of yours is pending under this token"
 
@@ -137,31 +150,45 @@ class FullCmc:
         echo = NO_ECHO
         try:
             message = cms.read(asked.message)
-        except UnknownAlgorithm as refusal:
+        except (UnknownAlgorithm, NotDecrypted, NotAuthenticated) as refusal:
             return await self._signed([Failed(WHOLE_REQUEST, refusal)], echo, speaker)
         try:
-            wanted = requests.read(message.content_type, message.content)
-            echo = wanted.echo
-            sender = await self._sender(message, wanted, asked)
-        except UnsupportedPart as refusal:
-            outcomes: list[Outcome] = [Failed(refusal.body_part, refusal)]
+            data = requests.opened(message.content_type, message.content)
+            echo = requests.echo(data)
+            wanted = requests.read(data)
+            sender = await self._sender(message, wanted, echo, asked)
+        except (UnknownControls, PossessionNotDelegated) as refusal:
+            outcomes: list[Outcome] = [_failed(refusal.body_parts, refusal)]
+        except RequestsNotServed as refusal:
+            # RFC 5272, 3.2.1: no other certification request beside it is processed; nor is anything else here.
+            outcomes = [_failed(refusal.body_parts, refusal), Failed(WHOLE_REQUEST, NotProcessed())]
         except Refusal as refusal:
             outcomes = [Failed(WHOLE_REQUEST, refusal)]
         else:
-            outcomes = [await self._outcome(part, sender, asked) for part in wanted.parts]
+            outcomes = await self._outcomes(wanted, sender, asked)
         return await self._signed(outcomes, echo, speaker)
 
-    async def _sender(self, message: Signed, wanted: FullRequest, asked: Asked) -> Sender:
+    async def _sender(self, message: Signed, wanted: FullRequest, echo: Echo, asked: Asked) -> Sender:
         now = self._clock.now()
         sender = await self._senders.sender(message, wanted, source=asked.source, now=now)
         await self._senders.require_same_holder(asked.shown, sender.applicant)
-        if wanted.echo.sender_nonce is not None:
-            self._nonces.use(sender.applicant.registration_id, wanted.echo.sender_nonce, now=now)
+        if echo.sender_nonce is not None:
+            self._nonces.use(sender.applicant.registration_id, echo.sender_nonce, now=now)
         elif wanted.revocations and not any(SIGNING_TIME in signer.attributes for signer in message.signers):
             # An enrollment that comes again brings the certificate that it brought, and a query changes nothing: both
             # are how a client without nonces goes on after an answer that was lost.
             self._nonces.use_content(sender.applicant.registration_id, message.content, now=now)
         return sender
+
+    async def _outcomes(self, wanted: FullRequest, sender: Sender, asked: Asked) -> list[Outcome]:
+        """Each part by itself; but no certificates where one request proves no possession (RFC 5272, 6.7)."""
+        unproved = {part.body_part: Failed(part.body_part, refusal) for part, refusal in _unproved(wanted)}
+        return [
+            unproved.get(part.body_part, Failed(part.body_part, NotProcessed()))
+            if unproved and isinstance(part, Certification)
+            else await self._outcome(part, sender, asked)
+            for part in wanted.parts
+        ]
 
     async def _outcome(self, part: Part, sender: Sender, asked: Asked) -> Outcome:
         try:
@@ -172,6 +199,11 @@ class FullCmc:
                     return await self._revoked(part, sender, asked)
                 case Query():
                     return await self._found(part, sender, asked)
+                case Confirmation():
+                    await self._own(part.serial, part.issuer_der, sender, asked)
+                    return Done(part.body_part)
+                case Notice():
+                    return Done(part.body_part)
         except Refusal as refusal:
             return Failed(part.body_part, refusal)
 
@@ -191,15 +223,12 @@ class FullCmc:
             act = self._enrollment.renew if is_renewal else self._enrollment.enroll
             outcome = await act(meant, request, profile_name=asked.profile)
         if isinstance(outcome, Referred):
-            token = WaitingRequest(outcome.number).token
-            return Pending(part.body_part, token, outcome.retry_after_seconds, str(outcome))
+            return await self._waits(part.body_part, outcome)
         return Done(part.body_part, outcome.der)
 
     async def _revoked(self, part: Revocation, sender: Sender, asked: Asked) -> Outcome:
         """Revoke a certificate of the sender's, or of one that it speaks for; its own key proves most (RULES, S11)."""
-        target = await self._certificate(part.serial)
-        if target is None or not _is_named(target, part.issuer_der) or not await _may_revoke(target, sender, asked):
-            raise NotFound(_NOT_YOURS)
+        target = await self._own(part.serial, part.issuer_der, sender, asked)
         signer = sender.certificate
         is_holder = signer is not None and signer.spki_sha256 == target.spki_sha256
         asker = Asker.HOLDER if is_holder else Asker.SUBSCRIBER
@@ -208,8 +237,37 @@ class FullCmc:
             target.serial, why, asker=asker, actor=sender.applicant.actor, invalid_since=part.invalid_since
         )
         if isinstance(outcome, UnderReview):
-            return _under_review(part.body_part, target.serial)
+            return await self._under_review(part.body_part, target.serial)
         return Done(part.body_part)
+
+    async def _own(self, serial: int, issuer_der: bytes, sender: Sender, asked: Asked) -> Certificate:
+        """A certificate of the sender's, or of one that it speaks for.
+
+        Raises:
+            NotFound: it is neither.
+        """
+        target = await self._certificate(serial)
+        if target is None or not _is_named(target, issuer_der) or not await _may_revoke(target, sender, asked):
+            raise NotFound(_NOT_YOURS)
+        return target
+
+    async def _waits(self, body_part: int, referred: Referred) -> Pending:
+        request = await self._referrals.request(referred.number)
+        since = self._clock.now() if request is None else request.requested_at
+        token = WaitingRequest(referred.number).token
+        return Pending(body_part, token, referred.retry_after_seconds, str(referred), since)
+
+    async def _under_review(self, body_part: int, serial: str) -> Pending:
+        """That a revocation waits.
+
+        Raises:
+            NotFound: it does not.
+        """
+        for request in await self._revocations.requests():
+            if request.serial == serial:
+                token = WaitingRevocation(serial).token
+                return Pending(body_part, token, _REVIEW_SECONDS, _IN_REVIEW, request.requested_at)
+        raise NotFound("no revocation of this certificate is pending; it was rejected, or never asked for")
 
     async def _found(self, part: Query, sender: Sender, asked: Asked) -> Outcome:
         waiting = tokens.read(part.token)
@@ -227,7 +285,8 @@ class FullCmc:
             raise NotFound("nobody has decided the request in time; send it anew")
         issued = await self._revocations.certificate(request.serial) if request.serial else None
         if issued is None:
-            return Pending(part.body_part, part.token, RETRY_AFTER_SECONDS, f"request {number} waits still")
+            text = f"request {number} waits still"
+            return Pending(part.body_part, part.token, RETRY_AFTER_SECONDS, text, request.requested_at)
         return Done(part.body_part, issued.der)
 
     async def _has_asked(self, request: EnrollmentRequest, sender: Sender, asked: Asked) -> bool:
@@ -247,9 +306,7 @@ class FullCmc:
             raise NotFound(_NOTHING_PENDING)
         if target.is_revoked:
             return Done(part.body_part)
-        if any(request.serial == target.serial for request in await self._revocations.requests()):
-            return _under_review(part.body_part, target.serial)
-        raise NotFound("no revocation of this certificate is pending; it was rejected, or never asked for")
+        return await self._under_review(part.body_part, target.serial)
 
     async def _certificate(self, serial: int) -> Certificate | None:
         if not 0 < serial < 1 << _LONGEST_SERIAL_BITS:
@@ -262,7 +319,7 @@ class FullCmc:
         issued = [outcome.certificate for outcome in outcomes if isinstance(outcome, Done) and outcome.certificate]
         draft = cms.draft(
             PKI_RESPONSE,
-            responses.content(outcomes, echo, now=self._clock.now()),
+            responses.content(outcomes, echo, nonce=secrets.token_bytes(_NONCE_OCTETS)),
             certificate=x509.load_der_x509_certificate(delegate.certificate),
             signature_algorithm=delegate.key.algorithm,
             certificates=[*issued, *speaker.chain],
@@ -298,6 +355,17 @@ async def _may_revoke(target: Certificate, sender: Sender, asked: Asked) -> bool
     return is_own or await asked.speaks_for(sender.applicant, target)
 
 
-def _under_review(body_part: int, serial: str) -> Pending:
-    text = "the revocation waits for the registration authority"
-    return Pending(body_part, WaitingRevocation(serial).token, _REVIEW_SECONDS, text)
+def _failed(body_parts: Sequence[int], refusal: Refusal) -> Failed:
+    first, *others = body_parts
+    return Failed(first, refusal, tuple(others))
+
+
+def _unproved(wanted: FullRequest) -> Iterator[tuple[Certification, Refusal]]:
+    """The certification requests that the key in them has not signed. What else is wrong with one is told later."""
+    for part in wanted.certifications:
+        try:
+            csr.parse(part.der)
+        except PossessionNotProved as refusal:
+            yield part, refusal
+        except Refusal:
+            continue

@@ -4,12 +4,15 @@
 
     Malformed
     ├── UnreadableRequest             not a PKIData, or one that contradicts itself
-    ├── UnsupportedPart               carries `body_part`: a control or kind of request that is not served
+    ├── UnknownControls               carries `body_parts`: controls that are not served
+    ├── RequestsNotServed             carries `body_parts`: requests of a kind that is not served
+    ├── NotProcessed                  another part of the same request is at fault
     └── ClocksDiffer                  it was signed at another time than now
     Unproven
     ├── IdentityUnproven              neither a certificate's signature nor a shared secret says who asks
     ├── PossessionUnproven            the key that is to be certified has not signed
-    └── PossessionRefuted             it has not signed for the connection on which the request came
+    ├── PossessionRefuted             it has not signed for the connection, or the secret, that the request names
+    └── PossessionNotDelegated        carries `body_parts`: somebody else says that it was proved
     Refused
     └── Replayed                      a nonce, or a request without one, that came before
 
@@ -25,16 +28,35 @@ class UnreadableRequest(Malformed):
     """What should be a full PKI request is none (RFC 5272, 3.2)."""
 
 
-class UnsupportedPart(Malformed):
-    """A control, or a kind of request, that is not served here (RFC 5272, 6.1.1).
+class UnknownControls(Malformed):
+    """Controls that nobody here knows, or serves: the whole request fails (RFC 5272, 3.2.1.1).
 
     Args:
-        body_part: its bodyPartID; 0 means the whole request.
+        body_parts: the number of each.
     """
 
-    def __init__(self, text: str, *, body_part: int) -> None:
+    def __init__(self, text: str, *, body_parts: tuple[int, ...]) -> None:
         super().__init__(text)
-        self.body_part = body_part
+        self.body_parts = body_parts
+
+
+class RequestsNotServed(Malformed):
+    """Certification requests of a kind that is not served; no others beside them are looked at (RFC 5272, 3.2.1).
+
+    Args:
+        body_parts: the number of each.
+    """
+
+    def __init__(self, text: str, *, body_parts: tuple[int, ...]) -> None:
+        super().__init__(text)
+        self.body_parts = body_parts
+
+
+class NotProcessed(Malformed):
+    """Nothing is wrong with this part; another one in the same request stands in its way."""
+
+    def __init__(self) -> None:
+        super().__init__("nothing was done about this part, for another part of the request is at fault; send it alone")
 
 
 class ClocksDiffer(Malformed):
@@ -60,8 +82,20 @@ class PossessionUnproven(Unproven):
         )
 
 
+class PossessionNotDelegated(Unproven):
+    """An RA says that it has seen the proof of possession; that is taken from nobody here (RFC 5272, 6.8).
+
+    Args:
+        body_parts: the number of each control that says it.
+    """
+
+    def __init__(self, *, body_parts: tuple[int, ...]) -> None:
+        super().__init__("each certification request must prove by itself that its sender has the key")
+        self.body_parts = body_parts
+
+
 class PossessionRefuted(Unproven):
-    """What a certification request says of its connection is missing, or is not so (RFC 7030, 3.5: popFailed).
+    """What binds a certification request to its connection or to the shared secret is missing, or is not so: popFailed.
 
     Args:
         text: what is wrong with it, as the protocol that carries the message says it.

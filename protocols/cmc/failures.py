@@ -7,8 +7,8 @@ from enum import IntEnum
 from types import MappingProxyType
 
 from ca_core import errors as core
-from protocols.cmc.errors import ClocksDiffer, PossessionRefuted, PossessionUnproven
-from protocols.cms.errors import UnknownAlgorithm, WrongSignature
+from protocols.cmc.errors import ClocksDiffer, PossessionNotDelegated, PossessionRefuted, PossessionUnproven
+from protocols.cms.errors import NotAuthenticated, NotDecrypted, UnknownAlgorithm, WrongSignature
 
 
 class FailInfo(IntEnum):
@@ -35,6 +35,8 @@ TABLE: Mapping[type[core.Refusal], FailInfo] = MappingProxyType(
         UnknownAlgorithm: FailInfo.BAD_ALG,
         core.WeakKey: FailInfo.BAD_ALG,
         WrongSignature: FailInfo.BAD_MESSAGE_CHECK,
+        NotDecrypted: FailInfo.BAD_MESSAGE_CHECK,
+        NotAuthenticated: FailInfo.AUTH_DATA_FAIL,
         ClocksDiffer: FailInfo.BAD_TIME,
         core.NotFound: FailInfo.BAD_CERT_ID,
         core.AlreadyRevoked: FailInfo.BAD_CERT_ID,
@@ -54,6 +56,10 @@ TABLE: Mapping[type[core.Refusal], FailInfo] = MappingProxyType(
         core.NetworkNotAllowed: FailInfo.AUTH_DATA_FAIL,
         PossessionUnproven: FailInfo.POP_REQUIRED,
         PossessionRefuted: FailInfo.POP_FAILED,
+        PossessionNotDelegated: FailInfo.POP_FAILED,
+        core.PossessionNotProved: FailInfo.POP_FAILED,
+        core.ExtensionNotServed: FailInfo.UNSUPPORTED_EXT,
+        core.CaRequested: FailInfo.UNSUPPORTED_EXT,
         core.KeyInUse: FailInfo.NO_KEY_REUSE,
         core.KeyCompromised: FailInfo.NO_KEY_REUSE,
         core.StoreUnavailable: FailInfo.TRY_LATER,

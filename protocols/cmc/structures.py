@@ -8,13 +8,17 @@ from cryptography.x509.oid import ObjectIdentifier
 PKI_DATA = ObjectIdentifier("1.3.6.1.5.5.7.12.2")
 PKI_RESPONSE = ObjectIdentifier("1.3.6.1.5.5.7.12.3")
 
+STATUS_INFO = ObjectIdentifier("1.3.6.1.5.5.7.7.1")
 IDENTIFICATION = ObjectIdentifier("1.3.6.1.5.5.7.7.2")
 DATA_RETURN = ObjectIdentifier("1.3.6.1.5.5.7.7.4")
 TRANSACTION_ID = ObjectIdentifier("1.3.6.1.5.5.7.7.5")
 SENDER_NONCE = ObjectIdentifier("1.3.6.1.5.5.7.7.6")
 RECIPIENT_NONCE = ObjectIdentifier("1.3.6.1.5.5.7.7.7")
+RA_POP_WITNESS = ObjectIdentifier("1.3.6.1.5.5.7.7.11")
 REVOKE_REQUEST = ObjectIdentifier("1.3.6.1.5.5.7.7.17")
+REG_INFO = ObjectIdentifier("1.3.6.1.5.5.7.7.18")
 QUERY_PENDING = ObjectIdentifier("1.3.6.1.5.5.7.7.21")
+CONFIRM_ACCEPTANCE = ObjectIdentifier("1.3.6.1.5.5.7.7.24")
 STATUS_INFO_V2 = ObjectIdentifier("1.3.6.1.5.5.7.7.25")
 IDENTITY_PROOF_V2 = ObjectIdentifier("1.3.6.1.5.5.7.7.34")
 
@@ -29,13 +33,30 @@ class TaggedAttribute:
 
 
 @asn1.sequence
+class TaggedContentInfo:
+    """A message inside the message."""
+
+    body_part_id: int
+    content: asn1.TLV
+
+
+@asn1.sequence
+class OtherMessage:
+    """Something else inside the message."""
+
+    body_part_id: int
+    type: ObjectIdentifier
+    value: asn1.TLV
+
+
+@asn1.sequence
 class PkiData:
     """A full PKI request, in it the TaggedRequests as they came."""
 
     controls: list[TaggedAttribute]
     requests: list[asn1.TLV]
-    cms: list[asn1.TLV]
-    others: list[asn1.TLV]
+    cms: list[TaggedContentInfo]
+    others: list[OtherMessage]
 
 
 @asn1.sequence
@@ -44,6 +65,15 @@ class TaggedCertificationRequest:
 
     body_part_id: int
     request: asn1.TLV
+
+
+@asn1.sequence
+class OtherRequest:
+    """A request that is defined elsewhere; in PKIData its tag is [2]."""
+
+    body_part_id: int
+    type: ObjectIdentifier
+    value: asn1.TLV
 
 
 @asn1.sequence
@@ -56,6 +86,14 @@ class RevokeRequest:
     invalidity_date: asn1.GeneralizedTime | None
     passphrase: bytes | None
     comment: str | None
+
+
+@asn1.sequence
+class CertId:
+    """Which certificate is meant (RFC 5272, 6.14)."""
+
+    issuer: asn1.TLV
+    serial: int
 
 
 @asn1.sequence

@@ -16,10 +16,13 @@ from cryptography.x509.oid import ObjectIdentifier
 
 from ca_core import der as encoding
 from protocols.cms import algorithms
-from protocols.cms.errors import UnreadableMessage, WrongSignature
+from protocols.cms.errors import NotAuthenticated, NotDecrypted, UnreadableMessage, WrongSignature
 from protocols.cms.structures import (
+    AUTH_ENVELOPED_DATA,
+    AUTHENTICATED_DATA,
     CONTENT_TYPE,
     DATA,
+    ENVELOPED_DATA,
     MESSAGE_DIGEST,
     SIGNED_DATA,
     Attribute,
@@ -104,6 +107,7 @@ def read(message: bytes) -> Signed:
         UnreadableMessage: more than 64 KiB, not DER, not signed data, without content, or a signer without exactly
             one content type, which is the content's, and one message digest (RFC 5652, 5.3 and 11).
         UnknownAlgorithm: a digest off the list.
+        NotDecrypted, NotAuthenticated: it is protected in another way than by a signature.
     """
     if len(message) > MAX_OCTETS:
         raise UnreadableMessage(f"a signed message has at most {MAX_OCTETS} octets here")
@@ -224,6 +228,10 @@ def content_info(content_type: ObjectIdentifier, content: bytes) -> bytes:
 
 def _parsed(message: bytes) -> Signed:
     outer = asn1.decode_der(ContentInfo, message)
+    if outer.content_type in {ENVELOPED_DATA, AUTH_ENVELOPED_DATA}:
+        raise NotDecrypted
+    if outer.content_type == AUTHENTICATED_DATA:
+        raise NotAuthenticated
     if outer.content_type != SIGNED_DATA:
         raise UnreadableMessage(_UNREADABLE)
     inner = asn1.decode_der(SignedData, asn1.encode_der(outer.content))

@@ -10,6 +10,7 @@ from cryptography.x509.oid import ObjectIdentifier
 DATA = ObjectIdentifier("1.2.840.113549.1.7.1")
 SIGNED_DATA = ObjectIdentifier("1.2.840.113549.1.7.2")
 ENVELOPED_DATA = ObjectIdentifier("1.2.840.113549.1.7.3")
+AUTHENTICATED_DATA = ObjectIdentifier("1.2.840.113549.1.9.16.1.2")
 AUTH_ENVELOPED_DATA = ObjectIdentifier("1.2.840.113549.1.9.16.1.23")
 ASYMMETRIC_KEY_PACKAGE = ObjectIdentifier("2.16.840.1.101.2.1.2.78.5")
 

@@ -12,7 +12,7 @@ from ca_core.policy.request import CertificationRequest
 from ca_core.referral.request import EnrollmentRequest, Referred
 from ca_core.registration import mark
 from ca_core.store.certificates import Certificate
-from protocols.est import csrattrs, messages, refusals
+from protocols.est import csrattrs, intent, messages, refusals
 from protocols.est.binding import check_binding
 from protocols.est.labels import CsrAttributes, Labels
 from protocols.est.services import EstServices
@@ -173,8 +173,12 @@ class Enrolling:
 
     def _require_attributes(self, applicant: Applicant, label: str | None, asked: CertificationRequest) -> None:
         name = self._labels.name_for(label, applicant.profiles)
-        if name is not None and self._labels.named(name).csrattrs is CsrAttributes.ENFORCED:
-            csrattrs.require(self._enrollment.profile(name), asked)
+        if name is None:
+            return
+        profile = self._enrollment.profile(name)
+        intent.require(profile, asked)
+        if self._labels.named(name).csrattrs is CsrAttributes.ENFORCED:
+            csrattrs.require(profile, asked)
 
     def _reply(self, outcome: Certificate | Referred, request: Request, label: str | None) -> Reply:
         if isinstance(outcome, Referred):

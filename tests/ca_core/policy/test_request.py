@@ -14,7 +14,16 @@ from hypothesis import strategies as st
 
 from ca_core import der, names
 from ca_core.clock import as_datetime
-from ca_core.errors import BadCsr, BadName, CaRequested, CertificateNotAccepted, SoapstoneError, TooLarge
+from ca_core.errors import (
+    BadCsr,
+    BadName,
+    CaRequested,
+    CertificateNotAccepted,
+    ExtensionNotServed,
+    PossessionNotProved,
+    SoapstoneError,
+    TooLarge,
+)
 from ca_core.policy.request import (
     EST_IDENTITY_LINKING,
     OTP_CHALLENGE,
@@ -226,18 +235,18 @@ def test_a_wrong_signature_is_refused(key: Key) -> None:
     request = bytearray(csr(key))
     request[-1] ^= 1
 
-    with pytest.raises(BadCsr, match="signature"):
+    with pytest.raises(PossessionNotProved, match="signature"):
         parse(bytes(request))
 
 
 def test_a_request_signed_by_another_key_is_refused() -> None:
-    with pytest.raises(BadCsr, match="signature"):
+    with pytest.raises(PossessionNotProved, match="signature"):
         parse(raw_csr(spki_der=spki(ec_key("secp384r1"))))
 
 
 def test_a_key_of_another_kind_than_the_signature_is_refused() -> None:
     for other in (rsa_key(), ed25519_key()):
-        with pytest.raises(BadCsr):
+        with pytest.raises(PossessionNotProved):
             parse(raw_csr(spki_der=spki(other)))
 
 
@@ -297,12 +306,22 @@ def test_an_empty_san_is_refused() -> None:
         x509.DirectoryName(x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "a")])),
         x509.RegisteredID(x509.ObjectIdentifier("1.2.3")),
         x509.OtherName(x509.ObjectIdentifier("1.3.6.1.4.1.311.20.2.3"), b"\x0c\x01a"),
+    ],
+)
+def test_an_unknown_kind_of_name_is_refused(name: x509.GeneralName) -> None:
+    with pytest.raises(ExtensionNotServed):
+        parse(csr(san=[name]))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
         x509.OtherName(PERMANENT_IDENTIFIER, b"\x30\x00"),
         x509.OtherName(PERMANENT_IDENTIFIER, b"\x30\x06\x0c\x01a\x06\x01\x2a"),
         x509.OtherName(PERMANENT_IDENTIFIER, b"\x0c\x01a"),
     ],
 )
-def test_an_unknown_kind_of_name_is_refused(name: x509.GeneralName) -> None:
+def test_a_permanent_identifier_that_is_none_is_refused(name: x509.GeneralName) -> None:
     with pytest.raises(BadCsr):
         parse(csr(san=[name]))
 
@@ -324,7 +343,7 @@ def test_an_unknown_kind_of_name_is_refused(name: x509.GeneralName) -> None:
     ],
 )
 def test_a_name_that_is_none_is_refused(general_name: bytes) -> None:
-    with pytest.raises((BadName, BadCsr)):
+    with pytest.raises((BadName, BadCsr, ExtensionNotServed)):
         parse(raw_csr([extension_request(raw_san(general_name))]))
 
 

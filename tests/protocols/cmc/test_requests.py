@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from conformance import cmc
 from conformance.cmc import SEQUENCE, Ask, Control, Controls, element
 from protocols.cmc import requests
-from protocols.cmc.errors import UnreadableRequest, UnsupportedPart
-from protocols.cmc.requests import Certification, FullRequest, Query, Revocation
+from protocols.cmc.errors import PossessionNotDelegated, RequestsNotServed, UnknownControls, UnreadableRequest
+from protocols.cmc.parts import NO_ECHO, Certification, Confirmation, Echo, Notice, Query, Revocation
+from protocols.cmc.requests import FullRequest
 from protocols.cmc.structures import PKI_DATA
 from protocols.cms.errors import UnknownAlgorithm
 from tests.builders.cms import certificate_of
@@ -29,8 +30,14 @@ CERTIFICATE = certificate_of(ec_key(), serial=4711)
 SINCE = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 
 
-def read(ask: Ask) -> FullRequest:
-    return requests.read(PKI_DATA, ask.der())
+def read(ask: Ask | bytes) -> FullRequest:
+    data = requests.opened(PKI_DATA, ask if isinstance(ask, bytes) else ask.der())
+    requests.echo(data)
+    return requests.read(data)
+
+
+def echoed(ask: Ask) -> Echo:
+    return requests.echo(requests.opened(PKI_DATA, ask.der()))
 
 
 def control(kind: str, *values: core.Asn1Value, number: int = 1) -> Ask:
@@ -45,7 +52,7 @@ def test_a_certification_request_comes_out_as_it_went_in() -> None:
     assert found.parts == (Certification(1, CSR),)
     assert found.certifications == found.parts
     assert not found.only_revokes
-    assert found.echo == requests.NO_ECHO
+    assert echoed(Ask().certificate(CSR)) == NO_ECHO
     assert (found.account, found.proof) == (None, None)
 
 
@@ -59,7 +66,7 @@ def test_all_that_may_be_asked_comes_out() -> None:
     assert found.proof is not None
     assert found.proof.mac == "sha256"
     assert found.request_sequence == element(SEQUENCE, *ask.requests)
-    assert (found.echo.transaction_id, found.echo.sender_nonce, found.echo.data_return) == (2**400, b"nonce", b"data")
+    assert echoed(ask) == Echo(2**400, b"nonce", b"data")
     _, query, revocation = found.parts
     assert query == Query(6, b"token")
     assert isinstance(revocation, Revocation)
@@ -80,7 +87,7 @@ def test_a_request_that_only_revokes_is_known_as_one() -> None:
 
 def test_another_content_is_none() -> None:
     with pytest.raises(UnreadableRequest, match="PKIData"):
-        requests.read(ObjectIdentifier(cmc.PKI_RESPONSE), Ask().certificate(CSR).der())
+        requests.opened(ObjectIdentifier(cmc.PKI_RESPONSE), Ask().certificate(CSR).der())
 
 
 def many(count: int) -> Ask:
@@ -131,28 +138,65 @@ def test_what_cannot_be_meant_is_refused(ask: Callable[[], Ask]) -> None:
         read(ask())
 
 
-def test_one_level_only() -> None:
-    inner = element(SEQUENCE, core.Integer(1).dump())
-    for cms, others in (((inner,), ()), ((), (inner,))):
-        parts = (element(SEQUENCE), element(SEQUENCE), element(SEQUENCE, *cms), element(SEQUENCE, *others))
-        with pytest.raises(UnsupportedPart) as refused:
-            requests.read(PKI_DATA, element(SEQUENCE, *parts))
-        assert refused.value.body_part == 0
+def whole(ask: Ask, *, cms: bytes = b"", others: bytes = b"") -> bytes:
+    """A PKIData with messages in it."""
+    lists = (Controls(ask.controls).dump(), element(SEQUENCE, *ask.requests))
+    return element(SEQUENCE, *lists, element(SEQUENCE, cms), element(SEQUENCE, others))
 
 
-@pytest.mark.parametrize(("tag", "named"), [(1, "CRMF"), (2, "other kinds")])
-def test_other_requests_than_pkcs_10_are_not_served(tag: int, named: str) -> None:
-    with pytest.raises(UnsupportedPart, match=named):
-        read(Ask().certificate(CSR, tag=tag))
+def inside(number: int, *more: bytes) -> bytes:
+    return element(SEQUENCE, core.Integer(number).dump(), *more)
 
 
-def test_a_control_that_is_not_served_is_named() -> None:
-    ask = Ask().certificate(CSR).control(18, core.OctetString(b"x"))
+def test_messages_inside_that_no_control_names_are_not_looked_at() -> None:
+    cms = inside(7, element(SEQUENCE, core.ObjectIdentifier("1.2.3").dump()))
+    others = inside(8, core.ObjectIdentifier("1.2.3").dump(), core.Integer(1).dump())
 
-    with pytest.raises(UnsupportedPart, match=r"1\.3\.6\.1\.5\.5\.7\.7\.18") as refused:
+    found = read(whole(Ask().certificate(CSR), cms=cms, others=others))
+
+    assert found == read(Ask().certificate(CSR))
+
+
+@pytest.mark.parametrize("number", [0, 1, 2**32])
+def test_messages_inside_have_numbers_of_their_own(number: int) -> None:
+    with pytest.raises(UnreadableRequest, match="another number"):
+        read(whole(Ask().certificate(CSR), cms=inside(number, element(SEQUENCE))))
+
+
+def test_other_kinds_of_requests_are_named_by_their_numbers() -> None:
+    ask = Ask().certificate(CSR)
+    ask.requests.append(element(0xA2, *(core.Integer(9).dump(), core.ObjectIdentifier("1.2.3").dump(), b"\x05\x00")))
+
+    with pytest.raises(RequestsNotServed) as refused:
         read(ask)
 
-    assert refused.value.body_part == 2
+    assert refused.value.body_parts == (9,)
+
+
+def test_controls_that_are_not_served_are_all_named() -> None:
+    ask = Ask().certificate(CSR).control(28, core.OctetString(b"x")).control(6, core.OctetString(b"n"))
+    ask.control(99, core.OctetString(b"x"))
+
+    with pytest.raises(UnknownControls, match=r"1\.3\.6\.1\.5\.5\.7\.7\.28, 1\.3\.6\.1\.5\.5\.7\.7\.99") as refused:
+        read(ask)
+
+    assert refused.value.body_parts == (2, 4)
+
+
+def test_that_an_ra_has_seen_the_proof_is_believed_of_none() -> None:
+    with pytest.raises(PossessionNotDelegated) as refused:
+        read(Ask().certificate(CSR).control(11, core.Null()))
+
+    assert refused.value.body_parts == (2,)
+
+
+def test_what_answers_are_told_is_read() -> None:
+    issuer, serial = element(SEQUENCE), core.Integer(4711).dump()
+    ask = Ask().control(24, core.Asn1Value.load(element(SEQUENCE, issuer, serial))).control(25, core.Null())
+
+    found = read(ask.control(1, core.Null()).control(18, core.OctetString(b"x")).control(7, core.OctetString(b"n")))
+
+    assert found.parts == (Confirmation(1, issuer, 4711), Notice(2), Notice(3))
 
 
 @pytest.mark.parametrize(
@@ -181,11 +225,11 @@ def test_whatever_comes_is_read_or_refused(data: st.DataObject) -> None:
     for _ in range(data.draw(st.integers(1, 4))):
         octets[data.draw(st.integers(0, len(octets) - 1))] = data.draw(st.integers(0, 255))
 
-    with suppress(UnreadableRequest, UnsupportedPart, UnknownAlgorithm):
-        requests.read(PKI_DATA, bytes(octets))
+    with suppress(UnreadableRequest, UnknownControls, RequestsNotServed, PossessionNotDelegated, UnknownAlgorithm):
+        read(bytes(octets))
 
 
 def test_controls_are_read_from_der_only() -> None:
     assert Controls.load(Controls([]).dump()).native == []
     with pytest.raises(UnreadableRequest):
-        requests.read(PKI_DATA, b"\x30\x80\x00\x00")
+        requests.opened(PKI_DATA, b"\x30\x80\x00\x00")

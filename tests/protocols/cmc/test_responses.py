@@ -14,11 +14,11 @@ from ca_core.registration.credential import proof_key
 from ca_core.secret import Secret
 from conformance.cmc import FAILED, NO_SUPPORT, PENDING, SUCCESS, PkiResponse, StatusInfo
 from protocols.cmc import failures, tokens
-from protocols.cmc.errors import IdentityUnproven, Replayed, UnsupportedPart
+from protocols.cmc.errors import IdentityUnproven, Replayed, RequestsNotServed, UnknownControls
 from protocols.cmc.failures import FailInfo
 from protocols.cmc.identity_proof import IdentityProof
 from protocols.cmc.nonces import REMEMBERED_SECONDS, UsedNonces
-from protocols.cmc.requests import NO_ECHO, Echo
+from protocols.cmc.parts import NO_ECHO, Echo
 from protocols.cmc.responses import Done, Failed, Pending, content
 from protocols.cmc.tokens import WaitingRequest, WaitingRevocation
 
@@ -33,31 +33,33 @@ def controls(encoded: bytes) -> list[tuple[int, str, core.Any]]:
 def test_each_part_has_its_status_and_the_request_comes_back() -> None:
     outcomes = (
         Done(1, b"certificate"),
-        Pending(2, b"token", 15, "wait"),
+        Pending(2, b"token", 15, "wait", NOW),
         Failed(3, errors.WeakKey("too weak")),
-        Failed(0, UnsupportedPart("not served", body_part=0)),
+        Failed(4, RequestsNotServed("not served", body_parts=(4,))),
+        Failed(5, UnknownControls("unknown", body_parts=(5, 6)), (6,)),
     )
 
-    listed = controls(content(outcomes, Echo(7, b"nonce", b"data"), now=NOW))
+    listed = controls(content(outcomes, Echo(7, b"nonce", b"data"), nonce=b"fresh"))
 
-    assert [number for number, _, _ in listed] == [1, 2, 3, 4, 5, 6, 7]
-    assert [kind for _, kind, _ in listed] == ["25"] * 4 + ["5", "7", "4"]
-    infos = [value.parse(StatusInfo).native for _, _, value in listed[:4]]
-    assert [info["status"] for info in infos] == [SUCCESS, PENDING, FAILED, NO_SUPPORT]
-    assert [info["body"] for info in infos] == [[1], [2], [3], [0]]
-    assert [info["fail"] for info in infos] == [None, None, FailInfo.BAD_ALG, FailInfo.BAD_REQUEST]
-    assert [info["text"] for info in infos] == [None, "wait", "too weak", "not served"]
+    assert [number for number, _, _ in listed] == list(range(1, 10))
+    assert [kind for _, kind, _ in listed] == ["25"] * 5 + ["5", "7", "6", "4"]
+    infos = [value.parse(StatusInfo).native for _, _, value in listed[:5]]
+    assert [info["status"] for info in infos] == [SUCCESS, PENDING, FAILED, NO_SUPPORT, FAILED]
+    assert [info["body"] for info in infos] == [[1], [2], [3], [4], [5, 6]]
+    # A failInfo stands beside the status failed only (RFC 5272, 6.1.1).
+    assert [info["fail"] for info in infos] == [None, None, FailInfo.BAD_ALG, None, FailInfo.BAD_REQUEST]
+    assert [info["text"] for info in infos] == [None, "wait", "too weak", "not served", "unknown"]
     assert infos[1]["pend"]["token"] == b"token"
     assert infos[1]["pend"]["time"].timestamp() == NOW + 15
-    assert [value.parse().native for _, _, value in listed[4:]] == [7, b"nonce", b"data"]
+    assert [value.parse().native for _, _, value in listed[5:]] == [7, b"nonce", b"fresh", b"data"]
 
 
 def test_what_was_not_sent_does_not_come_back() -> None:
-    assert len(controls(content((Done(1),), NO_ECHO, now=NOW))) == 1
+    assert len(controls(content((Done(1),), NO_ECHO, nonce=b"fresh"))) == 1
 
 
 def test_a_long_text_is_cut() -> None:
-    ((_, _, value),) = controls(content((Failed(1, errors.BadCsr("x" * 1000)),), NO_ECHO, now=NOW))
+    ((_, _, value),) = controls(content((Failed(1, errors.BadCsr("x" * 1000)),), NO_ECHO, nonce=b"fresh"))
 
     assert len(value.parse(StatusInfo)["text"].native) == 500
 

@@ -16,10 +16,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ca_core import der
+from ca_core.errors import Malformed
 from protocols.cms import algorithms, signed
-from protocols.cms.errors import UnknownAlgorithm, UnreadableMessage, WrongSignature
+from protocols.cms.errors import NotAuthenticated, NotDecrypted, UnknownAlgorithm, UnreadableMessage, WrongSignature
 from protocols.cms.signed import Signed, Signer, content_info, draft, read, require_signed_by
 from protocols.cms.structures import (
+    AUTH_ENVELOPED_DATA,
+    AUTHENTICATED_DATA,
     CONTENT_TYPE,
     DATA,
     ENVELOPED_DATA,
@@ -296,11 +299,20 @@ def test_a_signer_who_does_not_say_what_is_signed_is_refused(fault: str) -> None
 
 
 def test_what_is_no_signed_message_is_refused() -> None:
-    for message in (b"", b"\x30\x00", content_info(ENVELOPED_DATA, der.EMPTY_SEQUENCE), bytes(10)):
+    for message in (b"", b"\x30\x00", content_info(DATA, der.EMPTY_SEQUENCE), bytes(10)):
         with pytest.raises(UnreadableMessage, match="must be DER"):
             read(message)
     with pytest.raises(UnreadableMessage, match="65536 octets"):
         read(bytes(signed.MAX_OCTETS + 1))
+
+
+@pytest.mark.parametrize(
+    ("kind", "refused"),
+    [(ENVELOPED_DATA, NotDecrypted), (AUTH_ENVELOPED_DATA, NotDecrypted), (AUTHENTICATED_DATA, NotAuthenticated)],
+)
+def test_what_is_protected_in_another_way_is_told_so(kind: ObjectIdentifier, refused: type[Malformed]) -> None:
+    with pytest.raises(refused):
+        read(content_info(kind, der.EMPTY_SEQUENCE))
 
 
 def test_a_digest_or_algorithm_that_is_none_is_refused() -> None:
