@@ -59,9 +59,26 @@ def without_roots(pem: Path) -> Path:
     return left
 
 
+def updates(pem: Path) -> set[str]:
+    """Which certificates of an old and a new root are there (RFC 4210, 4.4)."""
+    given = x509.load_pem_x509_certificates(pem.read_bytes())
+    ended = sorted((one for one in given if signed_itself(one)), key=lambda one: one.not_valid_after_utc)
+    roots = dict(zip(("old", "new"), ended, strict=True))
+    return {
+        f"{what} by {by}"
+        for what, subject in roots.items()
+        for by, issuer in roots.items()
+        if any(one.public_key() == subject.public_key() and is_signed_by(one, issuer) for one in given)
+    }
+
+
 def signed_itself(certificate: x509.Certificate) -> bool:
+    return is_signed_by(certificate, certificate)
+
+
+def is_signed_by(certificate: x509.Certificate, issuer: x509.Certificate) -> bool:
     try:
-        certificate.verify_directly_issued_by(certificate)
+        certificate.verify_directly_issued_by(issuer)
     except (ValueError, InvalidSignature):
         return False
     return True
@@ -102,6 +119,7 @@ def test_a_rotation_under_way_leaves_nobody_behind(house: House, tmp_path: Path)
         # 2. Who has only the old one verifies both, by NewWithOld out of /cacerts; a root that a stranger
         #    hands over proves nothing (RFC 7030, 4.1.3).
         linked = without_roots(given)
+        assert updates(given) == {"old by old", "old by new", "new by old", "new by new"}
         must("openssl", "verify", "-CAfile", old_trust, "-untrusted", linked, device.certificate)
     # 3. The device with the old certificate still proves itself with it, and is renewed by the new CA.
     house.move_clock(days=75)

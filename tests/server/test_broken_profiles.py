@@ -15,6 +15,7 @@ from ca_core.policy.key_types import FAMILIES
 from ca_core.policy.profile import OWN_TLS, ApprovalRule
 from ca_core.policy.profile_rules import validated
 from ca_core.policy.profile_settings import ProfileSettings, profiles_from, read_profiles
+from protocols.est.messages import OPERATIONS
 from server import settings
 from tests.architecture.house import ROOT
 
@@ -161,6 +162,15 @@ def test_a_profile_that_makes_no_sense_is_named_with_its_field(where: str, writt
     assert f"profiles.{where}" in sentence
     assert said in sentence
     assert "\n" not in sentence
+
+
+@pytest.mark.parametrize("operation", sorted(OPERATIONS))
+def test_no_label_is_called_as_an_operation_of_est_is(operation: str) -> None:
+    """RFC 7030, 3.2.2."""
+    table = tomllib.loads(f'{HOST}[profiles.{operation}]\nbased_on = "device"')
+
+    with pytest.raises(Misconfigured, match=f"profiles.{operation}: the name is that of an EST operation"):
+        settings.from_builtins(table)
 
 
 def test_there_are_forty_and_more() -> None:

@@ -47,7 +47,8 @@ def test_a_request_without_a_value_needs_no_binding_and_has_none(peer: Peer) -> 
 @pytest.mark.parametrize("wrong", ["", PROOF[:-1], PROOF + "A", PROOF + "\n", PROOF.swapcase(), "päss"])
 @pytest.mark.parametrize("attribute", ["challenge_password", "identity_linking"])
 def test_any_other_value_is_refused(attribute: str, wrong: str) -> None:
-    with pytest.raises(BindingMismatch):
+    # RFC 7030, 3.5: who is refused hears that it is for the link with the connection.
+    with pytest.raises(BindingMismatch, match="is not the channel binding of this connection"):
         check_binding(saying(**{attribute: wrong}), PEER)
 
 

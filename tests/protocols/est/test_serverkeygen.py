@@ -182,6 +182,13 @@ async def test_a_profile_says_whether_keys_are_made(house: House) -> None:
     assert b"make the key yourself" in reply.body
 
 
+def test_by_default_keys_are_made_for_encryption_only_and_never_go_in_the_clear() -> None:
+    """RFC 7030, 6: and RULES, S14."""
+    makes = {name: one.server_keygen for name, one in BUILT_IN.items() if one.server_keygen is not KeyMaking.NEVER}
+
+    assert makes == {"encryption": KeyMaking.ENCRYPTED}
+
+
 async def test_without_a_label_the_registrations_default_says_it(house: House) -> None:
     reply = await house.est.answer(asked(await registered(house), label=""))
 
