@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import json
 import os
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_pem_private_key
 
-from conformance.clients.impostor import Answer, StrangeCa, certificates, impostor
+from conformance.clients.impostor import Answer, Impostor, StrangeCa, certificates, impostor
 from conformance.clients.machine import house_of_the_past
 from conformance.house import House, free_ports, run
 from conformance.openssl import verifies
@@ -42,6 +43,14 @@ def fingerprint(house: House) -> str:
 
 def cas(house: House) -> list[x509.Certificate]:
     return x509.load_pem_x509_certificates(house.trust.read_bytes())
+
+
+def authentic(
+    house: House, port: int, answers: dict[str, Callable[[bytes], Answer]]
+) -> contextlib.AbstractContextManager[Impostor]:
+    """A server with the certificate of the house's own, and other answers."""
+    password = (house.home / "secrets" / "passphrase").read_text().strip()
+    return impostor(port, house.home / "tls" / "server.pem", answers, password=password)
 
 
 class Thing:
@@ -186,6 +195,32 @@ def test_whom_the_machine_trusts_for_other_things_is_not_trusted(house: House, t
     assert "certificate" in stopped.stderr
 
 
+@pytest.mark.parametrize(
+    ("host", "told", "came_to"),
+    [
+        ("other.example", 200, ([], LATER)),
+        ("localhost", 404, (["cacerts"], STOPPED)),
+        ("localhost", 301, (["cacerts"], STOPPED)),
+    ],
+    ids=["another name", "no CA certificates", "a redirection"],
+)
+def test_who_is_not_as_it_should_be_is_asked_nothing_more(
+    house: House, tmp_path: Path, host: str, told: int, came_to: tuple[list[str], int]
+) -> None:
+    """RFC 7030, 3.6.1 and 4.1.3: the server has the name that was asked for, and the CA certificates come first."""
+    port = free_ports()
+    sheet = {"account": "thing", "enrollment_code": "secret"}
+    thing = Thing(tmp_path / "thing", house, sheet, EST=f"https://{host}:{port}/.well-known/est")
+    thing.pinned(house)
+    (tmp_path / ".curlrc").write_text(f"resolve = {host}:{port}:127.0.0.1\n")
+    elsewhere = {"Location": f"https://localhost:{port}/elsewhere"}
+
+    with authentic(house, port, {"cacerts": lambda _: (told, elsewhere, b"")}) as server:
+        stopped = thing.run(HOME=str(tmp_path))
+
+    assert (server.asked, stopped.returncode) == came_to, stopped.stderr
+
+
 def test_only_what_the_pinned_root_vouches_for_is_kept(house: House, tmp_path: Path) -> None:
     """RFC 7030, 4.1.3: by path validation, of the CAs that come as of the certificate."""
     port, strange = free_ports(), StrangeCa(tmp_path / "trusted")
@@ -198,9 +233,9 @@ def test_only_what_the_pinned_root_vouches_for_is_kept(house: House, tmp_path: P
         request = x509.load_der_x509_csr(base64.b64decode(body))
         return certificates(strange.certify(request.public_key(), "thing"))
 
-    answers = {"cacerts": lambda _: certificates(*cas(house), stray), "simpleenroll": issued}
-    password = (house.home / "secrets" / "passphrase").read_text().strip()
-    with impostor(port, house.home / "tls" / "server.pem", answers, password=password) as server:
+    with authentic(
+        house, port, {"cacerts": lambda _: certificates(*cas(house), stray), "simpleenroll": issued}
+    ) as server:
         stopped = thing.run(SSL_CERT_DIR=str(strange.folder))
 
     assert server.asked == ["cacerts", "simpleenroll"]
@@ -221,8 +256,7 @@ def test_nothing_is_asked_before_the_server_wants_to_be_asked_again(house: House
         "cacerts": lambda _: certificates(*cas(house)),
         "simpleenroll": lambda _: (202, {"Retry-After": waits.pop(0)}, b"wait\n"),
     }
-    password = (house.home / "secrets" / "passphrase").read_text().strip()
-    with impostor(port, house.home / "tls" / "server.pem", answers, password=password) as server:
+    with authentic(house, port, answers) as server:
         runs = [thing.run(), thing.run()]
         once = list(server.asked)
         time.sleep(0.02)
@@ -235,3 +269,29 @@ def test_nothing_is_asked_before_the_server_wants_to_be_asked_again(house: House
     assert "the server wants to be asked again in 3" in runs[1].stderr
     assert once == ["cacerts", "simpleenroll"]
     assert server.asked == once * 3
+
+
+def test_a_device_follows_a_root_that_is_rotated(tmp_path: Path) -> None:
+    """RFC 7030, 4.1.3: OldWithNew and NewWithOld are among what comes, and disturb nothing."""
+    (tmp_path / "rotated").mkdir()
+    with house_of_the_past(tmp_path / "rotated") as rotated:
+        rotated.start()
+        sheet = rotated.register("--kind", "device", "--subject", "CN=thing", "--uses", "1")
+        thing = Thing(tmp_path / "thing", rotated, sheet)
+        enrolled = thing.run()
+        first = thing.certificate
+        rotated.command("authority", "rotate")
+        deadline = time.monotonic() + _ISSUED_SECONDS
+        while run("curl", "-sf", "-o", "/dev/null", f"{rotated.repository}/ca/issuing-2.cer").returncode:
+            assert time.monotonic() < deadline, "the server has not heard of the new CA"
+            time.sleep(0.1)
+        rotated.move_clock(days=0)
+
+        renewed = thing.run()
+
+        assert (enrolled.returncode, renewed.returncode) == (DONE, DONE), renewed.stderr
+        assert thing.certificate.issuer != first.issuer
+        assert verifies(rotated, thing.folder / "device.pem", untrusted=thing.folder / "ca.pem")
+        kept = x509.load_pem_x509_certificates((thing.folder / "ca.pem").read_bytes())
+        # Both roots, both links between them, and what each has certified.
+        assert sorted(one.subject == one.issuer for one in kept) == [False] * 2 + [True] * 4

@@ -2,8 +2,7 @@
 # Keeps FOLDER/device.pem, a key and its certificate from an EST server (RFC 7030). Run it as often as you like.
 # usage: est-device.sh FOLDER          needs curl 7.52 and openssl 3; reads FOLDER/est.conf and, once, FOLDER/code
 # ends with: 0 nothing is left to do   75 try again later   76 not the server that was pinned   others: a person must look
-set -eu && umask 077
-cd "${1:?usage: est-device.sh FOLDER}"
+set -eu && umask 077 && cd "${1:?usage: est-device.sh FOLDER}"
 DAYS=30 PATIENCE=900 PAUSE=5 NAMES=
 . ./est.conf # sets EST (URL with the label), PIN (SHA-256 of the root), SUBJECT; perhaps NAMES and the three above
 rm -rf new && mkdir -p new/none
@@ -29,6 +28,7 @@ ask() { # OPERATION [curl's options]: tries until PATIENCE seconds are over; the
 }
 post() { openssl base64 -in new/request.der -out new/request && ask "$@" $TRUST -H Content-Type:application/pkcs10 --data-binary @new/request; }
 proven() { openssl verify -no-CApath -no-CAstore -CAfile "$@" >new/verified 2>&1; } # ANCHORS CERTIFICATE
+rooted() { proven "$1" "$1" || proven new/certs.pem "$1"; } # a root, which alone proves itself, or what leads to one
 pinned() { [ "$(openssl x509 -in "$1" -noout -fingerprint -sha256 | sed 's/.*=//')" = "$PIN" ]; }
 those() { # COMMAND: prints those of the certificates that came for which it is true
     rm -f new/*.crt && awk '/^-----BEGIN/ { n++ } n { print > ("new/" n ".crt") }' new/certs.pem
@@ -42,7 +42,7 @@ if ! [ -s ca.pem ]; then # from a server that is not known yet, only the certifi
 fi
 [ -s device.pem ] && openssl x509 -in device.pem -noout -checkend $((DAYS * 86400)) >new/due && exit 0
 ask cacerts $TRUST # now it is known: its roots and those that come next, and what leads to one of them
-those proven new/certs.pem >new/ca.pem && [ -s new/ca.pem ] && mv new/ca.pem ca.pem
+those rooted >new/ca.pem && [ -s new/ca.pem ] && mv new/ca.pem ca.pem
 # The key stays until its certificate is here: a lost answer, or one that waits, is asked for with the same key again.
 [ -s next.key ] || { openssl ecparam -name prime256v1 -genkey -noout -out new/key && mv new/key next.key; }
 if [ -s code ]; then

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+
+import msgspec
 import pytest
 from cryptography import x509
 
@@ -174,6 +177,22 @@ async def test_the_subject_is_compared_as_a_name_and_not_as_bytes(house: House) 
     reply = await renew(house, held, Csr(subject=shouted, names=[NAME]))
 
     assert reply.status == 200
+
+
+@pytest.mark.parametrize(
+    ("challenge", "status"), [(bytes(12), 200), (bytes(range(12)), 403)], ids=["this connection's", "another's"]
+)
+async def test_a_challenge_password_must_be_this_connections_in_a_renewal_too(
+    house: House, challenge: bytes, status: int
+) -> None:
+    held, _ = await enrolled(house)
+    house.clock.move(INSIDE_THE_WINDOW)
+    asked = Csr(subject=held.subject, names=[NAME], challenge=base64.b64encode(challenge))
+    peer = msgspec.structs.replace(showing(held), tls_unique=bytes(12))
+
+    reply = await house.est.answer(post("simplereenroll", asked.body(), peer=peer))
+
+    assert reply.status == status
 
 
 async def test_a_certificate_is_renewed_for_its_own_profile_only(house: House) -> None:
