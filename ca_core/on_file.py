@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 import msgspec
 
 from ca_core.clock import Clock
 from ca_core.enrollment import Enrollment
 from ca_core.policy.renewal import Window, overdue_window, suggested_window
-from ca_core.store import certificates
+from ca_core.registration.account import Status
+from ca_core.store import certificates, registrations
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database
 
@@ -57,6 +58,16 @@ class OnFile:
         if since := [one for one in late_since if one is not None and one <= self._clock.now()]:
             return Advice(overdue_window(min(since)), is_overdue=True)
         return Advice(suggested_window(renewable, not_before=found.not_before, serial=found.serial), is_overdue=False)
+
+    async def held_by_any(self, accounts: Iterable[str]) -> list[Certificate]:
+        """What these accounts hold and can use now, in their order, 200 in all; nothing of one that is not active."""
+        now, found = self._clock.now(), list[Certificate]()
+        async with self._database.read() as tx:
+            for account in accounts:
+                one = await registrations.by_account(tx, account)
+                if one is not None and one.status_at(now) is Status.ACTIVE:
+                    found += await certificates.good(tx, one.id, now=now, most=MOST_HELD - len(found))
+        return found
 
     async def held(self, registration_id: str, profile: str | None) -> list[Certificate]:
         """What a registration holds and can use now: of its newest 200, the newest first.

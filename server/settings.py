@@ -226,6 +226,7 @@ def _check_profiles(settings: Settings) -> None:
         if label not in known or Door.EST not in known[label].doors:
             raise Misconfigured(f"est.labels.{label}: EST offers no such profile")
         _check_ra_clients(label, settings.est.labels[label])
+        _check_peers(label, settings.est.labels[label])
         if settings.est.labels[label].demands_binding and settings.est.proxies:
             raise Misconfigured(
                 f'est.labels.{label}.challenge_password: "pop-required" and est.proxies exclude each other: what a'
@@ -244,6 +245,16 @@ def _check_ra_clients(name: str, label: Label) -> None:
                     f"est.labels.{name}.ra_clients: {entry[:200]!r} is neither an account nor a zone such as"
                     ' .fleet.example; write ACCOUNT = ["ACCOUNT", ".ZONE"]'
                 ) from None
+
+
+def _check_peers(name: str, label: Label) -> None:
+    for account in {account for entry in label.peers.items() for account in (entry[0], *entry[1])}:
+        try:
+            checked_account(account)
+        except BadName:
+            raise Misconfigured(
+                f'est.labels.{name}.peers: {account[:200]!r} is no account; write ACCOUNT = ["ACCOUNT"]'
+            ) from None
 
 
 def _check_limits(limits: Limits) -> None:

@@ -68,6 +68,7 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
         trust_anchors: the file, relative to the home, of the manufacturers' CAs whose devices may enroll; empty: none.
         ra_clients: by the account of a client that may ask for others: their accounts, and zones with a leading dot
             below which all names of a request must lie.
+        peers: by account: the accounts whose certificates it is to know, because it will meet them.
         ra_certificate: with which of its certificates such a client may.
     """
 
@@ -77,6 +78,7 @@ class Label(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaul
     client_certificate: ClientCertificate = ClientCertificate.OPTIONAL
     trust_anchors: str = ""
     ra_clients: dict[str, tuple[str, ...]] = {}
+    peers: dict[str, tuple[str, ...]] = {}
     ra_certificate: RaCertificate = RaCertificate.ANY
 
     @property

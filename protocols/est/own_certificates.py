@@ -56,13 +56,19 @@ class OwnCertificates:
         return _advice(await self._on_file.advice(serial, lambda der: der == shown))
 
     async def eecerts(self, request: Request, label: str | None) -> Reply:
-        """The certificates that whoever asks holds and can use now; 204 where there are none (RFC 8295, 3).
+        """The certificates of the peers of whoever asks (RFC 8295, 3), and of who has none here, its own.
+
+        They can be used now; 204 where there are none.
 
         Raises:
             Refusal: it is not proved who asks.
         """
         applicant = await self._sign_in.for_enrollment(request, label)
-        held = await self._on_file.held(applicant.registration_id, label)
+        account = applicant.registered.account if applicant.registered else ""
+        if peers := self._labels.for_applicant(label, applicant.profiles).peers.get(account, ()):
+            held = await self._on_file.held_by_any(peers)
+        else:
+            held = await self._on_file.held(applicant.registration_id, label)
         if not held:
             return Reply(204)
         is_single_line = self._labels.named(label).wire.is_single_line_for(request.headers)

@@ -261,3 +261,12 @@ def test_a_client_of_a_label_is_read() -> None:
 
     assert changed.est.labels["device"].ra_clients == {"gateway": ("meter-7", ".fleet.example")}
     assert settings.from_builtins(tomllib.loads(settings.as_toml(changed))) == changed
+
+
+def test_peers_are_accounts() -> None:
+    changed = settings.with_assignments(FIRST, ('est.labels.device.peers={meter-7=["head-end"]}',))
+
+    assert changed.est.labels["device"].peers == {"meter-7": ("head-end",)}
+    for entry in ('{meter-7=[".fleet.example"]}', '{"a b"=["head-end"]}'):
+        with pytest.raises(Misconfigured, match=r"est\.labels\.device\.peers: .* is no account"):
+            settings.with_assignments(FIRST, (f"est.labels.device.peers={entry}",))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 from dataclasses import replace
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -16,8 +17,10 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca_core import on_file
 from ca_core.identity import serial_text
 from ca_core.policy.renewal import Window
+from ca_core.registration.desk import Form
 from ca_core.revocation.reason import Reason
 from protocols.est.dialogue import EstDialogue
+from protocols.est.labels import Label
 from protocols.wire import Peer, Reply, Request
 from tests.builders.certificate_ids import named
 from tests.builders.est import (
@@ -34,6 +37,7 @@ from tests.builders.est import (
     sheet_basic,
     showing,
 )
+from tests.builders.est import house as open_house
 
 CURL = {"user-agent": "curl/8.5.0", "accept": "*/*"}
 NAME, OTHER = "meter-7.example", "other.example"
@@ -143,6 +147,39 @@ async def test_of_many_the_newest_are_told(house: House, monkeypatch: pytest.Mon
     )
 
     assert certificates_in(await house.est.answer(get("eecerts", authorization=authorization))) == [newest]
+
+
+PEERS = {"device": Label(peers={"meter-7": ("head-end", "nobody", "meter-9")})}
+
+
+async def peer(opened: House, account: str) -> tuple[x509.Certificate, str]:
+    """A certificate of another registration, and the Authorization that it came by."""
+    form = Form("device", f"CN={account},C=TW", uses=None, account=account)
+    _, sheet = await opened.desk.register(form, actor="test")
+    reply = await opened.est.answer(post("simpleenroll", Csr().body(), authorization=sheet_basic(sheet)))
+    return certificate_in(reply), sheet_basic(sheet)
+
+
+@pytest.mark.parametrize("path", ["eecerts", "device/eecerts"])
+async def test_a_client_gets_the_certificates_of_its_peers(tmp_path: Path, path: str) -> None:
+    """RFC 8295, 3.2."""
+    async with open_house(tmp_path, labels=PEERS) as opened:
+        form = Form("device", "CN=meter-7,C=TW", uses=None, account="meter-7")
+        authorization = sheet_basic((await opened.desk.register(form, actor="test"))[1])
+        before = await opened.est.answer(get(path, authorization=authorization))
+        (head_end, _), (meter_9, its_code), _ = [await peer(opened, one) for one in ("head-end", "meter-9", "other")]
+
+        both = await opened.est.answer(get(path, authorization=authorization))
+        await opened.desk.suspend("meter-9", actor="test")
+        one = await opened.est.answer(get(path, authorization=authorization))
+        await opened.desk.resume("meter-9", actor="test")
+        own = await opened.est.answer(get(path, authorization=its_code))
+
+    assert before.status == 204
+    assert set(certificates_in(both)) == {head_end, meter_9}
+    assert certificates_in(one) == [head_end]
+    # Who has no peers here learns what it holds itself.
+    assert certificates_in(own) == [meter_9]
 
 
 async def test_who_holds_nothing_gets_nothing_and_who_is_nobody_is_asked(house: House) -> None:
