@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 
 from ca_core.applicant import Door
@@ -23,8 +22,6 @@ from server.middleware import Dialogue
 from server.probes import settings as probe_settings
 from server.probes.network import NetworkProbes
 
-_NONCE_KEY_OCTETS = 32
-
 
 class AcmeDoor:
     """Builds the dialogue and the validator over the same limits.
@@ -37,7 +34,7 @@ class AcmeDoor:
         self._opened = opened
         self._room = room
         self._agreements = agreements
-        self._limits = Limits(opened.settings.limits)
+        self._limits = Limits(opened.settings.limits, opened.counts.meters)
         self._trouble = Troublemaker(opened.settings.chaos)
         settings = opened.settings
         self._links = Links(settings.public)
@@ -72,7 +69,7 @@ class AcmeDoor:
             sign_in=room.sign_in,
             enrollment=room.enrollment,
             revocations=opened.revocations,
-            nonces=self._trouble.nonces(secrets.token_bytes(_NONCE_KEY_OCTETS)),
+            nonces=self._trouble.nonces(opened.counts.spending),
             limits=self._limits,
             links=self._links,
             agreements=self._agreements,

@@ -44,6 +44,7 @@ from ca_core.store.database import Database
 from ca_core.store.migrate import Migration, found_in, migrate
 from ca_core.store.opening import open_database
 from server import settings as settings_module
+from server.counts import Counts, counts
 from server.home import OWN_CERTIFICATE, TRUST_ANCHOR
 from server.own_certificate import OwnCertificate
 from server.settings import Settings, read_secret
@@ -69,6 +70,7 @@ class Office:
     decryption_keys: DecryptionKeys
     profiles: Mapping[str, Profile]
     places: Places
+    counts: Counts
 
 
 @dataclass(frozen=True)
@@ -122,6 +124,7 @@ def migrations() -> list[Migration]:
     return [
         *found_in("core", resources.files("ca_core.store") / "migrations"),
         *found_in("acme", resources.files("protocols.acme.records") / "migrations"),
+        *found_in("cmc", resources.files("protocols.cmc.records") / "migrations"),
     ]
 
 
@@ -155,6 +158,7 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
             decryption_keys=DecryptionKeys(database, clock, keeper),
             profiles=profiles,
             places=places(home, settings),
+            counts=counts(database, clock, keeper),
         )
     finally:
         await database.close()
@@ -197,7 +201,7 @@ async def strongroom(
         _delegates(office, enrollment, own_certificate, authorities, passphrase, profile=profile, prefix=prefix)
         for profile, prefix in ((OCSP_RESPONDER, "ocsp"), (MESSAGE_SIGNER, "messages"))
     )
-    sign_in = SignIn(database, clock, office.keeper)
+    sign_in = SignIn(database, clock, office.keeper, meters=office.counts.meters)
     return Strongroom(
         office=office,
         succession=succession,

@@ -18,8 +18,8 @@ import msgspec
 from ca_core.clock import Clock
 from ca_core.errors import Refusal
 from protocols.acme.errors import BadNonce
-from protocols.acme.nonces import Nonces
 from protocols.acme.probes import CaaFound, Probes, Question, Seen
+from protocols.acme.spending import Spending
 from protocols.wire import Reply, Request
 from server.middleware import Dialogue
 from server.setting_tables import Chaos
@@ -64,10 +64,10 @@ class Troublemaker:
         if wanted != Chaos(seed=wanted.seed):
             _LOG.warning("event=chaos seed=%s settings=%s", self._seed, msgspec.structs.asdict(wanted))
 
-    def nonces(self, key: bytes) -> Nonces:
+    def nonces(self, spending: Spending) -> Spending:
         """Nonces of which some good ones are refused."""
         percent = self._wanted.nonces_refused_percent
-        return UnreliableNonces(key, percent, Dice(self._seed, "nonces")) if percent else Nonces(key)
+        return UnreliableSpending(spending, percent, Dice(self._seed, "nonces")) if percent else spending
 
     def probes(self, probes: Probes) -> Probes:
         """Probes that take their time."""
@@ -82,17 +82,21 @@ class Troublemaker:
         return UnsteadyDialogue(acme, clock, wanted, Dice(self._seed, "answers"))
 
 
-class UnreliableNonces(Nonces):
-    """Refuses some of the nonces that it would accept; RFC 8555, 6.5 has clients try again with the new one."""
+class UnreliableSpending:
+    """Refuses some of the nonces that would be accepted; RFC 8555, 6.5 has clients try again with the new one."""
 
-    def __init__(self, key: bytes, percent: int, dice: Dice) -> None:
-        super().__init__(key)
+    def __init__(self, inner: Spending, percent: int, dice: Dice) -> None:
+        self._inner = inner
         self._percent = percent
         self._dice = dice
 
-    def spend(self, nonce: str | None, now: int) -> None:
+    def issue(self) -> str:
+        """Make a nonce."""
+        return self._inner.issue()
+
+    async def spend(self, nonce: str | None) -> None:
         """Accept a nonce, once, and not always."""
-        super().spend(nonce, now)
+        await self._inner.spend(nonce)
         if self._dice.below(100) < self._percent:
             raise BadNonce("this good nonce was refused on purpose (chaos); try again with the one in this answer")
 

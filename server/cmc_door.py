@@ -36,5 +36,6 @@ def full_cmc(opened: Office, room: Strongroom) -> FullCmc:
             referrals=opened.referrals,
             clock=opened.clock,
             speaker=speaker,
+            replays=opened.counts.replays,
         )
     )

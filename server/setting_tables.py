@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from protocols.acme.challenges import STANDARD
-from protocols.acme.limits import LimitOptions
+from protocols.acme.standing import LimitOptions
 from protocols.est.labels import Label
 
 

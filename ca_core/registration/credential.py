@@ -142,6 +142,9 @@ class SecretKeeper:
             raise Misconfigured(f"the credential key must be {MASTER_KEY_OCTETS} octets; restore it from your backup")
         self._hash_key = _derived(master_key, b"soapstone credential hash")
         self._link_key = _derived(master_key, b"soapstone link")
+        self._seed_key = _derived(master_key, b"soapstone seed")
+        self.fingerprint = hashlib.sha256(_derived(master_key, b"soapstone fingerprint")).hexdigest()
+        """Tells this master key from others, and nothing of it."""
         self._sealing = AESGCM(_derived(master_key, b"soapstone credential seal"))
 
     def __repr__(self) -> str:
@@ -163,6 +166,10 @@ class SecretKeeper:
     def link_mac(self, message: bytes) -> bytes:
         """A MAC for links that are handed out and come back, so that nothing needs to be stored about them."""
         return hmac.digest(self._link_key, message, hashlib.sha256)
+
+    def key_from(self, seed: bytes) -> bytes:
+        """A key that all servers make alike from a seed in their store; the seed alone makes nothing."""
+        return hmac.digest(self._seed_key, seed, hashlib.sha256)
 
     def sealed(self, kid: str, mac_key: bytes) -> bytes:
         """Seal an EAB's MAC key, bound to its key identifier."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from cryptography import x509
 
@@ -26,6 +26,7 @@ from ca_core.errors import (
     WrongSecret,
 )
 from ca_core.identity import serial_text
+from ca_core.metering import Meters, own_meter
 from ca_core.policy.renewal import Grace, no_grace
 from ca_core.registration import device_certificate
 from ca_core.registration.account import Registration
@@ -48,13 +49,17 @@ _NOBODY = "nobody"
 
 
 class SignIn:
-    """Proves applicants; journals and throttles what proves nothing."""
+    """Proves applicants; journals and throttles what proves nothing.
 
-    def __init__(self, database: Database, clock: Clock, keeper: SecretKeeper) -> None:
+    Args:
+        meters: makes what counts wrong secrets.
+    """
+
+    def __init__(self, database: Database, clock: Clock, keeper: SecretKeeper, *, meters: Meters = own_meter) -> None:
         self._database = database
         self._clock = clock
         self._keeper = keeper
-        self._throttle, self._noted = Throttle(), Throttle()
+        self._throttle, self._noted = Throttle("wrong-secrets", meters), Throttle("noted-refusals", meters)
         self._sealed_for_nobody = keeper.sealed(_NOBODY, new_mac_key())
         self._proof_of_nobody = keeper.sealed_proof(_NOBODY, new_mac_key())
 
@@ -252,13 +257,12 @@ class SignIn:
         self, event: CredentialRefused, *, source: str, registration_id: str | None, serial: str | None
     ) -> None:
         now = self._clock.now()
-        try:
-            self._noted.failed(source, now)
-        except Throttled:
-            return
         actor = f"{event.door}:refused:{source}"
-        async with self._database.write() as tx:
-            await journal.record(tx, event, now=now, actor=actor, registration_id=registration_id, serial=serial)
+        with suppress(Throttled):
+            self._noted.require_room(source, now)
+            async with self._database.write() as tx:
+                await self._noted.failed(tx, source, now)
+                await journal.record(tx, event, now=now, actor=actor, registration_id=registration_id, serial=serial)
 
     async def refuse(self, account: str, *, source: str, door: Door) -> None:
         """Count a wrong secret against its source and journal it.
@@ -267,7 +271,8 @@ class SignIn:
             Throttled: too many of late; then it is not journaled, or a flood would fill the journal.
         """
         now = self._clock.now()
-        self._throttle.failed(source, now)
+        self._throttle.require_room(source, now)
         async with self._database.write() as tx:
+            await self._throttle.failed(tx, source, now)
             event = CredentialRefused(account=account[:_SHOWN], door=door)
             await journal.record(tx, event, now=now, actor=f"{door}:unproven:{source}")

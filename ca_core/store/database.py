@@ -56,6 +56,22 @@ class Transaction(ABC):
 class Database(ABC):
     """A store that is open."""
 
+    @property
+    @abstractmethod
+    def is_shared(self) -> bool:
+        """Whether several processes, on several machines perhaps, serve from it at a time."""
+
+    @abstractmethod
+    async def holds(self, duty: str) -> bool:
+        """Whether this process has a duty that one process of all is to have; it takes what nobody has.
+
+        It has it until it ends, or is cut off from the store; then another one that asks gets it. For a moment two may
+        believe that they have it, so that a duty spares work and protects nothing.
+
+        Raises:
+            StoreUnavailable: the store is away.
+        """
+
     @abstractmethod
     def write(self) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction that commits at the end of the block, or leaves no trace when it raises.

@@ -99,6 +99,15 @@ class SqliteDatabase(Database):
         for reader in readers:
             self._readers.put_nowait(reader)
 
+    @property
+    def is_shared(self) -> bool:
+        """One file has one process that serves from it."""
+        return False
+
+    async def holds(self, duty: str) -> bool:  # noqa: ARG002  # a port's signature
+        """Always: there is nobody else."""
+        return True
+
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
         """Open a transaction.

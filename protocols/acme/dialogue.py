@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from ca_core.errors import BadRequest, NotFound, Refusal
-from protocols.acme import links, nonces, problems
+from protocols.acme import links, problems
 from protocols.acme.errors import MethodNotAllowed
 from protocols.acme.links import Place, Resource
 from protocols.acme.resources.accounts import Accounts
@@ -106,7 +105,7 @@ class AcmeDialogue:
     async def _post(self, request: Request, route: _Route, id_: str) -> Reply:
         envelope = self._sign_in.unpack(request)
         if envelope.key is not None and route.by_key:
-            return await route.by_key(self._sign_in.by_key(request, envelope, envelope.key), id_)
+            return await route.by_key(await self._sign_in.by_key(request, envelope, envelope.key), id_)
         if envelope.kid is not None and route.by_account:
             asked = await self._sign_in.by_account(request, envelope, envelope.kid)
             if route.needs_agreement:
@@ -123,12 +122,8 @@ class AcmeDialogue:
             headers.append(("Link", f'<{self._services.links.to(Resource.DIRECTORY)}>;rel="index"'))
         is_error = reply.status >= _FIRST_ERROR_STATUS
         if method == "POST" or is_error or (resource is Resource.NEW_NONCE and method != "OPTIONS"):
-            headers.append(("Replay-Nonce", self._nonce()))
+            headers.append(("Replay-Nonce", self._services.nonces.issue()))
         return Reply(reply.status, tuple(headers), reply.body)
-
-    def _nonce(self) -> str:
-        random = secrets.token_bytes(nonces.RANDOM_OCTETS)
-        return self._services.nonces.issue(self._services.clock.now(), random)
 
 
 def _routes(services: AcmeServices) -> Mapping[Resource, _Route]:

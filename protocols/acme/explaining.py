@@ -11,11 +11,11 @@ from ca_core.registration.credential import Credential
 from ca_core.store import certificates, credentials, registrations
 from ca_core.store.database import Database, Transaction
 from protocols.acme.explanation import Explaining, Explanation, Found, Terms, Wanted, best
-from protocols.acme.limits import Standing
 from protocols.acme.objects import Account, Authorization
 from protocols.acme.ordering import Needed
 from protocols.acme.records import accounts, failures
 from protocols.acme.resources import authorizing
+from protocols.acme.standing import Standing
 
 _FRESH = Standing(pending=0, paused=frozenset())
 

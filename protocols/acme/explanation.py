@@ -24,11 +24,11 @@ from ca_core.registration.credential import Credential
 from ca_core.registration.kind import kind_named
 from protocols.acme import agreement, order_messages, ordering, problems
 from protocols.acme.errors import ExternalAccountRequired
-from protocols.acme.limits import LimitOptions, Limits, Standing
 from protocols.acme.links import Links
 from protocols.acme.objects import Account, Authorization
 from protocols.acme.order_messages import Named, NewOrder, OrderedIdentifier
 from protocols.acme.ordering import Needed
+from protocols.acme.standing import LimitOptions, Standing, require_room
 from protocols.acme.states import AccountStatus, AuthorizationStatus
 
 
@@ -270,9 +270,8 @@ class Explaining:
         authorization = found.authorization
         types = " or ".join(ordering.offered(need))
         if authorization is None:
-            Limits(self._terms.limits).challenged(
-                found.standing, [need.identifier], registered_as=self._registration.account
-            )
+            registered_as = self._registration.account
+            require_room(self._terms.limits, found.standing, [need.identifier], registered_as=registered_as)
             return f"control of the name is to be proved by {types}"
         until = rfc3339(authorization.expires_at)
         if _is_authorized(need, found):

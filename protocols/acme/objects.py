@@ -168,6 +168,7 @@ class Challenge(msgspec.Struct, frozen=True):
         token: 43 characters of base64url, 256 random bits.
         error: a problem as JSON.
         validated_at: UTC seconds; None until it is valid.
+        answered_from: textual IP address of who said that it can be looked at; empty until then.
     """
 
     id: str
@@ -177,6 +178,7 @@ class Challenge(msgspec.Struct, frozen=True):
     status: ChallengeStatus
     error: str | None
     validated_at: int | None
+    answered_from: str = ""
 
 
 def request_key(order_id: str) -> str:

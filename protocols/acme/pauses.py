@@ -45,12 +45,12 @@ class Outcomes:
     ) -> None:
         """Count a failure for limits and pauses; a success begins anew, and a bug of ours is nobody's failure."""
         is_ours = seen.problem == OUR_PROBLEM
-        self._limits.probed(account, challenge.id, failed=not seen.proved and not is_ours, now=now)
         if is_ours:
             return
         if seen.proved:
             await failures.forget(tx, account.id, identifier)
             return
+        await self._limits.looked_in_vain(tx, account, source=challenge.answered_from, now=now)
         number = await failures.count(
             tx, account.id, identifier, paused_after=self._paused_after, over_seconds=OVER_SECONDS, now=now
         )

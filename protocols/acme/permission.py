@@ -108,11 +108,13 @@ class Permission:
         doubts = await self._doubts(names, authorized)
         if not doubts:
             return
-        self._limits.look(account, source=source, now=self._clock.now())
+        async with self._database.read() as tx:
+            await self._limits.look(tx, account, source=source, now=self._clock.now())
         try:
             await self._settle(account, doubts)
         except (CaaForbids, CaaUnknown):
-            self._limits.looked_in_vain(account, source=source, now=self._clock.now())
+            async with self._database.write() as tx:
+                await self._limits.looked_in_vain(tx, account, source=source, now=self._clock.now())
             raise
 
     async def _settle(self, account: Account, doubts: Sequence[_Doubt]) -> None:

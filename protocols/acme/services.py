@@ -14,8 +14,8 @@ from protocols.acme.agreements import Agreements
 from protocols.acme.challenges import STANDARD
 from protocols.acme.limits import Limits
 from protocols.acme.links import Links
-from protocols.acme.nonces import Nonces
 from protocols.acme.permission import Permission
+from protocols.acme.spending import Spending
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class AcmeServices:
     sign_in: SignIn
     enrollment: Enrollment
     revocations: RevocationDesk
-    nonces: Nonces
+    nonces: Spending
     limits: Limits
     links: Links
     agreements: Agreements

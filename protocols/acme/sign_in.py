@@ -98,13 +98,13 @@ class AcmeSignIn:
             raise UnsupportedMediaType
         return jws.unpack(request.body)
 
-    def by_key(self, request: Request, envelope: Envelope, key: AccountKey) -> ByKey:
+    async def by_key(self, request: Request, envelope: Envelope, key: AccountKey) -> ByKey:
         """Prove a request by the key that is embedded in it.
 
         Raises:
             BadSignature, BadSignatureAlgorithm, BadNonce, WrongUrl: as they say.
         """
-        self._check(request, envelope, key)
+        await self._check(request, envelope, key)
         return ByKey(key, envelope.url, envelope.payload, request.peer.address)
 
     async def by_account(self, request: Request, envelope: Envelope, kid: str) -> ByAccount:
@@ -116,7 +116,7 @@ class AcmeSignIn:
             BadSignature, BadSignatureAlgorithm, BadNonce, WrongUrl: as they say.
         """
         account, registration = await self._account(kid)
-        self._check(request, envelope, account.key)
+        await self._check(request, envelope, account.key)
         return ByAccount(account, registration, envelope.url, envelope.payload, request.query, request.peer.address)
 
     async def _account(self, kid: str) -> tuple[Account, Registration]:
@@ -132,8 +132,8 @@ class AcmeSignIn:
         registration.require_active(self._services.clock.now())
         return account, registration
 
-    def _check(self, request: Request, envelope: Envelope, key: AccountKey) -> None:
+    async def _check(self, request: Request, envelope: Envelope, key: AccountKey) -> None:
         jws.verify(envelope, key)
-        self._services.nonces.spend(envelope.nonce, self._services.clock.now())
+        await self._services.nonces.spend(envelope.nonce)
         if envelope.url != self._services.links.signed(request.path, request.query):
             raise WrongUrl

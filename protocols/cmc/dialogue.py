@@ -31,7 +31,6 @@ from ca_core.revocation.rules import MAY_GIVE, Asker
 from ca_core.store.certificates import Certificate
 from protocols.cmc import requests, responses, tokens
 from protocols.cmc.errors import NotProcessed, PossessionNotDelegated, RequestsNotServed, UnknownControls
-from protocols.cmc.nonces import UsedNonces
 from protocols.cmc.parts import (
     NO_ECHO,
     Certification,
@@ -42,6 +41,7 @@ from protocols.cmc.parts import (
     Query,
     Revocation,
 )
+from protocols.cmc.replays import Replays
 from protocols.cmc.requests import FullRequest
 from protocols.cmc.responses import WHOLE_REQUEST, Done, Failed, Outcome, Pending
 from protocols.cmc.senders import Sender, Senders
@@ -78,6 +78,7 @@ class CmcServices:
     Attributes:
         speaker: who signs the answers about a profile's requests; None means the default line of CAs. It raises Busy
             where nobody can.
+        replays: knows which requests were carried out.
     """
 
     sign_in: SignIn
@@ -86,6 +87,7 @@ class CmcServices:
     referrals: ReferralDesk
     clock: Clock
     speaker: Callable[[str | None], Speaker]
+    replays: Replays
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,7 @@ class FullCmc:
         self._speaker = services.speaker
         self._noting = services.sign_in.noting
         self._senders = Senders(services.sign_in, services.revocations.certificate)
-        self._nonces = UsedNonces()
+        self._replays = services.replays
 
     async def answer(self, asked: Asked) -> Answer:
         """Answer a request.
@@ -173,11 +175,11 @@ class FullCmc:
         sender = await self._senders.sender(message, wanted, source=asked.source, now=now)
         await self._senders.require_same_holder(asked.shown, sender.applicant)
         if echo.sender_nonce is not None:
-            self._nonces.use(sender.applicant.registration_id, echo.sender_nonce, now=now)
+            await self._replays.use(sender.applicant.registration_id, echo.sender_nonce, now=now)
         elif wanted.revocations and not any(SIGNING_TIME in signer.attributes for signer in message.signers):
             # An enrollment that comes again brings the certificate that it brought, and a query changes nothing: both
             # are how a client without nonces goes on after an answer that was lost.
-            self._nonces.use_content(sender.applicant.registration_id, message.content, now=now)
+            await self._replays.use_content(sender.applicant.registration_id, message.content, now=now)
         return sender
 
     async def _outcomes(self, wanted: FullRequest, sender: Sender, asked: Asked) -> list[Outcome]:

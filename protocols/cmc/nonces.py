@@ -13,6 +13,11 @@ REMEMBERED_SECONDS = 2 * FRESH_SECONDS
 MOST_REMEMBERED = 100_000
 
 
+def digest_of(content: bytes) -> bytes:
+    """What stands for a nonce where there is none: a digest of what was asked."""
+    return sha256(content).digest()
+
+
 class UsedNonces:
     """Remembers nonces by sender, for two hours and at most 100,000 of them; the oldest are forgotten first.
 
@@ -47,7 +52,7 @@ class UsedNonces:
         Raises:
             Replayed: the same was asked before.
         """
-        if not self._is_new(sender, sha256(content).digest(), now):
+        if not self._is_new(sender, digest_of(content), now):
             raise Replayed(has_nonce=False)
 
     def _is_new(self, sender: str, nonce: bytes, now: int) -> bool:

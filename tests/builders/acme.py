@@ -24,12 +24,14 @@ from protocols.acme.agreements import Agreements
 from protocols.acme.challenges import DNS_01, HTTP_01
 from protocols.acme.dialogue import AcmeDialogue, AcmeOptions, AcmeServices
 from protocols.acme.invitations import Invitations
-from protocols.acme.limits import LimitOptions, Limits
+from protocols.acme.limits import Limits
 from protocols.acme.links import Links, Resource
 from protocols.acme.nonces import Nonces
 from protocols.acme.pauses import Outcomes
 from protocols.acme.permission import Permission
 from protocols.acme.probes import CaaFound, Question, Seen
+from protocols.acme.spending import OwnSpending
+from protocols.acme.standing import LimitOptions
 from protocols.acme.validation import Validator
 from protocols.encoding import base64url, from_base64url
 from protocols.wire import Peer, Reply, Request
@@ -283,7 +285,7 @@ async def acme_house(
             sign_in=strongroom.sign_in,
             enrollment=strongroom.enrollment,
             revocations=strongroom.revocations,
-            nonces=Nonces(bytes(32)),
+            nonces=OwnSpending(strongroom.clock, Nonces(bytes(32))),
             limits=counted,
             links=LINKS,
             agreements=agreements_of(strongroom, agreement),

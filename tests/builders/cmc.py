@@ -18,6 +18,7 @@ from ca_core.registration.sheet import Sheet
 from ca_core.revocation.delegate import Delegates
 from conformance.cmc import Ask, Response, message, read
 from protocols.cmc.dialogue import CmcServices, FullCmc, Speaker
+from protocols.cmc.replays import OwnReplays
 from protocols.est.dialogue import EstDialogue
 from protocols.est.labels import Label
 from protocols.wire import Peer, Reply, Request
@@ -82,6 +83,7 @@ async def cmc_house(
                 referrals=opened.referrals,
                 clock=opened.clock,
                 speaker=speaker,
+                replays=OwnReplays(),
             )
         )
         offered = replace(services(opened, labels, signers), full_cmc=full_cmc)

@@ -55,6 +55,7 @@ PASSPHRASE = b"correct horse battery staple"
 MIGRATIONS = [
     *found_in("core", files("ca_core.store") / "migrations"),
     *found_in("acme", files("protocols.acme.records") / "migrations"),
+    *found_in("cmc", files("protocols.cmc.records") / "migrations"),
 ]
 
 

@@ -13,12 +13,13 @@ from ca_core.names import dns
 from protocols.acme.errors import BadNonce
 from protocols.acme.nonces import Nonces
 from protocols.acme.probes import Question
-from server.chaos import Dice, SlowProbes, Troublemaker, UnreliableNonces, UnsteadyDialogue
+from protocols.acme.spending import OwnSpending
+from server.chaos import Dice, SlowProbes, Troublemaker, UnreliableSpending, UnsteadyDialogue
 from server.setting_tables import Chaos
 from tests.builders.acme import AcmeHouse, StagedProbes, acme_house
 from tests.builders.clock import SettableClock
 
-KEY = bytes(32)
+SPENDING = OwnSpending(SettableClock(), Nonces(bytes(32)))
 ALL = Chaos(nonces_refused_percent=5, shuffle=True, slow_seconds=30, seed="tests")
 
 
@@ -33,7 +34,7 @@ async def house(tmp_path: Path) -> AsyncIterator[AcmeHouse]:
 def test_without_chaos_nothing_is_wrapped() -> None:
     quiet, probes = Troublemaker(Chaos()), StagedProbes()
 
-    assert type(quiet.nonces(KEY)) is Nonces
+    assert quiet.nonces(SPENDING) is SPENDING
     assert quiet.probes(probes) is probes
 
 
@@ -52,19 +53,19 @@ def test_a_seed_throws_the_same_again_and_each_purpose_its_own() -> None:
     assert thrown("a", "nonces") != thrown("b", "nonces")
 
 
-def test_five_of_a_hundred_good_nonces_are_refused_and_each_is_spent() -> None:
-    nonces = Troublemaker(ALL).nonces(KEY)
-    assert isinstance(nonces, UnreliableNonces)
+async def test_five_of_a_hundred_good_nonces_are_refused_and_each_is_spent() -> None:
+    nonces = Troublemaker(ALL).nonces(SPENDING)
+    assert isinstance(nonces, UnreliableSpending)
     refused = 0
 
-    for number in range(1000):
-        nonce = nonces.issue(1000, number.to_bytes(12))
+    for _ in range(1000):
+        nonce = nonces.issue()
         try:
-            nonces.spend(nonce, 1000)
+            await nonces.spend(nonce)
         except BadNonce as refusal:
             refused += "on purpose" in str(refusal)
         with pytest.raises(BadNonce, match="stale or spent"):
-            nonces.spend(nonce, 1000)
+            await nonces.spend(nonce)
 
     assert 30 < refused < 70
 

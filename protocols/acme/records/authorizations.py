@@ -15,7 +15,9 @@ _AUTHORIZATION = (
     " a.proved_by"
     " FROM acme_authorizations a "
 )
-_CHALLENGE = "SELECT id, authorization_id, type, token, status, error, validated_at FROM acme_challenges WHERE "
+_CHALLENGE = (
+    "SELECT id, authorization_id, type, token, status, error, validated_at, answered_from FROM acme_challenges WHERE "
+)
 
 _ALIKE = (
     "WHERE a.account_id = :account_id AND a.kind = :kind AND a.value = :value AND a.status = :status"
@@ -41,8 +43,8 @@ def _authorization(row: Row) -> Authorization:
 
 
 def _challenge(row: Row) -> Challenge:
-    id_, authorization_id, type_, token, status, error, validated_at = row
-    return Challenge(id_, authorization_id, type_, token, ChallengeStatus(status), error, validated_at)
+    id_, authorization_id, type_, token, status, error, validated_at, answered_from = row
+    return Challenge(id_, authorization_id, type_, token, ChallengeStatus(status), error, validated_at, answered_from)
 
 
 async def insert(tx: Transaction, authorizations: Sequence[Authorization], challenges: Sequence[Challenge]) -> None:
@@ -264,19 +266,25 @@ async def move_challenge(
     *,
     error: str | None = None,
     validated_at: int | None = None,
+    answered_from: str = "",
 ) -> bool:
     """Change a challenge's status by compare-and-set; False when it was another one.
+
+    Args:
+        answered_from: who has answered it; only with `Event.ANSWERED`.
 
     Raises:
         WrongState: the event cannot happen in its status.
     """
     changed = await tx.execute(
-        "UPDATE acme_challenges SET status = :to, error = :error, validated_at = :validated_at"
+        "UPDATE acme_challenges SET status = :to, error = :error, validated_at = :validated_at,"
+        " answered_from = :answered_from"
         " WHERE id = :id AND status = :was",
         id=challenge.id,
         was=challenge.status.value,
         to=states.after(states.CHALLENGE, challenge.status, event).value,
         error=error,
         validated_at=validated_at,
+        answered_from=answered_from or challenge.answered_from,
     )
     return changed == 1

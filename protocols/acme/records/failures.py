@@ -6,7 +6,7 @@ import msgspec
 
 from ca_core.names import Identifier, Kind
 from ca_core.store.database import Row, Transaction
-from protocols.acme.limits import Standing
+from protocols.acme.standing import Standing
 
 
 class Failing(msgspec.Struct, frozen=True):

@@ -140,7 +140,7 @@ class Accounts:
             if not await accounts.insert(tx, made):
                 return await accounts.by_thumbprint(tx, made.thumbprint)
             await self._bonds.spend(tx, bond, registration, source=asked.source)
-            self._services.limits.new_account(made, source=asked.source, now=now)
+            await self._services.limits.new_account(tx, made, source=asked.source, now=now)
             await account_keys.claim(tx, made.key, registration_id=made.registration_id)
             actor = asked.applicant(made.registration_id, bond.proof).actor
             await journal.record(
@@ -165,7 +165,7 @@ class Accounts:
         return render.account(self._services.links, known)
 
     async def _change_contacts(self, tx: Transaction, asked: ByAccount, contacts: tuple[str, ...]) -> Account:
-        self._services.limits.change(asked.account, source=asked.source, now=self._clock.now())
+        await self._services.limits.change(tx, asked.account, source=asked.source, now=self._clock.now())
         if not await accounts.change_contacts(tx, asked.account.id, contacts):
             raise AccountNotValid
         await self._record(tx, ContactsChanged(account=asked.account.id), asked)

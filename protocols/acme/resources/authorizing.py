@@ -62,12 +62,13 @@ async def authorize(
     if pending := [one.authorization.identifier for one in made if not one.authorization.vetted]:
         standing = await failures.standing(tx, account.id, now=now)
         limits.challenged(standing, pending, registered_as=asked.registration.account)
-    limits.order(account, source=asked.source, renews=renews, now=now)
     await authorizations.insert(
         tx,
         [one.authorization for one in made],
         [challenge for one in made for challenge in one.challenges],
     )
+    # Behind what is stored: whoever counts holds up who counts for the same payer.
+    await limits.order(tx, account, source=asked.source, renews=renews, now=now)
     return Authorized(tuple(used.values()), frozenset(one.authorization.id for one in made))
 
 

@@ -44,8 +44,7 @@ class Challenges:
         if not asked.is_post_as_get:
             members(asked.payload, messages.Answer)
             if found.status is ChallengeStatus.PENDING and authorization.status is not AuthorizationStatus.VALID:
-                self._services.limits.answer(asked.account, found.id, source=asked.source, now=self._clock.now())
-                found = await self._answer(found, authorization)
+                found = await self._answer(found, authorization, asked)
             elif found.status is ChallengeStatus.PROCESSING:
                 await self._hasten(found)
         return render.challenge(
@@ -55,8 +54,10 @@ class Challenges:
             issuers=self._services.options.caa_identities,
         )
 
-    async def _answer(self, found: Challenge, authorization: Authorization) -> Challenge:
+    async def _answer(self, found: Challenge, authorization: Authorization, asked: ByAccount) -> Challenge:
         now = self._clock.now()
+        async with self._database.read() as tx:
+            await self._services.limits.look(tx, asked.account, source=asked.source, now=now)
         status = authorization.status_at(now)
         if status is not AuthorizationStatus.PENDING:
             raise WrongState(f"the authorization is {status}; place a new order")
@@ -64,7 +65,7 @@ class Challenges:
             raise WrongState(f"{found.type} is not offered here any more; place a new order")
         async with self._database.write() as tx:
             # Of two answers at once one moves it; both are told the same.
-            if await authorizations.move_challenge(tx, found, Event.ANSWERED):
+            if await authorizations.move_challenge(tx, found, Event.ANSWERED, answered_from=asked.source):
                 await work.add(tx, VALIDATE_CHALLENGE, found.id, now=now)
         self._services.wake()
         to = states.after(states.CHALLENGE, found.status, Event.ANSWERED)

@@ -133,3 +133,11 @@ def test_a_credential_works_until_its_last_second_and_use() -> None:
         held(uses_left=0).require_usable(100)
     with pytest.raises(CredentialExpired, match="has expired"):
         held(uses_left=1).require_usable(101)
+
+
+def test_keepers_of_one_master_key_make_the_same_keys_and_no_others_do() -> None:
+    alike, another = SecretKeeper(b"k" * 32), SecretKeeper(b"o" * 32)
+
+    assert KEEPER.key_from(b"seed") == alike.key_from(b"seed") != alike.key_from(b"another seed")
+    assert KEEPER.key_from(b"seed") != another.key_from(b"seed")
+    assert KEEPER.fingerprint == alike.fingerprint != another.fingerprint

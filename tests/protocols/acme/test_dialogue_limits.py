@@ -10,11 +10,11 @@ import pytest
 from ca_core.errors import NotFound
 from ca_core.names import Identifier, dns
 from protocols.acme.dialogue import AcmeOptions
-from protocols.acme.limits import LimitOptions
 from protocols.acme.links import Help
 from protocols.acme.pauses import OVER_SECONDS, Pauses
 from protocols.acme.probes import OUR_PROBLEM, Seen
 from protocols.acme.records import failures
+from protocols.acme.standing import LimitOptions
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client, acme_house
 from tests.builders.core import granted
 

@@ -20,9 +20,9 @@ from ca_core.registration.eab_desk import EabForm
 from protocols.acme.dialogue import AcmeDialogue, AcmeOptions
 from protocols.acme.explaining import Explainer
 from protocols.acme.explanation import Answer, Explanation, Result, Terms, Wanted
-from protocols.acme.limits import LimitOptions
 from protocols.acme.links import Help, Resource
 from protocols.acme.probes import Seen
+from protocols.acme.standing import LimitOptions
 from tests.builders import acme
 from tests.builders.acme import LINKS, AcmeHouse, Client, acme_house
 

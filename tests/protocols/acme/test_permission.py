@@ -13,9 +13,9 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from ca_core.names import ip
 from protocols.acme.caa import CaaRecord
 from protocols.acme.dialogue import AcmeDialogue
-from protocols.acme.limits import LimitOptions
 from protocols.acme.permission import GOOD_SECONDS, Permission
 from protocols.acme.probes import CaaFound
+from protocols.acme.standing import LimitOptions
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client, StagedProbes, acme_house, csr_for
 from tests.builders.core import MIGRATIONS, granted
 
