@@ -11,6 +11,7 @@ from ca_core.metering import SharedMeter
 from ca_core.policy.buckets import Rate, hourly
 from ca_core.store import buckets
 from ca_core.store.database import Database
+from conformance.postgresql import Cluster
 from protocols.acme.errors import BadNonce
 from protocols.acme.nonces import LIFETIME_SECONDS
 from protocols.acme.spending import SKEW_SECONDS, SharedSpending
@@ -18,6 +19,7 @@ from protocols.cmc.errors import Replayed
 from protocols.cmc.nonces import REMEMBERED_SECONDS
 from protocols.cmc.replays import SharedReplays
 from tests.builders.clock import SettableClock
+from tests.builders.store import Stores
 
 NOW = 1_800_000_000
 
@@ -267,3 +269,13 @@ async def test_used_nonces_are_remembered_for_as_long_as_they_could_be_repeated(
     await replays.forget(now=NOW + REMEMBERED_SECONDS + 1)
 
     assert await counted(database, "cmc_used_nonces") == 0
+
+
+async def test_a_crash_of_postgresql_takes_the_seed_with_the_marks(stores: Stores, cluster: Cluster) -> None:
+    if not (await stores.open()).is_shared:
+        return
+    name = stores.url.partition("@/")[2].partition("?")[0]
+
+    unlogged = cluster.run("SELECT relname FROM pg_class WHERE relpersistence = 'u' AND relkind = 'r'", name)
+
+    assert {row[0] for row in unlogged} == {"acme_nonce_seeds", "acme_spent_nonces", "buckets"}

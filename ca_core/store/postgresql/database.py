@@ -6,7 +6,6 @@ decides without a word, a compare-and-set, a unique index or `hold` decides here
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -15,12 +14,12 @@ from psycopg import pq
 
 from ca_core.errors import Damaged, Misconfigured
 from ca_core.store.database import Database, Row, Transaction, Value
+from ca_core.store.postgresql.duties import Duties, lock_number
 from ca_core.store.postgresql.link import Bound, Link, bound, rows_of
 from ca_core.store.postgresql.pool import Pool
 from ca_core.store.postgresql.spelling import statements
 
 _EACH_AT_ONCE = 500
-_LOCK_OCTETS = 8
 
 # A session is read-only until a transaction says otherwise, so that one pool serves readers and writers.
 _BEGIN = bound("BEGIN READ WRITE", {})
@@ -56,7 +55,7 @@ class PostgresqlTransaction(Transaction):
 
     async def hold(self, *names: str) -> None:
         """Take locks that end with the transaction, in one order, so that two holders never wait for each other."""
-        self._ahead += [bound(_LOCK, {"number": number}) for number in sorted({_lock_number(name) for name in names})]
+        self._ahead += [bound(_LOCK, {"number": number}) for number in sorted({lock_number(name) for name in names})]
 
     async def script(self, sql: str) -> None:
         """Run a migration's statements, one by one: which of them failed is said."""
@@ -82,8 +81,18 @@ class PostgresqlTransaction(Transaction):
 class PostgresqlDatabase(Database):
     """A pool of connections; each serves whoever comes."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, duties: Duties) -> None:
         self._pool = pool
+        self._duties = duties
+
+    @property
+    def is_shared(self) -> bool:
+        """As many processes as there are connections for."""
+        return True
+
+    async def holds(self, duty: str) -> bool:
+        """Whether this process has a duty."""
+        return await self._duties.holds(duty)
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
@@ -120,9 +129,5 @@ class PostgresqlDatabase(Database):
 
     async def close(self) -> None:
         """Close every connection."""
+        self._duties.close()
         await self._pool.close()
-
-
-def _lock_number(name: str) -> int:
-    digest = hashlib.blake2b(name.encode(), digest_size=_LOCK_OCTETS).digest()
-    return int.from_bytes(digest, "big", signed=True)

@@ -14,6 +14,7 @@ from psycopg.conninfo import conninfo_to_dict
 from ca_core.errors import Misconfigured
 from ca_core.store.database import Database
 from ca_core.store.postgresql.database import PostgresqlDatabase
+from ca_core.store.postgresql.duties import Duties
 from ca_core.store.postgresql.faults import as_ours, unavailable
 from ca_core.store.postgresql.link import Link
 from ca_core.store.postgresql.pool import Pool
@@ -92,7 +93,7 @@ async def open_postgresql(url: str, *, create: bool, connections: int) -> Databa
 
     pool = Pool(another, max(connections, FEWEST_CONNECTIONS))
     pool.add(Link(first))
-    return PostgresqlDatabase(pool)
+    return PostgresqlDatabase(pool, Duties(another))
 
 
 def _closed_unless_kept(connection: psycopg.AsyncConnection[Any]) -> AsyncExitStack:

@@ -2,7 +2,8 @@
 
 `:names` become `$1` and on, in the order in which they first appear. BLOB becomes BYTEA, and the one aggregate that
 SQLite calls otherwise is renamed. A table's TEXT is told to be compared by the bytes of its UTF-8, as in SQLite: by the
-order of a database's own language, a page that begins after a key would leave rows out.
+order of a database's own language, a page that begins after a key would leave rows out. A table that is
+`/* unlogged */` is empty after a crash of the database, and costs no write-ahead log.
 """
 
 from __future__ import annotations
@@ -18,12 +19,13 @@ _MOST_TEXTS = 2048
 _TOKEN = re.compile(
     r"""(?P<opaque>'(?:[^']|'')*'|"[^"]*"|::)"""
     r"|(?P<comment>--[^\n]*)"
+    r"|/\* (?P<unlogged>unlogged) \*/"
     r"|(?<![:\w]):(?P<name>[a-z_][a-z0-9_]*)"
     r"|(?P<end>;)"
     r"|\bGROUP_CONCAT\(HEX\((?P<joined>\w+)\), ''\)"
     r"|\b(?P<type>BLOB|TEXT)\b"
 )
-_MAKES_COLUMNS = re.compile(r"\s*(?:CREATE|ALTER)\s+TABLE\b")
+_MAKES_COLUMNS = re.compile(r"\s*(?:CREATE|ALTER)\s+(?:/\* unlogged \*/\s+)?TABLE\b")
 
 
 class Spelled(msgspec.Struct, frozen=True):
@@ -49,6 +51,8 @@ def spelled(sql: str) -> Spelled:
             return f"${places.setdefault(name, len(places) + 1)}"
         if joined := token["joined"]:
             return f"STRING_AGG(UPPER(ENCODE({joined}, 'hex')), '')"
+        if token["unlogged"]:
+            return "UNLOGGED"
         if token["type"] == "BLOB":
             return "BYTEA"
         return 'TEXT COLLATE "C"' if token["type"] and makes_columns else token[0]
