@@ -21,7 +21,7 @@ from bench.report import Goal, Row, Run
 
 LANES = (1, 32)
 _INSTALL = Path(__file__).with_name("install")
-_ECHO, _A2C, _PEBBLE, _SQLITE = "echo", "acme2certifier", "pebble", "rsa-2048"
+_ECHO, _A2C, _PEBBLE, _POSTGRESQL, _SQLITE = "echo", "acme2certifier", "pebble", "postgresql", "rsa-2048"
 _BUSY = max(LANES)
 
 
@@ -33,10 +33,20 @@ def soapstone(folder: Path, core: int, key: str) -> Iterator[Peer]:
         yield ours.peer(home, pid)
 
 
+@contextmanager
+def on_postgresql(folder: Path, core: int) -> Iterator[Peer]:
+    """Ours on PostgreSQL, which has the same core."""
+    with ours.cluster(core) as cluster:
+        home = ours.made(folder / "postgresql", "rsa-2048", "--set", f"store.url={cluster.url(cluster.make())}")
+        with ours.serving(home, core) as pid:
+            yield ours.peer(home, pid, cluster.pid)
+
+
 TARGETS: dict[str, Callable[[Path, int], AbstractContextManager[Peer]]] = {
     _ECHO: peers.echo,
     "ec-p256": lambda folder, core: soapstone(folder, core, "ec-p256"),
     _SQLITE: lambda folder, core: soapstone(folder, core, "rsa-2048"),
+    _POSTGRESQL: on_postgresql,
     _PEBBLE: peers.pebble,
     _A2C: peers.acme2certifier,
 }
@@ -44,6 +54,7 @@ LABELS = {
     _ECHO: "answers made beforehand",
     "ec-p256": "soapstone, P-256, SQLite",
     _SQLITE: "soapstone, RSA-2048, SQLite",
+    _POSTGRESQL: "soapstone, RSA-2048, PostgreSQL",
     _PEBBLE: "Pebble, RSA-2048, memory",
     _A2C: "acme2certifier, RSA-2048, SQLite",
 }
@@ -59,7 +70,7 @@ def main() -> None:
     )
     parser.add_argument("--lanes", nargs="+", type=int, default=LANES, help="how many issuances go on at a time")
     parsed = parser.parse_args()
-    if {_PEBBLE, _A2C} & set(parsed.only):
+    if {_PEBBLE, _A2C, _POSTGRESQL} & set(parsed.only):
         subprocess.run([_INSTALL], check=True)
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
@@ -93,6 +104,7 @@ def goals(rows: dict[tuple[str, int], Row]) -> list[Goal]:
     busy, calm = rows[_SQLITE, _BUSY], rows[_SQLITE, 1]
     pebble, peer = rows[_PEBBLE, _BUSY], rows[_A2C, _BUSY]
     times = busy.rate.median / peer.rate.median
+    other = rows[_POSTGRESQL, _BUSY].rate.median / peer.rate.median
     return [
         Goal("CPU per certificate, Pebble's / ours", pebble.cpu.median / busy.cpu.median, 0.6, 1.0),
         Goal("issuances/s, ours / acme2certifier's", times, 25, 40, "x"),
@@ -103,6 +115,7 @@ def goals(rows: dict[tuple[str, int], Row]) -> list[Goal]:
             40,
             "x",
         ),
+        Goal("issuances/s on PostgreSQL, which shares the core, ours / acme2certifier's", other, 12, 20, "x"),
         Goal("whole issuance at concurrency 1, p50", calm.p50.median, 10, 6, "ms", is_ceiling=True),
         Goal("whole issuance at concurrency 1, p99", calm.p99.median, None, 20, "ms", is_ceiling=True),
     ]

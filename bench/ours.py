@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from ca_core import names
 from ca_core.registration.account import Grant
 from ca_core.registration.desk import Form
 from conformance.house import free_ports
+from conformance.postgresql import Cluster
 from server.assembly import office
 
 SUBSCRIBERS = 32
@@ -77,6 +79,22 @@ def serving(home: Home, core: int, *arguments: str) -> Iterator[int]:
     command = [str(SOAPSTONE), "--home", str(home.folder), "serve", *arguments]
     with served(home.folder, command, core=core) as process:
         yield process.pid
+
+
+@contextmanager
+def cluster(core: int) -> Iterator[Cluster]:
+    """A PostgreSQL of our own on one core, which syncs what it confirms."""
+    before = os.sched_getaffinity(0)
+    # What is started here, and what that starts, stays there.
+    os.sched_setaffinity(0, {core})
+    try:
+        made = Cluster()
+    finally:
+        os.sched_setaffinity(0, before)
+    try:
+        yield made
+    finally:
+        made.close()
 
 
 def peer(home: Home, *pids: int) -> Peer:

@@ -87,6 +87,12 @@ class Cluster:
         self.start()
         self.run(f"CREATE ROLE {_LOCKED_ROLE} LOGIN SUPERUSER PASSWORD '{PASSWORD}'")
 
+    @property
+    def pid(self) -> int:
+        """The running server's first process, whose children are the others."""
+        assert self._process is not None
+        return self._process.pid
+
     def url(self, database: str) -> str:
         """What `store.url` says, by the socket."""
         return f"postgresql://{_ROLE}@/{database}?host={self.folder}&port={self.port}"
