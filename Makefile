@@ -13,7 +13,7 @@ ROOMY := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 40
 PYTEST = TMPDIR=$(ROOMY) $(BIN)/pytest -p no:cacheprovider -n $$(($$(nproc) + 1))
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-crash test-long lint format conformance bench bench-acme bench-crl bench-fleet bench-journal bench-status lock clean
+.PHONY: help up test test-crash test-long lint format conformance bench bench-acme bench-crl bench-est bench-fleet bench-journal bench-status lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -47,13 +47,16 @@ conformance: .venv/.tools  ## only the standards, clause by clause, and the clie
 	$(PYTEST) conformance $$($(BIN)/python -m conformance.clauses --unit-tests)
 	@$(BIN)/python -m conformance.clauses
 
-bench: bench-acme bench-crl bench-fleet bench-journal bench-status  ## measure what the documents promise; a missed limit ends it
+bench: bench-acme bench-crl bench-est bench-fleet bench-journal bench-status  ## measure what the documents promise; a missed limit ends it
 
 bench-acme: .venv/.tools  ## whole ACME issuances: rate, latency, CPU and memory
 	$(BIN)/python -m bench.acme
 
 bench-crl: .venv/.tools  ## a CRL of a million entries: seconds, memory, and who waits for it
 	$(BIN)/python -m bench.crl
+
+bench-est: .venv/.tools  ## EST enroll and re-enroll, beside aiohttp that only answers
+	$(BIN)/python -m bench.est
 
 bench-fleet: .venv/.tools  ## 2,000 devices enroll and renew, each on a new TLS connection
 	$(BIN)/python -m bench.fleet

@@ -12,26 +12,23 @@ import argparse
 import asyncio
 import base64
 import os
-import signal
 import ssl
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from aiohttp import web
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, pkcs7
 
-from bench.status import SOAPSTONE, soapstone, ticks
+from bench import bare
+from bench.status import SOAPSTONE, served, soapstone, ticks
 from ca_core.registration.desk import Form
 from server.assembly import office
 
@@ -75,11 +72,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--devices", type=int, default=DEVICES)
-    parser.add_argument("--bare", type=Path, help=argparse.SUPPRESS)
     wanted = parser.parse_args()
-    if wanted.bare is not None:
-        asyncio.run(answer_barely(wanted.bare))
-        return
     cores = sorted(os.sched_getaffinity(0))
     with tempfile.TemporaryDirectory(prefix="bench-fleet-") as name:
         folder = Path(name)
@@ -87,11 +80,11 @@ def main() -> None:
         os.environ[_OFFSET_VARIABLE] = str(clock)
         # A development home, because its clock can be moved.
         soapstone(home, "init", "--port", str(PORT), "--development")
-        certify_bare(folder / _BARE_OWN)
+        bare.certify(folder / _BARE_OWN)
         devices = asyncio.run(registered(home, folder, wanted.devices))
         command = [str(SOAPSTONE), "--home", str(home), "serve"]
-        itself = [sys.executable, "-m", "bench.fleet", "--bare", str(folder)]
-        with served(folder, command, cores[0]) as server, served(folder, itself, cores[0]) as bare:
+        nothing = bare.command(_BARE_PORT, folder / _BARE_OWN, home, _BARE_OCTETS)
+        with served(folder, command, core=cores[0]) as server, served(folder, nothing, core=cores[0]) as answering:
             os.sched_setaffinity(0, {cores[-1]})
             print(f"server on core {cores[0]}, {len(devices):,} devices on core {cores[-1]}, {AT_ONCE} at once")
             print(f"load of the machine: {os.getloadavg()[0]:.1f}; every request on a new TLS 1.3 connection")
@@ -99,10 +92,10 @@ def main() -> None:
             phases = [measured("enroll by code", home, server, devices, enrolled)]
             clock.write_text(str(_RENEWAL_DAYS * _DAY))
             phases.append(measured("renew by certificate", home, server, devices, renewed))
-            phases.append(measured("aiohttp and nothing else", home, bare, devices, answered))
-    *ours, nothing = phases
+            phases.append(measured("aiohttp and nothing else", home, answering, devices, answered))
+    *ours, least = phases
     for phase in ours:
-        print(f"{phase.label}: {phase.cpu / nothing.cpu:.1f} times the CPU of a bare TLS connection with certificates")
+        print(f"{phase.label}: {phase.cpu / least.cpu:.1f} times the CPU of a bare TLS connection with certificates")
 
 
 async def registered(home: Path, folder: Path, count: int) -> list[Device]:
@@ -194,59 +187,6 @@ async def asked(context: ssl.SSLContext, port: int, operation: str, header: str,
     if not answer.startswith(b"HTTP/1.1 200 "):
         sys.exit(f"{operation}: {answer.decode()}{body.decode()}")
     return took, body
-
-
-def certify_bare(path: Path) -> None:
-    """A key and a certificate for the server that only answers."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name.from_rfc4514_string("CN=bare")
-    period = datetime(2020, 1, 1, tzinfo=UTC), datetime(2049, 1, 1, tzinfo=UTC)
-    certificate = (
-        x509.CertificateBuilder(name, name, key.public_key(), 1, *period)
-        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
-        .sign(key, SHA256())
-    )
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    path.write_bytes(pem + certificate.public_bytes(Encoding.PEM))
-
-
-async def answer_barely(folder: Path) -> None:
-    """What aiohttp alone does for a request of the same length, with TLS that asks for a certificate."""
-
-    async def answer(request: web.BaseRequest) -> web.Response:
-        await request.read()
-        return web.Response(body=bytes(_BARE_OCTETS), content_type="application/pkcs7-mime")
-
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / _BARE_OWN)
-    context.verify_mode = ssl.CERT_REQUIRED
-    context.options |= ssl.OP_NO_TICKET
-    context.num_tickets = 0
-    context.load_verify_locations(folder / "home" / "trust.pem")
-    context.load_verify_locations(folder / "home" / "authority" / "issuing.pem")
-    runner = web.ServerRunner(web.Server(answer, access_log=None))
-    await runner.setup()
-    await web.TCPSite(runner, "localhost", _BARE_PORT, ssl_context=context).start()
-    print("ready", flush=True)
-    await asyncio.Event().wait()
-
-
-@contextmanager
-def served(folder: Path, command: list[str], core: int) -> Iterator[subprocess.Popen[str]]:
-    """A server on one core, for the length of the block."""
-    with (folder / "log").open("a") as log:
-        pinned = ["taskset", "-c", str(core), *command]
-        process = subprocess.Popen(pinned, stdout=subprocess.PIPE, stderr=log, text=True)
-    try:
-        for line in process.stdout or ():
-            if line.strip() == "ready":
-                break
-        else:
-            sys.exit((folder / "log").read_text())
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
 
 
 if __name__ == "__main__":

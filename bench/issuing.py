@@ -11,16 +11,15 @@ import itertools
 import json
 import ssl
 import sys
-import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import msgspec
 
-from bench import processes
-from bench.report import Run, quantiles
-from bench.wire import Answer, Connection, Lane, Steps, drive
+from bench import loading
+from bench.report import Run
+from bench.wire import Answer, Connection, Steps
 from conformance.acme import b64, bound, csr, es256, jwk_of, new_key
 
 _AGAIN_SECONDS = 0.002
@@ -68,15 +67,6 @@ class Order(msgspec.Struct):
     finalize: str
     authorizations: list[str]
     certificate: str = ""
-
-
-class Tally(NamedTuple):
-    """What became of a load: milliseconds of each whole issuance, requests, seconds, and CPU seconds of the client."""
-
-    milliseconds: list[float]
-    posts: int
-    seconds: float
-    own: float
 
 
 _orders = msgspec.json.Decoder(Order)
@@ -144,7 +134,10 @@ class Account:
             order = _orders.decode((yield from self.post(url, "")).body)
         if order.status != "valid":
             sys.exit(f"{url}: the order is {order.status}")
-        return (yield from self.post(order.certificate, "")).body
+        pem = (yield from self.post(order.certificate, "")).body
+        if not pem.startswith(b"-----BEGIN CERTIFICATE-----"):
+            sys.exit(f"{order.certificate}: no certificate: {pem.decode()}")
+        return pem
 
     def close(self) -> None:
         """Leave the connection."""
@@ -176,32 +169,8 @@ def fresh(zone: str) -> Iterator[Wanted]:
 def measured(peer: Peer, lanes: int, seconds: float) -> Run:
     """One run: prepare requests, send them, some at a time, and see what it cost."""
     each = int(seconds * peer.most) // lanes + 1
-    supply = [(account, deque(itertools.islice(wants, each))) for account, wants in peer.supply[:lanes]]
-    before = processes.cpu(*peer.pids)
-    tally = load(supply, seconds)
-    time.sleep(peer.settling)
-    count = len(tally.milliseconds)
-    p50, p99 = quantiles(tally.milliseconds)
-    cpu = (processes.cpu(*peer.pids) - before) / count
-    return Run(count / tally.seconds, p50, p99, cpu, tally.own * 1_000 / count, tally.posts / count)
-
-
-def load(lanes: list[tuple[Account, deque[Wanted]]], seconds: float) -> Tally:
-    """Let each account issue what is wanted of it, one after the other, until the time is over or nothing is left."""
-    milliseconds: list[float] = []
-
-    def lane(account: Account, left: deque[Wanted]) -> Lane:
-        while left and time.perf_counter() < end:
-            one = left.popleft()
-            before = time.perf_counter()
-            pem = yield from account.issue(one)
-            milliseconds.append((time.perf_counter() - before) * 1_000)
-            if not pem.startswith(b"-----BEGIN CERTIFICATE-----"):
-                sys.exit(f"no certificate: {pem.decode()}")
-
-    posts = sum(account.posts for account, _ in lanes)
-    start, own = time.perf_counter(), time.process_time()
-    end = start + seconds
-    drive([lane(account, left) for account, left in lanes])
-    seconds, own = time.perf_counter() - start, time.process_time() - own
-    return Tally(milliseconds, sum(account.posts for account, _ in lanes) - posts, seconds, own)
+    asked = [(account.issue, deque(itertools.islice(wants, each))) for account, wants in peer.supply[:lanes]]
+    before = sum(account.posts for account, _ in peer.supply)
+    run = loading.measured(peer.pids, asked, seconds, settling=peer.settling)
+    posts = sum(account.posts for account, _ in peer.supply) - before
+    return run._replace(posts=posts / (each * lanes - sum(len(left) for _, left in asked)))

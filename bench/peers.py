@@ -25,7 +25,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from bench.fleet import certify_bare
+from bench import bare
 from bench.issuing import Account, Peer, Place, Wanted, fresh, wanted
 from bench.wire import Connection, Steps, drive
 from conformance.house import CLIENTS, free_ports
@@ -48,7 +48,7 @@ _A2C = CLIENTS / "acme2certifier" / "bin"
 def pebble(folder: Path, core: int) -> Iterator[Peer]:
     """Pebble, with one name proved for each account beforehand: its orders for that name are ready at once."""
     port = free_ports()
-    certify_bare(folder / "pebble.pem")
+    bare.certify(folder / "pebble.pem")
     settings = {
         "listenAddress": f"127.0.0.1:{port}",
         "managementListenAddress": f"127.0.0.1:{port + 1}",
@@ -75,7 +75,7 @@ def pebble(folder: Path, core: int) -> Iterator[Peer]:
 def echo(folder: Path, core: int) -> Iterator[Peer]:
     """Answers that were made beforehand: what our client can do at most."""
     port = free_ports()
-    certify_bare(folder / "echo.pem")
+    bare.certify(folder / "echo.pem")
     command = [sys.executable, "-m", "bench.echo", "--port", str(port), "--pem", str(folder / "echo.pem")]
     with _started(_TOP, core, command, {}, folder / "echo.log") as pid:
         place = Place(port, "/directory", ssl.create_default_context(cafile=str(folder / "echo.pem")))
@@ -86,7 +86,7 @@ def echo(folder: Path, core: int) -> Iterator[Peer]:
 def acme2certifier(folder: Path, core: int) -> Iterator[Peer]:
     """acme2certifier's WSGI application with its CA in files; the names of the zone need no challenge."""
     port = free_ports()
-    certify_bare(folder / "a2c.pem")
+    bare.certify(folder / "a2c.pem")
     _certify_ca(folder)
     (folder / "acme_srv.cfg").write_text(
         f"""[DEFAULT]
