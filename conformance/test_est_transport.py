@@ -102,6 +102,21 @@ def test_every_suite_that_is_negotiated_keeps_a_secret_of_128_bits(house: House)
         assert any(f"Enc={one}" in said for one in ("AESGCM(128", "AESGCM(256", "CHACHA20", "AES(128", "AES(256")), said
 
 
+@pytest.mark.parametrize(
+    ("version", "option", "shorter", "longer"),
+    [
+        ("-tls1_2", "-cipher", "ECDHE-ECDSA-AES128-GCM-SHA256", "ECDHE-ECDSA-AES256-GCM-SHA384"),
+        ("-tls1_3", "-ciphersuites", "TLS_AES_128_GCM_SHA256", "TLS_AES_256_GCM_SHA384"),
+    ],
+)
+def test_the_longest_key_that_a_client_knows_is_taken(
+    house: House, version: str, option: str, shorter: str, longer: str
+) -> None:
+    """RFC 7030, 4.4: a key that is made here is to be worth no more than what keeps it secret."""
+    assert f"Cipher is {longer}" in handshake(house, version, option, f"{shorter}:{longer}")
+    assert f"Cipher is {shorter}" in handshake(house, version, option, shorter)
+
+
 def hello(suite: int) -> bytes:
     """What a client says first under TLS 1.2 that knows one suite; openssl no longer has those that are weak."""
     context = ssl.create_default_context()

@@ -40,6 +40,11 @@ def sheet(house: House) -> dict[str, Any]:
     )
 
 
+@pytest.fixture
+def est(house: House, sheet: dict[str, Any], tmp_path: Path) -> tuple[House, dict[str, Any], Device]:
+    return house, sheet, Device(house, tmp_path)
+
+
 def follow_the_guide(house: House, folder: Path, sheet: dict[str, Any], recipient: str, **variables: str) -> str:
     """Run the guide's lines in a device's folder; return what went wrong, if anything did."""
     (folder / "trust.pem").write_bytes(house.trust.read_bytes())
@@ -113,6 +118,33 @@ def test_where_the_profile_says_so_it_travels_in_the_clear(house: House, sheet: 
     assert "NIST CURVE: P-256" in must("openssl", "pkey", "-in", pem, "-noout", "-text")
     assert len(device.headers.read_bytes()) < 1024
     assert pkcs8.split()[0] not in house.log
+
+
+@pytest.mark.parametrize(
+    ("curve", "cipher", "is_made"),
+    [
+        ("P-256", "AES128-GCM-SHA256", True),
+        ("P-384", "AES128-GCM-SHA256", False),
+        ("P-384", "AES256-GCM-SHA384", True),
+        ("P-384", "CHACHA20-POLY1305", True),
+    ],
+)
+def test_no_key_in_the_clear_is_worth_more_than_the_suite_that_keeps_it_secret(
+    est: tuple[House, dict[str, Any], Device], curve: str, cipher: str, is_made: bool
+) -> None:
+    """RFC 7030, 4.4."""
+    house, sheet, device = est
+    device.new_key(option=f"ec_paramgen_curve:{curve}")
+    device.ask("/CN=sensor-17")
+    user = ("-u", f"{sheet['account']}:{sheet['enrollment_code']}")
+    suite = ("--tls-max", "1.2", "--ciphers", f"ECDHE-ECDSA-{cipher}")
+    body = ("-H", "Content-Type: application/pkcs10", "--data-binary", f"@{device.request}")
+
+    status = device.curl(*body, *suite, *user, f"{house.est}/clear/serverkeygen").stdout
+
+    assert status == ("200" if is_made else "400")
+    assert ("connect with AES-256 or ChaCha20" in device.said()) is not is_made
+    assert len(house.certificates(sheet["account"])) == is_made
 
 
 def written(path: Path, text: str) -> Path:

@@ -17,12 +17,14 @@ class Peer(msgspec.Struct, frozen=True):
             whose dates and status it did not; None when none was presented.
         tls_unique: the first Finished message (RFC 5929, 3), under TLS 1.2 without resumption only; else None.
         tls_exporter: 32 exported octets (RFC 9266), under TLS 1.3 where the runtime can export; else None.
+        cipher_bits: how long the key is that keeps the connection secret; None where nobody knows, as behind a proxy.
     """
 
     address: str
     certificate: bytes | None = None
     tls_unique: bytes | None = None
     tls_exporter: bytes | None = None
+    cipher_bits: int | None = None
 
     @property
     def channel_binding(self) -> bytes | None:

@@ -102,7 +102,14 @@ def _peer(request: web.BaseRequest) -> Peer:
     if tls is None:
         return Peer(address=address)
     certificate = tls.getpeercert(binary_form=True)
-    return Peer(address=address, certificate=certificate, tls_unique=_tls_unique(tls), tls_exporter=_tls_exporter(tls))
+    cipher = tls.cipher()
+    return Peer(
+        address=address,
+        certificate=certificate,
+        tls_unique=_tls_unique(tls),
+        tls_exporter=_tls_exporter(tls),
+        cipher_bits=None if cipher is None else cipher[2],
+    )
 
 
 def _tls_unique(tls: SSLObject) -> bytes | None:

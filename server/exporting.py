@@ -120,6 +120,8 @@ def _context(own: tuple[x509.Certificate, ...], key: _Key, anchors: tuple[x509.C
     # A resumed session repeats another connection's channel binding and client certificate; a renegotiated one
     # changes them under way. With the cache off and no tickets there is nothing to resume, under 1.2 as under 1.3.
     context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
+    # The longest key that both know, as the standard library's contexts do it: private keys may travel here.
+    context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
     context.set_session_cache_mode(_SESSION_CACHE_OFF)
     context.set_alpn_select_callback(_select)
     context.set_verify(SSL.VERIFY_PEER)

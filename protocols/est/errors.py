@@ -12,6 +12,7 @@
     ├── UnsupportedMediaType          not `application/pkcs10`
     ├── AttributesMissing             the request lacks what `/csrattrs` demands for the label
     ├── EncryptionRequired            a made key travels enveloped only, and the request names no key for that
+    ├── SuiteTooWeak                  a made key would be worth more than what keeps the connection secret
     ├── DecryptionKeyUnknown          the key that it names is not known here, or cannot be used for that
     ├── BindingUnavailable            a channel binding that cannot be verified on this connection
     └── ChallengeNotOffered           an otpChallenge or revocationChallenge (RFC 7894) that nobody asked for
@@ -125,6 +126,17 @@ class EncryptionRequired(Malformed):
         super().__init__(
             "keys of this profile travel encrypted only: name a key in the request, by DecryptKeyIdentifier or"
             " AsymmetricDecryptKeyIdentifier (RFC 7030, 4.4.1)"
+        )
+
+
+class SuiteTooWeak(Malformed):
+    """Whoever breaks the connection would have a key that is worth more (RFC 7030, 4.4)."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "a key of this type is worth more than the cipher of this connection keeps secret: connect with AES-256 or"
+            " ChaCha20, ask for a shorter key, or name one to encrypt for by DecryptKeyIdentifier or"
+            " AsymmetricDecryptKeyIdentifier"
         )
 
 

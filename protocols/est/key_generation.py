@@ -9,9 +9,9 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from ca_core.applicant import Applicant
 from ca_core.made_keys.desk import Made
-from ca_core.made_keys.generation import pkcs8
+from ca_core.made_keys.generation import pkcs8, strength_bits
 from ca_core.policy.profile import KeyMaking, Profile
-from ca_core.policy.request import parse_for_made_key
+from ca_core.policy.request import CertificationRequest, parse_for_made_key
 from protocols.cms.enveloped import (
     KEY_OCTETS,
     AgreedWith,
@@ -26,12 +26,12 @@ from protocols.cms.signed import draft
 from protocols.cms.structures import ASYMMETRIC_KEY_PACKAGE, SIGNED_DATA
 from protocols.est import key_wish, messages
 from protocols.est.enrolling import Enrolling
-from protocols.est.errors import DecryptionKeyUnknown, EncryptionRequired
+from protocols.est.errors import DecryptionKeyUnknown, EncryptionRequired, SuiteTooWeak
 from protocols.est.key_wish import KeyWish
 from protocols.est.labels import Labels
 from protocols.est.multipart import CLEAR, ENVELOPED, key_reply
 from protocols.est.services import EstServices
-from protocols.wire import Reply, Request
+from protocols.wire import Peer, Reply, Request
 
 _UNKNOWN_KEY = "the request names a decryption key that this registration does not have here; "
 
@@ -66,6 +66,8 @@ class KeyGeneration:
             meant = await self._enrolling.meant(applicant, asked, request, label)
             profile = await self._keys.foresee(meant, asked, label)
             recipient, cipher = await self._recipient(meant, profile, wish), wish.cipher
+            if recipient is None:
+                _require_secret(asked, request.peer)
             made = await self._keys.make(meant, asked, profile)
             key = pkcs8(made.private_key)
             if recipient is not None:
@@ -119,6 +121,16 @@ class KeyGeneration:
         signed = laid.signed(await signer.key.sign(laid.to_be_signed))
         content_key, iv = secrets.token_bytes(KEY_OCTETS), secrets.token_bytes(cipher.iv_octets)
         return seal(SIGNED_DATA, signed, recipient, cipher, key=content_key, iv=iv)
+
+
+def _require_secret(asked: CertificationRequest, peer: Peer) -> None:
+    """Let a key travel in the clear only where the connection is worth as much (RFC 7030, 4.4).
+
+    Raises:
+        SuiteTooWeak: it is not.
+    """
+    if peer.cipher_bits is not None and peer.cipher_bits < strength_bits(asked.public_key):
+        raise SuiteTooWeak
 
 
 def _recipient_by(certificate: x509.Certificate) -> Recipient:

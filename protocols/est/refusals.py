@@ -32,6 +32,7 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         core.TooLarge: 413,
         est.BindingUnavailable: 400,
         est.EncryptionRequired: 400,
+        est.SuiteTooWeak: 400,
         est.DecryptionKeyUnknown: 400,
         cms.UnreadableMessage: 400,
         cms.UnknownAlgorithm: 400,

@@ -23,7 +23,7 @@ from ca_core.applicant import Door
 from ca_core.errors import NotFound, WrongSecret
 from ca_core.made_keys import desk
 from ca_core.made_keys.desk import KeyDesk, Made
-from ca_core.made_keys.generation import Generator
+from ca_core.made_keys.generation import Generator, strength_bits
 from ca_core.policy.profile import BUILT_IN, ApprovalRule, KeyMaking, Profile, Usage
 from ca_core.policy.request import parse_for_made_key
 from ca_core.registration.desk import Form
@@ -42,6 +42,7 @@ from tests.builders.ca_key import enrolling as slow_door
 from tests.builders.cms import Key, certificate_of, cms, written
 from tests.builders.csr import attribute, ec_key, ed25519_key, ml_dsa_key, raw_csr, rsa_key, spki
 from tests.builders.est import (
+    CLIENT,
     DAY,
     Csr,
     House,
@@ -201,6 +202,39 @@ async def test_nothing_of_the_key_is_kept(house: House, tmp_path: Path, caplog: 
     secret = part.content[-64:]
     assert secret not in everything_in(tmp_path)
     assert secret.hex() not in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("dummy", "bits"),
+    [
+        (rsa_key(), 112),
+        (rsa_key(3072), 128),
+        (rsa_key(4096), 152),
+        (ec_key(), 128),
+        (ec_key("secp384r1"), 192),
+        (ec_key("secp521r1"), 256),
+        (ed25519_key(), 128),
+        (ml_dsa_key(44), 128),
+        (ml_dsa_key(65), 192),
+        (ml_dsa_key(87), 256),
+    ],
+)
+async def test_a_key_in_the_clear_needs_a_cipher_as_strong_as_it_is(house: House, dummy: Key, bits: int) -> None:
+    request, sheet = raw_csr(spki_der=spki(dummy)), await registered(house, uses=None)
+    made = await house.core.decryption_keys.make(sheet.account, actor="test")
+    assert strength_bits(dummy.public_key()) == bits
+
+    weak, enveloped, unknown = (
+        msgspec.structs.replace(asked(sheet, der), peer=msgspec.structs.replace(CLIENT, cipher_bits=cipher_bits))
+        for der, cipher_bits in ((request, bits - 1), (for_symmetric(made.key_id), 1), (request, None))
+    )
+    refused = await house.est.answer(weak)
+
+    assert refused.status == 400
+    assert b"keeps secret" in refused.body
+    assert await house.count() == 0
+    assert (await house.est.answer(enveloped)).status == 200
+    key_in(await house.est.answer(unknown))
 
 
 async def test_a_made_key_does_not_show_itself(house: House) -> None:
