@@ -24,6 +24,7 @@ from ca_core.errors import (
     NetworkNotAllowed,
     ProfileNotGranted,
 )
+from ca_core.registration.proof_keys import ProofKeys, unpacked
 from ca_core.secret import Secret
 
 # 32 symbols, 5 bits each; without 0, O, 1 and I, which people misread.
@@ -52,7 +53,7 @@ class Credential(msgspec.Struct, frozen=True):
         sheet: the number of the sheet it was handed over on.
         kid: the key identifier of an EAB key; else None.
         secret: keyed hash, or for an EAB key the sealed MAC key.
-        proof_key: of an enrollment code, the sealed `proof_key`; None where the sheet is older than CMC here.
+        proof_key: of an enrollment code, its sealed `ProofKeys`; None where the sheet is older than CMC here.
         uses_left: None is unlimited.
         expires_at, voided_at: UTC seconds.
         networks: of an EAB key, from where it may bind accounts, as CIDRs; empty: from everywhere.
@@ -176,17 +177,17 @@ class SecretKeeper:
         nonce = secrets.token_bytes(_NONCE_OCTETS)
         return nonce + self._sealing.encrypt(nonce, mac_key, kid.encode())
 
-    def sealed_proof(self, registration_id: str, key: bytes) -> bytes:
-        """Seal a `proof_key`, bound to its registration."""
-        return self.sealed(f"proof {registration_id}", key)
+    def sealed_proof(self, registration_id: str, keys: ProofKeys) -> bytes:
+        """Seal a code's keys, bound to its registration."""
+        return self.sealed(f"proof {registration_id}", keys.packed)
 
-    def opened_proof(self, registration_id: str, stored: bytes) -> bytes:
-        """Open a sealed `proof_key`.
+    def opened_proof(self, registration_id: str, stored: bytes) -> ProofKeys:
+        """Open a code's sealed keys.
 
         Raises:
             Misconfigured: it was sealed under another master key, or altered.
         """
-        return self.opened(f"proof {registration_id}", stored)
+        return unpacked(self.opened(f"proof {registration_id}", stored))
 
     def opened(self, kid: str, stored: bytes) -> bytes:
         """Open a sealed MAC key.
@@ -200,11 +201,6 @@ class SecretKeeper:
             raise Misconfigured(
                 "a sealed secret does not open: the credential key is not the one it was sealed with"
             ) from None
-
-
-def proof_key(code: Secret, account: str) -> bytes:
-    """The key of the proofs that a sheet's holder knows its enrollment code, without showing it (RFC 5272, 6.2.3)."""
-    return hashlib.sha256(f"{code.reveal()}{account}".encode()).digest()
 
 
 def new_password() -> Secret:

@@ -22,8 +22,9 @@ from ca_core.policy.subject import subject_der
 from ca_core.registration import credential as credential_module
 from ca_core.registration import recognition
 from ca_core.registration.account import Grant, Registration, Status, checked_account
-from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper, proof_key
+from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
 from ca_core.registration.kind import SERVER, Kind, kind_named
+from ca_core.registration.proof_keys import proof_keys
 from ca_core.registration.sheet import Sheet, eab_key
 from ca_core.store import credentials, registrations
 from ca_core.store.database import Database, Transaction
@@ -205,7 +206,7 @@ class Desk:
             await keep(CredentialKind.PASSWORD, self._keeper.hashed(registration.id, password), None)
         if code:
             hashed = self._keeper.hashed(registration.id, code)
-            proof = self._keeper.sealed_proof(registration.id, proof_key(code, registration.account))
+            proof = self._keeper.sealed_proof(registration.id, proof_keys(code, registration.account))
             await keep(CredentialKind.ENROLLMENT_CODE, hashed, registration.uses, proof=proof)
         if kind.has_eab_key:
             kid, mac_key = credential_module.new_kid(), credential_module.new_mac_key()

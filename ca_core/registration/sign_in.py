@@ -31,6 +31,7 @@ from ca_core.policy.renewal import Grace, no_grace
 from ca_core.registration import device_certificate
 from ca_core.registration.account import Registration
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper, new_mac_key
+from ca_core.registration.proof_keys import ProofKeys, keys_of_nobody
 from ca_core.registration.recognition import recognized
 from ca_core.registration.throttle import Throttle
 from ca_core.secret import Secret
@@ -61,7 +62,7 @@ class SignIn:
         self._keeper = keeper
         self._throttle, self._noted = Throttle("wrong-secrets", meters), Throttle("noted-refusals", meters)
         self._sealed_for_nobody = keeper.sealed(_NOBODY, new_mac_key())
-        self._proof_of_nobody = keeper.sealed_proof(_NOBODY, new_mac_key())
+        self._proof_of_nobody = keeper.sealed_proof(_NOBODY, keys_of_nobody())
 
     async def by_enrollment_code(self, account: str, code: Secret, *, source: str, door: Door) -> Applicant:
         """Prove an applicant by the enrollment code of the newest sheet.
@@ -85,11 +86,11 @@ class SignIn:
             raise WrongSecret
         return await self._of_code(registration, credential, source=source, door=door)
 
-    async def by_proof(self, account: str, holds: Callable[[bytes], bool], *, source: str, door: Door) -> Applicant:
+    async def by_proof(self, account: str, holds: Callable[[ProofKeys], bool], *, source: str, door: Door) -> Applicant:
         """Prove an applicant who knows the enrollment code of the newest sheet and does not show it (RFC 5272, 6.2).
 
         Args:
-            holds: checks the proof with a `credential.proof_key`, in constant time.
+            holds: checks the proof with a code's keys, in constant time.
 
         Raises:
             Refusal: as `by_enrollment_code` says; a sheet from before such proofs were known is no such code.
@@ -100,8 +101,8 @@ class SignIn:
             credential = await credentials.current(tx, owner, CredentialKind.ENROLLMENT_CODE)
         sealed = credential.proof_key if credential else None
         # As above: both paths open a seal and check the proof once.
-        key = self._keeper.opened_proof(*((_NOBODY, self._proof_of_nobody) if sealed is None else (owner, sealed)))
-        if not holds(key) or sealed is None or registration is None or credential is None:
+        keys = self._keeper.opened_proof(*((_NOBODY, self._proof_of_nobody) if sealed is None else (owner, sealed)))
+        if not holds(keys) or sealed is None or registration is None or credential is None:
             await self.refuse(account, source=source, door=door)
             raise WrongSecret
         return await self._of_code(registration, credential, source=source, door=door)

@@ -12,12 +12,15 @@ from cryptography.x509.oid import ObjectIdentifier
 
 from ca_core.secret import Secret
 from protocols.cmc.errors import PossessionNotDelegated, UnknownControls, UnreadableRequest
+from protocols.cmc.identity_proof import Witness, read_first_version, read_second_version
 from protocols.cmc.parts import Confirmation, Echo, Notice, Part, Query, Revocation
 from protocols.cmc.structures import (
     CONFIRM_ACCEPTANCE,
     DATA_RETURN,
     IDENTIFICATION,
+    IDENTITY_PROOF,
     IDENTITY_PROOF_V2,
+    POP_LINK_RANDOM,
     QUERY_PENDING,
     RA_POP_WITNESS,
     RECIPIENT_NONCE,
@@ -37,7 +40,16 @@ MAX_TRANSACTION_BITS = 512
 MAX_IDENTIFICATION = 256
 UNREADABLE = "the content cannot be read; it must be DER of a PKIData (RFC 5272, 3.2.1)"
 
-_SINGLE = (DATA_RETURN, IDENTIFICATION, IDENTITY_PROOF_V2, RECIPIENT_NONCE, SENDER_NONCE, TRANSACTION_ID)
+_SINGLE = (
+    DATA_RETURN,
+    IDENTIFICATION,
+    IDENTITY_PROOF,
+    IDENTITY_PROOF_V2,
+    POP_LINK_RANDOM,
+    RECIPIENT_NONCE,
+    SENDER_NONCE,
+    TRANSACTION_ID,
+)
 # What an RA adds for itself, and what has no agreed meaning here: RFC 5272, 3.2.1 lets it be ignored.
 _UNHEEDED = (REG_INFO,)
 _NOTICES = (STATUS_INFO, STATUS_INFO_V2)
@@ -110,6 +122,26 @@ def echo(found: Singles) -> Echo:
         sender_nonce=_octets(found.get(SENDER_NONCE), most=MAX_NONCE_OCTETS),
         data_return=_octets(found.get(DATA_RETURN)),
     )
+
+
+def proofs(found: Singles) -> tuple[Witness, ...]:
+    """The identity proofs, of either version; each must hold.
+
+    Raises:
+        UnknownAlgorithm, ValueError: one is made in a way that is not known here, or is none.
+    """
+    readers = ((IDENTITY_PROOF, read_first_version), (IDENTITY_PROOF_V2, read_second_version))
+    return tuple(read(found[kind]) for kind, read in readers if kind in found)
+
+
+def link_random(found: Singles) -> bytes | None:
+    """What the witnesses in the certification requests are computed over; None where there is nothing.
+
+    Raises:
+        ValueError: it is no octets.
+    """
+    value = found.get(POP_LINK_RANDOM)
+    return None if value is None else asn1.decode_der(bytes, value)
 
 
 def account(found: Singles) -> str | None:

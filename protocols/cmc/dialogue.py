@@ -217,7 +217,7 @@ class FullCmc:
             registration_id=applicant.registration_id,
             serial=applicant.serial,
         ):
-            request = sender.request or csr.parse(part.der)
+            request = csr.parse(part.der)
             signer = sender.certificate
             renewed = signer.profile if signer and _is_like(signer, request, asked.profile) else None
             meant = await asked.meant(applicant, request, renewed)

@@ -16,10 +16,9 @@ from ca_core import der as encoding
 from protocols.cmc import controls
 from protocols.cmc.controls import UNREADABLE
 from protocols.cmc.errors import RequestsNotServed, UnreadableRequest
-from protocols.cmc.identity_proof import IdentityProof, read_proof
+from protocols.cmc.identity_proof import Witness
 from protocols.cmc.parts import Certification, Echo, Part, Revocation
 from protocols.cmc.structures import (
-    IDENTITY_PROOF_V2,
     PKI_DATA,
     OtherRequest,
     PkiData,
@@ -40,12 +39,15 @@ class FullRequest(msgspec.Struct, frozen=True):
     Attributes:
         request_sequence: its reqSequence byte for byte: what an identity proof is about.
         account: the identification; None where there is none.
+        proofs: that the sender knows the account's secret.
+        link_random: what the witnesses inside the certification requests are over; None where there is nothing.
     """
 
     parts: tuple[Part, ...]
     request_sequence: bytes
     account: str | None
-    proof: IdentityProof | None
+    proofs: tuple[Witness, ...]
+    link_random: bytes | None
 
     @property
     def certifications(self) -> tuple[Certification, ...]:
@@ -122,12 +124,12 @@ def _parsed(data: PkiData) -> FullRequest:
     if not 1 <= len(parts) <= MOST_PARTS:
         raise UnreadableRequest(f"ask for 1 to {MOST_PARTS} things at once: certificates, revocations, queries")
     singles = controls.singles(data.controls)
-    proof = singles.get(IDENTITY_PROOF_V2)
     return FullRequest(
         parts=parts,
         request_sequence=encoding.sequence(*requests),
         account=controls.account(singles),
-        proof=None if proof is None else read_proof(proof),
+        proofs=controls.proofs(singles),
+        link_random=controls.link_random(singles),
     )
 
 

@@ -2,7 +2,8 @@
 
 1. A certificate of ours has signed it: whoever holds that certificate asks.
 2. An identity proof by the account's enrollment code, in a message that the key to be certified has signed: the
-   identity is bound to the requests by the proof, and to the key by the signature.
+   identity is bound to the requests by the proof, and to the key by the signature. Of several keys one signs, and each
+   request holds a witness that links it to the code.
 3. Nobody has signed it, and all that it asks for is to revoke, with the enrollment code in it: the keys may be lost.
 """
 
@@ -15,18 +16,19 @@ from cryptography import x509
 from cryptography.hazmat import asn1
 
 from ca_core.applicant import Applicant, Door
-from ca_core.errors import CertificateNotAccepted
+from ca_core.errors import CertificateNotAccepted, Refusal
 from ca_core.identity import serial_text
 from ca_core.policy import request as csr
-from ca_core.policy.request import CertificationRequest
+from ca_core.registration.proof_keys import ProofKeys
 from ca_core.registration.sign_in import SignIn
 from ca_core.secret import Secret
 from ca_core.store.certificates import Certificate
-from protocols.cmc.errors import ClocksDiffer, IdentityUnproven, PossessionUnproven
+from protocols.cmc import links
+from protocols.cmc.errors import ClocksDiffer, IdentityUnproven, PossessionRefuted, PossessionUnproven
 from protocols.cmc.nonces import FRESH_SECONDS
 from protocols.cmc.requests import FullRequest
 from protocols.cms import signed as cms
-from protocols.cms.errors import UnreadableMessage
+from protocols.cms.errors import UnreadableMessage, WrongSignature
 from protocols.cms.signed import Signed, Signer
 from protocols.cms.structures import SIGNING_TIME
 
@@ -42,12 +44,10 @@ class Sender(msgspec.Struct, frozen=True):
 
     Attributes:
         certificate: what signed the message; None where a shared secret proved it.
-        request: the certification request whose key signed the message; None where a certificate did.
     """
 
     applicant: Applicant
     certificate: Certificate | None = None
-    request: CertificationRequest | None = None
 
 
 class Senders:
@@ -83,7 +83,7 @@ class Senders:
         if certificate is not None:
             return await self._by_certificate(message, asked, certificate, source=source)
         # Where the secret proves who asks, some clients name a certificate that they made for the key themselves.
-        if signer.key_id is None and asked.proof is None:
+        if signer.key_id is None and not asked.proofs:
             raise CertificateNotAccepted(_NOT_OURS)
         return await self._by_proof(message, asked, source=source)
 
@@ -103,7 +103,7 @@ class Senders:
     async def _by_passphrase(self, asked: FullRequest, *, source: str) -> Sender:
         secrets = {part.secret.reveal() for part in asked.revocations if part.secret is not None}
         all_have_one = all(part.secret is not None for part in asked.revocations)
-        if not (asked.only_revokes and all_have_one and len(secrets) == 1) or asked.account is None or asked.proof:
+        if not (asked.only_revokes and all_have_one and len(secrets) == 1) or asked.account is None or asked.proofs:
             raise IdentityUnproven(
                 "nobody has signed the message; so it may only revoke, with the identification and in each revocation"
                 " the enrollment code as passphrase"
@@ -113,7 +113,8 @@ class Senders:
         return Sender(applicant)
 
     async def _by_certificate(self, message: Signed, asked: FullRequest, known: Certificate, *, source: str) -> Sender:
-        if asked.proof or asked.account is not None or any(part.secret for part in asked.revocations):
+        by_secret = asked.proofs or asked.account is not None or asked.link_random is not None
+        if by_secret or any(part.secret for part in asked.revocations):
             raise IdentityUnproven(_TWICE)
         certificate = x509.load_der_x509_certificate(known.der)
         cms.require_signed_by(message, message.signers[0], certificate.public_key())
@@ -128,21 +129,23 @@ class Senders:
         return Sender(applicant, certificate=known)
 
     async def _by_proof(self, message: Signed, asked: FullRequest, *, source: str) -> Sender:
-        account, proof = asked.account, asked.proof
-        if account is None or proof is None:
+        account, proofs = asked.account, asked.proofs
+        if account is None or not proofs:
             raise IdentityUnproven(
                 "no certificate has signed the message; so it needs the controls identification and identityProofV2"
             )
+        opened: list[ProofKeys] = []
 
-        def holds(key: bytes) -> bool:
-            return proof.holds(key, asked.request_sequence)
+        def holds(keys: ProofKeys) -> bool:
+            opened.append(keys)
+            return all(proof.proves_identity(keys, asked.request_sequence) for proof in proofs)
 
         applicant = await self._sign_in.by_proof(account, holds, source=source, door=Door.EST)
-        if len(asked.parts) > 1 or not asked.certifications:
+        if len(asked.certifications) != len(asked.parts):
             raise PossessionUnproven
-        request = csr.parse(asked.certifications[0].der)
-        cms.require_signed_by(message, message.signers[0], request.public_key)
-        return Sender(applicant, request=request)
+        _require_links(asked, opened[0])
+        _require_signed_by_one(message, asked)
+        return Sender(applicant)
 
     async def _signing_certificate(self, message: Signed, signer: Signer) -> Certificate | None:
         """The certificate of ours that a signer names, by issuer and serial, or by a key identifier and enclosed."""
@@ -168,6 +171,48 @@ class Senders:
         if not 0 < serial < 1 << _SERIAL_BITS:
             return None
         return await self._find(serial_text(serial))
+
+
+def _require_links(asked: FullRequest, keys: ProofKeys) -> None:
+    """Each certification request was made by who knows the secret (RFC 5272, 6.3.1).
+
+    Without a witness there is one request, and its key signs the message that proves the secret: which says the same.
+
+    Raises:
+        PossessionUnproven: there is neither.
+        PossessionRefuted: a witness is missing, or was made for another secret or another random value.
+    """
+    random = asked.link_random
+    for part in asked.certifications:
+        witnesses = links.witnesses(part.der)
+        if random is None and not witnesses:
+            if len(asked.certifications) > 1:
+                raise PossessionUnproven
+        elif random is None or not witnesses or not all(one.links(keys, random) for one in witnesses):
+            raise PossessionRefuted(
+                "each certification request must hold a POP Link Witness that was computed with the code over the"
+                " POP Link Random of the message (RFC 5272, 6.3.1)"
+            )
+
+
+def _require_signed_by_one(message: Signed, asked: FullRequest) -> None:
+    """The key of one of the certification requests has signed the message.
+
+    Raises:
+        PossessionUnproven: there is no request at all.
+        WrongSignature: none of their keys has.
+        Refusal: one cannot be read.
+    """
+    refusal: Refusal = PossessionUnproven()
+    for part in asked.certifications:
+        request = csr.parse(part.der)
+        try:
+            cms.require_signed_by(message, message.signers[0], request.public_key)
+        except WrongSignature as wrong:
+            refusal = wrong
+        else:
+            return
+    raise refusal
 
 
 def _is_of(signer: Signer, known: Certificate) -> bool:

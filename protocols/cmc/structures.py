@@ -10,6 +10,7 @@ PKI_RESPONSE = ObjectIdentifier("1.3.6.1.5.5.7.12.3")
 
 STATUS_INFO = ObjectIdentifier("1.3.6.1.5.5.7.7.1")
 IDENTIFICATION = ObjectIdentifier("1.3.6.1.5.5.7.7.2")
+IDENTITY_PROOF = ObjectIdentifier("1.3.6.1.5.5.7.7.3")
 DATA_RETURN = ObjectIdentifier("1.3.6.1.5.5.7.7.4")
 TRANSACTION_ID = ObjectIdentifier("1.3.6.1.5.5.7.7.5")
 SENDER_NONCE = ObjectIdentifier("1.3.6.1.5.5.7.7.6")
@@ -18,8 +19,12 @@ RA_POP_WITNESS = ObjectIdentifier("1.3.6.1.5.5.7.7.11")
 REVOKE_REQUEST = ObjectIdentifier("1.3.6.1.5.5.7.7.17")
 REG_INFO = ObjectIdentifier("1.3.6.1.5.5.7.7.18")
 QUERY_PENDING = ObjectIdentifier("1.3.6.1.5.5.7.7.21")
+POP_LINK_RANDOM = ObjectIdentifier("1.3.6.1.5.5.7.7.22")
+POP_LINK_WITNESS = ObjectIdentifier("1.3.6.1.5.5.7.7.23")
 CONFIRM_ACCEPTANCE = ObjectIdentifier("1.3.6.1.5.5.7.7.24")
 STATUS_INFO_V2 = ObjectIdentifier("1.3.6.1.5.5.7.7.25")
+POP_LINK_WITNESS_V2 = ObjectIdentifier("1.3.6.1.5.5.7.7.33")
+# RFC 6402, A.2 has these two the other way round; its normative module, A.1, and RFC 5272 have them so.
 IDENTITY_PROOF_V2 = ObjectIdentifier("1.3.6.1.5.5.7.7.34")
 
 
@@ -97,8 +102,8 @@ class CertId:
 
 
 @asn1.sequence
-class IdentityProofV2:
-    """That the sender knows a secret (RFC 5272, 6.2.1)."""
+class SecretProof:
+    """An IdentityProofV2 or a PopLinkWitnessV2: that somebody knows a secret (RFC 5272, 6.2.1 and 6.3.1.1)."""
 
     hash_algorithm: asn1.TLV
     mac_algorithm: asn1.TLV

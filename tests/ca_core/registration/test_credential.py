@@ -16,6 +16,7 @@ from ca_core.errors import (
 )
 from ca_core.registration import credential
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
+from ca_core.registration.proof_keys import ProofKeys
 from ca_core.secret import Secret
 
 KEEPER = SecretKeeper(b"k" * 32)
@@ -119,9 +120,9 @@ def test_a_key_whose_profiles_are_all_gone_binds_nobody() -> None:
 
 def test_a_proof_key_opens_for_its_registration_alone() -> None:
     keeper = SecretKeeper(bytes(32))
-    sealed = keeper.sealed_proof("r", b"key")
+    sealed = keeper.sealed_proof("r", ProofKeys(b"key"))
 
-    assert keeper.opened_proof("r", sealed) == b"key"
+    assert keeper.opened_proof("r", sealed) == ProofKeys(b"key")
     with pytest.raises(Misconfigured):
         keeper.opened_proof("s", sealed)
 

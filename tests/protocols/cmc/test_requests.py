@@ -53,7 +53,7 @@ def test_a_certification_request_comes_out_as_it_went_in() -> None:
     assert found.certifications == found.parts
     assert not found.only_revokes
     assert echoed(Ask().certificate(CSR)) == NO_ECHO
-    assert (found.account, found.proof) == (None, None)
+    assert (found.account, found.proofs, found.link_random) == (None, (), None)
 
 
 def test_all_that_may_be_asked_comes_out() -> None:
@@ -63,8 +63,7 @@ def test_all_that_may_be_asked_comes_out() -> None:
     found = read(ask)
 
     assert found.account == "meter"
-    assert found.proof is not None
-    assert found.proof.mac == "sha256"
+    assert [(proof.digest, proof.mac) for proof in found.proofs] == [("sha256", "sha256")]
     assert found.request_sequence == element(SEQUENCE, *ask.requests)
     assert echoed(ask) == Echo(2**400, b"nonce", b"data")
     _, query, revocation = found.parts
@@ -202,9 +201,9 @@ def test_what_answers_are_told_is_read() -> None:
 @pytest.mark.parametrize(
     ("digest", "mac"),
     [
-        ("1.3.14.3.2.26", "1.2.840.113549.2.9"),
+        ("1.2.840.113549.2.5", "1.2.840.113549.2.9"),
         ("2.16.840.1.101.3.4.2.2", "1.2.840.113549.2.9"),
-        ("2.16.840.1.101.3.4.2.1", "1.2.840.113549.2.7"),
+        ("2.16.840.1.101.3.4.2.1", "1.3.6.1.5.5.8.1.1"),
         ("2.16.840.1.101.3.4.2.1", "1.2.840.113549.2.9 with parameters"),
     ],
 )

@@ -2,21 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
-
 import pytest
 from asn1crypto import core
 
 from ca_core import errors
 from ca_core.errors import NotFound
-from ca_core.registration.credential import proof_key
-from ca_core.secret import Secret
 from conformance.cmc import FAILED, NO_SUPPORT, PENDING, SUCCESS, PkiResponse, StatusInfo
 from protocols.cmc import failures, tokens
 from protocols.cmc.errors import IdentityUnproven, Replayed, RequestsNotServed, UnknownControls
 from protocols.cmc.failures import FailInfo
-from protocols.cmc.identity_proof import IdentityProof
 from protocols.cmc.nonces import REMEMBERED_SECONDS, UsedNonces
 from protocols.cmc.parts import NO_ECHO, Echo
 from protocols.cmc.responses import Done, Failed, Pending, content
@@ -99,14 +93,3 @@ def test_a_token_says_what_waits(waiting: WaitingRequest | WaitingRevocation) ->
 def test_what_was_not_handed_out_is_no_token(token: bytes) -> None:
     with pytest.raises(NotFound):
         tokens.read(token)
-
-
-@pytest.mark.parametrize("mac", ["sha256", "sha384", "sha512"])
-def test_a_proof_holds_for_one_secret_account_and_request(mac: str) -> None:
-    key = hashlib.sha256(b"CODEmeter").digest()
-    proof = IdentityProof(mac, hmac.digest(key, b"requests", mac))
-
-    assert proof.holds(proof_key(Secret("CODE"), "meter"), b"requests")
-    assert not proof.holds(proof_key(Secret("CODE"), "other"), b"requests")
-    assert not proof.holds(proof_key(Secret("EDOC"), "meter"), b"requests")
-    assert not proof.holds(key, b"others")
