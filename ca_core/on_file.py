@@ -6,15 +6,19 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
+from ca_core.applicant import Applicant
 from ca_core.clock import Clock
 from ca_core.enrollment import Enrollment
+from ca_core.policy.profile import ApprovalRule
 from ca_core.policy.renewal import Window, overdue_window, suggested_window
+from ca_core.policy.request import CertificationRequest
 from ca_core.registration.account import Status
-from ca_core.store import certificates, registrations
+from ca_core.store import certificates, enrollment_requests, registrations
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database
 
 MOST_HELD = 200
+_POLLED_SECONDS = 3600
 
 
 class Advice(msgspec.Struct, frozen=True):
@@ -68,6 +72,26 @@ class OnFile:
                 if one is not None and one.status_at(now) is Status.ACTIVE:
                     found += await certificates.good(tx, one.id, now=now, most=MOST_HELD - len(found))
         return found
+
+    async def asked_profile(self, applicant: Applicant, request: CertificationRequest) -> str | None:
+        """The profile of which a request by this key waits for an officer, or was decided within the hour.
+
+        For clients that say what they want the first time only. None where there is none; and where the default profile
+        was asked for with this key as well, or is held: then nothing says that it is not meant.
+        """
+        if applicant.registered is None:
+            return None
+        default, *others = self._enrollment.offered(applicant.registered, applicant.door)
+        if all(one.approval is ApprovalRule.AUTOMATIC for one in others):
+            return None
+        key, now = request.spki_sha256, self._clock.now()
+        async with self._database.read() as tx:
+            asked = await enrollment_requests.profiles_asked(
+                tx, applicant.registration_id, key, applicant.door, since=now - _POLLED_SECONDS
+            )
+            is_held = any(one.profile == default.name for one in await certificates.with_key(tx, key, now=now))
+        known = [one for one in asked if one in self._enrollment.profiles]
+        return known[0] if known and default.name not in known and not is_held else None
 
     async def held(self, registration_id: str, profile: str | None) -> list[Certificate]:
         """What a registration holds and can use now: of its newest 200, the newest first.

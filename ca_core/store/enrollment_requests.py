@@ -111,6 +111,26 @@ async def newest(
     return _request(row) if row else None
 
 
+async def profiles_asked(
+    tx: Transaction, registration_id: str, spki_sha256: bytes, door: Door, *, since: int
+) -> list[str]:
+    """The profiles that a registration has asked for with one public key, the newest request first.
+
+    Args:
+        since: UTC seconds: what was decided before has no part in it, and what lapsed has none ever.
+    """
+    rows = await tx.all(
+        "SELECT profile FROM enrollment_requests WHERE registration_id = :registration_id"
+        " AND spki_sha256 = :spki_sha256 AND door = :door AND (state IN ('pending', 'approved')"
+        " OR (state IN ('issued', 'rejected') AND decided_at >= :since)) ORDER BY number DESC",
+        registration_id=registration_id,
+        spki_sha256=spki_sha256,
+        door=door.value,
+        since=since,
+    )
+    return [str(row[0]) for row in rows]
+
+
 async def waiting_of(tx: Transaction, account: str, profile: str, names: str) -> EnrollmentRequest | None:
     """What waits for an ACME account, of a profile and a set of names."""
     row = await tx.one(

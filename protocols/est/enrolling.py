@@ -41,18 +41,23 @@ class Enrolling:
         self._labels = labels
         self._sign_in = EstSignIn(services, labels)
         self._core_sign_in = services.sign_in
+        self._on_file = services.on_file
 
     async def simpleenroll(self, request: Request, label: str | None) -> Reply:
         """A first certificate, or one more (RFC 7030, 4.2.1)."""
         messages.require_certification_request(request)
-        applicant = await self.proved(request, label, csr.parse)
+        applicant = await self._by_any_proof(request, label, csr.parse)
+        asked = _csr(request)
+        if label is None:
+            # strongSwan 5.9.8 forgets the label when it asks again after 202. What the label sets holds all the same.
+            label = await self._on_file.asked_profile(applicant, asked)
+        await self._sign_in.require_certificate(applicant, request, label)
         async with self._core_sign_in.noting(
             source=applicant.source,
             door=applicant.door,
             registration_id=applicant.registration_id,
             serial=applicant.serial,
         ):
-            asked = _csr(request)
             meant = await self.meant(applicant, asked, request, label)
             outcome = await self._enrollment.enroll(meant, asked, profile_name=label)
         return self._reply(outcome, request, label)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from dataclasses import replace
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
-from ca_core.policy.profile import ApprovalRule
+from ca_core.policy.profile import BUILT_IN, ApprovalRule
+from ca_core.registration.desk import Form
+from ca_core.registration.sheet import Sheet
 from protocols.est.dialogue import EstDialogue
+from protocols.est.labels import ClientCertificate, Label
 from protocols.wire import Reply
 from tests.builders.ca_key import enrolling
 from tests.builders.est import DAY, LABELS, Csr, House, certificate_in, header, post, services, sheet_basic, showing
@@ -74,6 +80,87 @@ async def test_a_renewal_waits_as_well(house: House) -> None:
 
     await approve(house.core, 2)
     assert certificate_in(await house.est.answer(renewal)).serial_number != held.serial_number
+
+
+@dataclass(frozen=True)
+class Forgetful:
+    """A device whose default is another profile than `gate`, and which says once only that it wants that."""
+
+    house: House
+    sheet: Sheet
+    csr: Csr
+
+    async def ask(self, path: str, csr: Csr | None = None, **also: Any) -> Reply:
+        body = (csr or self.csr).body()
+        return await self.house.est.answer(post(path, body, authorization=sheet_basic(self.sheet), **also))
+
+    async def issued(self) -> list[str]:
+        return [one.profile for one in await self.house.core.certificates()]
+
+
+@asynccontextmanager
+async def forgetful(folder: Path, label: Label | None = None) -> AsyncIterator[Forgetful]:
+    gate = msgspec.structs.replace(BUILT_IN["device"], name="gate", approval=ApprovalRule.ALWAYS)
+    labels = {**LABELS, "gate": label or Label()}
+    async with open_house(folder, {**BUILT_IN, "gate": gate}, labels) as house:
+        form = Form("device", "CN=meter-7,O=Example,C=TW", uses=3, profiles=("device", "gate"))
+        yield Forgetful(house, (await house.desk.register(form, actor="test"))[1], Csr())
+
+
+async def test_who_forgets_the_label_while_waiting_is_known_by_the_key(tmp_path: Path) -> None:
+    async with forgetful(tmp_path) as device:
+        require_waiting(await device.ask("gate/simpleenroll"), 1)
+
+        require_waiting(await device.ask("simpleenroll"), 1)
+
+        await approve(device.house.core, 1)
+        certificates = [certificate_in(await device.ask(f"{label}simpleenroll")) for label in ("", "gate/", "")]
+        assert len(set(certificates)) == 1
+        assert await device.issued() == ["gate"]
+
+
+async def test_who_forgets_the_label_is_told_the_rejection(tmp_path: Path) -> None:
+    async with forgetful(tmp_path) as device:
+        await device.ask("gate/simpleenroll")
+        await device.house.core.referrals.reject(1, actor=OFFICER, note="no such meter")
+
+        reply = await device.ask("simpleenroll")
+
+        assert (reply.status, b"no such meter" in reply.body) == (403, True)
+        assert await device.issued() == []
+
+
+async def test_without_a_label_another_key_and_a_later_day_mean_the_default(tmp_path: Path) -> None:
+    async with forgetful(tmp_path) as device:
+        await device.ask("gate/simpleenroll")
+        assert (await device.ask("simpleenroll", Csr())).status == 200
+        await approve(device.house.core, 1)
+        await device.ask("gate/simpleenroll")
+        device.house.clock.move(61 * DAY)
+
+        assert (await device.ask("simpleenroll")).status == 200
+
+        assert await device.issued() == ["device", "gate", "device"]
+
+
+async def test_without_a_label_the_default_is_delivered_again_also_while_another_waits(tmp_path: Path) -> None:
+    async with forgetful(tmp_path) as device:
+        first = certificate_in(await device.ask("simpleenroll"))
+        require_waiting(await device.ask("gate/simpleenroll"), 1)
+
+        again = certificate_in(await device.ask("simpleenroll"))
+
+        assert again == first
+
+
+async def test_to_forget_the_label_is_no_way_around_what_it_demands(tmp_path: Path) -> None:
+    async with forgetful(tmp_path, Label(client_certificate=ClientCertificate.REQUIRED)) as device:
+        held = certificate_in(await device.ask("simpleenroll", Csr()))
+        require_waiting(await device.ask("gate/simpleenroll", peer=showing(held)), 1)
+
+        bare, shown = await device.ask("simpleenroll"), await device.ask("simpleenroll", peer=showing(held))
+
+        assert (bare.status, shown.status) == (403, 202)
 
 
 async def test_a_certificate_that_is_begun_and_cannot_be_signed_yet_is_waited_for(tmp_path: Path) -> None:
