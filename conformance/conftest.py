@@ -9,6 +9,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
+from conformance import postgresql
 from conformance.house import House
 
 _A_SERVER_EACH = frozenset(
@@ -26,6 +27,11 @@ _A_SERVER_EACH = frozenset(
     }
 )
 """Files whose tests share nothing, so that the workers may divide them; the others would make their servers twice."""
+
+
+def pytest_sessionfinish() -> None:
+    """Leave no database running."""
+    postgresql.end()
 
 
 @pytest.fixture

@@ -14,6 +14,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from conformance import stores
+
 SOAPSTONE = Path(sys.executable).with_name("soapstone")
 CLIENTS = Path(__file__).parents[1] / ".clients"
 _READY_SECONDS = 30
@@ -55,9 +57,19 @@ def must(*command: str | Path, **options: Any) -> str:
 
 
 class House:
-    """One home and its server."""
+    """One home and its server.
 
-    def __init__(self, folder: Path, *settings: str, options: tuple[str, ...] = ("--development",)) -> None:
+    Args:
+        store: what `store.url` says; by default, a new one of the kind that this run is about.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *settings: str,
+        options: tuple[str, ...] = ("--development",),
+        store: str | None = None,
+    ) -> None:
         self.home = folder / "home"
         self.port = free_ports()
         self.http_01_port = free_ports()
@@ -66,7 +78,8 @@ class House:
         self._log = folder / "server.log"
         self._process: subprocess.Popen[str] | None = None
         probed = (f"acme.http_01_port={self.http_01_port}", f"acme.tls_alpn_01_port={self.tls_alpn_01_port}")
-        wanted = (*probed, *settings)
+        self.store = store or stores.new()
+        wanted = (*probed, f"store.url={self.store}", *settings)
         sets = [part for setting in wanted for part in ("--set", setting)]
         self.command("init", "--port", str(self.port), *options, *sets)
 
@@ -159,6 +172,7 @@ class House:
         """Leave nothing running."""
         if self._process is not None:
             self.kill()
+        stores.forget(self.store)
 
     def _end(self, number: signal.Signals) -> int:
         assert self._process is not None

@@ -7,6 +7,7 @@ import os
 import pwd
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -15,9 +16,8 @@ from typing import Any
 
 import psycopg
 
-from conformance.house import free_ports, must
-
 _PROGRAMS = Path("/usr/lib/postgresql")
+_PORTS = range(32_010, 32_760)
 _READY_SECONDS = 30
 _STOP_SECONDS = 30
 _ROLE = "soapstone"
@@ -49,6 +49,15 @@ def _program(name: str) -> Path:
     raise AssertionError("PostgreSQL is missing; run conformance/install")
 
 
+def _free_port() -> int:
+    # Above those of the servers under test, below those that the kernel lends.
+    for port in itertools.islice(itertools.cycle(_PORTS), os.getpid() % len(_PORTS), None):
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
+    raise AssertionError("there is no free port")
+
+
 def _as_nobody_special() -> tuple[str, ...]:
     """How to run its programs, which refuse root; what was started so ends with the test that started it."""
     if os.getuid() != 0:
@@ -57,30 +66,36 @@ def _as_nobody_special() -> tuple[str, ...]:
     return ("setpriv", f"--reuid={user.pw_uid}", f"--regid={user.pw_gid}", "--clear-groups", "--pdeathsig", "INT")
 
 
+_started: list[Cluster] = []
+
+
+def of_this_run() -> Cluster:
+    """The cluster of this process; started when it is first asked for."""
+    if not _started:
+        _started.append(Cluster())
+    return _started[0]
+
+
+def end() -> None:
+    """Stop it, where it was started."""
+    while _started:
+        _started.pop().close()
+
+
 class Cluster:
     """A server and the databases in it."""
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="soapstone-pg-"))
-        self.port = free_ports()
+        self.port = _free_port()
         self._names = (f"store{number}" for number in itertools.count(1))
         self._process: subprocess.Popen[bytes] | None = None
         data = self.folder / "data"
         if os.getuid() == 0:
             shutil.chown(self.folder, "postgres", "postgres")
-        made = (
-            "--pgdata",
-            data,
-            "--username",
-            _ROLE,
-            "--auth",
-            "trust",
-            "--encoding",
-            "UTF8",
-            "--no-locale",
-            "--no-sync",
-        )
-        must(*_as_nobody_special(), _program("initdb"), *made)
+        wanted = ("--username", _ROLE, "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
+        made = [*_as_nobody_special(), str(_program("initdb")), "--pgdata", str(data), *wanted]
+        subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
         (data / "pg_hba.conf").write_text(_ACCESS)
         with (data / "postgresql.conf").open("a") as settings:
             settings.write(f"{_SETTINGS}port = {self.port}\nunix_socket_directories = '{self.folder}'\n")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
@@ -142,8 +142,12 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
     clock = SystemClock(development=settings.development)
     keeper = SecretKeeper(_octets(settings.credentials.key, home))
     profiles = profiles_from(settings.profiles)
-    database = await open_database(settings.store.url, home, create=create)
-    try:
+    database = await open_database(settings.store.url, home, create=create, connections=settings.store.connections)
+    async with AsyncExitStack() as ending:
+        ending.push_async_callback(database.close)
+        unmade = await ending.enter_async_context(AsyncExitStack())
+        if create:
+            unmade.push_async_callback(database.discard)
         await migrate(database, migrations(), now=clock.now())
         yield Office(
             home=home,
@@ -160,8 +164,7 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
             places=places(home, settings),
             counts=counts(database, clock, keeper),
         )
-    finally:
-        await database.close()
+        unmade.pop_all()
 
 
 async def strongroom(

@@ -6,15 +6,21 @@ from typing import Literal
 
 import msgspec
 
+from ca_core.store.opening import CONNECTIONS
 from protocols.acme.challenges import STANDARD
 from protocols.acme.standing import LimitOptions
 from protocols.est.labels import Label
 
 
 class Store(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Where state is kept: `sqlite:FILE`, relative to the home."""
+    """Where state is kept: `sqlite:FILE`, relative to the home, or `postgresql://USER@HOST/DATABASE`.
+
+    Attributes:
+        connections: to PostgreSQL, of one process, at most.
+    """
 
     url: str = "sqlite:soapstone.db"
+    connections: int = CONNECTIONS
 
 
 class Authority(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -43,6 +43,8 @@ from server.setting_tables import (
 
 FILE_NAME = "soapstone.toml"
 _UNKNOWN_FIELD = re.compile(r"Object contains unknown field `([^`]+)`(?: - at `\$\.?([^`]*)`)?")
+_FEWEST_STORE_CONNECTIONS = 2
+_MOST_STORE_CONNECTIONS = 1000
 _HIGHEST_PORT = 65_532
 """The last port from which four consecutive ones fit."""
 _LONGEST_WINDOW_DAYS = 3_660
@@ -204,6 +206,8 @@ def _check(settings: Settings) -> None:
         raise Misconfigured(f"port must be from 1 to {_HIGHEST_PORT}")
     if not settings.host.isascii() or settings.host != settings.host.lower():
         raise Misconfigured("host must be an address, or a DNS name in lower-case ASCII (xn--... where it needs more)")
+    if not _FEWEST_STORE_CONNECTIONS <= settings.store.connections <= _MOST_STORE_CONNECTIONS:
+        raise Misconfigured(f"store.connections must be from {_FEWEST_STORE_CONNECTIONS} to {_MOST_STORE_CONNECTIONS}")
     probe_settings.check(settings.acme)
     if not 0 <= settings.renewal.window_days <= _LONGEST_WINDOW_DAYS:
         raise Misconfigured(f"renewal.window_days must be from 0 to {_LONGEST_WINDOW_DAYS}")

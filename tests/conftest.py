@@ -6,12 +6,24 @@ from collections.abc import Iterator
 
 import pytest
 
+from conformance import postgresql, stores
 from conformance.postgresql import Cluster
+from tests.builders.store import given_out
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[Cluster]:
+@pytest.fixture
+def cluster() -> Cluster:
     """The PostgreSQL of this run, or of this worker of it."""
-    started = Cluster()
-    yield started
-    started.close()
+    return postgresql.of_this_run()
+
+
+@pytest.fixture(autouse=True)
+def _stores_are_removed() -> Iterator[None]:
+    yield
+    while given_out:
+        stores.forget(given_out.pop())
+
+
+def pytest_sessionfinish() -> None:
+    """Leave no database running."""
+    postgresql.end()

@@ -100,5 +100,9 @@ class Database(ABC):
         """
 
     @abstractmethod
+    async def discard(self) -> None:
+        """Remove what was stored since this was opened with `create`: the home that it is of is not going to be."""
+
+    @abstractmethod
     async def close(self) -> None:
         """Close every connection."""

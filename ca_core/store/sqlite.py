@@ -155,6 +155,9 @@ class SqliteDatabase(Database):
                 f"the database is damaged ({found}); stop the server, keep its files, and restore your newest backup"
             )
 
+    async def discard(self) -> None:
+        """Do nothing: the file goes with its folder."""
+
     async def close(self) -> None:
         """Close every connection."""
         for connection in (*self._all_readers, self._writer):

@@ -35,6 +35,8 @@ def backup(home: Path, file: Path) -> None:
 
     async def do(office: Office) -> None:
         settings = office.settings
+        if not settings.store.url.startswith(SQLITE):
+            raise Misconfigured("the store is in PostgreSQL: back it up with its own means, and the home as files")
         database = settings.store.url.removeprefix(SQLITE)
         await _record(office, BackupMade(file=str(file)))
         with tempfile.TemporaryDirectory(dir=home) as folder:

@@ -43,9 +43,11 @@ from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database
 from ca_core.store.migrate import found_in, migrate
 from ca_core.store.opening import open_database
+from conformance import stores
 from tests.builders import linted
 from tests.builders.clock import SettableClock
 from tests.builders.journal import sequencer
+from tests.builders.store import store_of
 
 LINTER = Linter()
 """One for all tests, as one process has one."""
@@ -188,8 +190,13 @@ async def core(
     shards: int = 1,
     blocked: Blocklist = NOTHING_BLOCKED,
     repository: str = "http://ca.example",
+    store: str = stores.WANTED,
 ) -> AsyncIterator[Core]:
-    """A core in a folder, with every component's tables; what the folder holds already is opened again."""
+    """A core in a folder, with every component's tables; what the folder holds already is opened again.
+
+    Args:
+        store: the kind of database; by default, the one that this run is about.
+    """
     clock = SettableClock()
     is_new = not (folder / "authority").exists()
     authority = _made(folder, clock) if is_new else _found(folder)
@@ -201,7 +208,7 @@ async def core(
         ocsp_url="http://ca.example/ocsp",
     )
     ca = IssuingCa(certificate, open_key("file:authority/issuing.key", PASSPHRASE, folder))
-    database = await open_database("sqlite:soapstone.db", folder, create=is_new)
+    database = await open_database(store_of(folder, store), folder, create=is_new)
     try:
         await migrate(database, MIGRATIONS, now=clock.now())
         keeper, gate = SecretKeeper(bytes(32)), Gate()

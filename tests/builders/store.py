@@ -11,12 +11,25 @@ import pytest
 from ca_core.store.database import Database
 from ca_core.store.migrate import migrate
 from ca_core.store.opening import open_database
+from conformance import stores
 from conformance.postgresql import Cluster
+from conformance.stores import POSTGRESQL, SQLITE
 from server.assembly import migrations
 
-SQLITE, POSTGRESQL = "sqlite", "postgresql"
 KINDS = (SQLITE, POSTGRESQL)
 """What the contract suite runs over."""
+_URL = "store.url"
+given_out: list[str] = []
+"""The stores of this test, which are removed when it is over."""
+
+
+def store_of(folder: Path, kind: str = stores.WANTED) -> str:
+    """What `store.url` says in a folder: of a new store, or of the one that is there."""
+    said = folder / _URL
+    if not said.exists():
+        said.write_text(stores.new(kind))
+        given_out.append(said.read_text())
+    return said.read_text()
 
 
 class Stores:

@@ -19,6 +19,7 @@ from ca_core.store.postgresql.link import Bound, Link, bound, rows_of
 from ca_core.store.postgresql.pool import Pool
 from ca_core.store.postgresql.spelling import statements
 
+TABLES = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()"
 _EACH_AT_ONCE = 500
 
 # A session is read-only until a transaction says otherwise, so that one pool serves readers and writers.
@@ -79,11 +80,16 @@ class PostgresqlTransaction(Transaction):
 
 
 class PostgresqlDatabase(Database):
-    """A pool of connections; each serves whoever comes."""
+    """A pool of connections; each serves whoever comes.
 
-    def __init__(self, pool: Pool, duties: Duties) -> None:
+    Args:
+        found: the names of the tables that were there when it was opened.
+    """
+
+    def __init__(self, pool: Pool, duties: Duties, found: frozenset[str]) -> None:
         self._pool = pool
         self._duties = duties
+        self._found = found
 
     @property
     def is_shared(self) -> bool:
@@ -126,6 +132,14 @@ class PostgresqlDatabase(Database):
             row = await tx.one(_FAULTS)
         if row is not None and row[0]:
             raise Damaged(f"PostgreSQL has read {row[0]} damaged pages of the database; restore it from your backup")
+
+    async def discard(self) -> None:
+        """Drop the tables that were not there before."""
+        async with self.write() as tx:
+            made = [name for (name,) in await tx.all(TABLES) if name not in self._found]
+            for name in made:
+                # Ours, and quoted by the server; there is no placeholder for a name.
+                await tx.execute(f"DROP TABLE {name} CASCADE")
 
     async def close(self) -> None:
         """Close every connection."""

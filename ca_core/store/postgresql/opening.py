@@ -13,13 +13,14 @@ from psycopg.conninfo import conninfo_to_dict
 
 from ca_core.errors import Misconfigured
 from ca_core.store.database import Database
-from ca_core.store.postgresql.database import PostgresqlDatabase
+from ca_core.store.postgresql.database import TABLES, PostgresqlDatabase
 from ca_core.store.postgresql.duties import Duties
 from ca_core.store.postgresql.faults import as_ours, unavailable
 from ca_core.store.postgresql.link import Link
 from ca_core.store.postgresql.pool import Pool
 
 FEWEST_CONNECTIONS = 2
+_OURS = "migrations"
 _OLDEST = 140_000
 _SECRETS = ("password", "sslpassword")
 _UNSAID = {
@@ -49,10 +50,7 @@ SELECT set_config('synchronous_commit', 'on', false) WHERE current_setting('sync
 # What is confirmed is on the disk, whatever the role or the database was set to. The lock's time is what SQLite
 # waits, too; our statements are short, and compiling one costs more than it saves.
 
-_FACTS = (
-    "SELECT current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes'),"
-    " to_regclass('migrations') IS NOT NULL"
-)
+_FACTS = "SELECT current_setting('server_encoding'), current_setting('fsync'), current_setting('full_page_writes')"
 
 
 async def open_postgresql(url: str, *, create: bool, connections: int) -> Database:
@@ -74,7 +72,9 @@ async def open_postgresql(url: str, *, create: bool, connections: int) -> Databa
             f"cannot connect to the database of store.url ({said}); see the guide for operators, PostgreSQL"
         ) from None
     async with _closed_unless_kept(first) as kept:
-        await _require_sound(first, create=create)
+        await _require_sound(first)
+        found = await _tables(first)
+        _require_expected(found, create=create)
         await first.execute(_SESSION)
         kept.pop_all()
 
@@ -93,7 +93,7 @@ async def open_postgresql(url: str, *, create: bool, connections: int) -> Databa
 
     pool = Pool(another, max(connections, FEWEST_CONNECTIONS))
     pool.add(Link(first))
-    return PostgresqlDatabase(pool, Duties(another))
+    return PostgresqlDatabase(pool, Duties(another), found)
 
 
 def _closed_unless_kept(connection: psycopg.AsyncConnection[Any]) -> AsyncExitStack:
@@ -116,20 +116,27 @@ def _parameters(url: str) -> dict[str, Any]:
     return {**_UNSAID, **said}
 
 
-async def _require_sound(connection: psycopg.AsyncConnection[Any], *, create: bool) -> None:
+async def _tables(connection: psycopg.AsyncConnection[Any]) -> frozenset[str]:
+    return frozenset(name for (name,) in await (await connection.execute(TABLES)).fetchall())
+
+
+def _require_expected(found: frozenset[str], *, create: bool) -> None:
+    if create and _OURS in found:
+        raise Misconfigured("the database of store.url holds a store already; give a new home a database of its own")
+    if not create and _OURS not in found:
+        # An empty store in the place of a lost one would make every revoked certificate good again.
+        raise Misconfigured("the database of store.url holds no store; restore it from your backup")
+
+
+async def _require_sound(connection: psycopg.AsyncConnection[Any]) -> None:
     version = connection.info.server_version
     if version < _OLDEST:
         raise Misconfigured(
             f"store.url names a PostgreSQL {version // 10_000}; it has to be {_OLDEST // 10_000} or newer"
         )
     row = await (await connection.execute(_FACTS)).fetchone()
-    encoding, *durability, is_there = row if row is not None else ("", "", "", False)
+    encoding, *durability = row or ("",)
     if encoding != "UTF8":
         raise Misconfigured(f"the database of store.url is in {encoding}; make one with ENCODING 'UTF8'")
     if durability != ["on", "on"]:
         raise Misconfigured("PostgreSQL is set to lose what it has confirmed; set fsync and full_page_writes to on")
-    if create and is_there:
-        raise Misconfigured("the database of store.url holds a store already; give a new home a database of its own")
-    if not create and not is_there:
-        # An empty store in the place of a lost one would make every revoked certificate good again.
-        raise Misconfigured("the database of store.url holds no store; restore it from your backup")
