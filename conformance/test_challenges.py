@@ -294,6 +294,12 @@ def test_doctor_says_which_name_server_is_not_known_to_validate(house: House, dn
     assert "validates DNSSEC" not in afterwards
 
 
+def test_doctor_says_where_caa_has_no_name_servers_of_its_own(tmp_path: Path) -> None:
+    house = House(tmp_path, "acme.caa=true", 'acme.caa_identities=["ca.example"]')
+
+    assert "acme.caa without acme.resolvers asks the system's" in house.attempt("doctor").stdout
+
+
 def test_a_restart_goes_on_with_what_was_to_be_looked_at_again(house: House, client: Client, dns: Responder) -> None:
     name = f"restart.{ZONE}"
     order, challenge, expected = ordered(client, name, "dns-01")
