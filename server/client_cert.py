@@ -20,8 +20,8 @@ CLIENT_CERT = "client-cert"
 CLIENT_CERT_CHAIN = "client-cert-chain"
 _BYTES = re.compile(r":([A-Za-z0-9+/]*={0,2}):")
 _MOST_CAS = 6
-# Of a CA that stands between, a critical extension that is not looked at here would be overlooked.
-_UNDERSTOOD = frozenset(
+# A critical extension that is not looked at here would be overlooked (RFC 5280, 4.2).
+_OF_CAS = frozenset(
     {
         ExtensionOID.BASIC_CONSTRAINTS,
         ExtensionOID.KEY_USAGE,
@@ -30,6 +30,11 @@ _UNDERSTOOD = frozenset(
         ExtensionOID.CERTIFICATE_POLICIES,
     }
 )
+_OF_CLIENTS = _OF_CAS | {
+    ExtensionOID.EXTENDED_KEY_USAGE,
+    ExtensionOID.SUBJECT_ALTERNATIVE_NAME,
+    ExtensionOID.CRL_DISTRIBUTION_POINTS,
+}
 
 
 def presented(field: str | None, chain: str | None, anchors: Sequence[x509.Certificate]) -> bytes | None:
@@ -78,6 +83,8 @@ def _certificate(item: str) -> x509.Certificate:
 
 def _require_for_clients(leaf: x509.Certificate) -> None:
     """What OpenSSL asks of a client's certificate in a handshake."""
+    if not _is_understood(leaf, _OF_CLIENTS):
+        raise CertificateNotAccepted("the client certificate has a critical extension that is not known here")
     try:
         purposes = leaf.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
         if ExtendedKeyUsageOID.CLIENT_AUTH not in purposes:
@@ -108,11 +115,15 @@ def _require_path(
     raise CertificateNotAccepted("the client certificate was not issued by a CA that is trusted here")
 
 
+def _is_understood(certificate: x509.Certificate, known: frozenset[x509.ObjectIdentifier]) -> bool:
+    return all(one.oid in known for one in certificate.extensions if one.critical)
+
+
 def _is_ca(certificate: x509.Certificate, below: int) -> bool:
     """Whether it may issue, with so many CAs below it already."""
-    extensions = certificate.extensions
-    if any(one.critical and one.oid not in _UNDERSTOOD for one in extensions):
+    if not _is_understood(certificate, _OF_CAS):
         return False
+    extensions = certificate.extensions
     try:
         constraints = extensions.get_extension_for_class(x509.BasicConstraints).value
         if not extensions.get_extension_for_class(x509.KeyUsage).value.key_cert_sign:

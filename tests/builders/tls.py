@@ -80,6 +80,7 @@ class TestCa:
         usage: x509.ObjectIdentifier | None = SERVER,
         end: datetime = LONG,
         ca: bool = False,
+        critical: x509.ExtensionType | None = None,
     ) -> Leaf:
         key = ec.generate_private_key(ec.SECP256R1())
         serial = x509.random_serial_number()
@@ -88,6 +89,8 @@ class TestCa:
         builder = builder.add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         if usage is not None:
             builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=False)
+        if critical is not None:
+            builder = builder.add_extension(critical, critical=True)
         return Leaf(builder.sign(self._key, SHA256()), key)
 
 

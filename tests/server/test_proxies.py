@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+from cryptography import x509
 
 from ca_core.errors import BadRequest, CertificateNotAccepted, Misconfigured
 from protocols.wire import Peer, Request
@@ -19,6 +20,7 @@ from tests.builders.tls import CLIENT, NOW, SERVER, Leaf, TestCa
 CA = TestCa()
 DEVICE = CA.issue("device", usage=CLIENT)
 OF_NO_VERSION = DEVICE.der.replace(b"\xa0\x03\x02\x01\x02", b"\xa0\x03\x02\x01\x05", 1)
+UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.2.3.4"), b"\5\0")
 PROXYS_OWN = CA.issue("proxy", usage=CLIENT)
 PROXY, STRANGER = "10.0.0.5", "192.0.2.7"
 NETWORKS = (f"{PROXY}/32", "10.1.0.0/16", "2001:db8:1::/48")
@@ -93,12 +95,20 @@ def test_an_expired_certificate_comes_through_to_be_told_so(tls: ssl.SSLContext)
         TestCa("Other").issue("device", usage=CLIENT),
         TestCa().issue("device", usage=CLIENT),
         CA.issue("d", usage=SERVER),
+        CA.issue("device", usage=CLIENT, critical=UNKNOWN),
     ],
-    ids=["foreign", "of another CA of this name", "not for clients"],
+    ids=["foreign", "of another CA of this name", "not for clients", "with a critical extension that nobody knows"],
 )
 def test_a_certificate_that_no_handshake_would_take_is_refused(tls: ssl.SSLContext, leaf: Leaf) -> None:
     with pytest.raises(CertificateNotAccepted):
         Proxies(NETWORKS, tls).judged(asked(PROXY, client_cert=field(leaf)))
+
+
+def test_a_certificate_may_be_critical_where_it_is_understood(tls: ssl.SSLContext) -> None:
+    uses = x509.ExtendedKeyUsage([CLIENT])
+    leaf = CA.issue("device", usage=None, critical=uses)
+
+    assert Proxies(NETWORKS, tls).judged(asked(PROXY, client_cert=field(leaf))).peer.certificate == leaf.der
 
 
 def test_a_chain_leads_to_a_ca_that_is_trusted(tls: ssl.SSLContext) -> None:
