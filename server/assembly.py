@@ -198,6 +198,7 @@ async def strongroom(
         clock=clock,
         authorities=authorities,
         passphrase=passphrase,
+        has_fellows=database.is_shared,
     )
     publisher = Publisher(database, clock, lambda: _crl_issuers(settings, authorities, now=clock.now()))
     delegates, message_signers = (

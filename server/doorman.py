@@ -46,6 +46,11 @@ class Doorman:
         self._by_source: Counter[str] = Counter()
         self._turned_away = 0
 
+    @property
+    def inside(self) -> int:
+        """How many are in."""
+        return self._in_all
+
     def admit(self, address: str) -> Callable[[], None] | None:
         """Let one in; call what comes back when it leaves. None: there is no room."""
         source = _source(address)
@@ -79,8 +84,11 @@ class Doorman:
 class Door(socket.socket):
     """A listening socket with a doorman: who is turned away is never seen by asyncio."""
 
-    def __init__(self, address: str, port: int, doorman: Doorman) -> None:
+    def __init__(self, address: str, port: int, doorman: Doorman, *, shares_port: bool = False) -> None:
         """Bind it.
+
+        Args:
+            shares_port: whether other processes have doors of their own there; the system says who comes to which.
 
         Raises:
             OSError: the port is in use, or may not be opened.
@@ -91,6 +99,8 @@ class Door(socket.socket):
         self._let_in = 0
         try:
             self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if shares_port:
+                self.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
             if is_v6:
                 self.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
             self.bind((address, port))

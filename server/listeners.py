@@ -14,6 +14,7 @@ from aiohttp import web
 from ca_core.errors import Misconfigured
 from server.doorman import Door, Doorman, Room
 from server.exporting import ExportingContext
+from server.leaving import Exit, Leaving, leave
 from server.middleware import Dialogue, edge
 from server.patience import Server
 from server.proxies import Proxies
@@ -37,7 +38,7 @@ class Listener(msgspec.Struct, frozen=True):
 
     Attributes:
         tls: None is plain HTTP.
-        counted: the beginning of the paths whose requests are counted instead of logged one by one.
+        counted: the beginnings of the paths whose requests are counted instead of logged one by one.
         proxies: whose word is taken for who asks.
     """
 
@@ -45,7 +46,7 @@ class Listener(msgspec.Struct, frozen=True):
     port: int
     dialogue: Dialogue
     tls: ssl.SSLContext | None = None
-    counted: str = ""
+    counted: tuple[str, ...] = ()
     proxies: Proxies = msgspec.field(default_factory=Proxies)
 
 
@@ -80,10 +81,12 @@ class Bounds(msgspec.Struct, frozen=True):
 
     Attributes:
         arrival_seconds: how long a TLS handshake, a request's head and its body may each take to arrive.
+        shares_ports: whether other processes of this server listen on the same ports.
     """
 
     room: Room
     arrival_seconds: int
+    shares_ports: bool = False
 
 
 class _Site(web.BaseSite):
@@ -114,31 +117,29 @@ class _Site(web.BaseSite):
         )
 
 
-async def listen(address: str, listeners: list[Listener], bounds: Bounds) -> list[web.ServerRunner]:
-    """Open every listener, or none.
+async def listen(address: str, listeners: list[Listener], bounds: Bounds, leaving: Leaving) -> list[Exit]:
+    """Open every listener, or none; return the ways out.
+
+    Args:
+        leaving: whether answers say that they are the last on their connections.
 
     Raises:
         Misconfigured: a port is in use or may not be opened; says which and what to do.
     """
     # asyncio has no setting for it.
     sslproto.SSLProtocol.max_size = _TLS_BUFFER_OCTETS
-    runners: list[web.ServerRunner] = []
+    exits: list[Exit] = []
     try:
         for listener in listeners:
-            runners.append(await _open(address, listener, bounds))  # noqa: PERF401  # those before the one that fails are closed
+            exits.append(await _open(address, listener, bounds, leaving))  # noqa: PERF401  # those before the one that fails are closed
     except OSError as error:
-        await close(runners)
-        port = listeners[len(runners)].port
-        raise Misconfigured(f"cannot listen on {address} port {port}: {_why(error)}") from None
-    return runners
+        await leave(leaving, exits)
+        port = listeners[len(exits)].port
+        raise Misconfigured(f"cannot listen on {address} port {port}: {why_not(error)}") from None
+    return exits
 
 
-async def close(runners: list[web.ServerRunner]) -> None:
-    """Stop accepting, let requests end, close."""
-    await asyncio.gather(*(runner.cleanup() for runner in runners))
-
-
-async def _open(address: str, listener: Listener, bounds: Bounds) -> web.ServerRunner:
+async def _open(address: str, listener: Listener, bounds: Bounds, leaving: Leaving) -> Exit:
     server = Server(
         edge(
             listener.dialogue,
@@ -146,6 +147,7 @@ async def _open(address: str, listener: Listener, bounds: Bounds) -> web.ServerR
             counted=listener.counted,
             body_seconds=bounds.arrival_seconds,
             proxies=listener.proxies,
+            leaving=leaving,
         ),
         access_log=None,
         logger=_unreadable_log(),
@@ -161,12 +163,14 @@ async def _open(address: str, listener: Listener, bounds: Bounds) -> web.ServerR
     await runner.setup()
     try:
         room = msgspec.structs.replace(bounds.room, trusted=listener.proxies.networks)
-        door = Door(address, listener.port, Doorman(listener.name, room))
-        await _Site(runner, door, listener.tls, bounds.arrival_seconds).start()
+        doorman = Doorman(listener.name, room)
+        door = Door(address, listener.port, doorman, shares_port=bounds.shares_ports)
+        site = _Site(runner, door, listener.tls, bounds.arrival_seconds)
+        await site.start()
     except OSError:
         await runner.cleanup()
         raise
-    return runner
+    return Exit(runner, site, door, doorman)
 
 
 def _unreadable_log() -> logging.Logger:
@@ -184,7 +188,8 @@ def _on_one_line(record: logging.LogRecord) -> bool:
     return True
 
 
-def _why(error: OSError) -> str:
+def why_not(error: OSError) -> str:
+    """Why a port cannot be opened, and what to do."""
     match error.errno:
         case errno.EADDRINUSE:
             return "the port is in use; stop what uses it, or change `port` in soapstone.toml"

@@ -15,6 +15,7 @@ from aiohttp.http_exceptions import PayloadEncodingError
 from ca_core.errors import BadRequest, Refusal
 from protocols.wire import Reply, Request
 from server import bridge
+from server.leaving import Leaving
 from server.proxies import Proxies
 
 _LOG = logging.getLogger("soapstone.http")
@@ -50,7 +51,7 @@ class Tally:
 
     def covers(self, path: str, status: int) -> bool:
         """Whether a request is counted: what went wrong has a line of its own."""
-        return bool(self._path) and path.startswith(self._path) and status < _FIRST_ERROR
+        return path.startswith(self._path) and status < _FIRST_ERROR
 
     def count(self, ms: float) -> None:
         """Count one."""
@@ -71,26 +72,36 @@ class Tally:
 
 
 def edge(
-    dialogue: Dialogue, *, listener: str, counted: str = "", body_seconds: float = 30, proxies: Proxies | None = None
+    dialogue: Dialogue,
+    *,
+    listener: str,
+    counted: tuple[str, ...] = (),
+    body_seconds: float = 30,
+    proxies: Proxies | None = None,
+    leaving: Leaving,
 ) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     """Wrap a dialogue into what aiohttp calls for each request.
 
     Args:
         listener: its name in the log.
-        counted: the beginning of the paths whose requests are counted instead of logged one by one.
+        counted: the beginnings of the paths whose requests are counted instead of logged one by one.
         body_seconds: how long a body may take to arrive.
         proxies: whose word is taken for who asks.
+        leaving: whether every answer is the last on its connection.
     """
     judge = (proxies or Proxies()).judged
-    tally = Tally(listener, counted)
+    tallies = [Tally(listener, path) for path in counted]
 
     async def handle(incoming: web.BaseRequest) -> web.StreamResponse:
         started = time.perf_counter()
         response = await _response(incoming, dialogue, body_seconds, judge)
         ms = (time.perf_counter() - started) * 1000
-        if tally.covers(incoming.raw_path, response.status):
-            tally.count(ms)
-            return response
+        if leaving.has_begun:
+            response.force_close()
+        for tally in tallies:
+            if tally.covers(incoming.raw_path, response.status):
+                tally.count(ms)
+                return response
         _LOG.info(
             "event=request listener=%s method=%s path=%s status=%d ms=%.1f",
             listener,

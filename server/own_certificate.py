@@ -16,7 +16,7 @@ from ca_core import names
 from ca_core.applicant import Applicant, Door
 from ca_core.clock import Clock
 from ca_core.enrollment import Enrollment
-from ca_core.errors import Busy, Misconfigured, NotFound
+from ca_core.errors import AccountTaken, Busy, Misconfigured, NotFound
 from ca_core.files import replace
 from ca_core.identity import serial_text
 from ca_core.issuance.authorities import Authorities, transport_line
@@ -30,6 +30,7 @@ from ca_core.registration.desk import Desk, Form
 from ca_core.registration.kind import SERVER
 from ca_core.revocation.desk import RevocationDesk
 from ca_core.secret import Secret
+from ca_core.turn_taking import turn_with
 from server.settings import own_names
 
 ACCOUNT = "soapstone"
@@ -45,6 +46,7 @@ class OwnCertificate:
     Args:
         path: of the PEM file.
         host: a DNS name or an address.
+        has_fellows: whether other servers, perhaps of other names, share the registration.
     """
 
     def __init__(
@@ -58,8 +60,10 @@ class OwnCertificate:
         clock: Clock,
         authorities: Authorities,
         passphrase: Secret,
+        has_fellows: bool,
     ) -> None:
         self._path = path
+        self._has_fellows = has_fellows
         self._names = own_names(host)
         self._enrollment = enrollment
         self._desk = desk
@@ -80,6 +84,11 @@ class OwnCertificate:
         """Renew when it is time, when the certificate was revoked, or when the file holds none that serves."""
         if self._serial is not None and self._clock.now() < self._renew_at and not await self._is_revoked(self._serial):
             return
+        async with turn_with(self._path):
+            # Another process of this home may have been faster.
+            await self._renew_if_due()
+
+    async def _renew_if_due(self) -> None:
         current = self._current()
         if (
             current is None
@@ -100,6 +109,9 @@ class OwnCertificate:
             current = self._current()
         if current is None:
             raise Misconfigured(f"{self._path} was written and cannot be read again; check the disk")
+        if self._serial not in (None, current.serial_number):
+            for context in self._contexts:
+                self._load_into(context)
         self._serial, self._renew_at = current.serial_number, self._due_at(current)
 
     def _due_at(self, certificate: x509.Certificate) -> int:
@@ -138,10 +150,7 @@ class OwnCertificate:
             x509.load_der_x509_certificate(certificate.der).public_bytes(Encoding.PEM),
             *(ca.public_bytes(Encoding.PEM) for ca in chain),
         ]
-        self._path.parent.mkdir(mode=0o700, exist_ok=True)
         replace(self._path, b"".join(pem), mode=0o600)
-        for context in self._contexts:
-            self._load_into(context)
         _LOG.info("event=own-certificate serial=%s not_after=%d", certificate.serial, certificate.not_after)
 
     def _issuer(self) -> str:
@@ -158,16 +167,25 @@ class OwnCertificate:
             ) from None
 
     async def registration(self) -> Registration:
-        """This server's registration, with the names of today's host."""
-        grants = tuple(Grant(name) for name in sorted(self._names))
+        """The servers' registration, with the names of today's host; beside those of others that share the store."""
+        names = set(self._names)
         try:
             registration = await self._desk.show(ACCOUNT)
         except NotFound:
-            form = Form(SERVER.name, _SUBJECT, uses=None, account=ACCOUNT, grants=grants, language="en")
-            registration, _ = await self._desk.register(form, actor=_ACTOR)
-        if registration.grants != grants:
-            await self._desk.regrant(ACCOUNT, grants, actor=_ACTOR)
+            form = Form(SERVER.name, _SUBJECT, uses=None, account=ACCOUNT, grants=_grants(names), language="en")
+            try:
+                registration, _ = await self._desk.register(form, actor=_ACTOR)
+            except AccountTaken:
+                registration = await self._desk.show(ACCOUNT)
+        if self._has_fellows:
+            names |= {grant.identifier for grant in registration.grants}
+        if registration.grants != _grants(names):
+            await self._desk.regrant(ACCOUNT, _grants(names), actor=_ACTOR)
         return registration
+
+
+def _grants(names: set[Identifier]) -> tuple[Grant, ...]:
+    return tuple(Grant(name) for name in sorted(names))
 
 
 def _csr(key: ec.EllipticCurvePrivateKey, wanted: frozenset[Identifier]) -> bytes:

@@ -24,6 +24,21 @@ class Connection(RequestHandler):
         self._head_timer: asyncio.TimerHandle | None = None
         self._payload: StreamReader | None = None
 
+    @property
+    def is_open(self) -> bool:
+        """Whether a request may still come or be answered."""
+        return self.transport is not None and not self.transport.is_closing()
+
+    @property
+    def is_resting(self) -> bool:
+        """Whether nothing of a request is there, and none is being answered."""
+        return not (self._messages or self._request_in_progress or self._head_octets or self._is_in_body())
+
+    @property
+    def requests_so_far(self) -> int:
+        """How many have come."""
+        return self._request_count
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
         self._await_head()

@@ -6,8 +6,9 @@ import asyncio
 import logging
 import signal
 import ssl
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 
 from cryptography import x509
@@ -32,8 +33,12 @@ from server.assembly import Office, Strongroom, office, strongroom
 from server.cmc_door import full_cmc
 from server.desks import issuing_approved, referral_desk, revocation_desk
 from server.doorman import Room, capacity
+from server.fellows import for_all, require_alike
+from server.health import PATH as HEALTH_PATH
+from server.health import Health, HealthDialogue
 from server.home import sole_server, write_trust_anchors
 from server.journaling import begin_journal, end_journal
+from server.leaving import Leaving, leave
 from server.listeners import Bounds, Listener
 from server.manufacturers import Manufacturers
 from server.middleware import Dialogue
@@ -45,7 +50,12 @@ from server.web.help import HelpPages, help_facts
 from server.workers import Worker
 
 _LOG = logging.getLogger("soapstone")
-_STALE_INTENTION_SECONDS = 120
+_STALE = 120, 60
+"""After how many seconds an intention is somebody else's to finish, and how often that is looked for."""
+_STALE_AMONG_SERVERS = 20, 5
+"""The same where a server may die while others go on: its subscribers wait for no longer than clients do. Longer than
+whoever waits at a door waits for a signature; should two sign, the first one that is stored stays."""
+_FORGET_SECONDS = 60
 _SEQUENCER_SECONDS = 0.5
 _END_OF_TIME = 1 << 62
 _DESK_SECONDS = 5
@@ -55,28 +65,33 @@ _ONCE = 1e9
 
 
 @asynccontextmanager
-async def open_doors(home: Path) -> AsyncIterator[Office]:
+async def open_doors(home: Path, *, crew: int = 0) -> AsyncIterator[Office]:
     """Serve a home for the length of the block.
 
     What a crash left is finished before the first door opens.
+
+    Args:
+        crew: how many processes serve it together, under one that holds the home; 0: this one alone.
 
     Raises:
         Misconfigured: something is not in order, or a port cannot be opened; says which and what to do.
     """
     # Before anything is written: who serves a home that is not there is told how to make one.
     settings_module.load(home)
-    with sole_server(home):
-        async with _served(home) as opened:
+    with nullcontext() if crew else sole_server(home):
+        async with _served(home, crew) as opened:
             yield opened
 
 
 @asynccontextmanager
-async def _served(home: Path) -> AsyncIterator[Office]:
+async def _served(home: Path, crew: int) -> AsyncIterator[Office]:
     async with office(home) as opened:
         blocked = blocklist.read(opened.settings.keys.blocklist, home)
         room = await strongroom(opened, blocked=blocked)
         room.require_fit()
+        await require_alike(opened)
         sequence = await begin_journal(opened, room.gate)
+        await opened.counts.open()
         await _require_open_account(opened)
         agreements = await agreement.agreements(opened)
         await _recover(opened, room)
@@ -87,25 +102,37 @@ async def _served(home: Path) -> AsyncIterator[Office]:
         validate = Worker("validation", acme.validator().turn, every_seconds=2)
         sequencer = Worker("sequencer", sequence, every_seconds=_SEQUENCER_SECONDS)
         pages = AgreementPages(opened.database, agreements)
-        doors = _listeners(opened, room, acme.dialogue(validate.wake), pages)
-        running = await listeners.listen(opened.settings.listen, doors, _bounds(opened.settings, len(doors)))
-        expiry = Worker("acme-expiry", acme.expiry().turn, every_seconds=_EXPIRY_SECONDS)
+        leaving = Leaving()
+        health = Health(opened.database, opened.clock, room.gate, leaving)
+        doors = _listeners(opened, room, acme.dialogue(validate.wake), pages, health)
+        bounds = _bounds(opened.settings, len(doors), crew)
+        exits = await listeners.listen(opened.settings.listen, doors, bounds, leaving)
+        expiry = Worker(
+            "acme-expiry", for_all(opened.database, "acme-expiry", acme.expiry().turn), every_seconds=_EXPIRY_SECONDS
+        )
         tasks = workers.start([validate, sequencer, expiry, *_workers(opened, room, doors, acme.permission)])
         try:
             yield opened
         finally:
-            await listeners.close(running)
+            await leave(leaving, exits)
             await workers.stop(tasks)
             await end_journal(opened, sequence)
 
 
-async def serve(home: Path, ready: Callable[[Office], Awaitable[None]]) -> None:
-    """Serve until SIGTERM or SIGINT; `ready` is called once every door is open."""
+async def serve(home: Path, ready: Callable[[Office], Awaitable[None]], *, crew: int = 0) -> None:
+    """Serve until SIGTERM or SIGINT; `ready` is called once every door is open.
+
+    Args:
+        crew: as `open_doors` takes it; then the end of the standard input is the end, too.
+    """
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
-    async with open_doors(home) as opened:
+    if crew:
+        # Nothing is ever written there: what can be read is its end.
+        loop.add_reader(sys.stdin.fileno(), stop.set)
+    async with open_doors(home, crew=crew) as opened:
         await ready(opened)
         await stop.wait()
         _LOG.info("event=stopping")
@@ -121,7 +148,13 @@ async def _require_open_account(opened: Office) -> None:
 
 
 async def _recover(opened: Office, room: Strongroom) -> None:
-    """Finish what the process before left: with one process per store, nobody else is at it."""
+    """Finish what the process before left, where one process serves: then nobody else is at it.
+
+    Of a store that others serve from too, it is left to the workers: what they lease runs out, and an intention that
+    nobody has finished for a while is anybody's.
+    """
+    if opened.database.is_shared:
+        return
     async with opened.database.write() as tx:
         await work.release_all(tx, now=opened.clock.now())
     if not room.gate.is_open(opened.clock.now()):
@@ -174,10 +207,14 @@ def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
     return RepositoryDialogue(room.publisher, opened.clock, certificates, OcspDialogue(room.responder, opened.clock))
 
 
-def _bounds(settings: Settings, doors: int) -> Bounds:
-    limits = settings.limits
-    room = Room(in_all=capacity(limits.connections, doors), per_address=limits.connections_per_address)
-    return Bounds(room, limits.arrival_seconds)
+def _bounds(settings: Settings, doors: int, crew: int) -> Bounds:
+    """What a listener may take; of a crew, each has its share."""
+    limits, shares = settings.limits, max(crew, 1)
+    room = Room(
+        in_all=capacity(-(-limits.connections // shares), doors),
+        per_address=-(-limits.connections_per_address // shares),
+    )
+    return Bounds(room, limits.arrival_seconds, shares_ports=crew > 0)
 
 
 def _est_context(room: Strongroom, makers: Manufacturers) -> ssl.SSLContext:
@@ -187,7 +224,9 @@ def _est_context(room: Strongroom, makers: Manufacturers) -> ssl.SSLContext:
     return listeners.est_context(room.trust_anchors() + manufacturers.in_pem(makers), exporting=not why_not)
 
 
-def _listeners(opened: Office, room: Strongroom, acme: Dialogue, agreements: AgreementPages) -> list[Listener]:
+def _listeners(
+    opened: Office, room: Strongroom, acme: Dialogue, agreements: AgreementPages, health: Health
+) -> list[Listener]:
     settings = opened.settings
     makers = manufacturers.read(settings.est.labels, opened.home)
     manufacturers.require_foreign(makers, [one.certificate.certificate for one in room.authorities.all()])
@@ -201,11 +240,12 @@ def _listeners(opened: Office, room: Strongroom, acme: Dialogue, agreements: Agr
         *agreements.addresses,
     )
     public = PublicDialogue(acme, agreements, HelpPages(help_facts(settings)), addresses)
+    repository = HealthDialogue(health, _repository(opened, room))
     proxies, est_proxies = Proxies(settings.proxies), Proxies(settings.est.proxies, est_tls)
     return [
         Listener("public", settings.port, public, public_tls, proxies=proxies),
         Listener("est", settings.port + 1, _est(opened, room, makers), est_tls, proxies=est_proxies),
-        Listener("repository", settings.port + 3, _repository(opened, room), counted=OCSP_PATH, proxies=proxies),
+        Listener("repository", settings.port + 3, repository, counted=(OCSP_PATH, HEALTH_PATH), proxies=proxies),
     ]
 
 
@@ -247,8 +287,11 @@ def _following_authorities(opened: Office, room: Strongroom, doors: list[Listene
 
 
 def _workers(opened: Office, room: Strongroom, doors: list[Listener], permission: Permission | None) -> list[Worker]:
+    shared = opened.database.is_shared
+    stale_seconds, every_seconds = _STALE_AMONG_SERVERS if shared else _STALE
+
     async def finish_stale_intentions() -> None:
-        before = opened.clock.now() - _STALE_INTENTION_SECONDS
+        before = opened.clock.now() - stale_seconds
         if room.gate.is_open(opened.clock.now()):
             await room.issuer.recover(opened.profiles, before=before)
 
@@ -256,17 +299,21 @@ def _workers(opened: Office, room: Strongroom, doors: list[Listener], permission
         if room.gate.is_open(opened.clock.now()):
             await room.issuer.finish_left(opened.profiles)
 
+    def single(name: str, turn: Callable[[], Awaitable[object]], *, every_seconds: float) -> Worker:
+        return Worker(name, for_all(opened.database, name, turn), every_seconds=every_seconds)
+
     return [
         Worker("checks", _loading_checks(opened, room), every_seconds=_ONCE),
-        Worker("publisher", room.publisher.turn, every_seconds=2),
+        single("publisher", room.publisher.turn, every_seconds=2),
         Worker("ocsp", room.responder.turn, every_seconds=1),
         Worker("ocsp-responders", room.delegates.turn, every_seconds=5),
         Worker("message-signers", room.message_signers.turn, every_seconds=5),
         Worker("own-certificate", room.own_certificate.turn, every_seconds=5),
         Worker("authorities", _following_authorities(opened, room, doors), every_seconds=5),
-        Worker("revocation-desk", revocation_desk(opened), every_seconds=_DESK_SECONDS),
-        Worker("referral-desk", referral_desk(opened), every_seconds=_DESK_SECONDS),
+        single("revocation-desk", revocation_desk(opened), every_seconds=_DESK_SECONDS),
+        single("referral-desk", referral_desk(opened), every_seconds=_DESK_SECONDS),
         Worker("approved", issuing_approved(opened, room, permission), every_seconds=_APPROVED_SECONDS),
         Worker("issuer", finish_left_intentions, every_seconds=2),
-        Worker("recovery", finish_stale_intentions, every_seconds=60),
+        single("recovery", finish_stale_intentions, every_seconds=every_seconds),
+        single("forgetting", opened.counts.forget, every_seconds=_FORGET_SECONDS),
     ]

@@ -34,6 +34,7 @@ from ca_core.revocation.ocsp import IssuerHashes, issuer_hashes, responder_key_h
 from ca_core.secret import Secret
 from ca_core.signing.key import SigningKey, open_key
 from ca_core.signing.software import KeyKind, PrivateKey, SoftwareKey, generate
+from ca_core.turn_taking import turn_with
 
 _RETRY_AFTER_SECONDS = 5
 _LOG = logging.getLogger("soapstone.ocsp")
@@ -147,7 +148,11 @@ class Delegates:
         if current is not None:
             self._delegates[name] = current
         if current is None or not await self._serves(current, ca, now):
-            self._delegates[name] = await self._renewed(ca)
+            async with turn_with(self._path(name)):
+                # Another process of this home may have been faster.
+                stored = self._stored(ca)
+                is_new = stored is not None and await self._serves(stored, ca, now)
+                self._delegates[name] = stored if stored is not None and is_new else await self._renewed(ca)
             self.generation += 1
 
     async def _serves(self, delegate: Delegate, ca: IssuingCa, now: int) -> bool:

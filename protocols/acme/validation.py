@@ -33,7 +33,7 @@ MOST_FOR_HOLDER = 16
 MOST_FOR_NAME = 4
 ACTOR = "server:validator"
 
-_LEASE_SECONDS = 120
+_LEASE_SECONDS = 45
 _LOOK_AGAIN_SECONDS = 0.5
 # Where one challenge has settled an authorization, another that was answered too still ends in its own way.
 _LOOKED_AT = frozenset({AuthorizationStatus.PENDING, AuthorizationStatus.VALID, AuthorizationStatus.INVALID})

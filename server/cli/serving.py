@@ -9,28 +9,34 @@ from pathlib import Path
 
 import click
 
-from ca_core.errors import Misconfigured
-from server import example, serving
+from server import example, serving, supervising
 from server import home as home_module
 from server import settings as settings_module
-from server.assembly import Office
+from server.assembly import Office, places
 from server.cli.making import DEFAULT_PORT, KEY_KINDS, first_settings, make_home
 from server.cli.shared import operator_actor
+from server.settings import Settings
 
 
 @click.command()
 @click.option("--workers", "count", default=1, show_default=True, help="Processes; more than one need PostgreSQL.")
+@click.option("--as-worker", is_flag=True, hidden=True)
 @click.pass_obj
-def serve(home: Path, count: int) -> None:
+def serve(home: Path, count: int, *, as_worker: bool) -> None:
     """Serve in the foreground until SIGTERM."""
-    if count != 1:
-        raise Misconfigured("an SQLite store has one writing process; serve it with --workers 1")
     _log_to_stderr()
+    if count != 1 and not as_worker:
+        asyncio.run(supervising.supervise(home, count, lambda: _print_addresses(home, settings_module.load(home))))
+        return
 
     async def ready(opened: Office) -> None:
-        _print_addresses(opened)
+        if as_worker:
+            click.echo(supervising.READY)
+            sys.stdout.flush()
+        else:
+            _print_addresses(home, opened.settings)
 
-    asyncio.run(serving.serve(home, ready))
+    asyncio.run(serving.serve(home, ready, crew=count if as_worker else 0))
 
 
 @click.command()
@@ -49,18 +55,18 @@ def up(home: Path, host: str, port: int) -> None:
     async def ready(opened: Office) -> None:
         if not await opened.desk.every():
             click.echo(await example.register_and_explain(opened, actor=operator_actor()))
-        _print_addresses(opened)
+        _print_addresses(home, opened.settings)
 
     asyncio.run(serving.serve(home, ready))
 
 
-def _print_addresses(opened: Office) -> None:
-    shown = opened.places
+def _print_addresses(home: Path, settings: Settings) -> None:
+    shown = places(home, settings)
     click.echo(f"ACME directory  {shown.acme_directory}")
     click.echo(f"EST             {shown.est_url}")
-    click.echo(f"repository      {opened.settings.repository}")
+    click.echo(f"repository      {settings.repository}")
     click.echo(f"trust anchor    {shown.ca_bundle}")
-    click.echo("ready")
+    click.echo(supervising.READY)
     sys.stdout.flush()
 
 

@@ -12,6 +12,7 @@ from ca_core.errors import Refusal
 from protocols.wire import Reply, Request, plain_text
 from server import listeners
 from server.doorman import Room
+from server.leaving import Leaving, leave
 from server.listeners import Bounds, Listener
 
 BOUNDS = Bounds(Room(in_all=100, per_address=100), 30)
@@ -42,8 +43,9 @@ async def listening(
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
-    running = await listeners.listen("127.0.0.1", [Listener("est", port, echo, tls, **options)], bounds)
+    leaving = Leaving()
+    exits = await listeners.listen("127.0.0.1", [Listener("est", port, echo, tls, **options)], bounds, leaving)
     try:
         yield port
     finally:
-        await listeners.close(running)
+        await leave(leaving, exits)
