@@ -29,12 +29,13 @@ from ca_core.names import Identifier
 from ca_core.order_claim import OrderClaim
 from ca_core.policy import decision, offer
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
+from ca_core.policy.crmf import parse_any
 from ca_core.policy.decision import Holding, Verdict, Wish
 from ca_core.policy.keys import check_key
 from ca_core.policy.period import WHOLE, WishedPeriod, require_known_start
 from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import Window, grace_of, no_grace, renewal_window
-from ca_core.policy.request import CertificationRequest, parse
+from ca_core.policy.request import CertificationRequest
 from ca_core.referral import intake
 from ca_core.referral.request import EnrollmentRequest, Referred, RequestState
 from ca_core.registration.account import Registration
@@ -210,7 +211,7 @@ class Enrollment:
         if asked is None or asked.state is not RequestState.APPROVED:
             return
         try:
-            request = parse(asked.csr)
+            request = parse_any(asked.csr)
             self.check_key(request.public_key)
             async with self._database.write() as tx:
                 begun = await self._intend_approved(tx, number, request, still_wanted, now=now)

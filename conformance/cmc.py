@@ -14,7 +14,7 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 PKI_DATA = "1.3.6.1.5.5.7.12.2"
 PKI_RESPONSE = "1.3.6.1.5.5.7.12.3"
@@ -113,6 +113,57 @@ class Response:
         return found
 
 
+@dataclass(frozen=True)
+class Template:
+    """A certification request by CRMF (RFC 4211) in the making.
+
+    Attributes:
+        extensions: in the template.
+        controls: of the CertRequest: identifiers, and values in DER.
+        registration: regInfo, which CMC forbids, in DER.
+        possession: instead of a signature, in DER; empty leaves the proof out.
+        more: further fields of the template, in DER.
+    """
+
+    key: ec.EllipticCurvePrivateKey
+    subject: x509.Name | None = field(default_factory=lambda: x509.Name([]))
+    extensions: Sequence[x509.ExtensionType] = ()
+    controls: Sequence[tuple[str, bytes]] = ()
+    registration: bytes = b""
+    possession: bytes | None = None
+    more: bytes = b""
+
+    def parts(self, number: int) -> tuple[bytes, ...]:
+        """What is in a CertReqMsg: the CertRequest, its proof of possession, and regInfo."""
+        spki = self.key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+        subject = b"" if self.subject is None else element(0xA5, self.subject.public_bytes())
+        listed = [
+            element(
+                SEQUENCE,
+                core.ObjectIdentifier(one.oid.dotted_string).dump(),
+                core.OctetString(one.public_bytes()).dump(),
+            )
+            for one in self.extensions
+        ]
+        extensions = element(0xA9, *listed) if listed else b""
+        public_key = element(0xA6, core.Sequence.load(spki).contents)
+        template = element(SEQUENCE, self.more, subject, public_key, extensions)
+        pairs = [element(SEQUENCE, core.ObjectIdentifier(kind).dump(), value) for kind, value in self.controls]
+        controls = element(SEQUENCE, *pairs) if pairs else b""
+        request = element(SEQUENCE, core.Integer(number).dump(), template, controls)
+        return request, self.signed(request) if self.possession is None else self.possession, self.registration
+
+    def signed(self, request: bytes) -> bytes:
+        """POPOSigningKey over the CertRequest."""
+        algorithm = element(SEQUENCE, core.ObjectIdentifier("1.2.840.10045.4.3.2").dump())
+        signature = self.key.sign(request, ec.ECDSA(SHA256()))
+        return element(0xA1, algorithm, core.OctetBitString(signature).dump())
+
+    def der(self, number: int = 1) -> bytes:
+        """The CertReqMsg by itself."""
+        return element(SEQUENCE, *self.parts(number))
+
+
 @dataclass
 class Ask:
     """A PKIData in the making; body parts are numbered as they come."""
@@ -126,9 +177,14 @@ class Ask:
         self.controls.append(Control({"number": self._next, "kind": kind, "values": [value]}))
         return self
 
-    def certificate(self, csr: bytes, tag: int = 0) -> Ask:
-        """Ask for a certificate: [0] PKCS #10; [1] would be CRMF."""
-        self.requests.append(element(0xA0 + tag, core.Integer(self._next).dump(), csr))
+    def certificate(self, csr: bytes) -> Ask:
+        """Ask for a certificate by PKCS #10."""
+        self.requests.append(element(0xA0, core.Integer(self._next).dump(), csr))
+        return self
+
+    def template(self, template: Template) -> Ask:
+        """Ask for a certificate by CRMF."""
+        self.requests.append(element(0xA1, *template.parts(self._next)))
         return self
 
     def revocation(

@@ -193,7 +193,7 @@ def _parsed(der: bytes, *, is_made_here: bool) -> CertificationRequest:
         _require_possession(csr)
     info = asn1.decode_der(_RequestInfo, csr.tbs_certrequest_bytes)
     extensions = _extensions(info)
-    _require_end_entity(extensions)
+    require_end_entity(extensions)
     san = extensions.get(ExtensionOID.SUBJECT_ALTERNATIVE_NAME)
     subject_der = asn1.encode_der(info.subject)
     # Written anew and not copied: one key has many encodings, and the store must know it under one digest.
@@ -236,16 +236,30 @@ def _single_value(info: _RequestInfo, *types: ObjectIdentifier) -> asn1.TLV | No
 
 def _extensions(info: _RequestInfo) -> dict[ObjectIdentifier, bytes]:
     requested = _single_value(info, *_EXTENSION_REQUESTS)
-    if requested is None:
-        return {}
-    listed = asn1.decode_der(_ExtensionRequest, encoding.sequence(asn1.encode_der(requested))).extensions
+    return {} if requested is None else extensions_in(asn1.encode_der(requested))
+
+
+def extensions_in(extensions_der: bytes) -> dict[ObjectIdentifier, bytes]:
+    """The values of requested Extensions, in DER.
+
+    Raises:
+        ValueError: they cannot be read.
+        BadCsr: one comes twice.
+    """
+    listed = asn1.decode_der(_ExtensionRequest, encoding.sequence(extensions_der)).extensions
     extensions = {extension.extn_id: extension.extn_value for extension in listed}
     if len(extensions) != len(listed):
         raise BadCsr("the certification request holds one extension twice (RFC 5280, 4.2)")
     return extensions
 
 
-def _require_end_entity(extensions: dict[ObjectIdentifier, bytes]) -> None:
+def require_end_entity(extensions: Mapping[ObjectIdentifier, bytes]) -> None:
+    """Let only a request pass that asks for no CA certificate.
+
+    Raises:
+        ValueError: the extensions that would say it cannot be read.
+        CaRequested: it asks for one.
+    """
     constraints = extensions.get(ExtensionOID.BASIC_CONSTRAINTS)
     usage = extensions.get(ExtensionOID.KEY_USAGE)
     is_ca = constraints is not None and bool(asn1.decode_der(_BasicConstraints, constraints).ca)

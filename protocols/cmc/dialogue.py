@@ -19,7 +19,7 @@ from ca_core.clock import Clock
 from ca_core.enrollment import Enrollment
 from ca_core.errors import NotFound, PossessionNotProved, Refusal
 from ca_core.identity import serial_text
-from ca_core.policy import request as csr
+from ca_core.policy import crmf
 from ca_core.policy.request import CertificationRequest, same_subject
 from ca_core.referral.desk import ReferralDesk
 from ca_core.referral.request import RETRY_AFTER_SECONDS, EnrollmentRequest, Referred, RequestState
@@ -217,7 +217,7 @@ class FullCmc:
             registration_id=applicant.registration_id,
             serial=applicant.serial,
         ):
-            request = csr.parse(part.der)
+            request = crmf.parse_any(part.der)
             signer = sender.certificate
             renewed = signer.profile if signer and _is_like(signer, request, asked.profile) else None
             meant = await asked.meant(applicant, request, renewed)
@@ -366,7 +366,7 @@ def _unproved(wanted: FullRequest) -> Iterator[tuple[Certification, Refusal]]:
     """The certification requests that the key in them has not signed. What else is wrong with one is told later."""
     for part in wanted.certifications:
         try:
-            csr.parse(part.der)
+            crmf.parse_any(part.der)
         except PossessionNotProved as refusal:
             yield part, refusal
         except Refusal:

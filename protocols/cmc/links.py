@@ -6,6 +6,7 @@ from cryptography.hazmat import asn1
 from cryptography.x509.oid import ObjectIdentifier
 
 from ca_core import der as encoding
+from ca_core.policy import crmf
 from protocols.cmc.errors import UnreadableRequest
 from protocols.cmc.identity_proof import Witness, read_first_version, read_second_version
 from protocols.cmc.structures import POP_LINK_WITNESS, POP_LINK_WITNESS_V2
@@ -18,16 +19,21 @@ def witnesses(request: bytes) -> tuple[Witness, ...]:
     """All witnesses in a certification request.
 
     Args:
-        request: DER of a PKCS #10 request.
+        request: DER of a PKCS #10 request or a CertReqMsg.
 
     Raises:
         UnreadableRequest: one of them, or the request, cannot be read.
         UnknownAlgorithm: one is made in a way that is not known here.
     """
     try:
-        return tuple(_READERS[kind](value) for kind, value in _attributes(request) if kind in _READERS)
+        return tuple(_READERS[kind](value) for kind, value in _signed(request) if kind in _READERS)
     except (ValueError, IndexError):
         raise UnreadableRequest("a POP Link Witness in the certification request cannot be read") from None
+
+
+def _signed(request: bytes) -> list[tuple[ObjectIdentifier, bytes]]:
+    """What stands beside subject and key: the attributes of PKCS #10, the controls of CRMF."""
+    return crmf.controls(request) if crmf.is_crmf(request) else _attributes(request)
 
 
 def _attributes(request: bytes) -> list[tuple[ObjectIdentifier, bytes]]:

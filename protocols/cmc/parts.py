@@ -11,7 +11,7 @@ class Certification(msgspec.Struct, frozen=True):
     """A certificate is wanted.
 
     Attributes:
-        der: of the PKCS #10 request, still to be read.
+        der: of the PKCS #10 request or CertReqMsg, still to be read.
     """
 
     body_part: int

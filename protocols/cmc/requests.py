@@ -13,6 +13,7 @@ from cryptography.hazmat import asn1
 from cryptography.x509.oid import ObjectIdentifier
 
 from ca_core import der as encoding
+from ca_core.policy import crmf
 from protocols.cmc import controls
 from protocols.cmc.controls import UNREADABLE
 from protocols.cmc.errors import RequestsNotServed, UnreadableRequest
@@ -118,7 +119,7 @@ def _parsed(data: PkiData) -> FullRequest:
     )
     controls.require_served(data.controls)
     if unserved := tuple(number for number, der in numbered if der is None):
-        raise RequestsNotServed("requests of this kind are not served; send PKCS #10", body_parts=unserved)
+        raise RequestsNotServed("requests of this kind are not served; send PKCS #10 or CRMF", body_parts=unserved)
     certifications = [Certification(number, der) for number, der in numbered if der is not None]
     parts = (*certifications, *controls.asking(data.controls))
     if not 1 <= len(parts) <= MOST_PARTS:
@@ -143,8 +144,7 @@ def _numbered(request: bytes) -> tuple[int, bytes | None]:
         read = asn1.decode_der(TaggedCertificationRequest, inner)
         return read.body_part_id, asn1.encode_der(read.request)
     if request[0] == _CRMF:
-        cert_request = encoding.elements(inner)[0]
-        return asn1.decode_der(int, encoding.elements(cert_request)[0]), None
+        return crmf.request_id(inner), inner
     return asn1.decode_der(OtherRequest, inner).body_part_id, None
 
 

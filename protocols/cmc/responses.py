@@ -123,12 +123,12 @@ def _status_info(outcome: Outcome) -> StatusInfoV2:
             moment = asn1.GeneralizedTime(datetime.fromtimestamp(outcome.moment, UTC))
             pend_info = PendInfo(token=outcome.token, time=moment)
             return _info([outcome.body_part], Status.PENDING, outcome.text, pend_info=pend_info)
-        case Failed(refusal=RequestsNotServed() as refusal):
+        case Failed(refusal=RequestsNotServed()):
             # RFC 5272, 6.1.1: a failInfo stands beside the status failed only.
-            return _info([outcome.body_part, *outcome.others], Status.NO_SUPPORT, str(refusal))
-        case Failed(refusal=refusal):
-            parts = [outcome.body_part, *outcome.others]
-            return _info(parts, Status.FAILED, str(refusal), fail_info=fail_info(refusal).value)
+            status, fail = Status.NO_SUPPORT, None
+        case _:
+            status, fail = Status.FAILED, fail_info(outcome.refusal).value
+    return _info([outcome.body_part, *outcome.others], status, str(outcome.refusal), fail_info=fail)
 
 
 def _info(

@@ -18,7 +18,7 @@ from cryptography.hazmat import asn1
 from ca_core.applicant import Applicant, Door
 from ca_core.errors import CertificateNotAccepted, Refusal
 from ca_core.identity import serial_text
-from ca_core.policy import request as csr
+from ca_core.policy import crmf
 from ca_core.registration.proof_keys import ProofKeys
 from ca_core.registration.sign_in import SignIn
 from ca_core.secret import Secret
@@ -205,7 +205,7 @@ def _require_signed_by_one(message: Signed, asked: FullRequest) -> None:
     """
     refusal: Refusal = PossessionUnproven()
     for part in asked.certifications:
-        request = csr.parse(part.der)
+        request = crmf.parse_any(part.der)
         try:
             cms.require_signed_by(message, message.signers[0], request.public_key)
         except WrongSignature as wrong:
