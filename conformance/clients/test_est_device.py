@@ -295,3 +295,17 @@ def test_a_device_follows_a_root_that_is_rotated(tmp_path: Path) -> None:
         kept = x509.load_pem_x509_certificates((thing.folder / "ca.pem").read_bytes())
         # Both roots, both links between them, and what each has certified.
         assert sorted(one.subject == one.issuer for one in kept) == [False] * 2 + [True] * 4
+
+
+def test_who_is_not_known_yet_stops_no_device_for_long(house: House, tmp_path: Path) -> None:
+    """Whoever stands between at the first contact could otherwise keep it away from its server for years."""
+    port, strange = free_ports(), StrangeCa(tmp_path / "strange")
+    sheet = {"account": "thing", "enrollment_code": "secret"}
+    thing = Thing(tmp_path / "thing", house, sheet, EST=f"https://localhost:{port}/.well-known/est")
+    busy: Answer = (503, {"Retry-After": "999999999"}, b"busy\n")
+
+    with impostor(port, strange.server(tmp_path / "server.pem"), {"cacerts": lambda _: busy}) as server:
+        runs = [thing.run(), thing.run()]
+
+    assert [one.returncode for one in runs] == [LATER, LATER]
+    assert server.asked == ["cacerts", "cacerts"]

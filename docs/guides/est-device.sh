@@ -5,8 +5,7 @@
 set -eu && umask 077 && cd "${1:?usage: est-device.sh FOLDER}"
 DAYS=30 PATIENCE=900 PAUSE=5 NAMES=
 . ./est.conf # sets EST (URL with the label), PIN (SHA-256 of the root), SUBJECT; perhaps NAMES and the three above
-rm -rf new && mkdir -p new/none
-TRUST='--cacert ca.pem --capath new/none' # nobody else: without a folder, whom the machine trusts would do as well
+rm -rf new && mkdir -p new/none && TRUST='--cacert ca.pem --capath new/none' # else whom the machine trusts would do as well
 end() { echo "est-device: $2" >&2 && exit "$1"; } # STATUS TEXT
 ask() { # OPERATION [curl's options]: tries until PATIENCE seconds are over; the certificates are in new/certs.pem
     operation=$1 waited=0 pause=$PAUSE && shift
@@ -19,7 +18,8 @@ ask() { # OPERATION [curl's options]: tries until PATIENCE seconds are over; the
         *) end 77 "$said" ;;
         esac
         after=$(sed -n 's/^[Rr]etry-[Aa]fter: *0*\([1-9][0-9]\{0,8\}\).*/\1/p' new/head 2>/dev/null) || true
-        if [ -n "$after" ]; then echo "$(date +%s) $after" >later; else after=$pause && pause=$((pause * 2)); fi
+        [ -z "$after" ] || ! [ -s ca.pem ] || echo "$(date +%s) $after" >later # who is not known yet makes nobody wait for years
+        [ -n "$after" ] || { after=$pause && pause=$((pause * 2)); }
         # A fleet that was switched on at one moment must not come back at one moment: up to half as long again.
         after=$((after + $(od -An -N2 -tu2 /dev/urandom) * after / 131072))
         waited=$((waited + after)) && [ "$waited" -le "$PATIENCE" ] || end 75 "$said"
