@@ -96,7 +96,7 @@ class OwnCertificate:
             or self._due_at(current) <= self._clock.now()
         ):
             try:
-                await self._renew()
+                await self.renew()
             except Busy as busy:
                 if current is None:
                     raise Misconfigured(
@@ -135,7 +135,8 @@ class OwnCertificate:
         is_ours = any(issuing == standing.certificate.certificate for standing in self._authorities.all())
         return certificate if has_begun and is_ours and names_of(certificate) == self._names else None
 
-    async def _renew(self) -> None:
+    async def renew(self) -> str:
+        """Have a new certificate issued, and serve with it; return its serial."""
         registration = await self.registration()
         key = ec.generate_private_key(ec.SECP256R1())
         applicant = Applicant(registration.id, Door.SERVER, "operator", "localhost")
@@ -152,6 +153,7 @@ class OwnCertificate:
         ]
         replace(self._path, b"".join(pem), mode=0o600)
         _LOG.info("event=own-certificate serial=%s not_after=%d", certificate.serial, certificate.not_after)
+        return certificate.serial
 
     def _issuer(self) -> str:
         line = transport_line(self._authorities)

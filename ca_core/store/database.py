@@ -13,8 +13,22 @@ from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import msgspec
+
 Value: TypeAlias = str | int | bytes | None
 Row: TypeAlias = tuple[Any, ...]
+
+
+class Table(msgspec.Struct, frozen=True):
+    """One table of a schema.
+
+    Attributes:
+        key: the columns of its primary key, in order; none for a table of one row.
+    """
+
+    name: str
+    columns: tuple[str, ...]
+    key: tuple[str, ...]
 
 
 class Transaction(ABC):
@@ -87,6 +101,10 @@ class Database(ABC):
         """Lend a reading connection; each statement sees the newest commit, and none can write."""
 
     @abstractmethod
+    async def tables(self) -> list[Table]:
+        """Every table whose rows outlive a crash, in the order in which they were made: none refers to a later one."""
+
+    @abstractmethod
     async def backup(self, path: Path) -> None:
         """Write a consistent copy of the whole database to a new file, while the server goes on."""
 
@@ -106,3 +124,16 @@ class Database(ABC):
     @abstractmethod
     async def close(self) -> None:
         """Close every connection."""
+
+
+def tables_of(rows: Sequence[Row]) -> list[Table]:
+    """Put together rows of a table's name, a column's, and its place in the primary key, which is 0 for none."""
+    tables: dict[str, list[tuple[str, int]]] = {}
+    for table, column, place in rows:
+        tables.setdefault(table, []).append((column, place))
+    return [_table(name, columns) for name, columns in tables.items()]
+
+
+def _table(name: str, columns: Sequence[tuple[str, int]]) -> Table:
+    key = [column for column, place in sorted(columns, key=lambda one: one[1]) if place]
+    return Table(name, tuple(column for column, _ in columns), tuple(key))

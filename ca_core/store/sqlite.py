@@ -14,7 +14,7 @@ from pathlib import Path
 import aiosqlite
 
 from ca_core.errors import Damaged, Misconfigured, StoreUnavailable
-from ca_core.store.database import Database, Row, Transaction, Value
+from ca_core.store.database import Database, Row, Table, Transaction, Value, tables_of
 
 COMPANIONS = ("-wal", "-shm", "-journal")
 """How the files beside a database are named; what is in them is replayed into whatever database they stand beside."""
@@ -29,6 +29,10 @@ _PASSING_FAULTS = frozenset(
         sqlite3.SQLITE_LOCKED,
         sqlite3.SQLITE_READONLY,
     }
+)
+_TABLES = (
+    "SELECT t.name, c.name, c.pk FROM sqlite_master t JOIN pragma_table_info(t.name) c"
+    " WHERE t.type = 'table' ORDER BY t.rowid, c.cid"
 )
 _DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _PRIMARY_CODE = 0xFF
@@ -139,6 +143,12 @@ class SqliteDatabase(Database):
             yield SqliteTransaction(reader)
         finally:
             self._readers.put_nowait(reader)
+
+    async def tables(self) -> list[Table]:
+        """List the tables."""
+        async with self.read() as tx:
+            rows = await tx.all(_TABLES)
+        return tables_of(rows)
 
     async def backup(self, path: Path) -> None:
         """Write a consistent copy."""

@@ -38,7 +38,7 @@ _COMMANDS = {
     "unpause": "pauses",
     "crl": "operator",
     "authority": "authority",
-    "migrate": "operator",
+    "migrate": "moving",
     "doctor": "operator",
     "journal": "journal",
     "backup": "backup",

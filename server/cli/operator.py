@@ -16,10 +16,9 @@ from ca_core.issuance.authorities import ISSUING
 from ca_core.revocation.publisher import Outcome
 from ca_core.revocation.shelf import Publication
 from ca_core.store import credentials
-from ca_core.store.migrate import migrate as apply_migrations
 from server import agreement, blocklist, exporting, manufacturers
 from server import settings as settings_module
-from server.assembly import Office, Strongroom, migrations, strongroom
+from server.assembly import Office, Strongroom, strongroom
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 from server.journaling import checkpoint_path, open_key, open_sequencer
 from server.probes.resolving import is_answering, is_validating
@@ -54,19 +53,6 @@ def publish(home: Path, *, as_json: bool) -> None:
     if outcome.failures:
         reasons = "; ".join(f"{name}: {busy}" for name, busy in outcome.failures.items())
         raise Misconfigured(f"not every CRL was published; connect the tokens, or wait, and run this again. {reasons}")
-
-
-@click.command()
-@click.pass_obj
-def migrate(home: Path) -> None:
-    """Bring the database's schema up to date (`serve` does it too)."""
-
-    async def do(office: Office) -> int:
-        # Opening the office has applied what was missing; this asks again and so proves that nothing is.
-        return len(await apply_migrations(office.database, migrations(), now=office.clock.now()))
-
-    in_office(home, do)
-    click.echo("the database is up to date")
 
 
 @click.command()

@@ -13,7 +13,7 @@ from pathlib import Path
 from psycopg import pq
 
 from ca_core.errors import Damaged, Misconfigured
-from ca_core.store.database import Database, Row, Transaction, Value
+from ca_core.store.database import Database, Row, Table, Transaction, Value, tables_of
 from ca_core.store.postgresql.duties import Duties, lock_number
 from ca_core.store.postgresql.link import Bound, Link, bound, rows_of
 from ca_core.store.postgresql.pool import Pool
@@ -28,6 +28,13 @@ _COMMIT = bound("COMMIT", {})
 _LOCK = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(:number)) AS held"
 # A migration rewrites tables as large as they are.
 _UNHURRIED = bound("SET LOCAL statement_timeout = 0", {})
+_TABLES = (
+    "SELECT t.relname, c.attname, COALESCE(array_position(CAST(i.indkey AS smallint[]), c.attnum) + 1, 0)"
+    " FROM pg_class t JOIN pg_attribute c ON c.attrelid = t.oid AND c.attnum > 0 AND NOT c.attisdropped"
+    " LEFT JOIN pg_index i ON i.indrelid = t.oid AND i.indisprimary"
+    " WHERE t.relkind = 'r' AND t.relpersistence = 'p' AND t.relnamespace = CAST(current_schema() AS regnamespace)"
+    " ORDER BY t.oid, c.attnum"
+)
 _FAULTS = "SELECT checksum_failures FROM pg_stat_database WHERE datname = current_database()"
 
 
@@ -117,6 +124,12 @@ class PostgresqlDatabase(Database):
         """Lend a connection on which each statement is by itself."""
         async with self._pool.lent(writes=False) as link:
             yield PostgresqlTransaction(link, writes=False)
+
+    async def tables(self) -> list[Table]:
+        """List the tables, but not those that a crash of the database empties."""
+        async with self.read() as tx:
+            rows = await tx.all(_TABLES)
+        return tables_of(rows)
 
     async def backup(self, path: Path) -> None:
         """Refuse: PostgreSQL has means of its own.

@@ -1,0 +1,164 @@
+"""Moving a home's store into another database, and proving that the home goes on there."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable
+from contextlib import AsyncExitStack, ExitStack
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+
+from ca_core.audit import journal
+from ca_core.audit.event import Event
+from ca_core.audit.verification import verify
+from ca_core.errors import Misconfigured
+from ca_core.files import replace
+from ca_core.store.database import Database, Table, Transaction
+from ca_core.store.migrate import migrate
+from ca_core.store.moving import Content, contents, move, tables_to_move
+from ca_core.store.opening import open_database
+from server.assembly import Office, migrations, office, strongroom
+from server.home import sole_server
+from server.journaling import open_checkpoint_file, open_key, open_sequencer
+from server.settings import FILE_NAME
+
+Tell = Callable[[str], None]
+
+_TABLE = "[store]"
+_OF_A_USED_STORE = ("certificates", "registrations", "journal")
+
+
+class StoreMoved(Event, frozen=True, tag="store-moved"):
+    """Every row was carried into another database.
+
+    Attributes:
+        rows: how many, before this one.
+    """
+
+    source: str
+    target: str
+    rows: int
+
+
+async def move_store(home: Path, url: str, *, actor: str, tell: Tell) -> None:
+    """Move everything, prove it, and have the settings name the new place; the old database stays as it was.
+
+    Raises:
+        Misconfigured: the home is being served, the new place holds a store already, or something does not agree;
+            then the settings are as they were.
+    """
+    with sole_server(home):
+        async with office(home) as opened:
+            if opened.settings.store.url == url:
+                raise Misconfigured(f"the store is at {url} already")
+            # Before anything is written, it has to be known that the settings can be changed.
+            before = (home / FILE_NAME).read_text("utf-8")
+            after = with_store(before, url)
+            target = await _opened_empty(url, home, now=opened.clock.now())
+            try:
+                await _fill(opened, target, url, actor=actor, tell=tell)
+            finally:
+                await target.close()
+        with ExitStack() as undo:
+            undo.callback(replace, home / FILE_NAME, before.encode(), mode=0o600)
+            replace(home / FILE_NAME, after.encode(), mode=0o600)
+            await _go_on(home, tell)
+            undo.pop_all()
+
+
+def with_store(text: str, url: str) -> str:
+    """A settings file's text with another `store.url`; everything else, comments included, stays.
+
+    Raises:
+        Misconfigured: it is written in a way that only its author can change.
+    """
+    line = tomli_w.dumps({"url": url})
+    lines = text.splitlines(keepends=True)
+    header = next((number for number, one in enumerate(lines) if one.strip() == _TABLE), None)
+    if header is None:
+        changed = f"{text.rstrip()}\n\n{_TABLE}\n{line}"
+    else:
+        end = next((number for number in range(header + 1, len(lines)) if lines[number].startswith("[")), len(lines))
+        kept = [one for one in lines[header + 1 : end] if one.partition("=")[0].strip() != "url"]
+        changed = "".join([*lines[: header + 1], line, *kept, *lines[end:]])
+    wanted = tomllib.loads(text)
+    wanted.setdefault("store", {})["url"] = url
+    if _parsed(changed) != wanted:
+        raise Misconfigured(f"{FILE_NAME} cannot be changed by a program: write {line.strip()} in {_TABLE}")
+    return changed
+
+
+def _parsed(text: str) -> dict[str, Any] | None:
+    try:
+        return tomllib.loads(text)
+    except tomllib.TOMLDecodeError:
+        return None
+
+
+async def _opened_empty(url: str, home: Path, *, now: int) -> Database:
+    """The new place: nothing is in it, or only what a move that did not come to its end has made."""
+    try:
+        target = await open_database(url, home, create=True)
+    except Misconfigured:
+        target = await open_database(url, home)
+        async with AsyncExitStack() as undo:
+            undo.push_async_callback(target.close)
+            await _require_unused(target, url)
+            undo.pop_all()
+    await migrate(target, migrations(), now=now)
+    return target
+
+
+async def _require_unused(target: Database, url: str) -> None:
+    there = {table.name for table in await target.tables()}
+    async with target.read() as tx:
+        for name in _OF_A_USED_STORE:
+            if name in there and await tx.one(f"SELECT 1 FROM {name} LIMIT 1"):  # noqa: S608  # our own names
+                raise Misconfigured(f"{url} holds a store that is in use; give this home a database of its own")
+
+
+async def _fill(opened: Office, target: Database, url: str, *, actor: str, tell: Tell) -> None:
+    tables = await tables_to_move(opened.database, target)
+
+    def told(content: Content) -> None:
+        tell(f"{content.table}: {content.rows} rows")
+
+    # Whoever else would write to the old store, a command for example, waits until nothing of it is needed.
+    async with opened.database.write() as source, target.write() as tx:
+        moved = await move(source, tx, tables, tell=told)
+        await _require_same(tx, moved, tables)
+        rows = sum(content.rows for content in moved)
+        event = StoreMoved(opened.settings.store.url, url, rows)
+        await journal.record(tx, event, now=opened.clock.now(), actor=actor)
+    tell(f"moved: {rows} rows in {len(moved)} tables, read back and found the same")
+    await _prove_journal(opened, target, tell)
+
+
+async def _require_same(tx: Transaction, moved: list[Content], tables: list[Table]) -> None:
+    for was, found in zip(moved, await contents(tx, tables), strict=True):
+        if was != found:
+            raise Misconfigured(
+                f"the table {was.table} was not the same when it was read back ({found.rows} of {was.rows} rows);"
+                " nothing was changed; check the disks, and try again"
+            )
+
+
+async def _prove_journal(opened: Office, target: Database, tell: Tell) -> None:
+    key, outside = await open_key(opened), (await open_checkpoint_file(opened)).read()
+    proven = await verify(target, key.public, [outside] if outside else [])
+    tell(f"journal: {proven.rows} rows proved")
+
+
+async def _go_on(home: Path, tell: Tell) -> None:
+    """Issue a certificate from the new place, as a server does that goes on there."""
+    async with office(home) as opened:
+        room = await strongroom(opened)
+        sequencer = await open_sequencer(opened, room.gate)
+        if found := await sequencer.advance():
+            raise Misconfigured(found)
+        room.gate.succeeded()
+        serial = await room.own_certificate.renew()
+        await sequencer.advance()
+    tell(f"renewed: this server's TLS certificate, now {serial}")
