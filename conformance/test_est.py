@@ -23,6 +23,8 @@ _SETTINGS = (
     'est.labels.device.ra_clients={gateway=[".fleet.example"]}',
     "est.labels.tls-server.csrattrs=enforced",
     "est.renewal_info=true",
+    'profiles.curved.based_on="device"',
+    'profiles.curved.key_types=["ec-p384"]',
     'profiles.strong.based_on="device"',
     'profiles.strong.key_types=["ec-p384"]',
     "est.labels.strong.challenge_password=otp",
@@ -34,7 +36,7 @@ _SETTINGS = (
     'est.labels.gated.ra_clients={gatekeeper=[".fleet.example"]}',
     "est.labels.gated.ra_certificate=cmcRA",
 )
-_EVERY = ("device", "strong", "double", "tls-server", "ra", "gated")
+_EVERY = ("device", "curved", "strong", "double", "tls-server", "ra", "gated")
 _MAKER, _FOREIGN = Maker("Trusted"), Maker("Foreign")
 
 
@@ -96,13 +98,16 @@ def test_the_attributes_of_a_request_are_read_by_openssl(est: Est, tmp_path: Pat
     body, plain = tmp_path / "body", tmp_path / "csrattrs.der"
 
     without = est.curl("--write-out", "%{http_code} %{size_download}", f"{est.house.est}/csrattrs")
-    kinds = est.curl("--fail", "-o", body, "-w", "%{http_code} %{content_type}", f"{est.house.est}/strong/csrattrs")
+    kinds = est.curl("--fail", "-o", body, "-w", "%{http_code} %{content_type}", f"{est.house.est}/curved/csrattrs")
     plain.write_bytes(base64.b64decode(body.read_bytes()))
     anonymous = must("openssl", "asn1parse", "-inform", "DER", "-in", plain)
     size = len(body.read_bytes())
-    est.curl("--fail", "-o", body, *user(est.sheet), f"{est.house.est}/strong/csrattrs")
+    est.curl("--fail", "-o", body, *user(est.sheet), f"{est.house.est}/curved/csrattrs")
     plain.write_bytes(base64.b64decode(body.read_bytes()))
     signed_in = must("openssl", "asn1parse", "-inform", "DER", "-in", plain)
+    est.curl("--fail", "-o", body, f"{est.house.est}/strong/csrattrs")
+    plain.write_bytes(base64.b64decode(body.read_bytes()))
+    with_codes = must("openssl", "asn1parse", "-inform", "DER", "-in", plain)
 
     assert without == "204 0"
     assert kinds == "200 application/csrattrs"
@@ -111,6 +116,9 @@ def test_the_attributes_of_a_request_are_read_by_openssl(est: Est, tmp_path: Pat
         assert seen in anonymous
     assert "PRINTABLESTRING   :TW" not in anonymous
     assert "PRINTABLESTRING   :TW" in signed_in
+    # RFC 7894, 4: otpChallenge; RFC 9908, 4: beside a template it would be ignored.
+    assert "1.2.840.113549.1.9.16.2.56" in with_codes
+    assert "1.2.840.113549.1.9.16.2.61" not in with_codes
 
 
 def test_what_the_attributes_demand_is_enforced(est: Est, tmp_path: Path) -> None:

@@ -1,7 +1,8 @@
 """What `/csrattrs` tells a client to ask for, made from a profile (RFC 7030, 4.5.2; RFC 9908).
 
 The answer says the same twice: as attributes and object identifiers for those who know RFC 7030 only, and as a template
-of a certification request (RFC 9908, 3.4) for the others, who go by the template alone.
+of a certification request (RFC 9908, 3.4) for the others, who go by the template alone. What a template cannot say is
+said without one.
 """
 
 from __future__ import annotations
@@ -64,12 +65,11 @@ def csr_attributes(
         is_bound: whether requests must be bound to their connection; libest binds only where it is told to.
         takes_codes: whether a code in the request signs in.
     """
-    legacy = [
-        *_challenges(is_bound=is_bound, takes_codes=takes_codes),
-        *_keys(profile),
-        *_hashes(profile),
-        *_legacy_extensions(profile),
-    ]
+    challenges = list(_challenges(is_bound=is_bound, takes_codes=takes_codes))
+    legacy = [*challenges, *_keys(profile), *_hashes(profile), *_legacy_extensions(profile)]
+    if challenges or len(profile.key_types) > 1:
+        # RFC 9908, 4: beside a template these would be ignored, and in one there is no place for them.
+        return der.sequence(*legacy)
     whole = der.sequence(*legacy, _template(profile, subject_der))
     # A template with a large RSA key in it may be what is too much; the attributes say the same.
     return whole if len(wrapped_base64(whole)) <= MOST_OCTETS else der.sequence(*legacy)
@@ -154,20 +154,22 @@ def _template(profile: Profile, subject_der: bytes | None) -> bytes:
 
 
 def _key_template(profile: Profile) -> Iterable[bytes]:
-    """SubjectPublicKeyInfoTemplate, where there is but one kind of key to choose."""
-    if len(profile.key_types) != 1:
-        return
-    (name,) = profile.key_types
-    if name in _CURVES:
-        algorithm = der.sequence(_oid(PublicKeyAlgorithmOID.EC_PUBLIC_KEY), _oid(_CURVES[name]))
-        yield _tagged(_SUBJECT_PK_INFO, algorithm)
-    elif name in _WHOLE:
-        yield _tagged(_SUBJECT_PK_INFO, der.sequence(_oid(_WHOLE[name])))
-    else:
-        # RFC 9908, 3.4: how long the modulus is to be is said by one of that length, which is nobody's.
-        placeholder = rsa.RSAPublicNumbers(_RSA_EXPONENT, (1 << _rsa_bits(name)) - 1).public_key()
-        encoded = placeholder.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
-        yield _tagged(_SUBJECT_PK_INFO, bytes(der.tlv(encoded).data))
+    """SubjectPublicKeyInfoTemplate of the one kind of key; nothing where any will do."""
+    for name in profile.key_types:
+        if name in _CURVES:
+            algorithm = der.sequence(_oid(PublicKeyAlgorithmOID.EC_PUBLIC_KEY), _oid(_CURVES[name]))
+            yield _tagged(_SUBJECT_PK_INFO, algorithm)
+        elif name in _WHOLE:
+            yield _tagged(_SUBJECT_PK_INFO, der.sequence(_oid(_WHOLE[name])))
+        else:
+            yield _tagged(_SUBJECT_PK_INFO, _rsa_placeholder(_rsa_bits(name)))
+
+
+def _rsa_placeholder(bits: int) -> bytes:
+    """RFC 9908, 3.4: how long the modulus is to be is said by one of that length, which is nobody's."""
+    placeholder = rsa.RSAPublicNumbers(_RSA_EXPONENT, (1 << bits) - 1).public_key()
+    encoded = placeholder.public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+    return bytes(der.tlv(encoded).data)
 
 
 def _rsa_bits(name: str) -> int:

@@ -117,7 +117,8 @@ def test_one_curve_is_in_the_template_and_all_of_them_in_the_attribute() -> None
     assert str(algorithm["algorithm"]) == "1.2.840.10045.2.1"
     assert str(decoder.decode(bytes(algorithm["parameters"]))[0]) == "1.3.132.0.34"
     assert not template(one)["subjectPKInfo"]["subjectPublicKey"].isValue
-    assert not template(two)["subjectPKInfo"].isValue
+    # RFC 9908, 3.4: what is demanded of the key stands in the template, and a choice cannot.
+    assert REQUEST_TEMPLATE not in read(two)
     curves = [str(decoder.decode(value)[0]) for value in read(two)["1.2.840.10045.2.1"]]
     assert sorted(curves) == ["1.2.840.10045.3.1.7", "1.3.132.0.34"]
     assert read(two)["1.2.840.10045.4.3.2"] == []
@@ -164,6 +165,15 @@ def test_what_would_be_too_long_goes_out_without_its_template() -> None:
 
     assert REQUEST_TEMPLATE not in read(der)
     assert "1.2.840.113549.1.1.1" in read(der)
+
+
+@pytest.mark.parametrize("what", ["is_bound", "takes_codes"])
+def test_a_challenge_goes_out_without_a_template(what: str) -> None:
+    """RFC 9908, 4: who understands a template ignores what stands beside it; in it there is no place for one."""
+    der = csrattrs.csr_attributes(DEVICE, is_bound=what == "is_bound", takes_codes=what == "takes_codes")
+
+    assert REQUEST_TEMPLATE not in read(der)
+    assert EXTENSION_REQUEST in read(der)
 
 
 @pytest.mark.parametrize("names_required", [True, False])
