@@ -13,7 +13,8 @@ ROOMY := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 40
 PYTEST = TMPDIR=$(ROOMY) $(BIN)/pytest -p no:cacheprovider -n $$(($$(nproc) + 1))
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-crash test-long lint format conformance bench bench-acme bench-crl bench-est bench-fleet bench-journal bench-status lock clean
+.PHONY: help up test test-crash test-long lint format conformance bench bench-acme bench-crl bench-crowd bench-est bench-fleet bench-journal \
+        bench-scale bench-soak bench-status bench-workers lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' Makefile
@@ -47,13 +48,17 @@ conformance: .venv/.tools  ## only the standards, clause by clause, and the clie
 	$(PYTEST) conformance $$($(BIN)/python -m conformance.clauses --unit-tests)
 	@$(BIN)/python -m conformance.clauses
 
-bench: bench-acme bench-crl bench-est bench-fleet bench-journal bench-status  ## measure what the documents promise; a missed limit ends it
+bench: .venv/.tools  ## measure what the documents promise, all of it, into one table; a missed gate ends it
+	$(BIN)/python -m bench
 
 bench-acme: .venv/.tools  ## whole ACME issuances: rate, latency, CPU and memory
 	$(BIN)/python -m bench.acme
 
 bench-crl: .venv/.tools  ## a CRL of a million entries: seconds, memory, and who waits for it
 	$(BIN)/python -m bench.crl
+
+bench-crowd: .venv/.tools  ## 1,200 idle and slow connections: who waits for them
+	$(BIN)/python -m bench.crowd
 
 bench-est: .venv/.tools  ## EST enroll and re-enroll, beside aiohttp that only answers
 	$(BIN)/python -m bench.est
@@ -64,8 +69,17 @@ bench-fleet: .venv/.tools  ## 2,000 devices enroll and renew, each on a new TLS 
 bench-journal: .venv/.tools  ## a journal of a million rows: seconds and memory that proving it takes
 	$(BIN)/python -m bench.journal
 
+bench-scale: .venv/.tools  ## a million certificates stored: rate and start
+	$(BIN)/python -m bench.scale
+
+bench-soak: .venv/.tools  ## 50,000 issuances: the memory of a worker
+	$(BIN)/python -m bench.soak
+
 bench-status: .venv/.tools  ## OCSP answers and CRLs a second from one core, by wrk
 	$(BIN)/python -m bench.status
+
+bench-workers: .venv/.tools  ## two workers on PostgreSQL against one
+	$(BIN)/python -m bench.workers
 
 # The order matters: what the server runs with is decided first, and the tools bend to it.
 lock: .venv/.tools  ## choose versions anew and write them down with their hashes

@@ -22,6 +22,7 @@ from bench.report import Run
 from bench.wire import Answer, Connection, Steps
 from conformance.acme import b64, bound, csr, es256, jwk_of, new_key
 
+_ATTEMPTS = 3
 _AGAIN_SECONDS = 0.002
 """How long a client waits before it looks at an order again that is being issued."""
 
@@ -83,6 +84,7 @@ class Account:
         self._who = f'"jwk":{json.dumps(jwk_of(self._key))}'
         self._nonce = ""
         self._order_url = ""
+        self._nonce_path = ""
 
     def open(self, eab: dict[str, Any] | None = None) -> Steps[None]:
         """Make the account; with an EAB key where the server wants one.
@@ -92,15 +94,34 @@ class Account:
         """
         directory = json.loads((yield from self._get("GET", self._place.directory)).body)
         self._order_url = directory["newOrder"]
-        yield from self._get("HEAD", directory["newNonce"].partition(self._place.host)[2])
+        self._nonce_path = directory["newNonce"].partition(self._place.host)[2]
+        yield from self._get("HEAD", self._nonce_path)
         payload: dict[str, Any] = {"termsOfServiceAgreed": True, "contact": ["mailto:bench@bench.example"]}
         if eab is not None:
             payload["externalAccountBinding"] = bound(eab, directory["newAccount"], jwk_of(self._key))
         answer = yield from self.post(directory["newAccount"], encoded(payload))
         self._who = f'"kid":"{answer.field(b"Location")}"'
 
+    def resume(self) -> Steps[None]:
+        """Go on with a server that was started anew."""
+        self._connection.close()
+        yield from self._get("HEAD", self._nonce_path)
+
     def post(self, url: str, payload: str) -> Steps[Answer]:
-        """A signed POST; `payload` is in base64url, and empty for a POST-as-GET."""
+        """A signed POST; `payload` is in base64url, and empty for a POST-as-GET.
+
+        A nonce that is refused is replaced by that of the answer (RFC 8555, 6.5), and each attempt is counted.
+        """
+        answer = yield from self._attempt(url, payload)
+        for _ in range(_ATTEMPTS - 1):
+            if answer.status != 400 or b"badNonce" not in answer.body:  # noqa: PLR2004  # RFC 8555, 6.5
+                break
+            answer = yield from self._attempt(url, payload)
+        if answer.status not in {200, 201}:
+            sys.exit(f"{url}: {answer.head.decode()}\n{answer.body.decode()}")
+        return answer
+
+    def _attempt(self, url: str, payload: str) -> Steps[Answer]:
         protected = b64(f'{{"alg":"ES256",{self._who},"nonce":"{self._nonce}","url":"{url}"}}'.encode())
         signature = b64(es256(self._key, f"{protected}.{payload}".encode()))
         body = f'{{"protected":"{protected}","payload":"{payload}","signature":"{signature}"}}'
@@ -108,8 +129,6 @@ class Account:
         head = f"POST {path} HTTP/1.1\r\nHost: {self._place.host}\r\nUser-Agent: bench\r\n"
         kind = f"Content-Type: application/jose+json\r\nContent-Length: {len(body)}\r\n\r\n"
         answer = yield from self._connection.ask((head + kind + body).encode())
-        if answer.status not in {200, 201}:
-            sys.exit(f"{url}: {answer.head.decode()}\n{answer.body.decode()}")
         self._nonce = answer.field(b"Replay-Nonce")
         self.posts += 1
         return answer
@@ -166,9 +185,13 @@ def fresh(zone: str) -> Iterator[Wanted]:
     return (wanted(f"host{number}.{zone}") for number in itertools.count())
 
 
-def measured(peer: Peer, lanes: int, seconds: float) -> Run:
-    """One run: prepare requests, send them, some at a time, and see what it cost."""
-    each = int(seconds * peer.most) // lanes + 1
+def measured(peer: Peer, lanes: int, seconds: float, *, most: int | None = None) -> Run:
+    """One run: prepare requests, send them, some at a time, and see what it cost.
+
+    Args:
+        most: certificates after which it ends before its time.
+    """
+    each = (int(seconds * peer.most) if most is None else most) // lanes + 1
     asked = [(account.issue, deque(itertools.islice(wants, each))) for account, wants in peer.supply[:lanes]]
     before = sum(account.posts for account, _ in peer.supply)
     run = loading.measured(peer.pids, asked, seconds, settling=peer.settling)

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import ssl
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from bench import processes
 from bench.issuing import Account, Peer, Place, fresh
 from bench.status import SOAPSTONE, served, soapstone
 from bench.wire import drive
@@ -74,19 +75,19 @@ async def _registered(home: Path) -> list[Subscriber]:
 
 
 @contextmanager
-def serving(home: Home, core: int, *arguments: str) -> Iterator[int]:
-    """The server on one core, for the length of the block; gives its process."""
-    command = [str(SOAPSTONE), "--home", str(home.folder), "serve", *arguments]
-    with served(home.folder, command, core=core) as process:
+def serving(home: Home, *cores: int, workers: int = 1) -> Iterator[int]:
+    """The server on one core or several, for the length of the block; gives its first process."""
+    command = [str(SOAPSTONE), "--home", str(home.folder), "serve", "--workers", str(workers)]
+    with served(home.folder, command, core=",".join(map(str, cores))) as process:
         yield process.pid
 
 
 @contextmanager
-def cluster(core: int) -> Iterator[Cluster]:
-    """A PostgreSQL of our own on one core, which syncs what it confirms."""
+def cluster(*cores: int) -> Iterator[Cluster]:
+    """A PostgreSQL of our own on one core or several, which syncs what it confirms."""
     before = os.sched_getaffinity(0)
     # What is started here, and what that starts, stays there.
-    os.sched_setaffinity(0, {core})
+    os.sched_setaffinity(0, cores)
     try:
         made = Cluster()
     finally:
@@ -95,6 +96,13 @@ def cluster(core: int) -> Iterator[Cluster]:
         yield made
     finally:
         made.close()
+
+
+def pin(pid: int, cores: Iterable[int]) -> None:
+    """Let a process and all its descendants run on these cores only."""
+    for one in processes.tree([pid]):
+        with suppress(ProcessLookupError):
+            os.sched_setaffinity(one, cores)
 
 
 def peer(home: Home, *pids: int) -> Peer:

@@ -116,10 +116,15 @@ def quantiles(milliseconds: Sequence[float]) -> tuple[float, float]:
 
 def row(label: str, runs: list[Run], *, unit: str = "certificates/s", peak: float = 0.0) -> Row:
     """Bring runs together, and print a line."""
-    spreads = {field: _spread([getattr(run, field) for run in runs]) for field in ("rate", "p50", "p99", "cpu", "own")}
-    made = Row(label, unit, len(runs), posts=statistics.median(run.posts for run in runs), peak=peak, **spreads)
+    made = together(label, runs, unit=unit, peak=peak)
     print(_line(made), flush=True)
     return made
+
+
+def together(label: str, runs: list[Run], *, unit: str, peak: float = 0.0) -> Row:
+    """Bring runs together."""
+    spreads = {field: _spread([getattr(run, field) for run in runs]) for field in ("rate", "p50", "p99", "cpu", "own")}
+    return Row(label, unit, len(runs), posts=statistics.median(run.posts for run in runs), peak=peak, **spreads)
 
 
 def heads() -> None:
@@ -130,10 +135,15 @@ def heads() -> None:
 def finish(name: str, rows: list[Row], goals: list[Goal], **facts: float) -> None:
     """Print the goals, write the JSON, and end with 1 where a gate was missed."""
     show_goals(goals)
+    keep(name, rows, goals, **facts)
+    sys.exit(int(any(goal.verdict == "MISSED" for goal in goals)))
+
+
+def keep(name: str, rows: list[Row], goals: list[Goal], **facts: float) -> None:
+    """Write the JSON."""
     part = Part(name, f"make bench-{name}", machine(), os.getloadavg()[0], rows, goals, facts)
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(part)))
-    sys.exit(int(any(goal.verdict == "MISSED" for goal in goals)))
 
 
 def show_goals(goals: Sequence[Goal]) -> None:

@@ -33,6 +33,8 @@ from cryptography.hazmat.primitives.hashes import SHA1, SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from cryptography.x509 import ocsp
 
+from bench import report
+from bench.report import Goal
 from ca_core.identity import new_serial, serial_text
 from ca_core.revocation import crl
 from ca_core.revocation.reason import Reason
@@ -110,12 +112,16 @@ def main() -> None:
             print(f"server on core {cores[0]}, wrk on core {cores[-1]} with {_CONNECTIONS} connections, keep-alive")
             print(f"{wanted.runs} runs of {wanted.seconds} s; {CERTIFICATES} certificates, {REVOKED:,} revoked")
             print(f"{'':28}{'requests/s: min':>16}{'median':>9}{'max':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU µs':>9}")
-            show(_BARE, [run(bare, cores[-1], wanted.seconds, _BARE_URL) for _ in range(wanted.runs)])
-            medians = {
-                label: show(label, [run(server, cores[-1], wanted.seconds, *target) for _ in range(wanted.runs)])
-                for label, target in kinds.items()
-            }
-    slowest = min(rate for label, rate in medians.items() if label.startswith("OCSP"))
+            runs = {_BARE: [run(bare, cores[-1], wanted.seconds, _BARE_URL) for _ in range(wanted.runs)]}
+            show(_BARE, runs[_BARE])
+            for label, target in kinds.items():
+                runs[label] = [run(server, cores[-1], wanted.seconds, *target) for _ in range(wanted.runs)]
+                show(label, runs[label])
+    rows = [
+        report.together(label, list(map(in_milliseconds, found)), unit="requests/s") for label, found in runs.items()
+    ]
+    slowest = min(row.rate.median for row in rows if row.label.startswith("OCSP"))
+    report.keep("status", rows, [Goal("OCSP answers a second from one core", slowest, LEAST_OCSP, LEAST_OCSP)])
     print(f"OCSP from ready-made answers: {slowest:,.0f} requests/s, at least {LEAST_OCSP:,} wanted")
     sys.exit(int(slowest < LEAST_OCSP))
 
@@ -168,8 +174,8 @@ async def answer_barely() -> None:
 
 
 @contextmanager
-def served(folder: Path, command: list[str], *, core: int) -> Iterator[subprocess.Popen[str]]:
-    """A server on one core, for the length of the block."""
+def served(folder: Path, command: list[str], *, core: int | str) -> Iterator[subprocess.Popen[str]]:
+    """A server on one core, or on several such as `0,1`, for the length of the block."""
     with (folder / "log").open("a") as log:
         pinned = ["taskset", "-c", str(core), *command]
         process = subprocess.Popen(pinned, stdout=subprocess.PIPE, stderr=log, text=True)
@@ -264,8 +270,13 @@ def milliseconds(text: str) -> float:
     sys.exit(f"wrk printed {text!r} for a time")
 
 
-def show(label: str, runs: list[Run]) -> float:
-    """Print a line; returns the median rate."""
+def in_milliseconds(one: Run) -> report.Run:
+    """A run as the reports of all benchmarks have it."""
+    return report.Run(one.rate, one.p50, one.p99, one.cpu / 1_000)
+
+
+def show(label: str, runs: list[Run]) -> None:
+    """Print a line."""
     rates = [one.rate for one in runs]
     middle = [statistics.median(getattr(one, field) for one in runs) for field in ("p50", "p99", "cpu")]
     median = statistics.median(rates)
@@ -274,7 +285,6 @@ def show(label: str, runs: list[Run]) -> float:
         f"{middle[0]:>9.2f}{middle[1]:>9.2f}{middle[2]:>9.0f}",
         flush=True,
     )
-    return median
 
 
 if __name__ == "__main__":

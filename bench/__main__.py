@@ -1,0 +1,43 @@
+"""All benchmarks, one after the other, and all their findings in one table (`make bench`); 1 when a gate was missed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+
+import msgspec
+
+from bench import chart, report
+from bench.report import Part
+
+PARTS = ("acme", "workers", "est", "status", "crl", "scale", "soak", "crowd", "fleet", "journal")
+"""Those first on which the most depends."""
+
+
+def main() -> None:
+    """Measure, print, and end with 1 when one of them did."""
+    for old in report.RESULTS.glob("*.json"):
+        old.unlink()
+    failed = []
+    for name in PARTS:
+        start = time.perf_counter()
+        print(f"\n-- make bench-{name}", flush=True)
+        if subprocess.run([sys.executable, "-m", f"bench.{name}"], check=False).returncode:
+            failed.append(name)
+        print(f"-- {time.perf_counter() - start:.0f} s", flush=True)
+    found = sorted(report.RESULTS.glob("*.json"), key=lambda path: path.stat().st_mtime_ns)
+    parts = [msgspec.json.decode(path.read_bytes(), type=Part) for path in found]
+    print("\n-- all of it", flush=True)
+    for part in parts:
+        report.show(part)
+    print("\n-- gates and goals", flush=True)
+    report.show_goals([goal for part in parts for goal in part.goals])
+    chart.main()
+    if failed:
+        print(f"missed a gate, or broke: {', '.join(failed)}", file=sys.stderr)
+    sys.exit(int(bool(failed)))
+
+
+if __name__ == "__main__":
+    main()
