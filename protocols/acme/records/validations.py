@@ -11,7 +11,8 @@ VALIDATE_CHALLENGE = "validate-challenge"
 """Subject: the challenge's id."""
 
 # Who is being looked at for is counted first, so that the turns of those who wait begin behind. An open account is
-# one of many under its registration, and stands for itself.
+# one of many under its registration, and stands for itself. Turns go round, and nobody gets one more than there is room
+# for after it: however many hold all they may, something is left for who comes next.
 _LEASE = """
 UPDATE work SET leased_until = :until, attempts = attempts + 1 WHERE id IN (
     WITH found AS (
@@ -30,9 +31,12 @@ UPDATE work SET leased_until = :until, attempts = attempts + 1 WHERE id IN (
             ROW_NUMBER() OVER (PARTITION BY holder ORDER BY busy DESC, due_at, id) AS turn_of_holder,
             ROW_NUMBER() OVER (PARTITION BY name ORDER BY busy DESC, due_at, id) AS turn_of_name
         FROM found
+    ),
+    placed AS (
+        SELECT id, turn_of_holder, ROW_NUMBER() OVER (ORDER BY turn_of_holder, due_at, id) AS place FROM ranked
+        WHERE busy = 0 AND turn_of_holder <= :most_for_holder AND turn_of_name <= :most_for_name
     )
-    SELECT id FROM ranked WHERE busy = 0 AND turn_of_holder <= :most_for_holder AND turn_of_name <= :most_for_name
-    ORDER BY due_at, id LIMIT :most
+    SELECT id FROM placed WHERE turn_of_holder + place <= :most + 1
 )
 RETURNING id, kind, subject, attempts
 """
@@ -51,7 +55,7 @@ class Waiting(msgspec.Struct, frozen=True):
 
 
 class Share(msgspec.Struct, frozen=True):
-    """How many may be looked at at once: in this process, for one registration or open account, and of one name."""
+    """How many may be looked at at once: more here, for one registration or open account, and of one name."""
 
     most: int
     for_holder: int
@@ -59,7 +63,11 @@ class Share(msgspec.Struct, frozen=True):
 
 
 async def lease(tx: Transaction, share: Share, *, now: int, until: int) -> list[Item]:
-    """Take what is due, oldest first, and hold it until a time; nobody gets more than their share."""
+    """Take what is due, and hold it until a time: the first of each holder, then the second, the oldest first.
+
+    Nobody gets more than their share, nor more than are left over: one alone gets what the share says, six get nine or
+    ten each of sixty-four.
+    """
     rows = await tx.all(
         _LEASE,
         kind=VALIDATE_CHALLENGE,

@@ -11,7 +11,7 @@ from msgspec import structs
 from ca_core.names import dns
 from protocols.acme.dialogue import AcmeDialogue, AcmeOptions
 from protocols.acme.probes import CaaFound, Seen
-from protocols.acme.validation import MOST_FOR_HOLDER, MOST_FOR_NAME, Validator
+from protocols.acme.validation import MOST_FOR_HOLDER, MOST_FOR_NAME, MOST_PROBES, Validator
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client
 from tests.builders.core import granted
 
@@ -264,6 +264,33 @@ async def test_a_registration_whose_hosts_are_dead_holds_up_nobody_else(house: A
     held.set()
     await turn
     assert len(house.probes.asked) == len(names) + 1
+
+
+async def test_many_registrations_whose_hosts_are_dead_leave_room_for_others(house: AcmeHouse) -> None:
+    house.probes.hold = held = asyncio.Event()
+    for dead in range(6):
+        names = [f"n{number}.dead-{dead}.example" for number in range(MOST_FOR_HOLDER)]
+        slow = await house.subscriber(f"slow-{dead}", *names, which=dead, vetted=False)
+        order = await slow.order(*names)
+        for number in range(len(names)):
+            await slow.post(await challenge_of(slow, order, number), {})
+    turn = asyncio.create_task(house.validator.turn())
+    # Several looks at what is due: each could take what the one before has left.
+    await asyncio.sleep(1.2)
+    begun = len(house.probes.asked)
+
+    names = [f"n{number}.quick.example" for number in range(3)]
+    quick = await house.subscriber("quick", *names, which=6, vetted=False)
+    other = await quick.order(*names)
+    for number in range(len(names)):
+        await quick.post(await challenge_of(quick, other, number), {})
+    await asyncio.sleep(1.2)
+
+    assert MOST_PROBES - 12 < begun < MOST_PROBES
+    assert len(house.probes.asked) == begun + len(names)
+    held.set()
+    await turn
+    assert len(house.probes.asked) == 6 * MOST_FOR_HOLDER + len(names)
 
 
 async def test_one_name_is_looked_at_for_a_few_accounts_at_once(house: AcmeHouse) -> None:

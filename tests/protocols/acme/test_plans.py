@@ -20,7 +20,7 @@ from tests.builders.acme import LINKS, AcmeHouse, acme_house, url
 from tests.builders.reviewed import approve, reviewed
 
 # Tables of one row, and what a statement makes for itself.
-_SMALL = {"status_counter", "request_numbers", "CONSTANT", "k", "p", "ranked"}
+_SMALL = {"status_counter", "request_numbers", "CONSTANT", "k", "p", "ranked", "placed"}
 _WALK = re.compile(r"SCAN (\(?[\w-]+\)?)")
 _STATEMENT = re.compile(r"\s*(SELECT|INSERT|UPDATE|DELETE)\b")
 
