@@ -289,17 +289,21 @@ async def owner_of(tx: Transaction, serial: str) -> str | None:
     return owner[0] if owner else None
 
 
-async def release(tx: Transaction, replaces: str, *, now: int) -> None:
-    """Give a certificate free whose replacement ran out or was given up; both are seen by time or by the core only."""
+async def release(tx: Transaction, replaces: str, *, now: int) -> bool:
+    """Give a certificate free whose replacement ran out or was given up; both are seen by time or by the core only.
+
+    False when an order replaces it still.
+    """
     # In these words the index says it, and it is found by no others.
     row = await tx.one(_SELECT + "replaces = :replaces AND status <> 'invalid'", replaces=replaces)
     if row is None:
-        return
+        return True
     order = _from_row(row)
     seen = Outcome(order.status_at(now))
     if order.status is OrderStatus.PROCESSING:
         seen = await outcome(tx, order.id)
-    if seen.status is OrderStatus.INVALID:
+    is_over = seen.status is OrderStatus.INVALID
+    if is_over:
         await tx.execute(
             "UPDATE acme_orders SET status = :to, error = :error WHERE id = :id AND status = :was",
             id=order.id,
@@ -307,6 +311,7 @@ async def release(tx: Transaction, replaces: str, *, now: int) -> None:
             to=seen.status.value,
             error=problems.stored("unauthorized", seen.why) if seen.why else None,
         )
+    return is_over
 
 
 async def have_run_out(tx: Transaction, *, now: int) -> bool:

@@ -34,7 +34,8 @@ async def renewed(
         raise BadRequest("replaces: this account has ordered no certificate of that name; leave it out")
     if names.from_canonical(old.names).isdisjoint(wanted.identifiers):
         raise BadRequest("replaces: the order has no name of the certificate that it is to replace; leave it out")
-    if await certificates.replaced_at(tx, old.serial) is not None:
+    is_replaced = await certificates.replaced_at(tx, old.serial) is not None
+    # Here and not only where it is stored: what is refused costs none of the account's orders.
+    if is_replaced or not await orders.release(tx, wanted.replaces, now=now):
         raise AlreadyReplaced
-    await orders.release(tx, wanted.replaces, now=now)
     return old.serial if old.is_revoked or enrollment.renewal_window(old).is_open(now) else None

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.errors import NotFound
 from ca_core.names import Identifier, dns
@@ -16,6 +17,7 @@ from protocols.acme.probes import OUR_PROBLEM, Seen
 from protocols.acme.records import failures
 from protocols.acme.standing import LimitOptions
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client, acme_house
+from tests.builders.certificate_ids import named
 from tests.builders.core import granted
 
 DAY = 86_400
@@ -190,6 +192,20 @@ async def test_after_too_many_failures_no_challenge_is_looked_at(house: AcmeHous
     assert len(house.probes.asked) == asked
     house.core.clock.move(1800)
     assert (await client.post(challenge["url"], {})).status == 200
+
+
+async def test_to_replace_what_is_replaced_costs_no_order(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example", "b.example", "c.example", "d.example")
+    old = await client.certificate("a.example")
+    house.core.clock.move(70 * DAY)
+    replaces = named(old.public_bytes(Encoding.DER))
+    assert (await client.order("a.example", replaces=replaces)).status == 201
+
+    refused = [await client.order("a.example", replaces=replaces) for _ in range(15)]
+
+    assert {one.refusal for one in refused} == {(409, "alreadyReplaced")}
+    others = [await client.order(f"{letter}.example") for letter in "bcd"]
+    assert [one.status for one in others] == [201, 201, 201]
 
 
 async def test_a_name_that_only_fails_is_paused_for_its_account(house: AcmeHouse, pauses: Pauses) -> None:
