@@ -10,7 +10,7 @@ from protocols.acme.resources.orders import EXPIRED
 _DAY_SECONDS = 86_400
 
 KEPT_SECONDS = 90 * _DAY_SECONDS
-"""How long an order can be looked at that came to nothing."""
+"""How long an order can be looked at that came to nothing, and an authorization that ran out without any."""
 REMEMBERED_SECONDS = 30 * _DAY_SECONDS
 """How long failures of a name are counted together, where none follows and it is not paused."""
 
@@ -43,12 +43,16 @@ class Expiry:
         """Remove a batch; the next turn has the next one."""
         kept, remembered = now - KEPT_SECONDS, now - REMEMBERED_SECONDS
         async with self._database.read() as tx:
-            if not await leftovers.old_orders(tx, before=kept, most=1) and not await leftovers.old_failures(
-                tx, before=remembered, most=1
+            if not (
+                await leftovers.old_orders(tx, before=kept, most=1)
+                or await leftovers.old_authorizations(tx, before=kept, most=1)
+                or await leftovers.old_failures(tx, before=remembered, most=1)
             ):
                 return
         async with self._database.write() as tx:
             for id_ in await leftovers.old_orders(tx, before=kept, most=_AT_ONCE):
                 await leftovers.clear_order(tx, id_, now=now)
+            for id_ in await leftovers.old_authorizations(tx, before=kept, most=_AT_ONCE):
+                await leftovers.clear_authorization(tx, id_, now=now)
             found = await leftovers.old_failures(tx, before=remembered, most=_AT_ONCE)
             await leftovers.clear_failures(tx, found)

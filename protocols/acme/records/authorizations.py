@@ -85,6 +85,11 @@ async def insert(tx: Transaction, authorizations: Sequence[Authorization], chall
     )
 
 
+async def set_ahead(tx: Transaction, authorization_id: str) -> None:
+    """Remember that no order stands on a new authorization."""
+    await tx.execute("UPDATE acme_authorizations SET ahead = 1 WHERE id = :id", id=authorization_id)
+
+
 async def of_account(tx: Transaction, authorization_id: str, account_id: str) -> Authorization | None:
     """Find an authorization of one account."""
     row = await tx.one(

@@ -13,6 +13,9 @@ OLD_ORDERS = (
     " AND NOT EXISTS (SELECT 1 FROM certificates c WHERE c.request_key = :prefix || o.id)"
     " ORDER BY o.created_at LIMIT :most"
 )
+OLD_AUTHORIZATIONS = (
+    "SELECT id FROM acme_authorizations WHERE ahead = 1 AND expires_at < :before ORDER BY expires_at LIMIT :most"
+)
 OLD_FAILURES = (
     "SELECT account_id, kind, value FROM acme_failures WHERE paused_at IS NULL AND last_at < :before"
     " ORDER BY last_at LIMIT :most"
@@ -33,17 +36,26 @@ async def clear_order(tx: Transaction, order_id: str, *, now: int) -> None:
     await tx.execute("DELETE FROM acme_order_authorizations WHERE order_id = :order_id", order_id=order_id)
     await tx.execute("DELETE FROM acme_orders WHERE id = :id AND status = 'invalid'", id=order_id)
     for (id_,) in needed:
-        await _clear_authorization(tx, id_, now=now)
+        await clear_authorization(tx, id_, now=now)
 
 
-async def _clear_authorization(tx: Transaction, authorization_id: str, *, now: int) -> None:
-    is_unused = await tx.one(
-        "SELECT 1 FROM acme_authorizations a WHERE a.id = :id AND a.expires_at < :now AND NOT EXISTS"
-        " (SELECT 1 FROM acme_order_authorizations l WHERE l.authorization_id = a.id)",
-        id=authorization_id,
-        now=now,
+async def old_authorizations(tx: Transaction, *, before: int, most: int) -> list[str]:
+    """The ids of authorizations that were made for no order and ran out before a time, the oldest first."""
+    return [id_ for (id_,) in await tx.all(OLD_AUTHORIZATIONS, before=before, most=most)]
+
+
+async def clear_authorization(tx: Transaction, authorization_id: str, *, now: int) -> None:
+    """Remove an authorization that has run out and on which no order stands; one that has an order goes with it."""
+    is_used = await tx.one(
+        "SELECT 1 FROM acme_order_authorizations WHERE authorization_id = :id LIMIT 1", id=authorization_id
     )
-    if is_unused is None:
+    has_run_out = await tx.one(
+        "SELECT 1 FROM acme_authorizations WHERE id = :id AND expires_at < :now", id=authorization_id, now=now
+    )
+    if is_used or not has_run_out:
+        await tx.execute(
+            "UPDATE acme_authorizations SET ahead = :ahead WHERE id = :id", ahead=int(not is_used), id=authorization_id
+        )
         return
     await tx.execute("DELETE FROM acme_caa_checks WHERE authorization_id = :id", id=authorization_id)
     await tx.execute("DELETE FROM acme_challenges WHERE authorization_id = :id", id=authorization_id)

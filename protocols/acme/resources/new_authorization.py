@@ -58,6 +58,7 @@ class NewAuthorizations:
             (authorization,) = found.used
             challenges = await authorizations.challenges(tx, authorization.id)
             if found.made:
+                await authorizations.set_ahead(tx, authorization.id)
                 actor, event = asked.applicant().actor, _event(authorization)
                 await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
         return render.authorization(self._links, authorization, challenges, now=now, status=201, issuers=self._issuers)

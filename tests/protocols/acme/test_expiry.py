@@ -129,6 +129,48 @@ async def test_what_came_to_nothing_is_cleared_away_after_ninety_days_and_nothin
     assert len(await house.core.certificates()) == 1
 
 
+async def test_what_was_authorized_ahead_of_no_order_is_cleared_away_ninety_days_after_it_ran_out(
+    house: AcmeHouse,
+) -> None:
+    client = await house.subscriber("acme-corp", "a.example", "b.example", "c.example", vetted=False)
+    unproved, proved = [await client.authorize_ahead(f"{name}.example") for name in "ab"]
+    await client.post(proved.json["challenges"][0]["url"], {})
+    used = await client.authorize_ahead("c.example")
+    await house.validator.turn()
+    order = await client.order("c.example")
+    assert order.json["authorizations"] == [url(used)]
+    assert await stored(house, "acme_authorizations") == ["pending", "pending", "valid"]
+
+    counts = []
+    for days in (97, 1, 22, 1):
+        house.core.clock.move(days * DAY)
+        await swept(house)
+        counts.append(await house.core.count("acme_authorizations"))
+
+    # What an order stood on is cleared with it. A pending one runs out after a week, a proof after thirty days.
+    assert counts == [2, 1, 1, 0]
+    assert [(await client.post(url(one))).status for one in (unproved, proved, used)] == [404, 404, 404]
+    assert await house.core.count("acme_challenges") == 0
+
+
+async def test_what_outlives_its_order_is_cleared_away_in_its_own_time(house: AcmeHouse) -> None:
+    client = await house.subscriber("acme-corp", "a.example", "b.example", vetted=False)
+    house.probes.staged["b.example"] = Seen(proved=False, problem="unauthorized", detail="something else")
+    order = await client.order("a.example", "b.example")
+    await client.authorize(order)
+    async with house.core.database.write() as tx:
+        await tx.execute("UPDATE acme_authorizations SET expires_at = expires_at + :more", more=70 * DAY)
+
+    counts = []
+    for days in (91, 90, 10):
+        house.core.clock.move(days * DAY)
+        await swept(house)
+        counts.append(await house.core.count("acme_authorizations"))
+
+    assert await house.core.count("acme_orders") == 0
+    assert counts == [1, 1, 0]
+
+
 async def test_failures_are_forgotten_after_a_month_without_one_unless_the_name_is_paused(house: AcmeHouse) -> None:
     client = await house.subscriber("acme-corp", "a.example", "b.example", vetted=False)
     account_id, now = str(client.kid).rpartition("/")[2], house.core.clock.now()
@@ -151,7 +193,9 @@ async def test_failures_are_forgotten_after_a_month_without_one_unless_the_name_
 async def test_what_is_kept_is_not_looked_through_for_what_is_cleared_away(house: AcmeHouse) -> None:
     async with house.core.database.read() as tx:
         old = await tx.all("EXPLAIN QUERY PLAN " + leftovers.OLD_ORDERS, before=0, prefix="", most=1)
+        ahead = await tx.all("EXPLAIN QUERY PLAN " + leftovers.OLD_AUTHORIZATIONS, before=0, most=1)
         failed = await tx.all("EXPLAIN QUERY PLAN " + leftovers.OLD_FAILURES, before=0, most=1)
 
     assert "acme_orders_ended" in old[0][-1]
+    assert "acme_authorizations_ahead" in ahead[0][-1]
     assert "acme_failures_over" in failed[0][-1]
