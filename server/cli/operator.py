@@ -22,6 +22,7 @@ from server.assembly import Office, Strongroom, strongroom
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 from server.journaling import checkpoint_path, open_key, open_sequencer
 from server.probes.resolving import is_answering, is_validating
+from server.probes.system import searched
 from server.setting_tables import Acme
 
 
@@ -134,6 +135,11 @@ async def _name_servers(acme: Acme) -> list[str]:
         key = f'acme.zone_resolvers."{zone}"' if zone else "acme.resolvers"
         silent = f"--  {server} does not answer: challenges fail until it does, or until {key} names another one"
         lines.append(f"ok  {server}" if is_there else silent)
+    if not acme.resolvers and (domains := searched()):
+        lines.append(
+            f"--  a name that is not there is looked for below {', '.join(domains)} by this machine: it could be proved"
+            " by a host of that other name; name acme.resolvers"
+        )
     return [*lines, *await _untrusted_for_caa(acme)]
 
 
