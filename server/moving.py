@@ -103,11 +103,11 @@ async def _opened_empty(url: str, home: Path, *, now: int) -> Database:
         target = await open_database(url, home, create=True)
     except Misconfigured:
         target = await open_database(url, home)
-        async with AsyncExitStack() as undo:
-            undo.push_async_callback(target.close)
-            await _require_unused(target, url)
-            undo.pop_all()
-    await migrate(target, migrations(), now=now)
+    async with AsyncExitStack() as undo:
+        undo.push_async_callback(target.close)
+        await _require_unused(target, url)
+        await migrate(target, migrations(), now=now)
+        undo.pop_all()
     return target
 
 

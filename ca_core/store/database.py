@@ -101,6 +101,10 @@ class Database(ABC):
         """Lend a reading connection; each statement sees the newest commit, and none can write."""
 
     @abstractmethod
+    def still(self) -> AbstractAsyncContextManager[Transaction]:
+        """Lend a transaction that only reads, during which nobody writes."""
+
+    @abstractmethod
     async def tables(self) -> list[Table]:
         """Every table whose rows outlive a crash, in the order in which they were made: none refers to a later one."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
 from pathlib import Path
 
 import aiosqlite
@@ -143,6 +143,10 @@ class SqliteDatabase(Database):
             yield SqliteTransaction(reader)
         finally:
             self._readers.put_nowait(reader)
+
+    def still(self) -> AbstractAsyncContextManager[Transaction]:
+        """Take the place of the one who may write."""
+        return self.write()
 
     async def tables(self) -> list[Table]:
         """List the tables."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from ca_core.store.database import Database, Transaction
 from ca_core.store.migrate import Migration, migrate
 from ca_core.store.moving import Content, contents, move, tables_to_move
 from server.assembly import migrations
-from tests.builders.store import KINDS, stores_of
+from tests.builders.store import KINDS, Stores, stores_of
 
 TIMES = 700
 
@@ -38,7 +39,7 @@ async def fill(tx: Transaction) -> None:
 
 async def carried(source: Database, target: Database) -> list[Content]:
     tables = await tables_to_move(source, target)
-    async with source.read() as old, target.write() as new:
+    async with source.still() as old, target.write() as new:
         return await move(old, new, tables, tell=lambda _: None)
 
 
@@ -92,3 +93,21 @@ async def test_stores_of_two_versions_are_not_mixed(database: Database, other: D
 
     with pytest.raises(Misconfigured, match="not of one version"):
         await tables_to_move(database, other)
+
+
+async def test_nobody_writes_while_it_is_still(stores: Stores) -> None:
+    one, another = await stores.open(), await stores.open()
+    written = asyncio.Event()
+
+    async def write() -> None:
+        async with another.write() as tx:
+            await work.add(tx, "kind", "subject", now=0)
+        written.set()
+
+    async with one.still() as tx:
+        writing = asyncio.create_task(write())
+        await asyncio.sleep(0.2)
+        assert not written.is_set()
+        assert await tx.one("SELECT 1 FROM work") is None
+
+    await writing

@@ -125,6 +125,14 @@ class PostgresqlDatabase(Database):
         async with self._pool.lent(writes=False) as link:
             yield PostgresqlTransaction(link, writes=False)
 
+    @asynccontextmanager
+    async def still(self) -> AsyncIterator[Transaction]:
+        """Lock every table against changes; what is being written is waited for."""
+        names = ", ".join(table.name for table in await self.tables())
+        async with self.write() as tx:
+            await tx.execute(f"LOCK TABLE {names} IN SHARE MODE")
+            yield tx
+
     async def tables(self) -> list[Table]:
         """List the tables, but not those that a crash of the database empties."""
         async with self.read() as tx:
