@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca_core.audit.gate import Gate
 from ca_core.clock import Clock, SystemClock
 from ca_core.enrollment import Enrollment
-from ca_core.errors import Misconfigured
+from ca_core.errors import Busy, Misconfigured
 from ca_core.issuance.authorities import ISSUING, ROOT, Authorities
 from ca_core.issuance.ceremony import ISSUING_CERTIFICATE, ISSUING_KEY, ROOT_CERTIFICATE, ROOT_KEY
 from ca_core.issuance.fit import prove_profiles
@@ -98,6 +98,14 @@ class Strongroom:
         """The certificate of a CA and those up to its root, as clients are sent them; then the alternates."""
         chains = self.authorities.chains(name, now=self.office.clock.now())
         return [b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain) for chain in chains]
+
+    def can_sign(self) -> bool:
+        """Whether the key of the CA that issues by default is at hand, as far as is known."""
+        try:
+            self.authorities.current(ISSUING, now=self.office.clock.now()).key.require_ready()
+        except (Misconfigured, Busy):
+            return False
+        return True
 
     def require_fit(self) -> None:
         """Prove that the profiles fit the CAs; commands that mend the one or the other do without.

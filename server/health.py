@@ -7,6 +7,7 @@ while nothing is issued: whoever balances requests for them looks at `live`.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 from ca_core.audit.gate import Gate
 from ca_core.clock import Clock
@@ -22,9 +23,16 @@ _NEVER_KEPT = ("Cache-Control", "no-store")
 
 
 class Health:
-    """Asks what a certificate needs, as often as it is asked."""
+    """Asks what a certificate needs, as often as it is asked.
 
-    def __init__(self, database: Database, clock: Clock, gate: Gate, leaving: Leaving) -> None:
+    Args:
+        can_sign: whether the key of the CA that issues is at hand.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, gate: Gate, leaving: Leaving, *, can_sign: Callable[[], bool]
+    ) -> None:
+        self._can_sign = can_sign
         self._database = database
         self._clock = clock
         self._gate = gate
@@ -37,6 +45,8 @@ class Health:
             return "stopping"
         if not self._gate.is_open(self._clock.now()):
             return "journal"
+        if not self._can_sign():
+            return "key"
         return "" if await self._reaches_the_store() else "store"
 
     async def _reaches_the_store(self) -> bool:

@@ -52,7 +52,7 @@ from server.workers import Worker
 _LOG = logging.getLogger("soapstone")
 _STALE = 120, 60
 """After how many seconds an intention is somebody else's to finish, and how often that is looked for."""
-_STALE_AMONG_SERVERS = 20, 5
+_STALE_AMONG_SERVERS = 10, 2
 """The same where a server may die while others go on: its subscribers wait for no longer than clients do. Longer than
 whoever waits at a door waits for a signature; should two sign, the first one that is stored stays."""
 _FORGET_SECONDS = 60
@@ -103,7 +103,7 @@ async def _served(home: Path, crew: int) -> AsyncIterator[Office]:
         sequencer = Worker("sequencer", sequence, every_seconds=_SEQUENCER_SECONDS)
         pages = AgreementPages(opened.database, agreements)
         leaving = Leaving()
-        health = Health(opened.database, opened.clock, room.gate, leaving)
+        health = Health(opened.database, opened.clock, room.gate, leaving, can_sign=room.can_sign)
         doors = _listeners(opened, room, acme.dialogue(validate.wake), pages, health)
         bounds = _bounds(opened.settings, len(doors), crew)
         exits = await listeners.listen(opened.settings.listen, doors, bounds, leaving)

@@ -24,16 +24,22 @@ from server.journaling import checkpoint_path, open_sequencer
 
 _KEPT = (settings_module.FILE_NAME, TRUST_ANCHOR, "authority", "secrets")
 """Beside the database and what is named elsewhere; this server's own TLS certificate is made again."""
+HANDED_OVER = "journal/handed-over"
+"""The newest checkpoint, among what another server gets."""
 _FILE = "file:"
 
 
 @click.command()
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+@click.option("--for-another-server", is_flag=True, help="Without the store, which both share; for: soapstone join.")
 @click.pass_obj
-def backup(home: Path, file: Path) -> None:
+def backup(home: Path, file: Path, *, for_another_server: bool) -> None:
     """Write the whole home to FILE while the server goes on; it holds keys and their passphrase."""
 
     async def do(office: Office) -> None:
+        if for_another_server:
+            await _hand_over(office, file)
+            return
         settings = office.settings
         if not settings.store.url.startswith(SQLITE):
             raise Misconfigured("the store is in PostgreSQL: back it up with its own means, and the home as files")
@@ -49,6 +55,19 @@ def backup(home: Path, file: Path) -> None:
 
     in_office(home, do)
     click.echo(f"{file} holds the home; keep it like a key: it opens the CA")
+
+
+async def _hand_over(office: Office, file: Path) -> None:
+    """Write what another server of the same store needs; of its own it makes its TLS and responders' certificates."""
+    if not office.database.is_shared:
+        raise Misconfigured("an SQLite store has one server; move it to PostgreSQL first (store.url)")
+    await _record(office, BackupMade(file=str(file)))
+    members = {name: office.home / name for name in _KEPT}
+    checkpoint = checkpoint_path(office.home, office.settings)
+    if checkpoint.is_file():
+        # The store is the one that it vouches for, and goes on meanwhile: what is handed over is older, and true.
+        members[HANDED_OVER] = checkpoint
+    _pack(file, office.home, await _named_files(office) | members)
 
 
 @click.command()

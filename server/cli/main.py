@@ -43,6 +43,7 @@ _COMMANDS = {
     "journal": "journal",
     "backup": "backup",
     "restore": "backup",
+    "join": "joining",
 }
 """Each command and the module that it lives in."""
 
