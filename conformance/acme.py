@@ -8,7 +8,8 @@ import hmac
 import http.client
 import json
 import ssl
-from typing import Any
+from pathlib import Path
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from cryptography import x509
@@ -18,9 +19,17 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from conformance.house import House
-
 Json = dict[str, Any]
+
+
+class Place(Protocol):
+    """Where ACME is served, by one server or by a balancer in front of several."""
+
+    @property
+    def trust(self) -> Path: ...
+
+    @property
+    def port(self) -> int: ...
 
 
 def b64(data: bytes) -> str:
@@ -100,7 +109,7 @@ class Answer:
 class Client:
     """One ACME account key and what it talks to; every request is a new connection, so clients may race."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: Place) -> None:
         self._tls = ssl.create_default_context(cafile=str(house.trust))
         self._netloc = f"localhost:{house.port}"
         self.base = f"https://{self._netloc}"

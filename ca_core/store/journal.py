@@ -152,8 +152,9 @@ async def listed(tx: Transaction, wanted: Filter, after: Listed | None, *, most:
     """Rows in the order of the chain, and behind them those that have no place yet; from behind a row."""
     rows = await tx.all(
         "SELECT position, id, at, event, actor, registration_id, serial, detail, hash FROM journal"
-        " WHERE (:registration_id IS NULL OR registration_id = :registration_id)"
-        " AND (:serial IS NULL OR serial = :serial) AND (:since IS NULL OR at >= :since)"
+        # The types are said for PostgreSQL, which a bare NULL does not tell.
+        " WHERE (CAST(:registration_id AS TEXT) IS NULL OR registration_id = :registration_id)"
+        " AND (CAST(:serial AS TEXT) IS NULL OR serial = :serial) AND (CAST(:since AS BIGINT) IS NULL OR at >= :since)"
         " AND (COALESCE(position, :endless) > :place OR COALESCE(position, :endless) = :place AND id > :id)"
         " ORDER BY COALESCE(position, :endless), id LIMIT :most",
         registration_id=wanted.registration_id,

@@ -4,16 +4,27 @@ from __future__ import annotations
 
 import subprocess
 from pathlib import Path
+from typing import Protocol
 
-from conformance.house import House, must, run
+from conformance.house import must, run
 
 _PKCS10 = "Content-Type: application/pkcs10"
+
+
+class Place(Protocol):
+    """Where EST is served, by one server or by a balancer in front of several."""
+
+    @property
+    def est(self) -> str: ...
+
+    @property
+    def trust(self) -> Path: ...
 
 
 class Device:
     """One key, one request, one certificate, each in a file."""
 
-    def __init__(self, house: House, folder: Path, *, subject: str = "/CN=device") -> None:
+    def __init__(self, house: Place, folder: Path, *, subject: str = "/CN=device") -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self._house = house
         self.folder = folder
@@ -98,7 +109,7 @@ class Device:
         must("openssl", "pkcs7", "-inform", "DER", "-in", der, "-print_certs", "-out", self.certificate)
 
 
-def ca_certificates(house: House, folder: Path) -> Path:
+def ca_certificates(house: Place, folder: Path) -> Path:
     """What `/cacerts` brings, in PEM."""
     body, der, pem = folder / "cas.b64", folder / "cas.p7", folder / "cas.pem"
     must("curl", "--silent", "--show-error", "--fail", "--cacert", house.trust, "-o", body, f"{house.est}/cacerts")
