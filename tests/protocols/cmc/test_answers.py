@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -14,15 +15,19 @@ from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.x509.oid import ObjectIdentifier
 
+from ca_core import names
 from ca_core.policy.profile import BUILT_IN, ApprovalRule, RevocationRule
+from ca_core.policy.request import names_of
+from ca_core.registration.account import Grant
 from ca_core.revocation.reason import Reason
-from conformance.cmc import FAILED, NO_SUPPORT, PENDING, SEQUENCE, SUCCESS, Ask, element, message
+from conformance.cmc import FAILED, NO_SUPPORT, PENDING, SEQUENCE, SUCCESS, Ask, Template, element, message
 from protocols.cmc.failures import FailInfo
 from tests.builders.cmc import CmcHouse, Held, answer, by_certificate, by_code, cmc_house, code_of
 from tests.builders.csr import raw_csr
 from tests.builders.est import DAY, Csr, new_key
 from tests.builders.reviewed import reviewed
 
+CHANGE = ObjectIdentifier("1.3.6.1.5.5.7.7.36")
 ENVELOPED, AUTHENTICATED = "1.2.840.113549.1.7.3", "1.2.840.113549.1.9.16.1.2"
 
 
@@ -266,3 +271,76 @@ async def test_a_request_whose_subject_is_not_there_is_a_bad_request(house: CmcH
     told = answer(await house.send(by_certificate(held, Ask().certificate(broken)))).only
 
     assert (told.status, told.fail) == (FAILED, FailInfo.BAD_REQUEST)
+
+
+async def test_a_key_that_must_not_be_kept_is_said_to_be_so(tmp_path: Path) -> None:
+    device = msgspec.structs.replace(BUILT_IN["device"], same_key_renewal=False)
+    async with cmc_house(tmp_path, {**BUILT_IN, "device": device}) as house:
+        held = await house.enrolled("meter")
+        await house.move(61 * DAY)
+        ask = Ask().certificate(Csr(key=held.key, subject=held.certificate.subject).der())
+
+        told = answer(await house.send(by_certificate(held, ask))).only
+
+    assert (told.status, told.fail) == (FAILED, FailInfo.NO_KEY_REUSE)
+
+
+async def test_a_renewal_asks_for_other_names_by_change_subject_name(house: CmcHouse) -> None:
+    """RFC 6402, 2.8, in either format of requests."""
+    grants = [Grant(names.dns(f"{letter}.example")) for letter in "abc"]
+    sheet, keys = await house.core.register("meter", *grants, kind="device"), [new_key() for _ in "abc"]
+    first = await house.send(by_code(sheet, keys[0], Csr(key=keys[0], names=["a.example"])))
+    held = Held(answer(first).issued_to(keys[0]), keys[0])
+    subject, old = held.certificate.subject, x509.SubjectAlternativeName([x509.DNSName("a.example")])
+    by_pkcs_10 = Csr(key=keys[1], subject=subject, names=["a.example"], attributes=[(CHANGE, changed_to("b.example"))])
+    by_crmf = Template(keys[2], subject, [old], [(CHANGE.dotted_string, changed_to("c.example"))])
+
+    ask = Ask().certificate(by_pkcs_10.der()).template(by_crmf)
+    response = answer(await house.send(by_certificate(held, ask)))
+
+    for key, name in ((keys[1], "b.example"), (keys[2], "c.example")):
+        assert names_of(response.issued_to(key)) == frozenset({names.dns(name)})
+
+
+def changed_to(name: str) -> bytes:
+    """A ChangeSubjectName with a subjectAltName, tagged as erratum 3943 says."""
+    return element(SEQUENCE, element(0xA1, element(0x82, name.encode())))
+
+
+async def test_a_request_that_nobody_has_signed_gets_nothing(house: CmcHouse) -> None:
+    """noSignature (RFC 5272, C.1) proves no possession, and here there is no other way to prove it."""
+    held = await house.enrolled("meter")
+    info = core.Sequence.load(Csr().der())[0].dump()
+    algorithm = element(SEQUENCE, core.ObjectIdentifier("1.3.6.1.5.5.7.6.2").dump(), b"\x05\x00")
+    digest = core.OctetBitString(hashlib.sha1(info, usedforsecurity=False).digest()).dump()
+    unsigned = element(SEQUENCE, info, algorithm, digest)
+
+    told = answer(await house.send(by_certificate(held, Ask().certificate(unsigned)))).only
+
+    assert (told.status, told.fail) == (FAILED, FailInfo.BAD_REQUEST)
+    assert len(await house.core.certificates()) == 1
+
+
+@pytest.mark.parametrize("number", [8, 9, 10, 15, 16, 19, 26, 27, 28, 29, 30, 31, 32, 35, 37])
+async def test_what_is_optional_or_an_ras_is_refused_by_its_number(house: CmcHouse, number: int) -> None:
+    held = await house.enrolled("meter")
+    ask = Ask().revocation(held.certificate, Reason.SUPERSEDED).control(number, core.Null())
+
+    reply = answer(await house.send(by_certificate(held, ask)))
+
+    assert {part: (one.status, one.fail) for part, one in reply.told.items()} == {2: (FAILED, FailInfo.BAD_REQUEST)}
+    # Nor is anything of the kind asked of clients.
+    assert reply.controls == {}
+
+
+async def test_who_asks_for_others_without_being_one_who_may_gets_nothing_of_theirs(house: CmcHouse) -> None:
+    """RFC 6402, 2.12: what an RA claims is worth what its holder may."""
+    held = await house.enrolled("meter")
+    await house.core.register("other", kind="device")
+    await house.move(61 * DAY)
+    key = new_key()
+    ask = Ask().certificate(Csr(key=key, subject=x509.Name.from_rfc4514_string("CN=other,O=Example,C=TW")).der())
+
+    response = answer(await house.send(by_certificate(held, ask)))
+
+    assert response.issued_to(key).subject == held.certificate.subject

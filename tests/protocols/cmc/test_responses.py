@@ -93,3 +93,7 @@ def test_a_token_says_what_waits(waiting: WaitingRequest | WaitingRevocation) ->
 def test_what_was_not_handed_out_is_no_token(token: bytes) -> None:
     with pytest.raises(NotFound):
         tokens.read(token)
+
+
+def test_no_failure_has_a_number_of_our_own() -> None:
+    assert [one.value for one in FailInfo] == list(range(14))
