@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -120,6 +121,28 @@ def test_a_device_enrolls_once_and_renews_when_it_is_due(house: House, tmp_path:
     assert (again.returncode, again.stderr) == (DONE, "")
     assert thing.certificate == second
     assert len(house.certificates(sheet["account"])) == 2
+
+
+def test_a_run_that_meets_another_one_leaves_it_alone(house: House, tmp_path: Path) -> None:
+    thing = Thing(tmp_path / "thing", house, house.register("--kind", "device", "--subject", "CN=thing"))
+    halfway = thing.folder / "new" / "certs.pem"
+    halfway.parent.mkdir()
+    halfway.write_text("what the other one is about to look at")
+    with (thing.folder / "est.conf").open() as held:
+        fcntl.flock(held, fcntl.LOCK_EX)
+
+        met = thing.run()
+
+    assert (met.returncode, met.stderr) == (LATER, "est-device: another run is at work\n")
+    assert halfway.exists()
+    assert thing.run().returncode == DONE
+
+
+def test_the_pin_may_be_all_that_openssl_says(house: House, tmp_path: Path) -> None:
+    pin = f"sha256 Fingerprint={fingerprint(house)}"
+    thing = Thing(tmp_path / "thing", house, house.register("--kind", "device", "--subject", "CN=thing"), PIN=pin)
+
+    assert thing.run().returncode == DONE
 
 
 def test_a_server_that_is_not_pinned_is_shown_no_code(house: House, tmp_path: Path) -> None:

@@ -3,10 +3,10 @@
 # usage: est-device.sh FOLDER          needs curl 7.52 and openssl 3; reads FOLDER/est.conf and, once, FOLDER/code
 # ends with: 0 nothing is left to do   75 try again later   76 not the server that was pinned   others: a person must look
 set -eu && umask 077 && cd "${1:?usage: est-device.sh FOLDER}"
-DAYS=30 PATIENCE=900 PAUSE=5 NAMES=
-. ./est.conf # sets EST (URL with the label), PIN (SHA-256 of the root), SUBJECT; perhaps NAMES and the three above
-rm -rf new && mkdir -p new/none && TRUST='--cacert ca.pem --capath new/none' # else whom the machine trusts would do as well
+DAYS=30 PATIENCE=900 PAUSE=5 NAMES= && . ./est.conf # sets EST (URL with the label), PIN (SHA-256 of the root), SUBJECT; perhaps these
 end() { echo "est-device: $2" >&2 && exit "$1"; } # STATUS TEXT
+exec 9<est.conf && { ! command -v flock >/dev/null || flock -n 9 || end 75 "another run is at work"; } # they would mix their files
+rm -rf new && mkdir -p new/none && TRUST='--cacert ca.pem --capath new/none' # else whom the machine trusts would do as well
 ask() { # OPERATION [curl's options]: tries until PATIENCE seconds are over; the certificates are in new/certs.pem
     operation=$1 waited=0 pause=$PAUSE && shift
     while rm -f new/head new/body; do
@@ -29,7 +29,7 @@ ask() { # OPERATION [curl's options]: tries until PATIENCE seconds are over; the
 post() { openssl base64 -in new/request.der -out new/request && ask "$@" $TRUST -H Content-Type:application/pkcs10 --data-binary @new/request; }
 proven() { openssl verify -no-CApath -no-CAstore -CAfile "$@" >new/verified 2>&1; } # ANCHORS CERTIFICATE
 rooted() { proven "$1" "$1" || proven new/certs.pem "$1"; } # a root, which alone proves itself, or what leads to one
-pinned() { [ "$(openssl x509 -in "$1" -noout -fingerprint -sha256 | sed 's/.*=//')" = "$PIN" ]; }
+pinned() { [ "$(openssl x509 -in "$1" -noout -fingerprint -sha256 | sed 's/.*=//')" = "${PIN##*=}" ]; }
 those() { # COMMAND: prints those of the certificates that came for which it is true
     rm -f new/*.crt && awk '/^-----BEGIN/ { n++ } n { print > ("new/" n ".crt") }' new/certs.pem
     for one in new/*.crt; do if "$@" "$one"; then cat "$one"; fi; done
