@@ -45,6 +45,13 @@ class Transaction(ABC):
     async def execute_each(self, sql: str, values: Sequence[dict[str, Value]]) -> None:
         """Run one statement once for each set of values, in one hop."""
 
+    async def execute_at_length(self, sql: str, **values: Value) -> int:
+        """As `execute`, for a statement that changes rows without number, or bytes by the megabyte.
+
+        Where the short ones run on the event loop, this one does not.
+        """
+        return await self.execute(sql, **values)
+
     @abstractmethod
     async def all(self, sql: str, **values: Value) -> list[Row]:
         """Return every row of a query, or of a statement with RETURNING."""

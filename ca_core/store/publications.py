@@ -96,7 +96,7 @@ async def addresses(tx: Transaction, issuer: str) -> list[str]:
 
 async def write_part(tx: Transaction, edition: Edition, part: int, octets: bytes, *, now: int) -> None:
     """Store one part of what will be published; nobody sees it before `replace`."""
-    await tx.execute(
+    await tx.execute_at_length(
         "INSERT INTO publication_parts (body, part, name, made_at, octets) VALUES (:body, :part, :name, :now, :octets)",
         body=edition.body,
         part=part,
@@ -147,7 +147,7 @@ async def leftovers(tx: Transaction, name: str, *, before: int) -> list[tuple[st
 
 async def delete_parts(tx: Transaction, parts: Sequence[tuple[str, int]]) -> None:
     """Remove parts, each by body and number."""
-    await tx.execute_each(
-        "DELETE FROM publication_parts WHERE body = :body AND part = :part",
-        [{"body": body, "part": part} for body, part in parts],
-    )
+    for body, part in parts:
+        await tx.execute_at_length(
+            "DELETE FROM publication_parts WHERE body = :body AND part = :part", body=body, part=part
+        )

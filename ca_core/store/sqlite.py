@@ -7,101 +7,43 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import aiosqlite
 
-from ca_core.errors import Damaged, Misconfigured, StoreUnavailable
+from ca_core.errors import Damaged, Misconfigured
 from ca_core.store.database import Database, Row, Table, Transaction, Value, tables_of
+from ca_core.store.sqlite_faults import as_ours
+from ca_core.store.sqlite_lines import Breath, Line, open_line
+from ca_core.store.sqlite_writing import Writer
 
 COMPANIONS = ("-wal", "-shm", "-journal")
 """How the files beside a database are named; what is in them is replayed into whatever database they stand beside."""
-_BUSY_SECONDS = 10
-_READERS = 3
-_RETRY_AFTER_SECONDS = 2
-_PASSING_FAULTS = frozenset(
-    {
-        sqlite3.SQLITE_BUSY,
-        sqlite3.SQLITE_FULL,
-        sqlite3.SQLITE_IOERR,
-        sqlite3.SQLITE_LOCKED,
-        sqlite3.SQLITE_READONLY,
-    }
-)
 _TABLES = (
     "SELECT t.name, c.name, c.pk FROM sqlite_master t JOIN pragma_table_info(t.name) c"
     " WHERE t.type = 'table' ORDER BY t.rowid, c.cid"
 )
-_DAMAGE = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
-_PRIMARY_CODE = 0xFF
-
-
-@contextmanager
-def _faults_as_ours() -> Iterator[None]:
-    """Turn what the disk or another writer causes into a refusal; an error in our SQL stays a bug."""
-    try:
-        yield
-    except sqlite3.DatabaseError as error:
-        # Text that is not UTF-8 is found by the library, and has no code.
-        has_no_code = isinstance(error, sqlite3.OperationalError) and not hasattr(error, "sqlite_errorcode")
-        code = getattr(error, "sqlite_errorcode", 0) & _PRIMARY_CODE
-        if has_no_code or code in _DAMAGE:
-            raise Damaged(f"the database is damaged ({error}); see: soapstone journal verify") from error
-        if not isinstance(error, sqlite3.OperationalError) or code not in _PASSING_FAULTS:
-            raise
-        raise StoreUnavailable(
-            "the store cannot be used right now; try again shortly",
-            retry_after_seconds=_RETRY_AFTER_SECONDS,
-        ) from error
-
-
-class SqliteTransaction(Transaction):
-    """Each call is one statement and one hop to the database's thread."""
-
-    def __init__(self, connection: aiosqlite.Connection) -> None:
-        self._connection = connection
-
-    async def execute(self, sql: str, **values: Value) -> int:
-        """Run one statement."""
-        with _faults_as_ours():
-            cursor = await self._connection.execute(sql, values)
-            return cursor.rowcount
-
-    async def execute_each(self, sql: str, values: Sequence[dict[str, Value]]) -> None:
-        """Run one statement once for each set of values."""
-        with _faults_as_ours():
-            await self._connection.executemany(sql, values)
-
-    async def all(self, sql: str, **values: Value) -> list[Row]:
-        """Return every row."""
-        with _faults_as_ours():
-            return [tuple(row) for row in await self._connection.execute_fetchall(sql, values)]
-
-    async def hold(self, *names: str) -> None:
-        """Do nothing: whoever writes holds the whole database."""
-
-    async def script(self, sql: str) -> None:
-        """Run statement by statement, told apart by SQLite itself: `executescript` would commit first."""
-        statement = ""
-        for line in sql.splitlines(keepends=True):
-            statement += line
-            if sqlite3.complete_statement(statement):
-                await self.execute(statement)
-                statement = ""
+_READERS = 3
+"""Threads for what takes long."""
 
 
 class SqliteDatabase(Database):
-    """A single writing connection, a few reading ones."""
+    """One connection that writes, one that reads on the event loop, and a few that read in threads.
 
-    def __init__(self, writer: aiosqlite.Connection, readers: Sequence[aiosqlite.Connection]) -> None:
-        self._writer = writer
-        self._turn = asyncio.Lock()
-        self._all_readers = readers
-        self._readers: asyncio.LifoQueue[aiosqlite.Connection] = asyncio.LifoQueue()
-        for reader in readers:
-            self._readers.put_nowait(reader)
+    Attributes:
+        connections: all of them, for whoever wants to see what runs.
+    """
+
+    def __init__(self, writer: Line, reader: Line, threads: Sequence[Line]) -> None:
+        self.connections = [line.connection for line in (writer, reader, *threads)]
+        self._writer = Writer(writer)
+        self._reader = reader
+        self._threads = threads
+        self._free: asyncio.LifoQueue[Line] = asyncio.LifoQueue()
+        for line in threads:
+            self._free.put_nowait(line)
 
     @property
     def is_shared(self) -> bool:
@@ -112,37 +54,14 @@ class SqliteDatabase(Database):
         """Always: there is nobody else."""
         return True
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[Transaction]:
-        """Open a transaction.
-
-        It takes the write lock at once: a transaction that reads first and writes later fails with
-        "database is locked" however long it may wait.
-        """
-        async with self._turn:
-            is_stored = False
-            try:
-                with _faults_as_ours():
-                    await self._writer.execute("BEGIN IMMEDIATE")
-                yield SqliteTransaction(self._writer)
-                with _faults_as_ours():
-                    await self._writer.commit()
-                is_stored = True
-            finally:
-                # Also on cancellation: the next writer must not find half of this one's work. Without asking whether
-                # there is a transaction: one that was cancelled while it opened begins only now, in its thread,
-                # and this waits in line behind it.
-                if not is_stored:
-                    await asyncio.shield(self._writer.rollback())
+    def write(self) -> AbstractAsyncContextManager[Transaction]:
+        """Open a transaction."""
+        return self._writer.block()
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """Lend a reading connection."""
-        reader = await self._readers.get()
-        try:
-            yield SqliteTransaction(reader)
-        finally:
-            self._readers.put_nowait(reader)
+        yield _Reading(self._reader, self._free)
 
     def still(self) -> AbstractAsyncContextManager[Transaction]:
         """Take the place of the one who may write."""
@@ -157,7 +76,7 @@ class SqliteDatabase(Database):
     async def backup(self, path: Path) -> None:
         """Write a consistent copy."""
         async with aiosqlite.connect(path) as copy:
-            await self._all_readers[0].backup(copy)
+            await self._threads[0].thread.backup(copy)
 
     async def check(self) -> None:
         """Look at the structure of every page; takes seconds for a gigabyte."""
@@ -174,8 +93,51 @@ class SqliteDatabase(Database):
 
     async def close(self) -> None:
         """Close every connection."""
-        for connection in (*self._all_readers, self._writer):
-            await connection.close()
+        await self._writer.close()
+        for line in (self._reader, *self._threads):
+            await line.close()
+
+
+class _Reading(Transaction):
+    """Each call is one statement, and sees the newest commit."""
+
+    def __init__(self, line: Line, free: asyncio.LifoQueue[Line]) -> None:
+        self._line = line
+        self._free = free
+        self._breath = Breath()
+
+    async def execute(self, sql: str, **values: Value) -> int:
+        """Fail: the connection cannot write."""
+        await self.all(sql, **values)
+        return 0
+
+    async def execute_each(self, sql: str, values: Sequence[dict[str, Value]]) -> None:
+        """Fail: the connection cannot write."""
+        for one in values:
+            await self.all(sql, **one)
+
+    async def all(self, sql: str, **values: Value) -> list[Row]:
+        """Return every row."""
+        await self._breath.take()
+        try:
+            rows = self._line.look(sql, values)
+            return await self._at_length(sql, values) if rows is None else rows
+        except sqlite3.Error as error:
+            raise as_ours(error) from error
+
+    async def hold(self, *names: str) -> None:
+        """Do nothing: nobody waits for a reader."""
+
+    async def script(self, sql: str) -> None:
+        """Fail: the connection cannot write."""
+        await self.all(sql)
+
+    async def _at_length(self, sql: str, values: dict[str, Value]) -> list[Row]:
+        line = await self._free.get()
+        try:
+            return await line.look_at_length(sql, values)
+        finally:
+            self._free.put_nowait(line)
 
 
 async def open_sqlite(path: Path, *, create: bool) -> Database:
@@ -189,28 +151,18 @@ async def open_sqlite(path: Path, *, create: bool) -> Database:
     """
     if not create:
         _require(path)
-    opened: list[aiosqlite.Connection] = []
+    opened: list[Line] = []
     try:
+        opened.append(await open_line(path, read_only=False, waits=False))
+        opened.append(await open_line(path, read_only=True, waits=False))
         # Not in one go: those that were opened before one fails have to be closed.
-        for _ in range(1 + _READERS):
-            connection = await aiosqlite.connect(path, isolation_level=None, timeout=_BUSY_SECONDS)
-            opened.append(connection)
-            await _prepare(connection, read_only=len(opened) > 1)
+        for _ in range(_READERS):
+            opened.append(await open_line(path, read_only=True, waits=True))  # noqa: PERF401  # as it says
     except sqlite3.Error as error:
-        # Each connection is a thread, and the process would wait for it for ever.
-        for connection in opened:
-            await connection.close()
+        for line in opened:
+            await line.close()
         raise Misconfigured(f"cannot open the database {path}: {error}; restore it from your backup") from error
-    return SqliteDatabase(opened[0], opened[1:])
-
-
-async def _prepare(connection: aiosqlite.Connection, *, read_only: bool) -> None:
-    # The journal mode is stored in the file; setting it again is free, and a reader may be the first to open it.
-    await connection.execute("PRAGMA journal_mode = WAL")
-    await connection.execute("PRAGMA synchronous = FULL")
-    await connection.execute("PRAGMA foreign_keys = ON")
-    if read_only:
-        await connection.execute("PRAGMA query_only = ON")
+    return SqliteDatabase(opened[0], opened[1], opened[2:])
 
 
 def _require(path: Path) -> None:

@@ -65,4 +65,4 @@ async def changes_after(tx: Transaction, number: int) -> list[tuple[int, str]]:
 
 async def forget_changes(tx: Transaction, *, before: int) -> None:
     """Remove what is older than any answer that is still given."""
-    await tx.execute("DELETE FROM status_changes WHERE at < :before", before=before)
+    await tx.execute_at_length("DELETE FROM status_changes WHERE at < :before", before=before)

@@ -84,4 +84,4 @@ async def postpone(tx: Transaction, item_id: str, *, due_at: int) -> None:
 
 async def release_all(tx: Transaction, *, now: int) -> None:
     """Let go of every lease, and have everything due: the process before is dead, or its clock was wrong."""
-    await tx.execute("UPDATE work SET leased_until = 0, due_at = :now", now=now)
+    await tx.execute_at_length("UPDATE work SET leased_until = 0, due_at = :now", now=now)

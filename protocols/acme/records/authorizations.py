@@ -175,7 +175,7 @@ async def alike(tx: Transaction, wanted: Authorization, *, good_until: int) -> A
 
 async def expire(tx: Transaction, *, now: int) -> None:
     """Mark the authorizations that ran out while they waited."""
-    await tx.execute(
+    await tx.execute_at_length(
         # In these words the index says it; by others all authorizations would be looked through.
         "UPDATE acme_authorizations SET status = :to WHERE status = 'pending' AND expires_at < :now",
         to=states.after(states.AUTHORIZATION, AuthorizationStatus.PENDING, Event.EXPIRED).value,
@@ -228,7 +228,7 @@ async def move(
 async def deactivate_all(tx: Transaction, account_id: str) -> None:
     """Deactivate the pending and valid authorizations of an account."""
     for was in (AuthorizationStatus.PENDING, AuthorizationStatus.VALID):
-        await tx.execute(
+        await tx.execute_at_length(
             "UPDATE acme_authorizations SET status = :to WHERE account_id = :account_id AND status = :was",
             account_id=account_id,
             was=was.value,

@@ -215,7 +215,7 @@ async def fail_all(tx: Transaction, account_id: str, error: str) -> None:
         error: a problem as JSON.
     """
     for was in (OrderStatus.PENDING, OrderStatus.READY):
-        await tx.execute(
+        await tx.execute_at_length(
             FAIL_ALL,
             account_id=account_id,
             error=error,
@@ -331,7 +331,7 @@ async def expire(tx: Transaction, error: str, *, now: int) -> None:
         error: a problem as JSON.
     """
     # In these words the index says it; by others all orders would be looked through.
-    await tx.execute(
+    await tx.execute_at_length(
         "UPDATE acme_orders SET status = :to, error = :error"
         " WHERE status IN ('pending', 'ready') AND expires_at < :now",
         to=states.after(states.ORDER, OrderStatus.READY, Event.EXPIRED).value,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,7 @@ from ca_core.revocation import responder as responder_module
 from ca_core.revocation.ocsp import Answer
 from ca_core.revocation.reason import Reason
 from ca_core.store import revocations, statuses
+from ca_core.store.database import Transaction
 from protocols.status import ocsp
 from tests.builders.core import Core
 from tests.builders.est import Csr
@@ -256,6 +259,16 @@ async def test_who_asks_for_too_many_signatures_waits(
 ) -> None:
     serial = await issued(core)
     monkeypatch.setattr(responder_module, "MOST_AT_ONCE", 3)
+    read = core.database.read
+
+    @asynccontextmanager
+    async def read_slowly() -> AsyncIterator[Transaction]:
+        # Else each answer would be ready before the next question is looked at.
+        await asyncio.sleep(0)
+        async with read() as tx:
+            yield tx
+
+    monkeypatch.setattr(core.database, "read", read_slowly)
 
     outcomes = await asyncio.gather(
         *(ask(core, office, serial, nonce=bytes((number,))) for number in range(10)), return_exceptions=True

@@ -31,9 +31,8 @@ async def walks(database: Database) -> AsyncIterator[list[str]]:
     found: list[str] = []
     ran: set[str] = set()
     assert isinstance(database, SqliteDatabase)
-    connections = [database._writer, *database._all_readers]
-    for connection in connections:
-        await connection.set_trace_callback(ran.add)
+    for connection in database.connections:
+        connection.set_trace_callback(ran.add)
     yield found
     statements = sorted(one for one in ran if _STATEMENT.match(one))
     async with database.read() as tx:
