@@ -40,7 +40,7 @@ from ca_core.referral import intake
 from ca_core.referral.request import EnrollmentRequest, Referred, RequestState
 from ca_core.registration.account import Registration
 from ca_core.registration.kind import kind_named
-from ca_core.store import certificates, enrollment_requests, registrations
+from ca_core.store import certificates, enrollment_requests, holds, registrations
 from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Database, Transaction
 
@@ -153,6 +153,7 @@ class Enrollment:
         self._gate.require_open(now, for_this_server=applicant.door is Door.SERVER)
         self.check_key(request.public_key)
         async with self._database.write() as tx:
+            await tx.hold(holds.registration(applicant.registration_id), shared=True)
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)
             if applicant.serial is not None:
@@ -184,6 +185,7 @@ class Enrollment:
         self._gate.require_open(now)
         self.check_key(request.public_key)
         async with self._database.write() as tx:
+            await tx.hold(holds.registration(applicant.registration_id), shared=True)
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)
             grace = grace_of(self._profiles)
@@ -214,6 +216,8 @@ class Enrollment:
             request = parse_any(asked.csr)
             self.check_key(request.public_key)
             async with self._database.write() as tx:
+                await tx.hold(holds.registration(asked.registration_id), shared=True)
+                await tx.hold(holds.holding(asked.registration_id, asked.profile, asked.names))
                 begun = await self._intend_approved(tx, number, request, still_wanted, now=now)
         except Busy:
             raise
@@ -346,6 +350,8 @@ class Enrollment:
         """Check what is asked for against profile and registration; return what is held of it."""
         decision.require_fit(wish.profile, applicant, request)
         decision.require_grants(registration, wish)
+        # From here on nobody else decides about the same: neither what is held changes, nor what waits.
+        await tx.hold(holds.holding(registration.id, wish.profile.name, names_module.canonical(wish.names)))
         return await grounds.held(tx, registration, wish.profile, wish.names, now=now)
 
     def _require_window(self, registration: Registration, profile: Profile, held: list[Holding], *, now: int) -> None:

@@ -21,7 +21,7 @@ from ca_core.policy.profile import Profile
 from ca_core.policy.request import names_of
 from ca_core.registration.account import Registration
 from ca_core.revocation import crl
-from ca_core.store import authorities, certificates, registrations
+from ca_core.store import authorities, certificates, holds, registrations
 from ca_core.store.authorities import Row
 from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Database, Transaction
@@ -64,6 +64,7 @@ class Adoption:
             registration = await registrations.by_account(tx, account)
             if registration is None:
                 raise NotFound(f"there is no account {account!r}; register its holder first")
+            await tx.hold(holds.registration(registration.id), shared=True)
             intention = _intention(certificate, names, await authorities.every(tx), registration, profile)
             await _store(tx, intention, der, profile)
             await journal.record(

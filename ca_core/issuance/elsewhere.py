@@ -20,6 +20,7 @@ from ca_core.issuance.succession import Succession, claim_key, sha256, spki_of_c
 from ca_core.policy.keys import spki_der, spki_sha256
 from ca_core.policy.profile import Profile
 from ca_core.store import authorities as table
+from ca_core.store import holds
 from ca_core.store.authorities import Row
 from ca_core.store.database import Database, Transaction
 
@@ -71,6 +72,7 @@ class Elsewhere:
             Misconfigured: none waits.
         """
         async with self._database.write() as tx:
+            await tx.hold(holds.AUTHORITIES)
             waiting = [row for row in await table.every(tx) if row.line == line and _is_waiting(row)]
             if not waiting:
                 raise Misconfigured(f"no request of the line {line[:64]!r} waits; see: soapstone authority show")
@@ -100,6 +102,7 @@ class Elsewhere:
             if profile.issuer == row.line:
                 require_outlived(profile, self._succession.strongbox.described(row.name, own))
         async with self._database.write() as tx:
+            await tx.hold(holds.AUTHORITIES)
             await self._take_above(tx, names, above, {one.name for one in rows})
             encoded = own.public_bytes(Encoding.DER)
             if not await table.certify(tx, row.name, encoded, parent=names[0], signs_from=at):
@@ -112,6 +115,7 @@ class Elsewhere:
     async def _wait(self, row: Row, spki: bytes) -> None:
         now = self._clock.now()
         async with self._database.write() as tx:
+            await tx.hold(holds.AUTHORITIES)
             await claim_key(tx, row.name, spki, owner=row.name)
             if not await table.insert(tx, row, now=now):
                 raise Misconfigured(f"there is a CA {row.name} already; look with: soapstone authority show")

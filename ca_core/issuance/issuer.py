@@ -37,7 +37,7 @@ from ca_core.revocation import acts, crl
 from ca_core.revocation.acts import Act
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.rules import Asker
-from ca_core.store import certificates, registrations
+from ca_core.store import certificates, holds, registrations
 from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Database
 
@@ -329,6 +329,7 @@ class Issuer:
             note=why,
         )
         async with self._database.write() as tx:
+            await tx.hold(holds.STATUSES)
             await acts.abandon(tx, intention, act)
 
 

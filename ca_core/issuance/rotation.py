@@ -29,6 +29,7 @@ from ca_core.policy.keys import spki_der
 from ca_core.signing.key import SigningKey
 from ca_core.signing.software import KeyKind, kind_of
 from ca_core.store import authorities as table
+from ca_core.store import holds
 from ca_core.store.authorities import CrossRow, Row
 from ca_core.store.database import Database
 
@@ -166,6 +167,7 @@ class Rotation:
     async def _intend(self, rows: Sequence[Row], crosses: Sequence[CrossRow]) -> Sequence[str]:
         now = self._clock.now()
         async with self._database.write() as tx:
+            await tx.hold(holds.AUTHORITIES)
             for row in rows:
                 await claim_key(tx, row.name, der.spki_of(row.tbs or b""), owner=row.name)
                 if not await table.insert(tx, row, now=now):

@@ -18,7 +18,7 @@ from ca_core.policy.keys import spki_der, spki_sha256
 from ca_core.signing.key import SigningKey
 from ca_core.signing.software import KeyKind
 from ca_core.store import authorities as table
-from ca_core.store import certificates
+from ca_core.store import certificates, holds
 from ca_core.store.authorities import CrossRow, Row
 from ca_core.store.database import Database, Transaction
 
@@ -79,6 +79,7 @@ class Succession:
         """
         now = self._clock.now()
         async with self._database.write() as tx:
+            await tx.hold(holds.AUTHORITIES)
             if not await table.every(tx):
                 for row in rows:
                     await table.insert(tx, row, now=now)

@@ -12,7 +12,7 @@ from ca_core.errors import NotFound
 from ca_core.made_keys.events import DecryptionKeyMade
 from ca_core.registration.credential import SecretKeeper, new_kid
 from ca_core.secret import Secret
-from ca_core.store import made_keys, registrations
+from ca_core.store import holds, made_keys, registrations
 from ca_core.store.database import Database
 
 KEY_OCTETS = 32
@@ -50,6 +50,7 @@ class DecryptionKeys:
             registration = await registrations.by_account(tx, account)
             if registration is None:
                 raise NotFound(f"there is no account {account}; see: soapstone registrations")
+            await tx.hold(holds.registration(registration.id))
             sealed = self._keeper.sealed(_bound_to(key_id), key)
             await made_keys.insert_decryption_key(tx, key_id, registration.id, sealed, now=now)
             event = DecryptionKeyMade(key_id)

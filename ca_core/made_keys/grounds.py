@@ -20,7 +20,7 @@ from ca_core.revocation import acts
 from ca_core.revocation.acts import Act
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.rules import Asker
-from ca_core.store import certificates, credentials, made_keys
+from ca_core.store import certificates, credentials, holds, made_keys
 from ca_core.store.certificates import Intention
 from ca_core.store.database import Transaction
 
@@ -130,6 +130,7 @@ async def again(
     if lost is None or lost.is_on_hold or not (_is_shut(may, held) or _is_spent(credential)):
         return held, applicant
     _require_few(lately)
+    await tx.hold(holds.STATUSES)
     certificate = await certificates.by_serial(tx, lost.serial)
     if certificate is None:
         raise InProgress("a certificate for these names is being signed", retry_after_seconds=_IN_PROGRESS_SECONDS)

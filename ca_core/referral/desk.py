@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from ca_core.audit import journal
 from ca_core.audit.event import (
     EnrollmentApproved,
@@ -82,7 +84,9 @@ class ReferralDesk:
                 return []
         async with self._database.write() as tx:
             for asked in await enrollment_requests.lapsing(tx, now=now):
-                await self._decide(tx, asked, RequestState.LAPSED, EnrollmentLapsed(asked.number), actor=CLOCKWORK)
+                # Unless an officer, or another server, decides it at this moment.
+                with suppress(WrongState):
+                    await self._decide(tx, asked, RequestState.LAPSED, EnrollmentLapsed(asked.number), actor=CLOCKWORK)
             return [late for late in await enrollment_requests.late(tx, now=now) if await self._call(tx, late)]
 
     async def _decide(

@@ -21,7 +21,7 @@ from ca_core.referral.request import (
     require_room,
     still_waiting,
 )
-from ca_core.store import certificates, credentials, enrollment_requests
+from ca_core.store import certificates, credentials, enrollment_requests, holds
 from ca_core.store.database import Transaction
 
 
@@ -135,6 +135,7 @@ async def refer(
             event = EnrollmentHandedOver(request=earlier.number, spki_sha256=asking.spki_sha256.hex())
             await _journal(tx, asking, event, now=now)
         return Referred(earlier.number)
+    await tx.hold(holds.waiting(asking.registration_id))
     require_room(await enrollment_requests.asking(tx, asking.registration_id), asking, is_open=is_open)
     number = await enrollment_requests.insert(tx, asking)
     if number is None:

@@ -26,7 +26,7 @@ from ca_core.registration.credential import Credential, CredentialKind, SecretKe
 from ca_core.registration.kind import SERVER, Kind, kind_named
 from ca_core.registration.proof_keys import proof_keys
 from ca_core.registration.sheet import Sheet, eab_key
-from ca_core.store import credentials, registrations
+from ca_core.store import credentials, holds, registrations
 from ca_core.store.database import Database, Transaction
 
 _ACCOUNT_OCTETS = 5
@@ -100,7 +100,7 @@ class Desk:
         """
         now = self._clock.now()
         async with self._database.write() as tx:
-            registration = await _subscriber(tx, account)
+            registration = await _held_subscriber(tx, account)
             return await self._replace_sheet(tx, registration, actor=actor, now=now)
 
     async def suspend(self, account: str, *, actor: str) -> None:
@@ -135,7 +135,7 @@ class Desk:
         """
         now = self._clock.now()
         async with self._database.write() as tx:
-            registration = await _subscriber(tx, account)
+            registration = await _held_subscriber(tx, account)
             expires_at = now + kind_named(registration.kind).registration_seconds
             await registrations.extend(tx, registration.id, expires_at=expires_at)
             event = RegistrationRenewed(expires_at=expires_at)
@@ -150,7 +150,7 @@ class Desk:
         """
         now = self._clock.now()
         async with self._database.write() as tx:
-            registration = await _found(tx, account)
+            registration = await _held(tx, account)
             await registrations.regrant(tx, registration.id, grants)
             await recognition.remember(tx, msgspec.structs.replace(registration, grants=grants))
             event = NamesChanged(names=_names(grants))
@@ -173,7 +173,7 @@ class Desk:
     async def _move(self, account: str, *, was: tuple[Status, ...], to: Status, actor: str) -> None:
         now = self._clock.now()
         async with self._database.write() as tx:
-            registration = await _subscriber(tx, account)
+            registration = await _held_subscriber(tx, account)
             moved = [await registrations.move(tx, registration.id, was=status, to=to) for status in was]
             if not any(moved):
                 raise WrongState(f"the registration {account} is {registration.status}; it cannot become {to}")
@@ -224,8 +224,14 @@ async def _found(tx: Transaction, account: str) -> Registration:
     return registration
 
 
-async def _subscriber(tx: Transaction, account: str) -> Registration:
-    registration = await _found(tx, account)
+async def _held(tx: Transaction, account: str) -> Registration:
+    """A registration as it stays until it is changed here: nobody else changes it, or acts by what it was."""
+    await tx.hold(holds.registration((await _found(tx, account)).id))
+    return await _found(tx, account)
+
+
+async def _held_subscriber(tx: Transaction, account: str) -> Registration:
+    registration = await _held(tx, account)
     if registration.kind == SERVER.name:
         raise WrongState(f"{account} is this server itself, and no subscriber")
     return registration

@@ -15,7 +15,7 @@ from ca_core.registration.account import Registration, Status
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
 from ca_core.registration.kind import kind_named
 from ca_core.registration.sheet import EabKey, eab_key
-from ca_core.store import credentials, registrations
+from ca_core.store import credentials, holds, registrations
 from ca_core.store.database import Database, Transaction
 
 
@@ -85,7 +85,7 @@ class EabDesk:
         """
         now = self._clock.now()
         async with self._database.write() as tx:
-            old = await _found(tx, kid)
+            old = await _held(tx, kid)
             _require_open(await registrations.by_id(tx, old.registration_id))
             _require_rotatable(old, now)
             limits = EabForm(old.uses_left, expires_at or old.expires_at, old.networks, old.profiles)
@@ -104,7 +104,7 @@ class EabDesk:
         """
         now = self._clock.now()
         async with self._database.write() as tx:
-            key = await _found(tx, kid)
+            key = await _held(tx, kid)
             if not await credentials.revoke(tx, key.id, now=now):
                 raise WrongState(f"the EAB key {kid} is revoked already")
             await self._record(tx, EabKeyRevoked(kid), key, actor)
@@ -116,7 +116,7 @@ class EabDesk:
             NotFound, WrongState: no such key, or it is not revoked.
         """
         async with self._database.write() as tx:
-            key = await _found(tx, kid)
+            key = await _held(tx, kid)
             if not await credentials.restore(tx, key.id):
                 raise WrongState(f"the EAB key {kid} is not revoked")
             await self._record(tx, EabKeyRestored(kid), key, actor)
@@ -171,9 +171,11 @@ class EabDesk:
 
 
 async def _with_acme(tx: Transaction, account: str) -> Registration:
-    registration = await registrations.by_account(tx, account)
-    if registration is None:
+    found = await registrations.by_account(tx, account)
+    if found is None:
         raise NotFound(f"there is no account {account[:64]}")
+    await tx.hold(holds.registration(found.id))
+    registration = await registrations.by_id(tx, found.id)
     if not kind_named(registration.kind).has_eab_key:
         raise WrongState(f"a registration of the kind {registration.kind} has no ACME, and so no EAB keys")
     _require_open(registration)
@@ -190,6 +192,12 @@ async def _found(tx: Transaction, kid: str) -> Credential:
     if key is None:
         raise NotFound(f"there is no EAB key {kid[:64]}; see: soapstone eab list ACCOUNT")
     return key
+
+
+async def _held(tx: Transaction, kid: str) -> Credential:
+    """A key as it stays until it is changed here: nobody binds by it meanwhile, and no sheet voids it."""
+    await tx.hold(holds.registration((await _found(tx, kid)).registration_id))
+    return await _found(tx, kid)
 
 
 def _require_rotatable(old: Credential, now: int) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from ca_core.registration import mark
 from ca_core.registration.account import Registration
-from ca_core.store import registration_marks, registrations
+from ca_core.store import holds, registration_marks, registrations
 from ca_core.store.database import Database, Transaction
+
+_MARKED_AT_ONCE = 500
 
 
 async def recognized(database: Database, marks: frozenset[str], profile: str | None) -> Registration | None:
@@ -22,8 +24,7 @@ async def recognized(database: Database, marks: frozenset[str], profile: str | N
     async with database.read() as tx:
         is_whole = not await registration_marks.unmarked(tx)
     if not is_whole:
-        async with database.write() as tx:
-            await _mark_all(tx)
+        await _mark_all(database)
     async with database.read() as tx:
         found = [await registrations.by_id(tx, id_) for id_ in sorted(await registration_marks.bearing(tx, marks))]
     holding = [one for one in found if profile is None or profile in one.profiles]
@@ -35,6 +36,12 @@ async def remember(tx: Transaction, registration: Registration) -> None:
     await registration_marks.put(tx, registration.id, mark.of_registration(registration))
 
 
-async def _mark_all(tx: Transaction) -> None:
-    for id_ in await registration_marks.unmarked(tx):
-        await remember(tx, await registrations.by_id(tx, id_))
+async def _mark_all(database: Database) -> None:
+    while True:
+        async with database.write() as tx:
+            found = (await registration_marks.unmarked(tx))[:_MARKED_AT_ONCE]
+            await tx.hold(*map(holds.registration, found))
+            for id_ in found:
+                await remember(tx, await registrations.by_id(tx, id_))
+        if not found:
+            return

@@ -262,15 +262,16 @@ async def _finish_each(tx: Transaction, plain: list[Certificate], act: Act) -> N
 async def _take_key(tx: Transaction, certificate: Certificate, act: Act) -> list[str]:
     """Block the key for ever, and take along what else was made with it or is being made at this moment."""
     await certificates.block_key(tx, certificate.spki_sha256, registration_id=certificate.registration_id)
+    giving_up = msgspec.structs.replace(act, note=f"its key is compromised, as that of {certificate.serial}")
+    # Before the certificates: an intention that is finished at this moment is one of those.
+    for intention in await certificates.intentions_with_key(tx, certificate.spki_sha256):
+        await abandon(tx, intention, giving_up)
     taken = await taken_along(tx, certificate.spki_sha256, act.reason, act.asker, now=act.now)
     others = [other for other in taken if other.serial != certificate.serial]
     # What was approved is the one request; the others are revoked because of the key.
     along = msgspec.structs.replace(act, request=None)
     for other in others:
         await _enter(tx, other, along, same_key_as=certificate.serial)
-    giving_up = msgspec.structs.replace(act, note=f"its key is compromised, as that of {certificate.serial}")
-    for intention in await certificates.intentions_with_key(tx, certificate.spki_sha256):
-        await abandon(tx, intention, giving_up)
     return [other.serial for other in others]
 
 

@@ -15,7 +15,7 @@ from ca_core.revocation.acts import Act
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.rules import Asker
 from ca_core.revocation.selector import Selector
-from ca_core.store import certificates
+from ca_core.store import certificates, holds
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database
 
@@ -113,6 +113,7 @@ class BulkRevocation:
     ) -> int:
         act = Act(reason=reason, asker=Asker.OPERATOR, actor=actor, now=self._clock.now(), note=note)
         async with self._database.write() as tx:
+            await tx.hold(holds.STATUSES)
             revoked = await acts.revoke_each(tx, [certificate.serial for certificate in batch], act)
             if revoked:
                 event = BulkRevocationRun(

@@ -20,7 +20,7 @@ from ca_core.revocation.acts import Act
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.request import Escalation, RequestState, RevocationRequest
 from ca_core.revocation.rules import Asker, Course
-from ca_core.store import certificates, revocation_requests
+from ca_core.store import certificates, holds, revocation_requests
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database, Transaction
 
@@ -81,6 +81,7 @@ class RevocationDesk:
         now = self._clock.now()
         act = Act(reason=reason, asker=asker, actor=actor, now=now, invalid_since=invalid_since)
         async with self._database.write() as tx:
+            await tx.hold(holds.STATUSES)
             certificate = await _known(tx, serial)
             _require_since(certificate, invalid_since, now=now)
             course = rules.course(self._profiles.get(certificate.profile), asker, reason)
@@ -116,6 +117,7 @@ class RevocationDesk:
         now = self._clock.now()
         act = Act(reason=reason, asker=asker, actor=actor, now=now, invalid_since=invalid_since, note=note)
         async with self._database.write() as tx:
+            await tx.hold(holds.STATUSES)
             certificate = await _known(tx, serial)
             _require_since(certificate, invalid_since, now=now)
             outcome = await _carry_out(tx, certificate, act)
@@ -130,6 +132,7 @@ class RevocationDesk:
         """
         act = self._officers_act(Reason.CERTIFICATE_HOLD, actor=actor, note=note)
         async with self._database.write() as tx:
+            await tx.hold(holds.STATUSES)
             certificate = await _known(tx, serial)
             profile = self._profiles.get(certificate.profile)
             if profile is None or not profile.hold:
@@ -147,6 +150,7 @@ class RevocationDesk:
         """
         act = self._officers_act(Reason.REMOVE_FROM_CRL, actor=actor, note=note)
         async with self._database.write() as tx:
+            await tx.hold(holds.STATUSES)
             certificate = await _known(tx, serial)
             await acts.release(tx, certificate, act)
             request = await revocation_requests.pending_for(tx, serial)
@@ -161,6 +165,7 @@ class RevocationDesk:
             CertificateExpired: as it says; the request lapses by itself, unless a compromised key was blocked by it.
         """
         async with self._database.write() as tx:
+            await tx.hold(holds.STATUSES)
             request = await _waiting(tx, number)
             act = msgspec.structs.replace(
                 self._officers_act(request.reason, actor=actor, note=note), request=request.number
@@ -178,6 +183,7 @@ class RevocationDesk:
             NotFound, WrongState: there is no such request, or it does not wait any more.
         """
         async with self._database.write() as tx:
+            await tx.hold(holds.STATUSES)
             request = await _waiting(tx, number)
             act = msgspec.structs.replace(
                 self._officers_act(Reason.REMOVE_FROM_CRL, actor=actor, note=note), request=request.number
@@ -203,6 +209,7 @@ class RevocationDesk:
             if not await revocation_requests.late(tx, now=now) and not await revocation_requests.expired(tx, now=now):
                 return []
         async with self._database.write() as tx:
+            await tx.hold(holds.STATUSES)
             for request in await revocation_requests.expired(tx, now=now):
                 act = Act(reason=request.reason, asker=Asker.OPERATOR, actor=CLOCKWORK, now=now)
                 await acts.close_request(tx, request, RequestState.LAPSED, act)

@@ -148,23 +148,29 @@ async def any_eab_key(tx: Transaction) -> Credential | None:
 async def spend(tx: Transaction, credential_id: str, *, now: int) -> None:
     """Take one use by compare-and-set, also from the other keys of its line; what cannot be taken is explained.
 
+    The caller holds the registration, so that a sheet is not voided meanwhile. What is unlimited is only looked at:
+    whoever comes with it need not wait for each other.
+
     Raises:
         CredentialRevoked, CredentialSpent, CredentialExpired: it is revoked, no use is left, it is past its date.
         WrongSecret: a newer sheet has voided it since it was checked.
     """
     changed = await tx.execute(
         "UPDATE credentials SET uses_left = uses_left - 1"
-        " WHERE line = (SELECT line FROM credentials WHERE id = :id AND voided_at IS NULL AND revoked_at IS NULL"
-        " AND expires_at >= :now AND (uses_left IS NULL OR uses_left > 0))",
+        # Said of the row as well: who waited for it looks at it once more, and not at the others.
+        " WHERE uses_left > 0 AND line = (SELECT line FROM credentials WHERE id = :id AND voided_at IS NULL"
+        " AND revoked_at IS NULL AND expires_at >= :now AND uses_left > 0)",
         id=credential_id,
         now=now,
     )
     if changed:
         return
     credential = await by_id(tx, credential_id)
-    if credential is not None and credential.voided_at is None:
-        credential.require_usable(now)
-    raise WrongSecret
+    if credential is None or credential.voided_at is not None:
+        raise WrongSecret
+    credential.require_usable(now)
+    if credential.uses_left is not None:
+        raise WrongSecret
 
 
 def _text(values: tuple[str, ...]) -> str:

@@ -62,11 +62,15 @@ class Transaction(ABC):
         return rows[0] if rows else None
 
     @abstractmethod
-    async def hold(self, *names: str) -> None:
+    async def hold(self, *names: str, shared: bool = False) -> None:
         """Hold what names stand for until the transaction ends: of two that hold the same, the second waits.
 
         It comes before the first look at what another transaction may change between that look and our change, where
-        no compare-and-set decides. Names are `noun:id`, as in `registration:01J…`.
+        no compare-and-set decides. Names are `noun:id`, as in `registration:01J…`; `ca_core.store.holds` has them all,
+        in the order in which they are taken.
+
+        Args:
+            shared: do not wait for others that hold it shared; whoever changes it holds it alone.
         """
 
     @abstractmethod

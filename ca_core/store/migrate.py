@@ -10,6 +10,7 @@ from importlib.resources.abc import Traversable
 import msgspec
 
 from ca_core.errors import Misconfigured
+from ca_core.store import holds
 from ca_core.store.database import Database, Transaction
 
 _NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
@@ -61,7 +62,7 @@ async def migrate(database: Database, wanted: Iterable[Migration], *, now: int) 
     """
     async with database.write() as tx:
         # Where several may write, also this: of two that make a table which they did not find, one fails.
-        await tx.hold("migrations:all")
+        await tx.hold(holds.MIGRATIONS)
         await tx.execute(
             "CREATE TABLE IF NOT EXISTS migrations (component TEXT NOT NULL, number BIGINT NOT NULL,"
             " name TEXT NOT NULL, digest TEXT NOT NULL, applied_at BIGINT NOT NULL, PRIMARY KEY (component, number))"
@@ -90,7 +91,7 @@ async def _applied(database: Database, known: Iterable[Migration]) -> set[tuple[
 
 async def _apply(database: Database, step: Migration, *, now: int) -> bool:
     async with database.write() as tx:
-        await tx.hold("migrations:all")
+        await tx.hold(holds.MIGRATIONS)
         claimed = await _claim(tx, step, now=now)
         if claimed:
             await tx.script(step.sql)

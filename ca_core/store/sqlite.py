@@ -125,7 +125,7 @@ class _Reading(Transaction):
         except sqlite3.Error as error:
             raise as_ours(error) from error
 
-    async def hold(self, *names: str) -> None:
+    async def hold(self, *names: str, shared: bool = False) -> None:
         """Do nothing: nobody waits for a reader."""
 
     async def script(self, sql: str) -> None:

@@ -220,7 +220,7 @@ class Writing(Transaction):
         except sqlite3.Error as error:
             raise as_ours(error) from error
 
-    async def hold(self, *names: str) -> None:
+    async def hold(self, *names: str, shared: bool = False) -> None:
         """Do nothing: whoever writes holds the whole database."""
 
     async def script(self, sql: str) -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from ca_core.identity import new_id
+from ca_core.store import holds
 from ca_core.store.database import Transaction
 from ca_core.work.item import Item
 
+SKEW_SECONDS = 30
+"""By how much the clocks of servers that share a store may differ without taking each other's work."""
 _END_OF_TIME = 1 << 62
 
 
@@ -23,6 +26,7 @@ async def add(tx: Transaction, kind: str, subject: str, *, now: int) -> None:
 
 async def add_once(tx: Transaction, kind: str, subject: str, *, now: int) -> None:
     """Put one item down unless there is one for this subject, waiting or being worked on."""
+    await tx.hold(holds.work(kind))
     await tx.execute(
         "INSERT INTO work (id, kind, subject, due_at, leased_until, attempts)"
         " SELECT :id, :kind, :subject, :now, 0, 0"
@@ -41,16 +45,18 @@ async def lease(
 
     Args:
         latest: until when an item may have been postponed. What is due later, or leased for longer than
-            `until`, was written by a clock that was ahead, and is taken.
+            `until`, was written by a clock that was ahead, and is taken; that of another server may be, by a little.
     """
+    await tx.hold(holds.work(kind))
     rows = await tx.all(
         "UPDATE work SET leased_until = :until, attempts = attempts + 1 WHERE id IN"
         " (SELECT id FROM work WHERE kind = :kind AND (due_at <= :now OR due_at > :latest)"
-        " AND (leased_until <= :now OR leased_until > :until) ORDER BY due_at, id LIMIT :most)"
+        " AND (leased_until <= :now OR leased_until > :beyond) ORDER BY due_at, id LIMIT :most)"
         " RETURNING id, kind, subject, attempts",
         kind=kind,
         now=now,
         until=until,
+        beyond=until + SKEW_SECONDS,
         most=most,
         latest=latest,
     )
@@ -63,10 +69,10 @@ async def is_due(
     """Whether there is anything to lease; a read, so that an idle server does not write."""
     row = await tx.one(
         "SELECT 1 FROM work WHERE kind = :kind AND (due_at <= :now OR due_at > :latest)"
-        " AND (leased_until <= :now OR leased_until > :until) LIMIT 1",
+        " AND (leased_until <= :now OR leased_until > :beyond) LIMIT 1",
         kind=kind,
         now=now,
-        until=until,
+        beyond=until + SKEW_SECONDS,
         latest=latest,
     )
     return row is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ca_core.clock import Clock
+from ca_core.store import holds
 from ca_core.store.database import Database
 from protocols.acme.records import authorizations, leftovers, orders
 from protocols.acme.resources.orders import EXPIRED
@@ -36,8 +37,10 @@ class Expiry:
             if not await orders.have_run_out(tx, now=now):
                 return
         async with self._database.write() as tx:
-            await orders.expire(tx, EXPIRED, now=now)
+            await tx.hold(holds.LEFTOVERS)
+            # In the order in which who settles a challenge takes them.
             await authorizations.expire(tx, now=now)
+            await orders.expire(tx, EXPIRED, now=now)
 
     async def _clear(self, now: int) -> None:
         """Remove a batch; the next turn has the next one."""
@@ -50,6 +53,7 @@ class Expiry:
             ):
                 return
         async with self._database.write() as tx:
+            await tx.hold(holds.LEFTOVERS)
             for id_ in await leftovers.old_orders(tx, before=kept, most=_AT_ONCE):
                 await leftovers.clear_order(tx, id_, now=now)
             for id_ in await leftovers.old_authorizations(tx, before=kept, most=_AT_ONCE):

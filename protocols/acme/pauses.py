@@ -89,7 +89,8 @@ class Pauses:
             if names is not None and (others := set(names) - {one.identifier for one in lifted}):
                 raise NotFound(f"{min(others)} is not paused for {registered_as}; see: soapstone paused")
             for one in lifted:
-                await failures.forget(tx, one.account_id, one.identifier)
+                if not await failures.forget(tx, one.account_id, one.identifier):
+                    continue
                 event = NameUnpaused(account=one.account_id, name=str(one.identifier))
                 await journal.record(tx, event, now=now, actor=actor, registration_id=one.registration_id)
         return lifted

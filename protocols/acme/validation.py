@@ -9,7 +9,7 @@ import msgspec
 from ca_core.audit import journal
 from ca_core.audit.event import NameProved
 from ca_core.clock import Clock
-from ca_core.store import work
+from ca_core.store import holds, work
 from ca_core.store.database import Database, Transaction
 from ca_core.work.item import Item
 from protocols.acme import challenges, persistence, problems, retrying
@@ -162,6 +162,8 @@ class Validator:
     async def _settle(self, tx: Transaction, task: _Task, seen: Seen) -> None:
         """Move the challenge, then its authorization, then the orders that waited for it."""
         now = self._clock.now()
+        identifier = task.authorization.identifier
+        await tx.hold(holds.acme_name(task.account.id, identifier.kind, identifier.value))
         if task.authorization.status_at(now) is not AuthorizationStatus.PENDING:
             seen = _TOO_LATE
         event, error = (
@@ -178,8 +180,9 @@ class Validator:
         proved_by = task.challenge.type if seen.proved else ""
         if not await authorizations.move(tx, task.authorization, event, expires_at=expires_at, proved_by=proved_by):
             return
-        account, identifier = task.account, task.authorization.identifier
-        await self._outcomes.note(tx, account, task.challenge, identifier, seen=seen, actor=ACTOR, now=now)
+        # Of two that settle the last two authorizations of an order, the second sees what the first has brought.
+        await tx.hold(*map(holds.acme_order, await orders.over(tx, task.authorization.id)))
+        await self._outcomes.note(tx, task.account, task.challenge, identifier, seen=seen, actor=ACTOR, now=now)
         if error is None:
             if self._permission is not None:
                 await self._permission.note(tx, task.authorization)

@@ -19,7 +19,7 @@ class NoTransaction(Transaction):
     async def all(self, sql: str, **values: Value) -> list[Row]:
         raise AssertionError(sql, values)
 
-    async def hold(self, *names: str) -> None:
+    async def hold(self, *names: str, shared: bool = False) -> None:
         raise AssertionError(names)
 
     async def script(self, sql: str) -> None:

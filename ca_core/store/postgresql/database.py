@@ -25,7 +25,8 @@ _EACH_AT_ONCE = 500
 # A session is read-only until a transaction says otherwise, so that one pool serves readers and writers.
 _BEGIN = bound("BEGIN READ WRITE", {})
 _COMMIT = bound("COMMIT", {})
-_LOCK = "SELECT 1 FROM (SELECT pg_advisory_xact_lock(:number)) AS held"
+_LOCK = "SELECT pg_advisory_xact_lock(:number)"
+_SHARED_LOCK = "SELECT pg_advisory_xact_lock_shared(:number)"
 # A migration rewrites tables as large as they are.
 _UNHURRIED = bound("SET LOCAL statement_timeout = 0", {})
 _TABLES = (
@@ -61,9 +62,10 @@ class PostgresqlTransaction(Transaction):
         (result,) = await self._run([bound(sql, values)])
         return rows_of(result)
 
-    async def hold(self, *names: str) -> None:
+    async def hold(self, *names: str, shared: bool = False) -> None:
         """Take locks that end with the transaction, in one order, so that two holders never wait for each other."""
-        self._ahead += [bound(_LOCK, {"number": number}) for number in sorted({lock_number(name) for name in names})]
+        lock = _SHARED_LOCK if shared else _LOCK
+        self._ahead += [bound(lock, {"number": number}) for number in sorted({lock_number(name) for name in names})]
 
     async def script(self, sql: str) -> None:
         """Run a migration's statements, one by one: which of them failed is said."""

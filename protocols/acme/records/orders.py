@@ -151,6 +151,14 @@ async def finalize(tx: Transaction, order_id: str, csr_digest: bytes, *, now: in
     return changed == 1
 
 
+async def over(tx: Transaction, authorization_id: str) -> list[str]:
+    """The ids of the orders that stand on an authorization."""
+    rows = await tx.all(
+        "SELECT order_id FROM acme_order_authorizations WHERE authorization_id = :id", id=authorization_id
+    )
+    return [id_ for (id_,) in rows]
+
+
 async def make_ready(tx: Transaction, authorization_id: str) -> None:
     """Make those pending orders over an authorization ready that wait for no other one."""
     await tx.execute(

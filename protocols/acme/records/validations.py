@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from ca_core.store import holds, work
 from ca_core.store.database import Transaction
 from ca_core.work.item import Item
 
@@ -17,7 +18,7 @@ _LEASE = """
 UPDATE work SET leased_until = :until, attempts = attempts + 1 WHERE id IN (
     WITH found AS (
         SELECT w.id, w.due_at,
-            CASE WHEN w.leased_until > :now AND w.leased_until <= :until THEN 1 ELSE 0 END AS busy,
+            CASE WHEN w.leased_until > :now AND w.leased_until <= :beyond THEN 1 ELSE 0 END AS busy,
             CASE WHEN b.credential_id IS NULL THEN b.id ELSE b.registration_id END AS holder,
             a.value AS name
         FROM work w
@@ -68,11 +69,13 @@ async def lease(tx: Transaction, share: Share, *, now: int, until: int) -> list[
     Nobody gets more than their share, nor more than are left over: one alone gets what the share says, six get nine or
     ten each of sixty-four.
     """
+    await tx.hold(holds.work(VALIDATE_CHALLENGE))
     rows = await tx.all(
         _LEASE,
         kind=VALIDATE_CHALLENGE,
         now=now,
         until=until,
+        beyond=until + work.SKEW_SECONDS,
         most=share.most,
         most_for_holder=share.for_holder,
         most_for_name=share.for_name,

@@ -10,7 +10,7 @@ from ca_core.audit.event import AccountBound, AccountDeactivated
 from ca_core.errors import NotFound
 from ca_core.identity import new_id
 from ca_core.referral import intake
-from ca_core.store import enrollment_requests, registrations
+from ca_core.store import enrollment_requests, holds, registrations
 from ca_core.store.database import Transaction
 from protocols.acme import account_keys, links, messages, problems, render
 from protocols.acme.bonds import Bond, Bonds
@@ -135,6 +135,8 @@ class Accounts:
         """Store all that makes an account, or nothing; return the account that was there first, if any."""
         now = self._clock.now()
         async with self._database.write() as tx:
+            await tx.hold(holds.registration(bond.registration_id), shared=True)
+            await tx.hold(holds.acme_key(made.thumbprint))
             registration = await registrations.by_id(tx, bond.registration_id)
             registration.require_active(now)
             if not await accounts.insert(tx, made):
@@ -175,8 +177,9 @@ class Accounts:
         """Deactivate, and end what waits for the account: nobody could go on with it (RFC 8555, 7.3.6)."""
         if not await accounts.deactivate(tx, account.id):
             raise AccountNotValid
-        await orders.fail_all(tx, account.id, _DEACTIVATED)
+        # In the order in which who settles a challenge takes them.
         await authorizations.deactivate_all(tx, account.id)
+        await orders.fail_all(tx, account.id, _DEACTIVATED)
         await self._withdraw(tx, asked)
         await self._record(tx, AccountDeactivated(account=account.id), asked)
         return msgspec.structs.replace(account, status=AccountStatus.DEACTIVATED)

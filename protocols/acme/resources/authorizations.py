@@ -6,6 +6,7 @@ import msgspec
 
 from ca_core.audit import journal
 from ca_core.errors import NotFound, WrongState
+from ca_core.store import holds
 from ca_core.store.database import Transaction
 from protocols.acme import messages, problems, render, states
 from protocols.acme.events import AuthorizationDeactivated
@@ -50,6 +51,7 @@ class Authorizations:
         to = states.after(states.AUTHORIZATION, found.status_at(now), Event.DEACTIVATED)
         error = problems.stored("unauthorized", f"the authorization for {found.identifier} was deactivated")
         async with self._database.write() as tx:
+            await tx.hold(holds.acme_name(found.account_id, found.identifier.kind, found.identifier.value))
             if not await authorizations.move(tx, found, Event.DEACTIVATED):
                 raise WrongState("the authorization has just changed; look at it again")
             await orders.fail(tx, found.id, error)

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Sequence
 
 import msgspec
 
+from ca_core.names import Identifier, Kind
+from ca_core.store import holds
 from ca_core.store.database import Transaction
 from protocols.acme import ordering
 from protocols.acme.limits import Limits
@@ -52,6 +54,7 @@ async def authorize(
     used: dict[str, Authorization] = {}
     made = []
     needed = tuple(dict.fromkeys(needs))
+    await _hold(tx, account, needed, reuses_vetted=reuses_vetted)
     spanning = await spanning_of(tx, account, needed, now=now)
     for need in needed:
         found = await usable(tx, account, need, spanning, reuses_vetted=reuses_vetted, now=now)
@@ -70,6 +73,24 @@ async def authorize(
     # Behind what is stored: whoever counts holds up who counts for the same payer.
     await limits.order(tx, account, source=asked.source, renews=renews, now=now)
     return Authorized(tuple(used.values()), frozenset(one.authorization.id for one in made))
+
+
+async def _hold(tx: Transaction, account: Account, needs: Iterable[Needed], *, reuses_vetted: bool) -> None:
+    """Keep what may be used again as it is found, until what stands on it is stored.
+
+    Else who settles an authorization at this moment would not see the order that waits for it.
+    """
+    looked_for = [need.identifier for need in needs if reuses_vetted or not need.vetted]
+    names = {holds.acme_name(account.id, one.kind, name) for one in looked_for for name in _that_cover(one)}
+    await tx.hold(*names, shared=True)
+
+
+def _that_cover(identifier: Identifier) -> list[str]:
+    """An identifier and, of a DNS name, the domains above it."""
+    if identifier.kind is not Kind.DNS:
+        return [identifier.value]
+    labels = identifier.value.removeprefix("*.").split(".")
+    return [identifier.value, *(".".join(labels[first:]) for first in range(len(labels)))]
 
 
 async def spanning_of(tx: Transaction, account: Account, needs: Iterable[Needed], *, now: int) -> list[Authorization]:

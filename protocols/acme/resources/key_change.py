@@ -24,6 +24,7 @@ import msgspec
 
 from ca_core.audit import journal
 from ca_core.errors import BadRequest, WrongState
+from ca_core.store import holds
 from protocols.acme import account_keys, jwk, jws, messages, render
 from protocols.acme.errors import AccountKeyInUse, BadPublicKey
 from protocols.acme.events import AccountKeyChanged
@@ -59,6 +60,7 @@ class KeyChange:
         changed = msgspec.structs.replace(asked.account, thumbprint=key.thumbprint, key_text=key.jwk)
         now = self._services.clock.now()
         async with self._database.write() as tx:
+            await tx.hold(holds.acme_key(key.thumbprint))
             holder = await accounts.by_thumbprint(tx, key.thumbprint)
             if holder is not None:
                 raise AccountKeyInUse(self._services.links.to(Resource.ACCOUNT, holder.id))

@@ -8,7 +8,7 @@ from ca_core.audit.event import NamesGranted
 from ca_core.errors import NameNotGranted
 from ca_core.names import Identifier
 from ca_core.registration.account import Registration
-from ca_core.store import registrations
+from ca_core.store import holds, registrations
 from protocols.acme import order_messages, ordering, render
 from protocols.acme.events import NameAsked
 from protocols.acme.jws import members
@@ -49,6 +49,7 @@ class NewAuthorizations:
         identifier = order_messages.to_authorize(message)
         now = self._clock.now()
         async with self._database.write() as tx:
+            await tx.hold(holds.registration(asked.registration.id), shared=True)
             registration = await registrations.by_id(tx, asked.registration.id)
             registration.require_active(now)
             need = self._needed(asked, registration, identifier, spans=message.spans)

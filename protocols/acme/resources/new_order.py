@@ -5,7 +5,7 @@ from __future__ import annotations
 from ca_core.audit import journal
 from ca_core.audit.event import Event, NamesGranted
 from ca_core.policy.profile import Profile
-from ca_core.store import registrations
+from ca_core.store import holds, registrations
 from ca_core.store.database import Transaction
 from protocols.acme import order_messages, ordering
 from protocols.acme.errors import AlreadyReplaced
@@ -49,6 +49,7 @@ class NewOrder:
         wanted = Ordered(tuple(one.identifier for one in named), message.period, message.replaces)
         now = self._clock.now()
         async with self._database.write() as tx:
+            await tx.hold(holds.registration(asked.registration.id), shared=True)
             registration = await registrations.by_id(tx, asked.registration.id)
             registration.require_active(now)
             profile = ordering.chosen(self._enrollment.profiles, asked.account, registration, message.profile)
