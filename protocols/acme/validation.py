@@ -164,7 +164,8 @@ class Validator:
         now = self._clock.now()
         identifier = task.authorization.identifier
         await tx.hold(holds.acme_name(task.account.id, identifier.kind, identifier.value))
-        if task.authorization.status_at(now) is not AuthorizationStatus.PENDING:
+        # Valid by another challenge is no reason: a server that looks a moment later sees what the first one saw.
+        if task.authorization.status_at(now) not in {AuthorizationStatus.PENDING, AuthorizationStatus.VALID}:
             seen = _TOO_LATE
         event, error = (
             (Event.PROVED, None) if seen.proved else (Event.FAILED, problems.stored(seen.problem, seen.detail))
