@@ -17,7 +17,8 @@ def cluster() -> Cluster:
     return postgresql.of_this_run()
 
 
-@pytest.fixture(autouse=True)
+# At the end of a file: its tests may share one.
+@pytest.fixture(scope="module", autouse=True)
 def _stores_are_removed() -> Iterator[None]:
     yield
     while given_out:

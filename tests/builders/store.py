@@ -20,7 +20,7 @@ KINDS = (SQLITE, POSTGRESQL)
 """What the contract suite runs over."""
 _URL = "store.url"
 given_out: list[str] = []
-"""The stores of this test, which are removed when it is over."""
+"""The stores of this file of tests, which are removed when it is over."""
 
 
 def store_of(folder: Path, kind: str = stores.WANTED) -> str:
