@@ -12,7 +12,7 @@ from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import Grace, no_grace
 from ca_core.policy.request import CertificationRequest, same_subject
 from ca_core.registration.account import Registration
-from ca_core.store import certificates, registrations
+from ca_core.store import certificates, key_owners, registrations
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Transaction
 
@@ -65,8 +65,8 @@ async def claim_key(
         KeyCompromised, KeyInUse: it cannot be.
     """
     purpose, digest = profile.key_purpose, request.spki_sha256
-    if not await certificates.claim_key(tx, digest, purpose=purpose, registration_id=registration.id):
-        if await certificates.is_blocked(tx, digest):
+    if not await key_owners.claim(tx, digest, purpose=purpose, registration_id=registration.id):
+        if await key_owners.is_blocked(tx, digest):
             raise KeyCompromised
         raise KeyInUse("this key serves another purpose or subscriber already; make a new one")
 

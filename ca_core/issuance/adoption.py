@@ -21,7 +21,7 @@ from ca_core.policy.profile import Profile
 from ca_core.policy.request import names_of
 from ca_core.registration.account import Registration
 from ca_core.revocation import crl
-from ca_core.store import authorities, certificates, holds, registrations
+from ca_core.store import authorities, certificates, holds, key_owners, registrations
 from ca_core.store.authorities import Row
 from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Database, Transaction
@@ -118,7 +118,7 @@ async def _store(tx: Transaction, intention: Intention, der: bytes, profile: Pro
     if await certificates.is_known(tx, intention.serial):
         raise WrongState(f"the certificate {intention.serial} is known here already; there is nothing to adopt")
     purpose, digest = profile.key_purpose, intention.spki_sha256
-    if not await certificates.claim_key(tx, digest, purpose=purpose, registration_id=intention.registration_id):
+    if not await key_owners.claim(tx, digest, purpose=purpose, registration_id=intention.registration_id):
         raise KeyInUse(
             "the key of this certificate belongs to another registration or purpose; check --account and --profile"
         )

@@ -18,7 +18,7 @@ from ca_core.policy.keys import spki_der, spki_sha256
 from ca_core.signing.key import SigningKey
 from ca_core.signing.software import KeyKind
 from ca_core.store import authorities as table
-from ca_core.store import certificates, holds
+from ca_core.store import holds, key_owners
 from ca_core.store.authorities import CrossRow, Row
 from ca_core.store.database import Database, Transaction
 
@@ -147,7 +147,7 @@ async def claim_key(tx: Transaction, name: str, spki: bytes, *, owner: str) -> N
     Raises:
         Misconfigured: it is somebody's already.
     """
-    if not await certificates.claim_key(tx, spki_sha256(spki), purpose="authority", registration_id=owner):
+    if not await key_owners.claim(tx, spki_sha256(spki), purpose="authority", registration_id=owner):
         raise Misconfigured(f"the key of the CA {name} serves another purpose already; make a new one")
 
 

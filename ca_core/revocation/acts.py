@@ -26,7 +26,7 @@ from ca_core.revocation import crl, rules
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.request import RequestState, RevocationRequest
 from ca_core.revocation.rules import Asker
-from ca_core.store import certificates, publications, revocation_requests, revocations, statuses
+from ca_core.store import certificates, key_owners, publications, revocation_requests, revocations, statuses
 from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Transaction
 
@@ -73,7 +73,7 @@ async def block_expired(tx: Transaction, certificate: Certificate, act: Act) -> 
     if act.now <= certificate.not_after or act.reason is not Reason.KEY_COMPROMISE:
         return None
     _require_replaceable(certificate, act)
-    if not await certificates.is_blocked(tx, certificate.spki_sha256):
+    if not await key_owners.is_blocked(tx, certificate.spki_sha256):
         event = KeyBlocked(certificate.spki_sha256.hex(), request=act.request, note=act.note)
         await _journal(tx, certificate, event, act)
     others = await _take_key(tx, certificate, act)
@@ -261,7 +261,7 @@ async def _finish_each(tx: Transaction, plain: list[Certificate], act: Act) -> N
 
 async def _take_key(tx: Transaction, certificate: Certificate, act: Act) -> list[str]:
     """Block the key for ever, and take along what else was made with it or is being made at this moment."""
-    await certificates.block_key(tx, certificate.spki_sha256, registration_id=certificate.registration_id)
+    await key_owners.block(tx, certificate.spki_sha256, registration_id=certificate.registration_id)
     giving_up = msgspec.structs.replace(act, note=f"its key is compromised, as that of {certificate.serial}")
     # Before the certificates: an intention that is finished at this moment is one of those.
     for intention in await certificates.intentions_with_key(tx, certificate.spki_sha256):

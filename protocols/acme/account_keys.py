@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ca_core.enrollment import Enrollment
 from ca_core.errors import KeyCompromised, WeakKey
-from ca_core.store import certificates
+from ca_core.store import key_owners
 from ca_core.store.database import Transaction
 from protocols.acme import jwk
 from protocols.acme.errors import BadPublicKey
@@ -32,5 +32,5 @@ async def claim(tx: Transaction, key: AccountKey, *, registration_id: str) -> No
     Raises:
         BadPublicKey: it is certified, blocked, or another registration's.
     """
-    if not await certificates.claim_key(tx, jwk.spki_sha256(key), purpose=PURPOSE, registration_id=registration_id):
+    if not await key_owners.claim(tx, jwk.spki_sha256(key), purpose=PURPOSE, registration_id=registration_id):
         raise BadPublicKey("this key serves a certificate or another registration already; make a new one")

@@ -13,7 +13,7 @@ from ca_core.errors import BadCsr, KeyCompromised, KeyInUse, Refusal, WeakKey
 from ca_core.policy.blocklist import Blocklist
 from ca_core.policy.request import parse
 from ca_core.revocation.reason import Reason
-from ca_core.store import certificates
+from ca_core.store import key_owners
 from tests.builders import csr
 from tests.builders.core import Core
 from tests.builders.core import core as open_core
@@ -71,9 +71,7 @@ async def another_registration(core: Core) -> None:
 
 async def an_acme_account(core: Core) -> None:
     async with core.database.write() as tx:
-        assert await certificates.claim_key(
-            tx, parse(csr.csr()).spki_sha256, purpose="acme-account", registration_id="x"
-        )
+        assert await key_owners.claim(tx, parse(csr.csr()).spki_sha256, purpose="acme-account", registration_id="x")
 
 
 async def a_victim(core: Core) -> None:

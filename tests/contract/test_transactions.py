@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from ca_core.errors import Misconfigured, StoreUnavailable
-from ca_core.store import certificates, work
+from ca_core.store import key_owners, work
 from ca_core.store.database import Database, Transaction
 from ca_core.store.migrate import Migration, migrate
 from server.assembly import migrations
@@ -22,7 +22,7 @@ async def keys(database: Database) -> int:
 
 async def test_a_block_that_ends_well_is_stored(database: Database) -> None:
     async with database.write() as tx:
-        await certificates.claim_key(tx, b"key", **OWNER)
+        await key_owners.claim(tx, b"key", **OWNER)
 
     assert await keys(database) == 1
 
@@ -30,7 +30,7 @@ async def test_a_block_that_ends_well_is_stored(database: Database) -> None:
 async def test_a_block_that_raises_leaves_no_trace(database: Database) -> None:
     async def write_and_fail() -> None:
         async with database.write() as tx:
-            await certificates.claim_key(tx, b"key", **OWNER)
+            await key_owners.claim(tx, b"key", **OWNER)
             raise ValueError("no")
 
     with pytest.raises(ValueError, match="no"):
@@ -44,7 +44,7 @@ async def test_a_cancelled_block_leaves_no_trace_and_no_lock(database: Database)
 
     async def write_and_wait() -> None:
         async with database.write() as tx:
-            await certificates.claim_key(tx, b"key", **OWNER)
+            await key_owners.claim(tx, b"key", **OWNER)
             inside.set()
             await asyncio.Event().wait()
 
@@ -56,7 +56,7 @@ async def test_a_cancelled_block_leaves_no_trace_and_no_lock(database: Database)
 
     assert await keys(database) == 0
     async with database.write() as tx:
-        assert await certificates.claim_key(tx, b"key", **OWNER)
+        assert await key_owners.claim(tx, b"key", **OWNER)
 
 
 @pytest.mark.parametrize("steps", range(12))
@@ -73,12 +73,12 @@ async def test_a_block_that_is_cancelled_while_it_opens_leaves_no_lock(database:
         await task
 
     async with database.write() as tx:
-        assert await certificates.claim_key(tx, b"key", **OWNER)
+        assert await key_owners.claim(tx, b"key", **OWNER)
 
 
 async def test_reading_does_not_wait_for_a_writer(database: Database) -> None:
     async with database.write() as tx:
-        await certificates.claim_key(tx, b"key", **OWNER)
+        await key_owners.claim(tx, b"key", **OWNER)
 
         assert await keys(database) == 0
 
@@ -86,13 +86,13 @@ async def test_reading_does_not_wait_for_a_writer(database: Database) -> None:
 async def test_a_reader_cannot_write(database: Database) -> None:
     with pytest.raises(StoreUnavailable):
         async with database.read() as tx:
-            await certificates.claim_key(tx, b"key", **OWNER)
+            await key_owners.claim(tx, b"key", **OWNER)
 
 
 async def test_fifty_claims_of_one_key_have_one_winner(database: Database) -> None:
     async def claim(owner: int) -> bool:
         async with database.write() as tx:
-            return await certificates.claim_key(tx, b"key", purpose="authentication", registration_id=f"r{owner}")
+            return await key_owners.claim(tx, b"key", purpose="authentication", registration_id=f"r{owner}")
 
     won = await asyncio.gather(*(claim(owner) for owner in range(50)))
 
@@ -102,7 +102,7 @@ async def test_fifty_claims_of_one_key_have_one_winner(database: Database) -> No
 async def test_a_key_may_be_claimed_again_by_its_owner_only(database: Database) -> None:
     async def claim(purpose: str, registration_id: str) -> bool:
         async with database.write() as tx:
-            return await certificates.claim_key(tx, b"key", purpose=purpose, registration_id=registration_id)
+            return await key_owners.claim(tx, b"key", purpose=purpose, registration_id=registration_id)
 
     assert await claim("signing", "r") is True
     assert await claim("signing", "r") is True
@@ -196,7 +196,7 @@ async def test_a_hundred_writers_are_all_served(database: Database) -> None:
             await insert(tx, number)
 
     async def insert(tx: Transaction, number: int) -> None:
-        await certificates.claim_key(tx, b"%d" % number, **OWNER)
+        await key_owners.claim(tx, b"%d" % number, **OWNER)
 
     await asyncio.gather(*(write(number) for number in range(100)))
 

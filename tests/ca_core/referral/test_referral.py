@@ -35,7 +35,7 @@ from ca_core.referral.request import MOST_WAITING, EnrollmentRequest, Referred, 
 from ca_core.revocation.desk import UnderReview
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.rules import Asker
-from ca_core.store import certificates, enrollment_requests
+from ca_core.store import enrollment_requests, key_owners
 from ca_core.store.certificates import Certificate
 from protocols.acme.records import orders
 from tests.builders import csr
@@ -321,7 +321,7 @@ async def test_everything_is_decided_anew(core: Core, trouble: str) -> None:
         await core.desk.suspend("acc", actor="test")
     if trouble == "compromised":
         async with core.database.write() as tx:
-            await certificates.block_key(tx, asked.spki_sha256, registration_id=who.registration_id)
+            await key_owners.block(tx, asked.spki_sha256, registration_id=who.registration_id)
 
     await work(core)
 
