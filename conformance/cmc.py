@@ -208,12 +208,8 @@ class Ask:
 
     def proof(self, account: str, code: str) -> Ask:
         """Identification and identity proof over the requests that were added before."""
-        key = hashlib.sha256(f"{code}{account}".encode()).digest()
-        witness = hmac.digest(key, element(SEQUENCE, *self.requests), "sha256")
         self.identification(account)
-        identifiers = [{"algorithm": "2.16.840.1.101.3.4.2.1"}, {"algorithm": "1.2.840.113549.2.9"}]
-        proof = IdentityProof({"hash": identifiers[0], "mac": identifiers[1], "witness": witness})
-        return self.control(34, proof)
+        return self.control(34, secret_proof(code + account, element(SEQUENCE, *self.requests)))
 
     def identification(self, account: str) -> Ask:
         return self.control(2, core.UTF8String(account))
@@ -232,6 +228,13 @@ class Ask:
     @property
     def _next(self) -> int:
         return 1 + len(self.controls) + len(self.requests)
+
+
+def secret_proof(secret: str, over: bytes) -> IdentityProof:
+    """An IdentityProofV2 or a PopLinkWitnessV2: SHA-256 makes the key, HMAC with SHA-256 the proof."""
+    witness = hmac.digest(hashlib.sha256(secret.encode()).digest(), over, "sha256")
+    identifiers = [{"algorithm": "2.16.840.1.101.3.4.2.1"}, {"algorithm": "1.2.840.113549.2.9"}]
+    return IdentityProof({"hash": identifiers[0], "mac": identifiers[1], "witness": witness})
 
 
 def element(tag: int, *parts: bytes) -> bytes:

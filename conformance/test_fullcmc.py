@@ -14,16 +14,18 @@ from ssl import SSLContext, create_default_context
 from typing import Any
 
 import pytest
+from asn1crypto import core
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from conformance.cmc import FAILED, PENDING, PKI_DATA, SUCCESS, Ask, Response, message, read
+from conformance.cmc import FAILED, PENDING, PKI_DATA, SUCCESS, Ask, Response, Template, message, read, secret_proof
 from conformance.house import House, must
 
 KEY_COMPROMISE, SUPERSEDED = 1, 4
-BAD_MESSAGE_CHECK, BAD_REQUEST, BAD_IDENTITY = 1, 2, 7
+BAD_MESSAGE_CHECK, BAD_REQUEST, BAD_IDENTITY, POP_FAILED = 1, 2, 7, 9
+POP_LINK_WITNESS_V2 = "1.3.6.1.5.5.7.7.33"
 _REQUEST = {"Content-Type": "application/pkcs7-mime; smime-type=CMC-request", "Content-Transfer-Encoding": "base64"}
 _SECONDS = 30
 
@@ -216,6 +218,32 @@ def test_a_request_is_carried_out_once(server: Server) -> None:
 
     assert (answer.status, answer.response.only.status, answer.response.only.fail) == (403, FAILED, BAD_REQUEST)
     assert len(server.statuses(sheet["account"])) == 1
+
+
+def test_a_device_enrolls_by_crmf_that_is_linked_to_its_code(server: Server) -> None:
+    """RFC 4211, and RFC 5272, 6.3.1: a witness among the controls, over a random value beside them."""
+    sheet, key, random = server.sheet(), new_key(), secrets.token_bytes(64)
+    linked = [(POP_LINK_WITNESS_V2, secret_proof(sheet["enrollment_code"], random).dump())]
+    ask = Ask().template(Template(key, controls=linked)).control(22, core.OctetString(random))
+    ask = ask.proof(sheet["account"], sheet["enrollment_code"]).transaction(7, b"nonce")
+
+    answer = server.send(message(ask.der(), key))
+
+    assert (answer.status, answer.response.only.status) == (200, SUCCESS)
+    assert answer.response.issued_to(key).subject.rfc4514_string() == "CN=sensor,C=TW"
+    assert answer.response.controls["7"] == b"nonce"
+    assert len(answer.response.controls["6"]) == 16
+
+
+def test_a_witness_over_another_value_links_nothing(server: Server) -> None:
+    sheet, key = server.sheet(), new_key()
+    linked = [(POP_LINK_WITNESS_V2, secret_proof(sheet["enrollment_code"], b"another").dump())]
+    ask = Ask().template(Template(key, controls=linked)).control(22, core.OctetString(b"random"))
+
+    answer = server.send(message(ask.proof(sheet["account"], sheet["enrollment_code"]).der(), key))
+
+    assert (answer.status, answer.response.only.fail) == (403, POP_FAILED)
+    assert server.statuses(sheet["account"]) == []
 
 
 def test_what_was_altered_on_its_way_is_refused(server: Server) -> None:

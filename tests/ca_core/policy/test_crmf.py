@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import subprocess
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from asn1crypto import core
 from cryptography import x509
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa, x25519
 from cryptography.hazmat.primitives.hashes import SHA256, SHA384
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ca_core import names
+from ca_core import der, names
 from ca_core.errors import BadCsr, CaRequested, Malformed, PossessionNotProved, Refusal, TooLarge, WeakKey
 from ca_core.policy import crmf
 from ca_core.policy.request import MAX_OCTETS
@@ -180,12 +183,14 @@ def test_pkcs_10_is_told_from_it() -> None:
     assert crmf.parse_any(Csr().der()).names == frozenset()
 
 
-@pytest.mark.parametrize("der", [b"", b"\x30\x00", b"\x30\x02\x30\x00", b"what is this", element(SEQUENCE, NULL, NULL)])
-def test_what_is_no_request_is_refused(der: bytes) -> None:
+@pytest.mark.parametrize(
+    "none", [b"", b"\x30\x00", b"\x30\x02\x30\x00", b"what is this", element(SEQUENCE, NULL, NULL)]
+)
+def test_what_is_no_request_is_refused(none: bytes) -> None:
     with pytest.raises(BadCsr):
-        crmf.parse_any(der)
+        crmf.parse_any(none)
     with pytest.raises(ValueError, match=r".*"):
-        crmf.request_id(der)
+        crmf.request_id(none)
 
 
 def test_a_curve_that_is_not_known_is_refused() -> None:
@@ -200,6 +205,27 @@ def test_too_much_is_not_read() -> None:
         crmf.parse_any(element(SEQUENCE, bytes(MAX_OCTETS)))
     with pytest.raises(TooLarge):
         crmf.parse(bytes(MAX_OCTETS + 1))
+
+
+@pytest.mark.parametrize("algorithm", ["EC -pkeyopt ec_paramgen_curve:P-384", "RSA -pkeyopt rsa_keygen_bits:2048"])
+def test_what_openssl_writes_is_read(tmp_path: Path, algorithm: str) -> None:
+    """Its `cmp` writes a CertReqMsg into a message of another protocol, and keeps the message though nobody answers."""
+    key, message = tmp_path / "key.pem", tmp_path / "request.der"
+    make = ["openssl", "genpkey", "-out", str(key), "-algorithm", *algorithm.split()]
+    subprocess.run(make, check=True, capture_output=True)
+    asked = ["-newkey", str(key), "-subject", "/C=TW/CN=meter", "-sans", "a.example", "-recipient", "/CN=ca"]
+    nobody = ["-server", "127.0.0.1:1", "-msg_timeout", "1", "-total_timeout", "1", "-ref", "x", "-secret", "pass:x"]
+    kept = ["-reqout", str(message), "-certout", str(tmp_path / "none.pem")]
+    subprocess.run(["openssl", "cmp", "-cmd", "ir", *asked, *nobody, *kept], check=False, capture_output=True)
+    body = der.elements(message.read_bytes())[1]
+    (listed,) = der.elements(bytes((SEQUENCE,)) + body[1:])
+
+    found = crmf.parse_any(der.elements(listed)[0])
+
+    loaded = serialization.load_pem_private_key(key.read_bytes(), None)
+    assert found.spki == spki_of(loaded)
+    assert found.names == frozenset({names.dns("a.example")})
+    assert found.common_names == ("meter",)
 
 
 @settings(max_examples=300)

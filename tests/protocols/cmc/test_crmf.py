@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import hmac
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,7 +10,7 @@ from asn1crypto import core
 from cryptography import x509
 
 from ca_core.policy.profile import ApprovalRule
-from conformance.cmc import FAILED, PENDING, SUCCESS, Ask, IdentityProof, Template, message
+from conformance.cmc import FAILED, PENDING, SUCCESS, Ask, Template, message, secret_proof
 from protocols.cmc.failures import FailInfo
 from tests.builders.cmc import CmcHouse, answer, by_certificate, cmc_house, code_of
 from tests.builders.est import DAY, Csr, new_key
@@ -65,12 +63,8 @@ async def test_both_formats_stand_side_by_side_and_are_told_by_their_numbers(hou
 
 async def test_a_witness_stands_among_the_controls(house: CmcHouse) -> None:
     sheet, key, random = await house.core.register("meter", kind="device"), new_key(), bytes(range(64))
-    secret = hashlib.sha256(code_of(sheet).encode()).digest()
     for right in (False, True):
-        over = random if right else b"another"
-        algorithms = [{"algorithm": "2.16.840.1.101.3.4.2.1"}, {"algorithm": "1.2.840.113549.2.9"}]
-        witness = hmac.digest(secret, over, "sha256")
-        value = IdentityProof({"hash": algorithms[0], "mac": algorithms[1], "witness": witness}).dump()
+        value = secret_proof(code_of(sheet), random if right else b"another").dump()
         ask = Ask().template(Template(key, controls=[(WITNESS_V2, value)])).control(22, core.OctetString(random))
 
         told = answer(await house.send(message(ask.proof(sheet.account, code_of(sheet)).der(), key))).only
