@@ -179,3 +179,22 @@ async def test_it_is_called_for_twice_and_lapses(database: Database, asked: int)
         assert await enrollment_requests.lapsing(tx, now=100 + 30 * DAY - 1) == []
         assert [one.number for one in await enrollment_requests.lapsing(tx, now=100 + 30 * DAY)] == [asked]
         assert await enrollment_requests.asking(tx, "r") == [("acme-account:1", "192.0.2.1")]
+
+
+async def test_what_was_asked_for_by_a_key_is_known_while_it_waits_and_a_while_after_it_was_decided(
+    database: Database, asked: int
+) -> None:
+    async def profiles(*, since: int, door: Door = Door.ACME) -> list[str]:
+        async with database.read() as tx:
+            return await enrollment_requests.profiles_asked(tx, "r", b"key", door, since=since)
+
+    newer = msgspec.structs.replace(ASKED, profile="signing", request_key=None)
+    number = await put_down(database, newer)
+    assert number is not None
+    assert await profiles(since=999) == ["signing", "device"]
+    assert await profiles(since=0, door=Door.EST) == []
+
+    await decide(database, asked, RequestState.REJECTED, was=RequestState.PENDING)
+    await decide(database, number, RequestState.LAPSED, was=RequestState.PENDING)
+
+    assert [await profiles(since=since) for since in (150, 151)] == [["device"], []]
