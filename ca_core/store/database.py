@@ -107,6 +107,15 @@ class Database(ABC):
             StoreUnavailable: the database is locked, full, not writable or away.
         """
 
+    async def run(self, sql: str, **values: Value) -> int:
+        """Run one statement as a transaction of its own; return how many rows it changed.
+
+        Raises:
+            StoreUnavailable: as `write`.
+        """
+        async with self.write() as tx:
+            return await tx.execute(sql, **values)
+
     @abstractmethod
     def read(self) -> AbstractAsyncContextManager[Transaction]:
         """Lend a reading connection; each statement sees the newest commit, and none can write."""

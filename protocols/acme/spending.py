@@ -96,8 +96,7 @@ class SharedSpending:
         seed = self._seed
         try:
             read = self._mint.read(nonce, self._clock.now())
-            async with self._database.write() as tx:
-                is_spent_now = await records.spend(tx, seed, read.mark, issued_at=read.issued_at)
+            is_spent_now = await records.spend(self._database, seed, read.mark, issued_at=read.issued_at)
         except BadNonce:
             # It may be of a seed that another server has just made.
             await self.open()

@@ -201,3 +201,26 @@ async def test_a_hundred_writers_are_all_served(database: Database) -> None:
     await asyncio.gather(*(write(number) for number in range(100)))
 
     assert await keys(database) == 100
+
+
+async def test_one_statement_is_a_transaction_of_its_own(database: Database) -> None:
+    count = "UPDATE agreed SET fingerprint = :fingerprint WHERE name = :name"
+    async with database.write() as tx:
+        await tx.execute("INSERT INTO agreed (name, fingerprint) VALUES ('a', 'b')")
+
+    assert await database.run(count, name="a", fingerprint="c") == 1
+    assert await database.run(count, name="nobody", fingerprint="c") == 0
+
+    async with database.read() as tx:
+        assert await tx.all("SELECT name, fingerprint FROM agreed") == [("a", "c")]
+
+
+async def test_a_statement_that_fails_by_itself_leaves_no_trace_and_no_lock(database: Database) -> None:
+    add = "INSERT INTO agreed (name, fingerprint) VALUES (:name, 'x')"
+    await database.run(add, name="a")
+
+    for _ in range(20):
+        with pytest.raises(Exception, match=r"(?i)unique"):
+            await database.run(add, name="a")
+
+    assert await database.run(add, name="b") == 1

@@ -121,6 +121,14 @@ class PostgresqlDatabase(Database):
                 # Also on cancellation: whoever has the connection next must not find half of this one's work.
                 link.is_dirty = tx.is_begun
 
+    async def run(self, sql: str, **values: Value) -> int:
+        """Run one statement, with the beginning and the end of its transaction, in one round trip."""
+        async with self._pool.lent(writes=True) as link:
+            link.is_dirty = True
+            _, result, ended = await link.send([_BEGIN, bound(sql, values), _COMMIT])
+            link.is_dirty = ended.command_status != b"COMMIT"
+        return result.command_tuples or 0
+
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """Lend a connection on which each statement is by itself."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ca_core.store.database import Transaction
+from ca_core.store.database import Database, Transaction
 
 _NAME = "acme"
 
@@ -15,9 +15,9 @@ ON CONFLICT (mark) DO NOTHING
 """
 
 
-async def spend(tx: Transaction, seed: bytes, mark: bytes, *, issued_at: int) -> bool:
-    """Spend a nonce; False when it was spent before, is too old, or is of another seed."""
-    changed = await tx.execute(_SPEND, name=_NAME, seed=seed, mark=mark, issued_at=issued_at)
+async def spend(database: Database, seed: bytes, mark: bytes, *, issued_at: int) -> bool:
+    """Spend a nonce, for good; False when it was spent before, is too old, or is of another seed."""
+    changed = await database.run(_SPEND, name=_NAME, seed=seed, mark=mark, issued_at=issued_at)
     return changed == 1
 
 
