@@ -61,7 +61,12 @@ class House:
 
     Args:
         store: what `store.url` says; by default, a new one of the kind that this run is about.
+
+    Attributes:
+        served_with: options of `serve`.
     """
+
+    served_with: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -140,7 +145,7 @@ class House:
         """Start the server, under another program if need be; whether it became ready before it ended."""
         with self._log.open("a") as log:
             self._process = subprocess.Popen(
-                [*under, SOAPSTONE, "--home", self.home, "serve"],
+                [*under, SOAPSTONE, "--home", self.home, "serve", *self.served_with],
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -155,6 +160,11 @@ class House:
             if not line:
                 return False
         raise AssertionError(f"the server was not ready in {_READY_SECONDS} s:\n{self.log[-4000:]}")
+
+    @property
+    def has_stopped(self) -> bool:
+        """Whether no server was started since the last one was stopped."""
+        return self._process is None
 
     def ended(self) -> bool:
         """Whether the server that was started is dead."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import select
+import socket
 from collections.abc import Iterable
 
 from aiohttp import web
@@ -38,26 +39,32 @@ class Exit:
         self._doorman = doorman
         self._resting: dict[tuple[int, int], float] = {}
 
-    async def close(self) -> None:
+    async def close(self, longest_seconds: float) -> None:
         """Stop accepting, answer what is there and what comes on open connections within a moment, and close."""
         loop = asyncio.get_running_loop()
         await self._take_in_who_waits()
-        await self._site.stop()
         begun = loop.time()
-        for _ in range(int(LONGEST_SECONDS / _LOOK_AGAIN_SECONDS)):
+        for _ in range(int(longest_seconds / _LOOK_AGAIN_SECONDS)):
             if not self._is_somebody_in(loop.time(), since=begun):
                 break
             await asyncio.sleep(_LOOK_AGAIN_SECONDS)
+        await self._site.stop()
         await self._runner.cleanup()
 
     async def _take_in_who_waits(self) -> None:
-        """Whoever has connected already would be cut off with the socket that they wait at."""
+        """Whoever has connected already would be cut off with the socket that they wait at.
+
+        asyncio's server stays until they have gone: it takes nobody in once it is closed, also not whom it has
+        accepted. The socket alone stops listening, right after a look that found nobody.
+        """
         waiting = select.poll()
         waiting.register(self._door.fileno(), select.POLLIN)
         for _ in range(_MOST_TURNS):
             if not waiting.poll(0):
-                return
+                break
             await asyncio.sleep(0)
+        asyncio.get_running_loop().remove_reader(self._door.fileno())
+        self._door.shutdown(socket.SHUT_RD)
 
     def _is_somebody_in(self, now: float, *, since: float) -> bool:
         connections = list(self._connections())
@@ -65,7 +72,7 @@ class Exit:
             if connection.is_resting:
                 seen = self._resting.setdefault((id(connection), connection.requests_so_far), now)
                 if now - seen >= _REST_SECONDS:
-                    connection.close()
+                    connection.force_close()
         is_shaking_hands = self._doorman.inside > len(self._all()) and now < since + _HANDSHAKE_SECONDS
         return bool(connections) or is_shaking_hands
 
@@ -79,7 +86,11 @@ class Exit:
         return [] if server is None else list(server.connections)
 
 
-async def leave(leaving: Leaving, exits: Iterable[Exit]) -> None:
-    """Have every listener left."""
+async def leave(leaving: Leaving, exits: Iterable[Exit], longest_seconds: float = LONGEST_SECONDS) -> None:
+    """Have every listener left.
+
+    Args:
+        longest_seconds: how long whoever is in may take.
+    """
     leaving.has_begun = True
-    await asyncio.gather(*(one.close() for one in exits))
+    await asyncio.gather(*(one.close(longest_seconds) for one in exits))

@@ -24,6 +24,8 @@ _NO_CHECK_TIME = 0x200000
 """X509_V_FLAG_NO_CHECK_TIME: an expired client certificate arrives, so that its holder can be told (RULES)."""
 _KEEPALIVE_SECONDS = 75
 _SHUTDOWN_SECONDS = 5
+_CUT_OFF_SECONDS = 0.5
+"""For who was given all the time to be answered, and is not."""
 _MOST_LINE_OCTETS = 8_190
 _MOST_CERTIFICATE_OCTETS = 24_000
 """Of a field that a proxy sets: Client-Cert-Chain with ML-DSA certificates is long."""
@@ -159,7 +161,7 @@ async def _open(address: str, listener: Listener, bounds: Bounds, leaving: Leavi
         max_headers=_MOST_HEADERS,
     )
     server.head_seconds = bounds.arrival_seconds
-    runner = web.ServerRunner(server, shutdown_timeout=_SHUTDOWN_SECONDS)
+    runner = web.ServerRunner(server, shutdown_timeout=_CUT_OFF_SECONDS)
     await runner.setup()
     try:
         room = msgspec.structs.replace(bounds.room, trusted=listener.proxies.networks)

@@ -35,14 +35,20 @@ class Echo:
         return plain_text(500, reference)
 
 
+def free_port() -> int:
+    """One that nobody uses at this moment."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port
+
+
 @asynccontextmanager
 async def listening(
     echo: Echo, tls: ssl.SSLContext | None = None, bounds: Bounds = BOUNDS, **options: Any
 ) -> AsyncIterator[int]:
     """Open it for the length of the block; yields the port."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
+    port = free_port()
     leaving = Leaving()
     exits = await listeners.listen("127.0.0.1", [Listener("est", port, echo, tls, **options)], bounds, leaving)
     try:

@@ -1,0 +1,181 @@
+"""Several processes that serve one home: `serve --workers`."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from conformance import postgresql, stores
+from conformance.house import House, run
+from conformance.load import Subscriber, under_load
+
+_WORKERS = 2
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    built = House(tmp_path_factory.mktemp("house"), store=stores.new(stores.POSTGRESQL))
+    built.served_with = ("--workers", str(_WORKERS))
+    built.start()
+    yield built
+    built.close()
+
+
+@pytest.fixture(autouse=True)
+def serving(house: House) -> Iterator[None]:
+    if house.has_stopped:
+        house.start()
+    yield
+    assert "Traceback" not in house.log, house.log[-6000:]
+
+
+def workers_of(house: House) -> list[int]:
+    """The workers' processes."""
+    return [int(pid) for pid in Path(f"/proc/{house.pid}/task/{house.pid}/children").read_text().split()]
+
+
+def wait_until(condition: Callable[[], bool], *, seconds: float = 15) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        return "\nState:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except FileNotFoundError:
+        return False
+
+
+def ready(house: House) -> str:
+    """What is said of being ready, and how."""
+    return run("curl", "-s", "-w", "%{http_code}", f"{house.repository}/health/ready").stdout
+
+
+def test_an_sqlite_home_has_one_process_and_says_why(tmp_path: Path) -> None:
+    home = House(tmp_path, store=stores.IN_A_FILE)
+
+    refused = home.attempt("serve", "--workers", "2")
+
+    assert refused.returncode == 1
+    assert "an SQLite store has one writing process" in refused.stderr
+    assert home.attempt("serve", "--workers", "0").stderr.strip().endswith("--workers takes a number from 1")
+
+
+def test_a_worker_that_is_killed_under_load_is_replaced_and_nothing_is_lost(house: House) -> None:
+    sheet = house.register(
+        *("--kind", "partner", "--account", "load", "--subject", "CN=load", "--zone", "load.example"),
+        *("--uses", "unlimited"),
+    )
+    ordering = [Subscriber(house, sheet, "load.example", number, patient=True) for number in range(4)]
+    before = workers_of(house)
+
+    def kill() -> None:
+        time.sleep(1)
+        os.kill(before[0], signal.SIGKILL)
+        wait_until(lambda: len(set(workers_of(house)) - set(before)) == 1)
+        time.sleep(1)
+
+    under_load(ordering, kill)
+
+    assert not [failure for one in ordering for failure in one.failures]
+    promised = sorted(name for one in ordering for name in one.promised)
+    assert sorted(one["names"][0].removeprefix("dns:") for one in house.certificates("load")) == promised
+    assert len(promised) > 10
+    assert "event=worker-died" in house.log
+    house.command("journal", "verify")
+
+
+class Asking(threading.Thread):
+    """Asks again and again on connections that it keeps, until nobody listens any more."""
+
+    def __init__(self, house: House) -> None:
+        super().__init__(daemon=True)
+        self._port = house.port
+        self._tls = ssl.create_default_context(cafile=str(house.trust))
+        self.answered = 0
+        self.failure: Exception | None = None
+
+    def run(self) -> None:
+        while True:
+            connection = http.client.HTTPSConnection("localhost", self._port, context=self._tls, timeout=30)
+            try:
+                connection.connect()
+            except ConnectionRefusedError:
+                return
+            except OSError as error:
+                self.failure = error
+                return
+            try:
+                self._ask(connection)
+            except (OSError, http.client.HTTPException) as error:
+                self.failure = error
+                return
+            finally:
+                connection.close()
+
+    def _ask(self, connection: http.client.HTTPSConnection) -> None:
+        """Until the server says that an answer was the last one, or a few times."""
+        for _ in range(20):
+            connection.request("GET", "/acme/directory")
+            answer = connection.getresponse()
+            answer.read()
+            assert answer.status == 200
+            self.answered += 1
+            if answer.headers.get("Connection", "").lower() == "close":
+                return
+
+
+def test_a_server_that_is_stopped_under_load_answers_every_request(house: House) -> None:
+    asking = [Asking(house) for _ in range(8)]
+    for one in asking:
+        one.start()
+    time.sleep(1)
+
+    house.stop()
+
+    for one in asking:
+        one.join(20)
+    assert [one.failure for one in asking] == [None] * 8
+    assert all(one.answered > 5 for one in asking)
+
+
+def test_no_worker_outlives_the_process_that_started_it(house: House) -> None:
+    workers = workers_of(house)
+    assert len(workers) == _WORKERS
+
+    house.kill()
+
+    wait_until(lambda: not any(map(is_alive, workers)))
+
+
+def test_a_home_is_served_once(house: House) -> None:
+    second = house.attempt("serve", "--workers", "2")
+
+    assert second.returncode == 1
+    assert "another process serves" in second.stderr
+
+
+def test_a_server_without_its_store_is_alive_and_not_ready_until_it_is_back(house: House) -> None:
+    assert ready(house) == "ready\n200"
+    cluster = postgresql.of_this_run()
+
+    cluster.stop()
+    try:
+        without = ready(house)
+        alive = run("curl", "-sf", f"{house.repository}/health/live").stdout
+    finally:
+        cluster.start()
+
+    assert without == "store\n503"
+    assert alive == "live\n"
+    wait_until(lambda: ready(house) == "ready\n200")
