@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
 
 import msgspec
 
@@ -79,12 +79,13 @@ class Transaction(ABC):
 
 
 class Database(ABC):
-    """A store that is open."""
+    """A store that is open.
 
-    @property
-    @abstractmethod
-    def is_shared(self) -> bool:
-        """Whether several processes, on several machines perhaps, serve from it at a time."""
+    Attributes:
+        is_shared: whether several processes, on several machines perhaps, may serve from it at a time.
+    """
+
+    is_shared: ClassVar[bool]
 
     @abstractmethod
     async def holds(self, duty: str) -> bool:

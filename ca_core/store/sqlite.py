@@ -36,6 +36,8 @@ class SqliteDatabase(Database):
         connections: all of them, for whoever wants to see what runs.
     """
 
+    is_shared = False
+
     def __init__(self, writer: Line, reader: Line, threads: Sequence[Line]) -> None:
         self.connections = [line.connection for line in (writer, reader, *threads)]
         self._writer = Writer(writer)
@@ -44,11 +46,6 @@ class SqliteDatabase(Database):
         self._free: asyncio.LifoQueue[Line] = asyncio.LifoQueue()
         for line in threads:
             self._free.put_nowait(line)
-
-    @property
-    def is_shared(self) -> bool:
-        """One file has one process that serves from it."""
-        return False
 
     async def holds(self, duty: str) -> bool:  # noqa: ARG002  # a port's signature
         """Always: there is nobody else."""

@@ -95,15 +95,12 @@ class PostgresqlDatabase(Database):
         found: the names of the tables that were there when it was opened.
     """
 
+    is_shared = True
+
     def __init__(self, pool: Pool, duties: Duties, found: frozenset[str]) -> None:
         self._pool = pool
         self._duties = duties
         self._found = found
-
-    @property
-    def is_shared(self) -> bool:
-        """As many processes as there are connections for."""
-        return True
 
     async def holds(self, duty: str) -> bool:
         """Whether this process has a duty."""
