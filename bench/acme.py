@@ -64,7 +64,7 @@ def main() -> None:
     """Measure, print, and end with 1 when a gate was missed."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--runs", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=2.5)
+    parser.add_argument("--seconds", type=float, default=2)
     parser.add_argument(
         "--only", nargs="+", choices=TARGETS, default=list(TARGETS), help="no goals without all of them"
     )

@@ -60,6 +60,11 @@ class Peer(NamedTuple):
     settling: float = 0.1
     most: int = 1_000
 
+    def close(self) -> None:
+        """Leave its connections; accounts that resume open others."""
+        for account, _ in self.supply:
+            account.close()
+
 
 class Order(msgspec.Struct):
     """What a client reads of an order."""

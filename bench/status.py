@@ -186,7 +186,8 @@ def served(folder: Path, command: list[str], *, core: int | str) -> Iterator[sub
         yield process
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait()
+        # Whatever else it has to say is read, or it might never end.
+        process.communicate()
 
 
 def enroll(home: Path, sheet: dict[str, str], number: int) -> x509.Certificate:
