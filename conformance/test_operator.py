@@ -16,6 +16,7 @@ from cryptography import x509
 
 from conformance.clients.device import Device
 from conformance.house import SOAPSTONE, House, free_ports, must, run
+from conformance.maker import Maker
 
 _RENEWAL_SECONDS = 30
 
@@ -282,6 +283,7 @@ def test_a_backup_holds_the_files_of_the_home_that_settings_and_cas_name(stopped
         (home / folder).mkdir(mode=0o700)
     (home / blocked).write_text(f"{'ab' * 32}\n")
     (home / "lists" / "agreement.txt").write_text("Keep your key.")
+    (home / "lists" / "makers.pem").write_bytes(Maker("Trusted").cas())
     for secret in ("passphrase", "credential.key", "journal.key"):
         (home / "secrets" / secret).rename(home / "vault" / secret)
     appended(
@@ -292,6 +294,8 @@ blocklist = "{blocked}"
 [agreement]
 file = "lists/agreement.txt"
 version = "2026-1"
+[est.labels.device]
+trust_anchors = "lists/makers.pem"
 [authority]
 passphrase = "file:vault/passphrase"
 [credentials]

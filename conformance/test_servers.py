@@ -73,6 +73,17 @@ def test_a_nonce_of_one_server_is_spent_at_the_other_and_never_twice(pair: Serve
     assert {answer.problem for answer in answers if answer.status == 400} == {"badNonce"}
 
 
+def test_a_key_for_three_accounts_binds_three_whichever_servers_are_asked(pair: Servers) -> None:
+    eab = pair.one.register(
+        *("--kind", "partner", "--account", "three", "--subject", "CN=three", "--dns", "three.example", "--uses", "3")
+    )["eab"]
+    clients = [Client(house) for house in pair.both * 5]
+
+    answers = at_once(*(lambda client=client: client.new_account(eab) for client in clients))
+
+    assert Counter(answer.status for answer in answers)[201] == 3
+
+
 def test_a_limit_is_one_limit(pair: Servers) -> None:
     clients = [Client(house) for house in pair.both]
     assert clients[0].new_account(partner(pair, "busy")["eab"]).status == 201

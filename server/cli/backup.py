@@ -121,6 +121,7 @@ async def _named_files(office: Office) -> dict[str, Path]:
     references = (settings.authority.passphrase, settings.authority.pin, settings.credentials.key, settings.journal.key)
     files = [home / reference.removeprefix(_FILE) for reference in references if reference.startswith(_FILE)]
     files += [home / settings.keys.blocklist, home / settings.agreement.file]
+    files += [home / label.trust_anchors for label in settings.est.labels.values() if label.trust_anchors]
     async with office.database.read() as tx:
         files += await key_files(tx, home)
     found = {_name_in_home(file, home): file for file in files}
