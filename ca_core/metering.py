@@ -93,16 +93,14 @@ class SharedMeter(Meter):
         return self._noted(payers, waits, now)
 
     async def take(self, tx: Transaction, *payers: str, now: int) -> int:
-        """One after the other, always in the same order, so that no two wait for each other."""
-        for payer in sorted(payers):
-            if not await buckets.take(tx, self._name, payer, self._rate, now=now):
-                return await self.wait_seconds(tx, *payers, now=now) or 1
-        return 0
+        """From each that has one; who is missing one is found out behind it."""
+        if await buckets.take(tx, self._name, payers, self._rate, now=now):
+            return 0
+        return await self.wait_seconds(tx, *payers, now=now) or 1
 
     async def spend(self, tx: Transaction, *payers: str, now: int) -> None:
         """From each that has one."""
-        for payer in sorted(payers):
-            await buckets.take(tx, self._name, payer, self._rate, now=now)
+        await buckets.take(tx, self._name, payers, self._rate, now=now)
 
     def _noted(self, payers: tuple[str, ...], waits: list[int], now: int) -> int:
         for payer, wait in zip(payers, waits, strict=True):

@@ -17,15 +17,19 @@ _AHEAD = 60 * _MICROSECONDS
 # One statement decides, so that of any number of servers that want the last token one gets it. Behind a clock that was
 # ahead a bucket counts as one with a single token: nobody waits until the clocks have come round.
 _TAKE = """
-INSERT INTO buckets (meter, payer, full_at) VALUES (:meter, :payer, :paid)
+INSERT INTO buckets (meter, payer, full_at)
+SELECT :meter, payers.payer, :paid FROM (SELECT :one AS payer UNION SELECT :other) AS payers
+WHERE payers.payer IS NOT NULL ORDER BY payers.payer
 ON CONFLICT (meter, payer) DO UPDATE SET full_at = CASE
     WHEN buckets.full_at > :ahead THEN :empty WHEN buckets.full_at < :now THEN :paid ELSE buckets.full_at + :each END
 WHERE buckets.full_at <= :last OR buckets.full_at > :ahead
 """
 
 
-async def take(tx: Transaction, meter: str, payer: str, rate: Rate, *, now: int) -> bool:
-    """Take a token; False when there is none. The row is held until the transaction ends.
+async def take(tx: Transaction, meter: str, payers: tuple[str, ...], rate: Rate, *, now: int) -> bool:
+    """Take a token from each of one or two payers that has one; False when one has none.
+
+    The rows are held until the transaction ends, and taken in one order, so that no two wait for each other.
 
     Args:
         now: UTC seconds.
@@ -34,7 +38,8 @@ async def take(tx: Transaction, meter: str, payer: str, rate: Rate, *, now: int)
     changed = await tx.execute(
         _TAKE,
         meter=meter,
-        payer=payer,
+        one=payers[0],
+        other=payers[-1],
         now=moment,
         each=each,
         paid=moment + each,
@@ -42,7 +47,7 @@ async def take(tx: Transaction, meter: str, payer: str, rate: Rate, *, now: int)
         last=empty - each,
         ahead=empty + _AHEAD,
     )
-    return changed == 1
+    return changed == len(set(payers))
 
 
 async def wait_seconds(tx: Transaction, meter: str, payer: str, rate: Rate, *, now: int) -> int:

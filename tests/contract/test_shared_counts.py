@@ -196,6 +196,18 @@ async def test_what_is_refused_has_cost_nobody_anything(database: Database) -> N
     await order("account")
 
 
+async def test_two_who_pay_together_each_pay_once(database: Database) -> None:
+    rate = Rate(burst=2, seconds_each=10)
+    meter = SharedMeter("orders", rate)
+    async with database.write() as tx:
+        await meter.take(tx, "account", "registration", now=NOW)
+        await meter.take(tx, "account", "account", now=NOW)
+
+        assert await meter.take(tx, "account", now=NOW) == 10
+        assert await meter.take(tx, "registration", now=NOW) == 0
+        assert await meter.take(tx, "registration", now=NOW) == 10
+
+
 async def test_a_refusal_is_remembered_for_as_long_as_it_is_true(database: Database) -> None:
     meter = SharedMeter("orders", Rate(burst=1, seconds_each=10))
     async with database.write() as tx:
