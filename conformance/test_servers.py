@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -11,11 +12,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from cryptography import x509
 
 from conformance import postgresql
 from conformance.acme import Answer, Client
 from conformance.clients.device import Device
-from conformance.house import SOAPSTONE, must, run
+from conformance.house import SOAPSTONE, House, must, run
 from conformance.load import Subscriber, under_load
 from conformance.servers import Servers, servers
 
@@ -187,13 +189,32 @@ def test_a_server_that_is_killed_under_load_costs_nothing_but_time(pair: Servers
     assert max(one.slowest_seconds for one in ordering) < 20
 
 
+def wait_for_crl(house: House, serial: str) -> None:
+    """Until a server's CRL shows a revocation: whoever publishes for all of them has done it."""
+    deadline = time.monotonic() + 15
+    while True:
+        der = urllib.request.urlopen(f"{house.repository}/crl/issuing.crl").read()  # noqa: S310  # our own server
+        if x509.load_der_x509_crl(der).get_revoked_certificate_by_serial_number(int(serial, 16)):
+            return
+        assert time.monotonic() < deadline, "nobody publishes"
+        time.sleep(0.2)
+
+
 def test_servers_that_are_stopped_and_started_in_turn_lose_no_request(pair: Servers) -> None:
+    """And what one process does for all is done by the other one."""
+    client = Client(pair)
+    assert client.new_account(partner(pair, "on-duty")["eab"]).status == 201
+    for number in range(2):
+        client.certificate(f"n{number}.on-duty.example")
+    serials = [one["serial"] for one in pair.one.certificates("on-duty")]
     ordering = subscribers(pair, "rolling", patient=False)
 
     def roll() -> None:
-        for house in pair.both:
+        for house, left, serial in zip(pair.both, reversed(pair.both), serials, strict=True):
             time.sleep(1)
             house.stop()
+            left.command("revoke", serial, "--reason", "superseded")
+            wait_for_crl(left, serial)
             house.start()
             time.sleep(1)
 

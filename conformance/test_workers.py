@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from conformance import postgresql, stores
+from conformance.acme import Client
 from conformance.house import House, run
 from conformance.load import Subscriber, under_load
 
@@ -165,11 +166,17 @@ def test_a_home_is_served_once(house: House) -> None:
     assert "another process serves" in second.stderr
 
 
-def test_a_server_without_its_store_is_alive_and_not_ready_until_it_is_back(house: House) -> None:
+def test_a_server_whose_store_crashes_is_alive_and_not_ready_until_it_is_back(house: House) -> None:
+    """And every nonce is void then: which ones were spent is forgotten, and the key of all of them with it."""
     assert ready(house) == "ready\n200"
-    cluster = postgresql.of_this_run()
+    cluster, client = postgresql.of_this_run(), Client(house)
+    sheet = house.register("--kind", "partner", "--account", "crash", "--subject", "CN=crash", "--dns", "crash.example")
+    assert client.new_account(sheet["eab"]).status == 201
+    assert client.account
+    spent, fresh = client.nonce(), client.nonce()
+    assert client.post(client.account, header={"nonce": spent}).status == 200
 
-    cluster.stop()
+    cluster.stop(signal.SIGQUIT)
     try:
         without = ready(house)
         alive = run("curl", "-sf", f"{house.repository}/health/live").stdout
@@ -179,3 +186,8 @@ def test_a_server_without_its_store_is_alive_and_not_ready_until_it_is_back(hous
     assert without == "store\n503"
     assert alive == "live\n"
     wait_until(lambda: ready(house) == "ready\n200")
+    # Each worker asks for the seed every two seconds.
+    time.sleep(2.5)
+    refused = [client.post(client.account, header={"nonce": nonce}) for nonce in (spent, fresh)]
+    assert [answer.problem for answer in refused] == ["badNonce", "badNonce"]
+    assert client.post(client.account, header={"nonce": refused[-1].headers["Replay-Nonce"]}).status == 200

@@ -23,7 +23,7 @@ class Counts:
     """Who counts.
 
     Attributes:
-        open: called before the first door opens.
+        open: called before the first door opens, and every few seconds from then on.
         forget: takes away what nobody needs any more; one process does it for all.
     """
 

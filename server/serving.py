@@ -56,6 +56,8 @@ _STALE_AMONG_SERVERS = 10, 2
 """The same where a server may die while others go on: its subscribers wait for no longer than clients do. Longer than
 whoever waits at a door waits for a signature; should two sign, the first one that is stored stays."""
 _FORGET_SECONDS = 60
+_SEED_SECONDS = 2
+"""How often servers ask whether the seed of their nonces is still there: a crash of the database takes it away."""
 _SEQUENCER_SECONDS = 0.5
 _END_OF_TIME = 1 << 62
 _DESK_SECONDS = 5
@@ -315,5 +317,6 @@ def _workers(opened: Office, room: Strongroom, doors: list[Listener], permission
         Worker("approved", issuing_approved(opened, room, permission), every_seconds=_APPROVED_SECONDS),
         Worker("issuer", finish_left_intentions, every_seconds=2),
         single("recovery", finish_stale_intentions, every_seconds=every_seconds),
+        Worker("nonces", opened.counts.open, every_seconds=_SEED_SECONDS),
         single("forgetting", opened.counts.forget, every_seconds=_FORGET_SECONDS),
     ]

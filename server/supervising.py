@@ -35,8 +35,8 @@ _STEADY_SECONDS = 60.0
 _STOP_SECONDS = LONGEST_SECONDS + 10
 
 
-class Worker:
-    """One place in the crew: a process, or the next one."""
+class Member:
+    """One place in the crew: a worker process, or the next one in its place."""
 
     def __init__(self, home: Path, number: int, count: int) -> None:
         self.number = number
@@ -81,7 +81,7 @@ class Crew:
     """All of them."""
 
     def __init__(self, home: Path, count: int) -> None:
-        self._workers = [Worker(home, number, count) for number in range(1, count + 1)]
+        self._workers = [Member(home, number, count) for number in range(1, count + 1)]
         self._stopping = asyncio.Event()
         self._has_begun = False
 
@@ -117,7 +117,7 @@ class Crew:
         if any(task.done() for task in tasks):
             raise Misconfigured("a worker could not begin to serve; what it said above is why")
 
-    async def _keep(self, worker: Worker) -> None:
+    async def _keep(self, worker: Member) -> None:
         """Run one, and another in its place when it ends; at the start of all, one that ends is the end."""
         loop, pause_seconds = asyncio.get_running_loop(), _SHORTEST_PAUSE_SECONDS
         while not self._stopping.is_set():

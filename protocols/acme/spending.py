@@ -95,14 +95,19 @@ class SharedSpending:
         """Accept a nonce, once."""
         seed = self._seed
         try:
-            read = self._mint.read(nonce, self._clock.now())
-            is_spent_now = await records.spend(self._database, seed, read.mark, issued_at=read.issued_at)
+            await self._spend(nonce)
         except BadNonce:
-            # It may be of a seed that another server has just made.
+            # It may be of a seed that another server has just made; or the seed is gone, and this answer has to bring
+            # a nonce of the next one.
             await self.open()
-            raise
-        if not is_spent_now:
-            await self.open()
+            if self._seed == seed:
+                raise
+            await self._spend(nonce)
+
+    async def _spend(self, nonce: str | None) -> None:
+        seed = self._seed
+        read = self._mint.read(nonce, self._clock.now())
+        if not await records.spend(self._database, seed, read.mark, issued_at=read.issued_at):
             raise BadNonce
 
     async def forget(self) -> None:
