@@ -7,6 +7,8 @@ import os
 from conformance import postgresql
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
+KINDS = (SQLITE, POSTGRESQL)
+"""What the contract suite runs over, and the main of the rest."""
 WANTED = os.environ.get("SOAPSTONE_TEST_STORE", SQLITE)
 IN_A_FILE = "sqlite:soapstone.db"
 

@@ -191,6 +191,7 @@ async def core(
     blocked: Blocklist = NOTHING_BLOCKED,
     repository: str = "http://ca.example",
     store: str = stores.WANTED,
+    linter: Linter = LINTER,
 ) -> AsyncIterator[Core]:
     """A core in a folder, with every component's tables; what the folder holds already is opened again.
 
@@ -215,7 +216,7 @@ async def core(
         sequencing = sequencer(database, clock, folder, gate)
         await sequencing.turn()
         authorities = standing(ca)
-        issuer = Issuer(database, clock, authorities, LINTER, crl_shards=shards)
+        issuer = Issuer(database, clock, authorities, linter, crl_shards=shards)
         yield Core(
             clock=clock,
             database=database,

@@ -13,11 +13,9 @@ from ca_core.store.migrate import migrate
 from ca_core.store.opening import open_database
 from conformance import stores
 from conformance.postgresql import Cluster
-from conformance.stores import POSTGRESQL, SQLITE
+from conformance.stores import SQLITE
 from server.assembly import migrations
 
-KINDS = (SQLITE, POSTGRESQL)
-"""What the contract suite runs over."""
 _URL = "store.url"
 given_out: list[str] = []
 """The stores of this file of tests, which are removed when it is over."""

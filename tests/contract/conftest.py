@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from ca_core.store.database import Database
-from tests.builders.store import KINDS, Stores, stores_of
+from conformance.stores import KINDS
+from tests.builders.store import Stores, stores_of
 
 
 @pytest.fixture(params=KINDS)
