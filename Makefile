@@ -13,7 +13,7 @@ ROOMY := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 40
 PYTEST = TMPDIR=$(ROOMY) $(BIN)/pytest -p no:cacheprovider -n $$(($$(nproc) + 1))
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-crash test-long lint format conformance bench bench-acme bench-crl bench-crowd bench-est bench-fleet bench-journal \
+.PHONY: help up test test-postgresql test-crash test-long lint format conformance bench bench-acme bench-crl bench-crowd bench-est bench-fleet bench-journal \
         bench-scale bench-soak bench-status bench-workers lock clean
 
 help:  ## show this list
@@ -26,6 +26,10 @@ test: lint  ## everything: style, types, imports, tests, real clients, coverage
 	conformance/install
 	$(PYTEST) --cov
 	$(BIN)/coverage report --include="$$($(BIN)/python -m tests.architecture.pure)" --fail-under=100
+
+test-postgresql: .venv/.tools  ## the contract of the store, and all that is asked over the wire, on PostgreSQL
+	conformance/install
+	SOAPSTONE_TEST_STORE=postgresql $(PYTEST) tests/contract conformance
 
 test-crash: .venv/.tools  ## pull the plug at 300 system calls, and see that nothing promised is lost
 	SOAPSTONE_CRASH_POINTS=300 $(BIN)/pytest conformance/crash
