@@ -142,7 +142,6 @@ class Accounts:
             if not await accounts.insert(tx, made):
                 return await accounts.by_thumbprint(tx, made.thumbprint)
             await self._bonds.spend(tx, bond, registration, source=asked.source)
-            await self._services.limits.new_account(tx, made, source=asked.source, now=now)
             await account_keys.claim(tx, made.key, registration_id=made.registration_id)
             actor = asked.applicant(made.registration_id, bond.proof).actor
             await journal.record(
@@ -153,6 +152,8 @@ class Accounts:
                 registration_id=made.registration_id,
             )
             await self._agreements.record(tx, made, actor)
+            # At the end, as everywhere: until the commit, whoever counts for the same payer waits.
+            await self._services.limits.new_account(tx, made, source=asked.source, now=now)
         return None
 
     async def _found(self, known: Account, asked: ByKey, *, accepts: bool) -> Reply:
@@ -167,10 +168,10 @@ class Accounts:
         return render.account(self._services.links, known)
 
     async def _change_contacts(self, tx: Transaction, asked: ByAccount, contacts: tuple[str, ...]) -> Account:
-        await self._services.limits.change(tx, asked.account, source=asked.source, now=self._clock.now())
         if not await accounts.change_contacts(tx, asked.account.id, contacts):
             raise AccountNotValid
         await self._record(tx, ContactsChanged(account=asked.account.id), asked)
+        await self._services.limits.change(tx, asked.account, source=asked.source, now=self._clock.now())
         return msgspec.structs.replace(asked.account, contacts=contacts)
 
     async def _deactivate(self, tx: Transaction, asked: ByAccount, account: Account) -> Account:

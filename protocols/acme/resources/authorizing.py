@@ -34,21 +34,19 @@ async def authorize(
     asked: ByAccount,
     needs: Iterable[Needed],
     *,
-    renews: str | None = None,
     reuses_vetted: bool = False,
     now: int,
 ) -> Authorized:
-    """Find or make what is needed, each once, and count it as an order: what is refused here costs nothing.
+    """Find or make what is needed, each once. Who asks counts it as an order, when all else is stored.
 
     A valid one is used as long as an order can wait. A pending one is used again while a day is left to prove it,
     so that a client which places order after order does not pile them up.
 
     Args:
-        renews: as `Limits.order` takes it.
         reuses_vetted: whether the RA's word of another day does, which each order has afresh.
 
     Raises:
-        NamesPaused, Throttled: new challenges are not to be had, or there were too many orders of late.
+        NamesPaused, Throttled: new challenges are not to be had.
     """
     account = asked.account
     used: dict[str, Authorization] = {}
@@ -70,8 +68,6 @@ async def authorize(
         [one.authorization for one in made],
         [challenge for one in made for challenge in one.challenges],
     )
-    # Behind what is stored: whoever counts holds up who counts for the same payer.
-    await limits.order(tx, account, source=asked.source, renews=renews, now=now)
     return Authorized(tuple(used.values()), frozenset(one.authorization.id for one in made))
 
 

@@ -64,7 +64,6 @@ class KeyChange:
             holder = await accounts.by_thumbprint(tx, key.thumbprint)
             if holder is not None:
                 raise AccountKeyInUse(self._services.links.to(Resource.ACCOUNT, holder.id))
-            await self._services.limits.change(tx, asked.account, source=asked.source, now=now)
             await account_keys.claim(tx, key, registration_id=changed.registration_id)
             if not await accounts.change_key(tx, asked.account, key):
                 raise WrongState("the account has another key by now, or is not valid any more; look at it again")
@@ -74,6 +73,7 @@ class KeyChange:
             )
             actor = asked.applicant().actor
             await journal.record(tx, event, now=now, actor=actor, registration_id=changed.registration_id)
+            await self._services.limits.change(tx, asked.account, source=asked.source, now=now)
         return render.account(self._services.links, changed)
 
     def _new_key(self, asked: ByAccount) -> AccountKey:

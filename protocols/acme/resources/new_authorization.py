@@ -62,6 +62,7 @@ class NewAuthorizations:
                 await authorizations.set_ahead(tx, authorization.id)
                 actor, event = asked.applicant().actor, _event(authorization)
                 await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
+            await self._limits.order(tx, asked.account, source=asked.source, renews=None, now=now)
         return render.authorization(self._links, authorization, challenges, now=now, status=201, issuers=self._issuers)
 
     def _needed(self, asked: ByAccount, registration: Registration, identifier: Identifier, *, spans: bool) -> Needed:

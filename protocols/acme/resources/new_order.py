@@ -60,8 +60,10 @@ class NewOrder:
             renews = replaced or renews
             self._limits.may_order(asked.account, source=asked.source, renews=renews, now=now)
             needs = [ordering.needed(asked.account, registration, one, self._types) for one in named]
-            used = (await authorize(tx, self._limits, asked, needs, renews=renews, now=now)).used
+            used = (await authorize(tx, self._limits, asked, needs, now=now)).used
             view = await self._place(tx, asked, profile, wanted, used, now=now)
+            # At the end: until the commit, whoever counts for the same account or registration waits.
+            await self._limits.order(tx, asked.account, source=asked.source, renews=renews, now=now)
         return view.shown(self._links, status=201)
 
     async def _place(
