@@ -55,10 +55,13 @@ def is_spent(request: Request) -> bool:
     if request.peer.tls_exporter is None or not request.body:
         return False
     try:
-        # In whatever structure of whatever operation it stands: nobody writes it there by chance.
-        return base64.b64encode(request.peer.tls_exporter) in lenient_base64(request.body)
+        octets = lenient_base64(request.body)
     except BadRequest:
         return False
+    # In whatever structure of whatever operation, and as whatever kind of string is read (a BMPString has two octets a
+    # character): nobody writes it there by chance.
+    proof = base64.b64encode(request.peer.tls_exporter).decode()
+    return any(proof.encode(codec) in octets for codec in ("ascii", "utf-16-be"))
 
 
 def _verify(value: str, binding: bytes | None) -> None:

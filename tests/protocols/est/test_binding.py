@@ -85,6 +85,8 @@ def test_a_challenge_that_nobody_could_verify_is_not_overlooked() -> None:
     [
         (Peer("192.0.2.7", tls_exporter=EXPORTED), base64.b64encode(EXPORTED), True),
         (Peer("192.0.2.7", tls_exporter=EXPORTED), base64.b64encode(EXPORTED[1:]), False),
+        # A BMPString is read as well as the other kinds of strings.
+        (Peer("192.0.2.7", tls_exporter=EXPORTED), base64.b64encode(EXPORTED).decode().encode("utf-16-be"), True),
         (Peer("192.0.2.7", tls_exporter=EXPORTED), b"", False),
         (PEER, base64.b64encode(TLS_UNIQUE), False),
         (UNBOUND, base64.b64encode(EXPORTED), False),
