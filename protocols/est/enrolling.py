@@ -51,6 +51,9 @@ class Enrolling:
         if label is None:
             # strongSwan 5.9.8 forgets the label when it asks again after 202. What the label sets holds all the same.
             label = await self._on_file.asked_profile(applicant, asked)
+            if label is not None:
+                # Among it whom that label trusts: who asks was proved as the default label has it.
+                applicant = await self._by_any_proof(request, label, csr.parse)
         await self._sign_in.require_certificate(applicant, request, label)
         async with self._core_sign_in.noting(
             source=applicant.source,

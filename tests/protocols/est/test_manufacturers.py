@@ -11,15 +11,16 @@ import pytest
 from cryptography import x509
 
 from ca_core import names
-from ca_core.policy.profile import BUILT_IN
+from ca_core.policy.profile import BUILT_IN, ApprovalRule
 from ca_core.registration.account import Grant
 from ca_core.registration.desk import Form
 from protocols.est.labels import Label
 from protocols.est.manufacturers import Manufacturers
 from protocols.wire import Reply
-from tests.builders.est import CLIENT, Csr, House, certificate_in, post, showing
+from tests.builders.est import CLIENT, Csr, House, certificate_in, post, sheet_basic, showing
 from tests.builders.est import house as open_house
 from tests.builders.idevid import Maker, altered, hardware_module_name
+from tests.builders.reviewed import approve, reviewed
 
 MAKER, OTHER_MAKER = Maker(), Maker("Other CA")
 LABELS = {"device": Label(), "signing": Label(), "tls-server": Label()}
@@ -125,6 +126,26 @@ async def test_a_label_trusts_its_own_makers_only(house: House) -> None:
     assert [of_another_label.status, without_a_maker.status, by_default.status] == [403, 403, 403]
     assert b"does not trust the manufacturer's CA" in of_another_label.body
     assert where_it_is_trusted.status == 200
+
+
+async def test_to_forget_the_label_is_no_way_around_whom_it_trusts(tmp_path: Path) -> None:
+    """What waits is found without the label (strongSwan); the maker that the label does not trust proves nobody."""
+    profiles = reviewed(ApprovalRule.ALWAYS, "signing")
+    async with open_house(tmp_path, profiles, LABELS, {"device": [MAKER.certificate]}) as house:
+        form = Form("device", "CN=meter,serialNumber=SN-1,C=TW", uses=1, profiles=("device", "signing"))
+        code = sheet_basic((await house.desk.register(form, actor="test"))[1])
+        body, made = Csr().body(), showing(MAKER.device("SN-1"))
+
+        by_code = await house.est.answer(post("signing/simpleenroll", body, authorization=code))
+        by_maker = [
+            await house.est.answer(post(path, body, peer=made)) for path in ("signing/simpleenroll", "simpleenroll")
+        ]
+        await approve(house.core, 1)
+        by_maker.append(await house.est.answer(post("simpleenroll", body, peer=made)))
+        again = await house.est.answer(post("simpleenroll", body, authorization=code))
+
+    assert (by_code.status, again.status) == (202, 200)
+    assert [reply.status for reply in by_maker] == [403, 403, 403]
 
 
 async def test_a_makers_certificate_that_has_ended_proves_nothing(house: House) -> None:
