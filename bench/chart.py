@@ -16,7 +16,7 @@ IMAGE = Path(__file__).parents[1] / "docs" / "images" / "acme-issuance.svg"
 _SHOWN = ("soapstone, RSA-2048, SQLite", "soapstone, RSA-2048, PostgreSQL", "Pebble", "acme2certifier")
 _BUSY = ", 32 at a time"
 _OURS, _OTHERS, _INK = "#2f6f6a", "#a9a29a", "#333333"
-_WIDTH, _LEFT, _BAR, _STEP, _HEAD = 720, 240, 18, 26, 46
+_WIDTH, _LEFT, _BAR, _STEP, _HEAD, _EDGE = 720, 220, 18, 26, 46, 10
 _LONGEST = _WIDTH - _LEFT - 90
 
 
@@ -56,14 +56,16 @@ def drawn(rows: list[Row], machine: str) -> str:
     parts: list[str] = []
     top = 0
     for title, bars in groups.items():
-        parts.append(f'<text x="0" y="{top + 26}" font-weight="bold">{escape(title)}</text>')
+        parts.append(f'<text x="{_EDGE}" y="{top + 26}" font-weight="bold">{escape(title)}</text>')
         scale = _LONGEST / max(bar.most for bar in bars)
         parts += [_bar(bar, top + _HEAD + at * _STEP, scale) for at, bar in enumerate(bars)]
         top += _HEAD + len(bars) * _STEP + 10
-    parts.append(f'<text x="0" y="{top + 16}" font-size="11">ACME, 4 signed POSTs a certificate, 32 at a time; lines:')
-    parts.append(f"least and most of the runs; {escape(machine)}</text>")
-    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {top + 24}" font-family="sans-serif"'
-    return "\n".join([f'{head} font-size="13" fill="{_INK}">', *parts, "</svg>"]) + "\n"
+    for caption in (f"ACME, four signed POSTs a certificate{_BUSY}; lines: least and most of the runs", machine):
+        parts.append(f'<text x="{_EDGE}" y="{top + 16}" font-size="11">{escape(caption)}</text>')
+        top += 16
+    head = f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {top + 10}" font-family="sans-serif"'
+    paper = '<rect width="100%" height="100%" fill="#ffffff"/>'
+    return "\n".join([f'{head} font-size="13" fill="{_INK}">', paper, *parts, "</svg>"]) + "\n"
 
 
 def _bar(bar: Bar, top: int, scale: float) -> str:

@@ -56,7 +56,7 @@ def main() -> None:
     goal = Goal(
         "peak memory of a server that publishes it", peak, MOST_MEGABYTES, MOST_MEGABYTES, "MB", is_ceiling=True
     )
-    report.keep("crl-served", [], [goal])
+    report.keep("crl-served", [], [goal], command="crl")
     sys.exit(alone.returncode or int(peak > MOST_MEGABYTES))
 
 

@@ -10,7 +10,7 @@ import os
 import platform
 import statistics
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -132,16 +132,23 @@ def heads() -> None:
     print(" " * _LABEL + "".join(f"{head:>10}" for head in _HEADS))
 
 
-def finish(name: str, rows: list[Row], goals: list[Goal], **facts: float) -> None:
+def finish(name: str, rows: list[Row], goals: list[Goal], facts: Mapping[str, float] | None = None) -> None:
     """Print the goals, write the JSON, and end with 1 where a gate was missed."""
     show_goals(goals)
-    keep(name, rows, goals, **facts)
+    keep(name, rows, goals, facts)
     sys.exit(int(any(goal.verdict == "MISSED" for goal in goals)))
 
 
-def keep(name: str, rows: list[Row], goals: list[Goal], **facts: float) -> None:
-    """Write the JSON."""
-    part = Part(name, f"make bench-{name}", machine(), os.getloadavg()[0], rows, goals, facts)
+def keep(
+    name: str, rows: list[Row], goals: list[Goal], facts: Mapping[str, float] | None = None, *, command: str = ""
+) -> None:
+    """Write the JSON.
+
+    Args:
+        facts: what else was seen, by names that say the unit.
+        command: the benchmark's name, where it finds more than one part.
+    """
+    part = Part(name, f"make bench-{command or name}", machine(), os.getloadavg()[0], rows, goals, dict(facts or {}))
     RESULTS.mkdir(exist_ok=True)
     (RESULTS / f"{name}.json").write_bytes(msgspec.json.format(msgspec.json.encode(part)))
 
@@ -157,7 +164,8 @@ def show_goals(goals: Sequence[Goal]) -> None:
 def show(part: Part) -> None:
     """Print a benchmark that was made before."""
     print(f"\n{part.name}: {part.command}; {part.machine}; load {part.load:.1f}")
-    heads()
+    if part.rows:
+        heads()
     for one in part.rows:
         print(_line(one))
     show_goals(part.goals)

@@ -75,7 +75,7 @@ def main() -> None:
         ),
         Goal("start to ready with a million certificates", starts[1].median, 4, 2, "s", is_ceiling=True),
     ]
-    report.finish("scale", rows, goals, ready_empty_seconds=starts[0].median, store_megabytes=size / 1e6)
+    report.finish("scale", rows, goals, {"ready_empty_seconds": starts[0].median, "store_megabytes": size / 1e6})
 
 
 def prepared(home: Home, core: int) -> Peer:

@@ -45,7 +45,7 @@ def main() -> None:
         Goal("peak memory of a worker after all of them", peaks[-1], 200, 120, "MB", is_ceiling=True),
         Goal("what the second half of them added to it", growth, None, _FLAT_MEGABYTES, "MB", is_ceiling=True),
     ]
-    report.finish("soak", rows, goals, **{f"peak_megabytes_{leg * each}": peak for leg, peak in enumerate(peaks, 1)})
+    report.finish("soak", rows, goals, {f"peak_megabytes_{leg * each}": peak for leg, peak in enumerate(peaks, 1)})
 
 
 if __name__ == "__main__":

@@ -42,7 +42,7 @@ def test_a_missed_gate_ends_a_benchmark_with_one_and_leaves_its_findings(
     row = report.together("soapstone", runs(10, 20), unit="certificates/s")
 
     with pytest.raises(SystemExit) as ended:
-        report.finish("acme", [row], [Goal("issuances/s", 2, 25, 40, "x")], lanes=32)
+        report.finish("acme", [row], [Goal("issuances/s", 2, 25, 40, "x")], {"lanes": 32})
 
     kept = msgspec.json.decode((tmp_path / "results" / "acme.json").read_bytes(), type=Part)
     assert ended.value.code == 1
@@ -60,4 +60,4 @@ def test_the_tables_and_the_chart_show_every_row() -> None:
     assert all(name in text for name in names)
     assert "| rate | `make bench-acme` | 30.00 x | 25 | 40 | gate |" in text
     assert ET.fromstring(image).tag.endswith("svg")  # noqa: S314  # it is ours
-    assert image.count("<rect") == 2 * len(rows)
+    assert image.count("<rect x=") == 2 * len(rows)
