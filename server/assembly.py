@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib import resources
 from pathlib import Path
 
@@ -97,7 +98,7 @@ class Strongroom:
     def chains_pem(self, name: str) -> Sequence[bytes]:
         """The certificate of a CA and those up to its root, as clients are sent them; then the alternates."""
         chains = self.authorities.chains(name, now=self.office.clock.now())
-        return [b"".join(certificate.public_bytes(Encoding.PEM) for certificate in chain) for chain in chains]
+        return [_in_pem(tuple(chain)) for chain in chains]
 
     def can_sign(self) -> bool:
         """Whether the key of the CA that issues by default is at hand, as far as is known."""
@@ -125,6 +126,11 @@ class Strongroom:
         """Every CA certificate, in PEM."""
         published = self.authorities.published(now=self.office.clock.now())
         return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in published).decode()
+
+
+@lru_cache(maxsize=64)
+def _in_pem(certificates: tuple[x509.Certificate, ...]) -> bytes:
+    return b"".join(certificate.public_bytes(Encoding.PEM) for certificate in certificates)
 
 
 def migrations() -> list[Migration]:

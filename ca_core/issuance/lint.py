@@ -9,7 +9,6 @@ from typing import Annotated, TypeVar, cast
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat import asn1
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID, ExtensionOID
 
 from ca_core import der
@@ -199,7 +198,7 @@ def _check_extensions(extensions: x509.Extensions, expected: dict[x509.ObjectIde
 
 def _check_usages(values: _Values, profile: Profile, spki: bytes) -> None:
     usage = _planned(values, x509.KeyUsage)
-    granted = profile.usages_for(keys.key_type(load_der_public_key(spki)))
+    granted = profile.usages_for(keys.key_type_of(spki))
     found = {name for bit, name in _USAGE_BITS.items() if getattr(usage, bit)}
     # encipherOnly and decipherOnly mean something beside keyAgreement only (RFC 5280, 4.2.1.3).
     narrowed = usage.key_agreement and (usage.encipher_only or usage.decipher_only)

@@ -9,7 +9,6 @@ from typing import Annotated, NamedTuple
 
 from cryptography import x509
 from cryptography.hazmat import asn1
-from cryptography.hazmat.primitives.serialization import load_der_public_key
 from cryptography.x509.oid import AuthorityInformationAccessOID, ExtendedKeyUsageOID
 
 from ca_core import der
@@ -97,7 +96,7 @@ def tbs_certificate(
         PeriodNotOffered: the wished period is more than there is.
     """
     not_before, not_after = _validity(profile, issuer, now, wished)
-    key_type = keys.key_type(load_der_public_key(spki))
+    key_type = keys.key_type_of(spki)
     extensions = [*_fixed(profile, key_type, issuer.key_identifier, issuer.ca_url, issuer.ocsp_url)]
     if profile.crl:
         extensions.append(_crl_pointer(crl_url or issuer.crl_url))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 import math
 from collections.abc import Callable
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, mldsa, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
 from ca_core.errors import KeyCompromised, WeakKey
 from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
@@ -59,6 +60,17 @@ def key_type(public_key: PublicKeyTypes) -> KeyType:
             return "ml-dsa"
         case _:
             raise WeakKey("keys of this kind are not certified here; use RSA, P-256, P-384, P-521, Ed25519 or ML-DSA")
+
+
+@lru_cache(maxsize=256)
+def key_type_of(spki: bytes) -> KeyType:
+    """The kind of the key in a SubjectPublicKeyInfo.
+
+    Raises:
+        ValueError, UnsupportedAlgorithm: it cannot be read.
+        WeakKey: a kind that nobody certifies here.
+    """
+    return key_type(load_der_public_key(spki))
 
 
 def check_key(public_key: PublicKeyTypes, blocked: Blocklist = NOTHING_BLOCKED) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from ca_core.errors import NotFound
@@ -13,6 +15,7 @@ _SELECT = (
     "SELECT id, account, kind, status, subject, subject_der, names, profiles, language, uses, sheet, created_at,"
     " expires_at FROM registrations WHERE "
 )
+_MOST_REMEMBERED = 512
 _GRANTS = msgspec.json.Decoder(tuple[Grant, ...])
 _PROFILES = msgspec.json.Decoder(tuple[str, ...])
 
@@ -50,6 +53,10 @@ def _from_row(row: Row) -> Registration:
     )
 
 
+# By all that the row says: what is changed is another row, so that nothing is remembered for too long.
+_remembered = lru_cache(maxsize=_MOST_REMEMBERED)(_from_row)
+
+
 async def insert(tx: Transaction, registration: Registration) -> bool:
     """Store a new registration; False when its account exists already."""
     inserted = await tx.execute(
@@ -78,7 +85,7 @@ async def insert(tx: Transaction, registration: Registration) -> bool:
 async def by_account(tx: Transaction, account: str) -> Registration | None:
     """Find by site account."""
     row = await tx.one(_SELECT + "account = :account", account=account)
-    return _from_row(row) if row else None
+    return _remembered(row) if row else None
 
 
 async def by_id(tx: Transaction, registration_id: str) -> Registration:
@@ -90,7 +97,7 @@ async def by_id(tx: Transaction, registration_id: str) -> Registration:
     row = await tx.one(_SELECT + "id = :id", id=registration_id)
     if row is None:
         raise NotFound("there is no such registration")
-    return _from_row(row)
+    return _remembered(row)
 
 
 async def every(tx: Transaction) -> list[Registration]:

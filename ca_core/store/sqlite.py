@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from pathlib import Path
 
 import aiosqlite
@@ -55,10 +55,9 @@ class SqliteDatabase(Database):
         """Open a transaction."""
         return self._writer.block()
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[Transaction]:
+    def read(self) -> AbstractAsyncContextManager[Transaction]:
         """Lend a reading connection."""
-        yield _Reading(self._reader, self._free)
+        return nullcontext(_Reading(self._reader, self._free))
 
     def still(self) -> AbstractAsyncContextManager[Transaction]:
         """Take the place of the one who may write."""

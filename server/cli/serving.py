@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import sys
 from pathlib import Path
 
@@ -15,6 +14,7 @@ from server import settings as settings_module
 from server.assembly import Office, places
 from server.cli.making import DEFAULT_PORT, KEY_KINDS, first_settings, make_home
 from server.cli.shared import operator_actor
+from server.log import log_to_stderr
 from server.settings import Settings
 
 
@@ -24,7 +24,7 @@ from server.settings import Settings
 @click.pass_obj
 def serve(home: Path, count: int, *, as_worker: bool) -> None:
     """Serve in the foreground until SIGTERM."""
-    _log_to_stderr()
+    log_to_stderr()
     if count != 1 and not as_worker:
         asyncio.run(supervising.supervise(home, count, lambda: _print_addresses(home, settings_module.load(home))))
         return
@@ -50,7 +50,7 @@ def up(home: Path, host: str, port: int) -> None:
         settings = first_settings(host, port, development=True)
         assignments = (f"acme.http_01_port={example.HTTP_01_PORT}",)
         asyncio.run(make_home(home, settings, KEY_KINDS[0], assignments))
-    _log_to_stderr()
+    log_to_stderr()
 
     async def ready(opened: Office) -> None:
         if not await opened.desk.every():
@@ -68,7 +68,3 @@ def _print_addresses(home: Path, settings: Settings) -> None:
     click.echo(f"trust anchor    {shown.ca_bundle}")
     click.echo(supervising.READY)
     sys.stdout.flush()
-
-
-def _log_to_stderr() -> None:
-    logging.basicConfig(level=logging.INFO, stream=sys.stderr, format="%(asctime)s %(levelname)s %(name)s %(message)s")

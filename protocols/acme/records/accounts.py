@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import msgspec
 
 from ca_core.registration.agreement import Acceptance
@@ -17,9 +19,12 @@ _SELECT = (
     " FROM acme_accounts a LEFT JOIN credentials c ON c.id = a.credential_id WHERE "
 )
 """With what holds of its EAB key at this moment: one read says whether an account has power."""
+_MOST_REMEMBERED = 1024
 _LIST = msgspec.json.Decoder(tuple[str, ...])
 
 
+# By all that the row says: what is changed is another row, so that nothing is remembered for too long.
+@lru_cache(maxsize=_MOST_REMEMBERED)
 def _from_row(row: Row | None) -> Account | None:
     if row is None:
         return None

@@ -1,0 +1,34 @@
+"""The operator's log: one line an event, on stderr."""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+_LINE = "%(asctime)s %(levelname)s %(name)s %(message)s"
+_SECOND = "%Y-%m-%d %H:%M:%S"
+
+
+class Lines(logging.Formatter):
+    """Writes lines; the date and the second, which most of a line costs, are spelled once a second."""
+
+    def __init__(self) -> None:
+        super().__init__(_LINE)
+        self._second = 0
+        self._spelled = ""
+
+    def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  # its name there
+        """The local time to the millisecond, such as `2026-11-28 07:59:50,247`."""
+        second = int(record.created)
+        if second != self._second:
+            self._second, self._spelled = second, super().formatTime(record, datefmt or _SECOND)
+        return f"{self._spelled},{int(record.msecs):03d}"
+
+
+def log_to_stderr() -> None:
+    """Log what operators act on or count."""
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(Lines())
+    logging.basicConfig(level=logging.INFO, handlers=[handler])
+    # Nobody asks which thread, process or task said it: finding out takes longer than saying it.
+    logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False
