@@ -26,6 +26,7 @@ FOLDER = "journal"
 _LOCK = f"{FOLDER}/lock"
 _FILE = "file:"
 _ACTOR = "server:serving"
+_DUTY = "sequencer"
 _LOG = logging.getLogger("soapstone.journal")
 
 
@@ -67,15 +68,20 @@ async def open_checkpoint_file(office: Office) -> CheckpointFile:
     return CheckpointFile(checkpoint_path(office.home, office.settings), office.home / _LOCK, key.public)
 
 
-async def open_sequencer(office: Office, gate: Gate) -> Sequencer:
+async def open_sequencer(
+    office: Office, gate: Gate, *, has_duty: Callable[[], Awaitable[bool]] | None = None
+) -> Sequencer:
     """The sequencer of a home; its turns open and close a gate.
+
+    Args:
+        has_duty: as `Sequencer` takes it.
 
     Raises:
         Misconfigured: as `open_key()`.
     """
     key = await open_key(office)
     outside = CheckpointFile(checkpoint_path(office.home, office.settings), office.home / _LOCK, key.public)
-    return Sequencer(office.database, office.clock, key, outside, gate)
+    return Sequencer(office.database, office.clock, key, outside, gate, has_duty=has_duty)
 
 
 async def begin_journal(office: Office, gate: Gate) -> Callable[[], Awaitable[None]]:
@@ -84,7 +90,8 @@ async def begin_journal(office: Office, gate: Gate) -> Callable[[], Awaitable[No
     Raises:
         Misconfigured: as `open_key()`.
     """
-    turn = _watched(await open_sequencer(office, gate), gate)
+    sequencer = await open_sequencer(office, gate, has_duty=lambda: office.database.holds(_DUTY))
+    turn = _watched(sequencer, gate)
     digest = hashlib.sha256((office.home / FILE_NAME).read_bytes()).hexdigest()
     await _record(office, ServerStarted(metadata.version("soapstone"), digest))
     await turn()

@@ -14,6 +14,7 @@ and never older than what was there, but for `restore --acknowledge`, which is a
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Awaitable, Callable
 
 from ca_core.audit import chain, journal
 from ca_core.audit.chain import Broken, Head
@@ -27,13 +28,30 @@ from ca_core.store import journal as store
 from ca_core.store.database import Database
 
 BATCH = 1000
+LATE_SECONDS = 2
+"""A row that waits for longer is chained by whoever sees it, whosever duty it is."""
 ACKNOWLEDGE = "look into it, and when the loss is known and accepted, run: soapstone restore --acknowledge"
 
 
 class Sequencer:
-    """Chains one home's journal."""
+    """Chains one home's journal.
 
-    def __init__(self, database: Database, clock: Clock, key: JournalKey, outside: CheckpointFile, gate: Gate) -> None:
+    Args:
+        has_duty: whether this process is the one that takes step 2 for all; the others see that it is taken in time,
+            and take it too when it is not. Nothing goes wrong when several do: the rest of their work is for nothing.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        key: JournalKey,
+        outside: CheckpointFile,
+        gate: Gate,
+        *,
+        has_duty: Callable[[], Awaitable[bool]] | None = None,
+    ) -> None:
+        self._has_duty = has_duty
         self._database = database
         self._clock = clock
         self._key = key
@@ -63,7 +81,7 @@ class Sequencer:
             Broken: the rows are not those that were chained.
         """
         found = await self._compare()  # 1
-        head = await self.chain()  # 2
+        head = await self._chained_by_another() or await self.chain()  # 2
         if found or (self._vouched is not None and head.position <= self._vouched.position):
             return found
         # Asked again, because rows may have been cut off since step 1, and a new checkpoint would hide it.
@@ -170,6 +188,16 @@ class Sequencer:
         except Broken:
             return None
         return known.position if known else None
+
+    async def _chained_by_another(self) -> Head | None:
+        """Where the chain ends, if another process chains what waits, and does it in time."""
+        if self._has_duty is None or await self._has_duty():
+            return None
+        async with self._database.read() as tx:
+            head, is_sound = await store.head(tx)
+            waits_since = await store.waits_since(tx)
+        is_late = waits_since is not None and waits_since < self._clock.now() - LATE_SECONDS
+        return None if is_late or not is_sound else head
 
     async def chain(self) -> Head:
         """Step 2: give every row its place; return where the chain ends then.

@@ -64,6 +64,12 @@ async def unsequenced(tx: Transaction, *, most: int) -> list[Entry]:
     return [Entry(*row) for row in rows]
 
 
+async def waits_since(tx: Transaction) -> int | None:
+    """From when the oldest row is that has no place, UTC seconds; None when all have theirs."""
+    row = await tx.one("SELECT at FROM journal WHERE position IS NULL ORDER BY id LIMIT 1")
+    return row[0] if row else None
+
+
 async def append(tx: Transaction, after: Head, rows: list[Row], checkpoint: Checkpoint) -> bool:
     """Put rows into their places behind a head by compare-and-set; False when another sequencer was faster."""
     moved = await tx.execute(

@@ -18,6 +18,12 @@ def checkpoint_file(folder: Path) -> CheckpointFile:
     return CheckpointFile(folder / "journal" / "checkpoint", folder / "journal" / "lock", KEY.public)
 
 
-def sequencer(database: Database, clock: SettableClock, folder: Path, gate: Gate | None = None) -> Sequencer:
+def sequencer(
+    database: Database, clock: SettableClock, folder: Path, gate: Gate | None = None, *, on_duty: bool = True
+) -> Sequencer:
     """A sequencer as a process that has just started has it."""
-    return Sequencer(database, clock, KEY, checkpoint_file(folder), gate or Gate())
+
+    async def has_duty() -> bool:
+        return on_duty
+
+    return Sequencer(database, clock, KEY, checkpoint_file(folder), gate or Gate(), has_duty=has_duty)

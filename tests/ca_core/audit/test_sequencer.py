@@ -11,7 +11,7 @@ from ca_core.audit import journal
 from ca_core.audit.chain import Broken
 from ca_core.audit.event import SheetIssued
 from ca_core.audit.gate import PATIENCE_SECONDS, Gate
-from ca_core.audit.sequencer import BATCH, Sequencer
+from ca_core.audit.sequencer import BATCH, LATE_SECONDS, Sequencer
 from ca_core.audit.verification import Proven, verify
 from ca_core.errors import JournalUnavailable, Misconfigured, RestoreUnacknowledged
 from ca_core.store import journal as store
@@ -113,6 +113,34 @@ async def test_a_turn_without_news_writes_nothing(kept: Kept) -> None:
     await kept.sequencer.turn()
 
     assert checkpoint_file(kept.folder).path.stat().st_ino == before
+
+
+async def test_who_is_not_on_duty_leaves_the_chain_to_who_is_and_vouches_for_it(kept: Kept) -> None:
+    gate = Gate()
+    other = sequencer(kept.database, kept.clock, kept.folder, gate, on_duty=False)
+    await kept.record(3)
+    await kept.sequencer.turn()
+    await kept.record(2)
+
+    await other.turn()
+    assert await kept.position() == 3
+    await kept.sequencer.chain()
+    await other.turn()
+
+    known = checkpoint_file(kept.folder).read()
+    assert known is not None
+    assert known.position == 5
+    assert gate.is_open(kept.clock.now())
+
+
+async def test_rows_that_nobody_chains_in_time_are_chained_by_who_sees_them(kept: Kept) -> None:
+    other = sequencer(kept.database, kept.clock, kept.folder, on_duty=False)
+    await kept.record(3)
+    kept.clock.move(LATE_SECONDS + 1)
+
+    await other.turn()
+
+    assert await kept.position() == 3
 
 
 async def test_several_sequencers_never_fork_the_chain(kept: Kept) -> None:
