@@ -91,7 +91,9 @@ class Goal(msgspec.Struct, frozen=True):
         """In a word."""
         if self.reaches(self.goal):
             return "goal"
-        return "MISSED" if self.gate is not None and not self.reaches(self.gate) else "gate"
+        if self.gate is None:
+            return "short"
+        return "gate" if self.reaches(self.gate) else "MISSED"
 
 
 class Part(msgspec.Struct, frozen=True):

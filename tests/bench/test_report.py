@@ -32,7 +32,7 @@ def test_a_goal_beyond_its_gate_is_hoped_for(seen: float, verdict: str, *, is_ce
 
 
 def test_what_has_no_gate_is_never_missed() -> None:
-    assert Goal("p99", 100, None, 20, "ms", is_ceiling=True).verdict == "gate"
+    assert Goal("p99", 100, None, 20, "ms", is_ceiling=True).verdict == "short"
 
 
 def test_a_missed_gate_ends_a_benchmark_with_one_and_leaves_its_findings(
