@@ -9,7 +9,7 @@ import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
 
-from conformance import postgresql
+from conformance import postgresql, stores
 from conformance.house import House
 
 _A_SERVER_EACH = frozenset(
@@ -35,8 +35,14 @@ def pytest_sessionfinish() -> None:
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    built = House(tmp_path)
+def store(request: pytest.FixtureRequest) -> str:
+    """What `store.url` says in the house of a test: a test of SQLite's own files has them in every run."""
+    return stores.IN_A_FILE if request.node.get_closest_marker("in_a_file") else stores.new()
+
+
+@pytest.fixture
+def house(tmp_path: Path, store: str) -> Iterator[House]:
+    built = House(tmp_path, store=store)
     built.start()
     yield built
     built.close()

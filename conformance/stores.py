@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
 
 from conformance import postgresql
 
@@ -21,7 +25,19 @@ def new(kind: str = WANTED) -> str:
     return cluster.url(cluster.make())
 
 
+def run(url: str, home: Path, sql: str) -> list[tuple[Any, ...]]:
+    """Run a statement behind the server's back; return the rows, if it has any."""
+    if url.startswith("postgresql:"):
+        return postgresql.of_this_run().run(sql, _name(url))
+    with closing(sqlite3.connect(home / url.removeprefix("sqlite:"))) as store, store:
+        return store.execute(sql).fetchall()
+
+
 def forget(url: str) -> None:
     """Remove a store that `new` gave out, whoever is still connected to it."""
     if url.startswith("postgresql:"):
-        postgresql.of_this_run().drop(url.partition("@/")[2].partition("?")[0])
+        postgresql.of_this_run().drop(_name(url))
+
+
+def _name(url: str) -> str:
+    return url.partition("@/")[2].partition("?")[0]

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from conformance import stores
 from conformance.acme import Answer, Client, b64, csr, new_key
 from conformance.clients.device import Device
 from conformance.house import House, client, must
@@ -147,9 +148,7 @@ def test_an_altered_row_is_named_in_one_line(house: House) -> None:
     house.stop()
     noted = house.home / "noted"
     noted.write_bytes((house.home / "journal" / "checkpoint").read_bytes())
-    with sqlite3.connect(house.home / _DATABASE) as store:
-        store.execute("UPDATE journal SET actor = 'nobody' WHERE position = 2")
-    store.close()
+    house.behind_its_back("UPDATE journal SET actor = 'nobody' WHERE position = 2")
 
     done = house.attempt("journal", "verify", "--checkpoint", str(noted))
 
@@ -199,6 +198,7 @@ def older(house: House, tmp_path: Path) -> Callers:
     return callers
 
 
+@pytest.mark.in_a_file
 def test_an_older_database_waits_for_its_operator(house: House, older: Callers) -> None:
     unproved = house.attempt("journal", "verify")
     house.start()
@@ -235,7 +235,7 @@ def test_a_lost_checkpoint_waits_for_its_operator_too(house: House, tmp_path: Pa
 
 def test_a_checkpoint_on_another_disk_tells_a_restored_home_that_it_is_older(tmp_path: Path) -> None:
     outside = tmp_path / "elsewhere" / "checkpoint"
-    house = House(tmp_path, f"journal.checkpoint_file={outside}")
+    house = House(tmp_path, f"journal.checkpoint_file={outside}", store=stores.IN_A_FILE)
     house.start()
     callers = Callers(house, tmp_path)
     house.command("backup", str(tmp_path / "backup.tar.gz"))
@@ -253,6 +253,7 @@ def test_a_checkpoint_on_another_disk_tells_a_restored_home_that_it_is_older(tmp
     house.close()
 
 
+@pytest.mark.in_a_file
 def test_a_restored_older_backup_waits_for_its_operator(house: House, tmp_path: Path) -> None:
     callers = Callers(house, tmp_path)
     account = callers.next_account
@@ -282,6 +283,7 @@ def test_a_restored_older_backup_waits_for_its_operator(house: House, tmp_path: 
     assert [one["status"] for one in house.certificates(account)] == ["revoked"]
 
 
+@pytest.mark.in_a_file
 def test_rows_that_are_cut_off_under_a_running_server_stop_issuance(house: House, tmp_path: Path) -> None:
     callers = Callers(house, tmp_path)
     last = int(str(verified(house)["position"])) - 2

@@ -22,8 +22,8 @@ _RENEWAL_SECONDS = 30
 
 
 @pytest.fixture
-def stopped(tmp_path: Path) -> House:
-    return House(tmp_path)
+def stopped(tmp_path: Path, store: str) -> House:
+    return House(tmp_path, store=store)
 
 
 def edited(house: House, was: str, now: str) -> None:
@@ -195,6 +195,7 @@ def test_a_profile_may_live_for_an_hour(tmp_path: Path) -> None:
     house.stop()
 
 
+@pytest.mark.in_a_file
 def test_a_lost_database_is_never_replaced_by_an_empty_one(stopped: House) -> None:
     (stopped.home / "soapstone.db").unlink()
 
@@ -204,6 +205,7 @@ def test_a_lost_database_is_never_replaced_by_an_empty_one(stopped: House) -> No
         assert "is missing; restore it from your backup" in done.stderr
 
 
+@pytest.mark.in_a_file
 def test_a_damaged_database_ends_every_command(stopped: House) -> None:
     (stopped.home / "soapstone.db").write_bytes(b"garbage" * 1000)
 
@@ -257,6 +259,7 @@ def test_a_reason_that_would_leave_the_certificate_good_is_refused(house: House,
     assert house.certificates(sheet["account"])[0]["status"] == "valid"
 
 
+@pytest.mark.in_a_file
 def test_a_backup_taken_while_serving_is_a_home_again(house: House, tmp_path: Path) -> None:
     sheet = house.register("--kind", "device", "--subject", "CN=sensor,C=TW")
     device = Device(house, tmp_path / "device")
@@ -277,6 +280,7 @@ def test_a_backup_taken_while_serving_is_a_home_again(house: House, tmp_path: Pa
     house.command("doctor")
 
 
+@pytest.mark.in_a_file
 def test_a_backup_holds_the_files_of_the_home_that_settings_and_cas_name(stopped: House, tmp_path: Path) -> None:
     home, blocked = stopped.home, "lists/blocked-keys"
     for folder in ("lists", "vault"):
@@ -331,6 +335,7 @@ key = "file:vault/journal.key"
     stopped.stop()
 
 
+@pytest.mark.in_a_file
 def test_a_backup_holds_nothing_that_is_kept_outside_of_the_home_and_stops_at_nothing_that_is_missing(
     stopped: House, tmp_path: Path
 ) -> None:
@@ -350,6 +355,7 @@ def test_a_backup_holds_nothing_that_is_kept_outside_of_the_home_and_stops_at_no
     }
 
 
+@pytest.mark.in_a_file
 def test_a_restore_finds_no_place_beside_what_a_killed_server_left(stopped: House, tmp_path: Path) -> None:
     stopped.command("backup", str(tmp_path / "backup.tar.gz"))
     stopped.start()
@@ -370,6 +376,7 @@ def test_a_restore_finds_no_place_beside_what_a_killed_server_left(stopped: Hous
     assert json.loads(stopped.command("registrations", "--json")) == []
 
 
+@pytest.mark.in_a_file
 def test_doctor_finds_a_page_that_was_damaged(house: House) -> None:
     house.register("--kind", "device", "--subject", "CN=sensor,C=TW")
     house.stop()
@@ -390,6 +397,7 @@ def test_doctor_finds_a_page_that_was_damaged(house: House) -> None:
     assert "restore your newest backup" in done.stderr
 
 
+@pytest.mark.in_a_file
 def test_a_backup_overwrites_nothing_and_a_restore_no_home(stopped: House, tmp_path: Path) -> None:
     stopped.command("backup", str(tmp_path / "backup.tar.gz"))
 

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from cryptography import x509
 
+from conformance import stores
 from conformance.crash import inspection, strace
 from conformance.crash.inspection import Home
 from conformance.crash.strace import Point
@@ -38,6 +39,7 @@ class Site:
             "profiles.device.validity_seconds=864000",
             'profiles.looked-at.based_on="device"',
             'profiles.looked-at.approval="always"',
+            store=stores.IN_A_FILE,
         )
         self.house.start()
         self.log = folder / "strace.log"

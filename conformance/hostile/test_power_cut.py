@@ -6,7 +6,6 @@ import base64
 import http.client
 import itertools
 import secrets
-import sqlite3
 import ssl
 import threading
 import time
@@ -106,13 +105,11 @@ def test_nothing_acknowledged_is_lost_at_twenty_power_cuts(house: House) -> None
 
 def assert_all_known(house: House, load: Load) -> None:
     """Every acknowledged certificate is stored and journaled; no intention is left open; none was issued twice."""
-    store = sqlite3.connect(f"file:{house.home / 'soapstone.db'}?mode=ro", uri=True)
-    stored = {
-        der: serial for serial, der in store.execute("SELECT serial, der FROM certificates WHERE state = 'issued'")
-    }
-    journaled = [serial for (serial,) in store.execute("SELECT serial FROM journal WHERE event = 'certificate-issued'")]
-    (left,) = store.execute("SELECT count(*) FROM certificates WHERE state = 'intended'").fetchone()
-    store.close()
+    rows = house.behind_its_back("SELECT serial, der FROM certificates WHERE state = 'issued'")
+    stored = {der: serial for serial, der in rows}
+    rows = house.behind_its_back("SELECT serial FROM journal WHERE event = 'certificate-issued'")
+    journaled = [serial for (serial,) in rows]
+    ((left,),) = house.behind_its_back("SELECT count(*) FROM certificates WHERE state = 'intended'")
     for der in load.acknowledged:
         assert stored[der] in journaled
     assert len(journaled) == len(set(journaled)) == len(stored)
