@@ -137,6 +137,15 @@ class Cluster:
             cursor = connection.execute(sql.encode())
             return cursor.fetchall() if cursor.description else []
 
+    def change(self, setting: str) -> None:
+        """Change a setting for the sessions that begin from now on."""
+        self.run(f"ALTER SYSTEM SET {setting}")
+        self.run("SELECT pg_reload_conf()")
+        name, _, value = setting.partition(" = ")
+        deadline = time.monotonic() + _READY_SECONDS
+        while self.run(f"SELECT current_setting('{name}')") != [(value,)]:
+            assert time.monotonic() < deadline, setting
+
     def start(self) -> None:
         """Start the server and wait until it answers."""
         with (self.folder / "log").open("ab") as log:

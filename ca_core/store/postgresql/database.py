@@ -6,29 +6,23 @@ decides without a word, a compare-and-set, a unique index or `hold` decides here
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
-from psycopg import pq
+import asyncpg
 
 from ca_core.errors import Damaged, Misconfigured
 from ca_core.store.database import Database, Row, Table, Transaction, Value, tables_of
 from ca_core.store.postgresql.duties import Duties, lock_number
-from ca_core.store.postgresql.link import Bound, Link, bound, rows_of
-from ca_core.store.postgresql.pool import Pool
-from ca_core.store.postgresql.spelling import statements
+from ca_core.store.postgresql.faults import FAULTS, faults_as_ours
+from ca_core.store.postgresql.spelling import bound, bound_each, spelled, statements
 
 TABLES = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()"
-_EACH_AT_ONCE = 500
-
-# A session is read-only until a transaction says otherwise, so that one pool serves readers and writers.
-_BEGIN = bound("BEGIN READ WRITE", {})
-_COMMIT = bound("COMMIT", {})
-_LOCK = "SELECT pg_advisory_xact_lock(:number)"
-_SHARED_LOCK = "SELECT pg_advisory_xact_lock_shared(:number)"
-# A migration rewrites tables as large as they are.
-_UNHURRIED = bound("SET LOCAL statement_timeout = 0", {})
+_WAIT_SECONDS = 10
+_LONGEST_SCRIPT_SECONDS = 86_400
+_UNHURRIED = "SET LOCAL statement_timeout = 0"
 _TABLES = (
     "SELECT t.relname, c.attname, COALESCE(array_position(CAST(i.indkey AS smallint[]), c.attnum) + 1, 0)"
     " FROM pg_class t JOIN pg_attribute c ON c.attrelid = t.oid AND c.attnum > 0 AND NOT c.attisdropped"
@@ -39,66 +33,89 @@ _TABLES = (
 _FAULTS = "SELECT checksum_failures FROM pg_stat_database WHERE datname = current_database()"
 
 
-class PostgresqlTransaction(Transaction):
-    """Each call is one round trip; what needs no answer, BEGIN and holds, travels with the next statement."""
+class Session(asyncpg.Connection):  # type: ignore[misc]  # asyncpg says no types
+    """One connection of the pool."""
 
-    def __init__(self, link: Link, *, writes: bool) -> None:
-        self._link = link
-        self._ahead: list[Bound] = [_BEGIN] if writes else []
-        self.is_begun = False
+    async def reset(self, **within: float | None) -> None:
+        """Undo what was left open, also by who was cancelled; nothing else of ours outlives its use."""
+        if self.is_in_transaction():
+            await self.execute("ROLLBACK", **within)
+
+
+class PostgresqlTransaction(Transaction):
+    """Each call is one round trip, and what goes ahead of the first, BEGIN and holds, is one together."""
+
+    def __init__(self, connection: asyncpg.Connection, *, ahead: Sequence[str] = ()) -> None:
+        self._connection = connection
+        self._ahead = list(ahead)
+        self._is_begun = False
 
     async def execute(self, sql: str, **values: Value) -> int:
         """Run one statement."""
-        (result,) = await self._run([bound(sql, values)])
-        return result.command_tuples or 0
+        text, sent = bound(sql, values)
+        with faults_as_ours():
+            await self._send_ahead()
+            status: str = await self._connection.execute(text, *sent)
+        # Such as `UPDATE 3`; what changes no rows says no number.
+        count = status.rpartition(" ")[2]
+        return int(count) if count.isdecimal() else 0
 
     async def execute_each(self, sql: str, values: Sequence[dict[str, Value]]) -> None:
         """Run one statement once for each set of values."""
-        for first in range(0, len(values), _EACH_AT_ONCE):
-            await self._run([bound(sql, each) for each in values[first : first + _EACH_AT_ONCE]])
+        if not values:
+            return
+        text, sent = bound_each(sql, values)
+        with faults_as_ours():
+            await self._send_ahead()
+            await self._connection.executemany(text, sent)
 
     async def all(self, sql: str, **values: Value) -> list[Row]:
         """Return every row."""
-        (result,) = await self._run([bound(sql, values)])
-        return rows_of(result)
+        text, sent = bound(sql, values)
+        with faults_as_ours():
+            await self._send_ahead()
+            return [tuple(row) for row in await self._connection.fetch(text, *sent)]
 
     async def hold(self, *names: str, shared: bool = False) -> None:
         """Take locks that end with the transaction, in one order, so that two holders never wait for each other."""
-        lock = _SHARED_LOCK if shared else _LOCK
-        self._ahead += [bound(lock, {"number": number}) for number in sorted({lock_number(name) for name in names})]
+        lock = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        self._ahead += [f"SELECT {lock}({number})" for number in sorted({lock_number(name) for name in names})]
 
     async def script(self, sql: str) -> None:
-        """Run a migration's statements, one by one: which of them failed is said."""
-        await self._run([_UNHURRIED])
-        for statement in statements(sql):
-            await self.execute(statement)
+        """Run a migration, which rewrites tables as large as they are."""
+        texts = [spelled(statement).text for statement in statements(sql)]
+        with faults_as_ours():
+            await self._send_ahead()
+            await self._connection.execute("; ".join([_UNHURRIED, *texts]), timeout=_LONGEST_SCRIPT_SECONDS)
 
     async def commit(self) -> None:
         """Make what was done durable."""
-        if self.is_begun:
-            (result,) = await self._run([_COMMIT])
-            if result.command_status != b"COMMIT":
+        if self._is_begun:
+            with faults_as_ours():
+                status = await self._connection.execute("COMMIT")
+            if status != "COMMIT":
                 raise RuntimeError("a statement of this transaction had failed, and it went on")
-            self.is_begun = False
 
-    async def _run(self, wanted: list[Bound]) -> list[pq.abc.PGresult]:
-        ahead, self._ahead = self._ahead, []
-        self.is_begun = self.is_begun or _BEGIN in ahead[:1]
-        results = await self._link.send([*ahead, *wanted])
-        return results[len(ahead) :]
+    async def _send_ahead(self) -> None:
+        if self._ahead:
+            ahead, self._ahead, self._is_begun = self._ahead, [], True
+            await self._connection.execute("; ".join(ahead))
 
 
 class PostgresqlDatabase(Database):
     """A pool of connections; each serves whoever comes.
 
     Args:
+        readers: whose sessions cannot write.
+        writers: whose sessions can.
         found: the names of the tables that were there when it was opened.
     """
 
     is_shared = True
 
-    def __init__(self, pool: Pool, duties: Duties, found: frozenset[str]) -> None:
-        self._pool = pool
+    def __init__(self, readers: asyncpg.Pool, writers: asyncpg.Pool, duties: Duties, found: frozenset[str]) -> None:
+        self._readers = readers
+        self._writers = writers
         self._duties = duties
         self._found = found
 
@@ -109,28 +126,21 @@ class PostgresqlDatabase(Database):
     @asynccontextmanager
     async def write(self) -> AsyncIterator[Transaction]:
         """Open a transaction; the database hears of it with its first statement."""
-        async with self._pool.lent(writes=True) as link:
-            tx = PostgresqlTransaction(link, writes=True)
-            try:
-                yield tx
-                await tx.commit()
-            finally:
-                # Also on cancellation: whoever has the connection next must not find half of this one's work.
-                link.is_dirty = tx.is_begun
+        async with _lent(self._writers) as connection:
+            tx = PostgresqlTransaction(connection, ahead=["BEGIN"])
+            yield tx
+            await tx.commit()
 
     async def run(self, sql: str, **values: Value) -> int:
-        """Run one statement, with the beginning and the end of its transaction, in one round trip."""
-        async with self._pool.lent(writes=True) as link:
-            link.is_dirty = True
-            _, result, ended = await link.send([_BEGIN, bound(sql, values), _COMMIT])
-            link.is_dirty = ended.command_status != b"COMMIT"
-        return result.command_tuples or 0
+        """Run one statement, which is a transaction to the server, too."""
+        async with _lent(self._writers) as connection:
+            return await PostgresqlTransaction(connection).execute(sql, **values)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Transaction]:
         """Lend a connection on which each statement is by itself."""
-        async with self._pool.lent(writes=False) as link:
-            yield PostgresqlTransaction(link, writes=False)
+        async with _lent(self._readers) as connection:
+            yield PostgresqlTransaction(connection)
 
     @asynccontextmanager
     async def still(self) -> AsyncIterator[Transaction]:
@@ -170,6 +180,21 @@ class PostgresqlDatabase(Database):
                 await tx.execute(f"DROP TABLE {name} CASCADE")
 
     async def close(self) -> None:
-        """Close every connection."""
-        self._duties.close()
-        await self._pool.close()
+        """Close every connection; who still has one loses it."""
+        await self._duties.close()
+        for pool in (self._readers, self._writers):
+            with suppress(*FAULTS):
+                async with asyncio.timeout(_WAIT_SECONDS):
+                    await pool.close()
+
+
+@asynccontextmanager
+async def _lent(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
+    with faults_as_ours():
+        connection = await pool.acquire(timeout=_WAIT_SECONDS)
+    try:
+        yield connection
+    finally:
+        # Where this fails the connection is closed, and the server undoes what was not committed.
+        with suppress(*FAULTS):
+            await pool.release(connection)

@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
-from ca_core.store.postgresql.link import Link, bound, rows_of
+import asyncpg
+
+from ca_core.store.postgresql.faults import FAULTS, faults_as_ours
 
 _LOCK_OCTETS = 8
-_LOCK = "SELECT pg_try_advisory_lock(:number)"
-# A holder whose machine went without a word is given up by the server within seconds; on a socket these mean nothing.
-_NOTICED_SOON = bound(
-    "SELECT set_config('tcp_keepalives_idle', '3', false), set_config('tcp_keepalives_interval', '1', false),"
-    " set_config('tcp_keepalives_count', '3', false)",
-    {},
-)
+_SILENCE_SECONDS = 5
+"""After how long without an answer a duty is taken for lost."""
 
 
 def lock_number(name: str) -> int:
@@ -28,13 +26,13 @@ class Duties:
     """Those that this process has.
 
     Args:
-        opened: makes a connection, or raises StoreUnavailable.
+        opened: makes a connection.
     """
 
-    def __init__(self, opened: Callable[[], Awaitable[Link]]) -> None:
+    def __init__(self, opened: Callable[[], Awaitable[asyncpg.Connection]]) -> None:
         self._open = opened
         self._turn = asyncio.Lock()
-        self._link: Link | None = None
+        self._connection: asyncpg.Connection | None = None
         self._held: set[str] = set()
 
     async def holds(self, duty: str) -> bool:
@@ -44,22 +42,36 @@ class Duties:
             StoreUnavailable: the database is away.
         """
         async with self._turn:
-            link = await self._connected()
-            if duty not in self._held:
-                (result,) = await link.send([bound(_LOCK, {"number": lock_number(f"duty:{duty}")})])
-                if rows_of(result)[0][0]:
-                    self._held.add(duty)
+            is_answered = False
+            try:
+                with faults_as_ours():
+                    await self._ask(duty)
+                is_answered = True
+            finally:
+                # What was asked and not answered, the server may have granted.
+                if not is_answered:
+                    self._give_up()
             return duty in self._held
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give up every duty."""
-        if self._link is not None:
-            self._link.close()
+        if self._connection is not None:
+            with suppress(*FAULTS):
+                await self._connection.close(timeout=_SILENCE_SECONDS)
 
-    async def _connected(self) -> Link:
-        if self._link is None or self._link.is_lost:
+    async def _ask(self, duty: str) -> None:
+        if self._connection is None or self._connection.is_closed():
             # With the connection its locks are gone, and another process may have them by now.
             self._held.clear()
-            self._link = await self._open()
-            await self._link.send([_NOTICED_SOON])
-        return self._link
+            self._connection = await self._open()
+        if duty in self._held:
+            # A connection that is cut off is like a calm one until something is asked.
+            await self._connection.execute("SELECT 1", timeout=_SILENCE_SECONDS)
+        elif await self._connection.fetchval(
+            "SELECT pg_try_advisory_lock($1)", lock_number(f"duty:{duty}"), timeout=_SILENCE_SECONDS
+        ):
+            self._held.add(duty)
+
+    def _give_up(self) -> None:
+        if self._connection is not None:
+            self._connection.terminate()

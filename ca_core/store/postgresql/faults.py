@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-import psycopg
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import asyncpg
 
 from ca_core.errors import BadRequest, Damaged, Misconfigured, StoreUnavailable
 
+FAULTS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+"""What the driver raises; a time that ran out is an OSError."""
 _RETRY_AFTER_SECONDS = 2
 # Classes and codes of SQLSTATE, PostgreSQL's documentation, appendix A.
 _PASSING = (
@@ -23,37 +28,35 @@ _PASSING = (
 _DAMAGE = ("58P01", "XX001", "XX002")
 _NO_RIGHT = "42501"
 _NO_TEXT = ("22021", "22P05")
-_SEEN_ON_A_STANDBY = "0A000"
+_OURS_AT_ONCE = "another operation is in progress"
 
 
-def unavailable() -> StoreUnavailable:
-    """Nothing is wrong with the request; it should come again."""
+@contextmanager
+def faults_as_ours() -> Iterator[None]:
+    """Turn what the server, its disk or the network causes into a refusal; an error in our SQL stays a bug."""
+    try:
+        yield
+    except FAULTS as error:
+        if (ours := _as_ours(error)) is None:
+            raise
+        raise ours from error
+
+
+def _as_ours(error: Exception) -> Exception | None:
+    if not isinstance(error, asyncpg.PostgresError):
+        # The driver or the system speaks, of a connection that is gone; but two tasks in one transaction are a bug.
+        return None if _OURS_AT_ONCE in str(error) else _unavailable()
+    code, said = error.sqlstate or "", error.args[0]
+    if code.startswith(_PASSING) or isinstance(error, asyncpg.InvalidCachedStatementError):
+        return _unavailable()
+    if code in _DAMAGE:
+        return Damaged(f"the database is damaged ({said}); restore it from your newest backup")
+    if code == _NO_RIGHT:
+        return Misconfigured(f"PostgreSQL does not let us ({said}); the role of store.url has to own the database")
+    return BadRequest("a text holds a character that cannot be stored") if code in _NO_TEXT else None
+
+
+def _unavailable() -> StoreUnavailable:
     return StoreUnavailable(
         "the store cannot be used right now; try again shortly", retry_after_seconds=_RETRY_AFTER_SECONDS
     )
-
-
-def as_ours(error: psycopg.Error) -> Exception:
-    """What to raise for an error of the driver; the error itself where it is a bug in our SQL."""
-    code = error.sqlstate
-    if code is None:
-        # The server has a code for everything; without one, it is libpq that speaks, of a connection that is gone.
-        is_of_the_connection = isinstance(error, psycopg.OperationalError) or type(error) is psycopg.DatabaseError
-        return unavailable() if is_of_the_connection else error
-    if code.startswith(_PASSING) or _is_read_only(error):
-        return unavailable()
-    if code in _DAMAGE:
-        return Damaged(f"the database is damaged ({error.diag.message_primary}); restore it from your newest backup")
-    if code == _NO_RIGHT:
-        return Misconfigured(
-            f"PostgreSQL does not let us ({error.diag.message_primary}); the role of store.url has to own the database"
-        )
-    if code in _NO_TEXT:
-        return BadRequest("a text holds a character that cannot be stored")
-    return error
-
-
-def _is_read_only(error: psycopg.Error) -> bool:
-    # A standby has no word of its own for a transaction that is to write: told from other missing features by the
-    # only statement of ours that can ask for it.
-    return error.sqlstate == _SEEN_ON_A_STANDBY and "read-write mode" in (error.diag.message_primary or "")

@@ -1,6 +1,7 @@
 """Our SQL as PostgreSQL spells it.
 
-`:names` become `$1` and on, in the order in which they first appear. BLOB becomes BYTEA, and the one aggregate that
+`:names` become `$1` and on, in the order in which they first appear, and each says the type of its value: left to the
+server, a whole number would be as narrow as what stands beside it. BLOB becomes BYTEA, and the one aggregate that
 SQLite calls otherwise is renamed. A table's TEXT is told to be compared by the bytes of its UTF-8, as in SQLite: by the
 order of a database's own language, a page that begins after a key would leave rows out. A table that is
 `/* unlogged */` is empty after a crash of the database, and costs no write-ahead log.
@@ -9,9 +10,12 @@ order of a database's own language, a page that begins after a key would leave r
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
+
+from ca_core.store.database import Value
 
 _MOST_TEXTS = 2048
 
@@ -28,27 +32,48 @@ _TOKEN = re.compile(
 _MAKES_COLUMNS = re.compile(r"\s*(?:CREATE|ALTER)\s+(?:/\* unlogged \*/\s+)?TABLE\b")
 
 
+_TYPES = {str: "TEXT", int: "BIGINT", bool: "BIGINT", bytes: "BYTEA"}
+
+
 class Spelled(msgspec.Struct, frozen=True):
     """One statement for the server.
 
     Attributes:
-        text: with `$1` and on, UTF-8.
+        text: with `$1` and on.
         names: whose values these are, in order.
     """
 
-    text: bytes
+    text: str
     names: tuple[str, ...]
 
 
+def bound(sql: str, values: Mapping[str, Value]) -> tuple[str, list[Value]]:
+    """A statement and its values in order."""
+    statement = spelled(sql, tuple(zip(values, map(type, values.values()), strict=True)))
+    return statement.text, [values[name] for name in statement.names]
+
+
+def bound_each(sql: str, values: Sequence[Mapping[str, Value]]) -> tuple[str, list[list[Value]]]:
+    """One statement for several sets of values, in which the same may be None here and there."""
+    known = {name: value for each in values for name, value in each.items() if value is not None}
+    statement = spelled(sql, tuple((name, type(value)) for name, value in known.items()))
+    return statement.text, [[each[name] for name in statement.names] for each in values]
+
+
 @lru_cache(maxsize=_MOST_TEXTS)
-def spelled(sql: str) -> Spelled:
-    """Spell one statement."""
+def spelled(sql: str, types: tuple[tuple[str, type], ...] = ()) -> Spelled:
+    """Spell one statement.
+
+    Args:
+        types: of the values, by their names; of one that is None the server finds it.
+    """
     places: dict[str, int] = {}
+    casts = {name: f"::{_TYPES[kind]}" for name, kind in types if kind in _TYPES}
     makes_columns = _MAKES_COLUMNS.match(sql) is not None
 
     def respell(token: re.Match[str]) -> str:
         if name := token["name"]:
-            return f"${places.setdefault(name, len(places) + 1)}"
+            return f"${places.setdefault(name, len(places) + 1)}{casts.get(name, '')}"
         if joined := token["joined"]:
             return f"STRING_AGG(UPPER(ENCODE({joined}, 'hex')), '')"
         if token["unlogged"]:
@@ -57,8 +82,7 @@ def spelled(sql: str) -> Spelled:
             return "BYTEA"
         return 'TEXT COLLATE "C"' if token["type"] and makes_columns else token[0]
 
-    text = _TOKEN.sub(respell, sql)
-    return Spelled(text.encode(), tuple(places))
+    return Spelled(_TOKEN.sub(respell, sql), tuple(places))
 
 
 def statements(script: str) -> list[str]:

@@ -21,7 +21,7 @@ from ca_core.store.postgresql.spelling import spelled, statements
 def test_what_the_two_spell_differently_is_respelled(ours: str, theirs: str, names: str | tuple[()]) -> None:
     statement = spelled(ours)
 
-    assert (statement.text.decode(), statement.names) == (theirs, tuple(names))
+    assert (statement.text, statement.names) == (theirs, tuple(names))
 
 
 def test_a_migration_is_told_apart_into_its_statements() -> None:
