@@ -38,18 +38,20 @@ def of_shown(subject_der: bytes, names: Iterable[Identifier] = (), numbers: Iter
     Raises:
         ValueError: no Name.
     """
-    return _marks(subject_der, names) | {_device(number) for number in numbers}
+    return _marks(subject_der, names) | _devices(numbers)
 
 
 def _marks(subject_der: bytes, names: Iterable[Identifier]) -> frozenset[str]:
     numbers = [name.value for name in names if name.kind is Kind.PERMANENT]
-    marks = {_device(number) for number in (*numbers, *subject.texts(subject_der, NameOID.SERIAL_NUMBER))}
+    marks = _devices((*numbers, *subject.texts(subject_der, NameOID.SERIAL_NUMBER)))
     # An empty subject is everybody's.
-    return frozenset(marks if subject_der == der.EMPTY_SEQUENCE else marks | {_whole(subject_der)})
+    return marks if subject_der == der.EMPTY_SEQUENCE else marks | {_whole(subject_der)}
 
 
-def _device(number: str) -> str:
-    return f"device:{number}"
+def _devices(numbers: Iterable[str]) -> frozenset[str]:
+    # What cannot be printed can be nobody's registered number; and octets that are read as text on trial may hold NUL,
+    # which PostgreSQL takes in no text.
+    return frozenset(f"device:{number}" for number in numbers if number.isprintable())
 
 
 def _whole(subject_der: bytes) -> str:

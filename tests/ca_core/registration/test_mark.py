@@ -60,6 +60,12 @@ def test_an_empty_subject_is_nobodys() -> None:
     assert mark.of_shown(der.EMPTY_SEQUENCE, numbers=["7"]) == {"device:7"}
 
 
+def test_a_number_that_cannot_be_printed_is_nobodys() -> None:
+    shown = x509.Name([x509.NameAttribute(NameOID.SERIAL_NUMBER, "SN\0")])
+
+    assert [one for one in mark.of_shown(shown.public_bytes(), numbers=["A\n"]) if one.startswith("device:")] == []
+
+
 def numbers(*alternative: x509.GeneralName) -> set[str]:
     marks = device_certificate.marks_of(MAKER.device("SN-1", *alternative))
     return {one.removeprefix("device:") for one in marks if one.startswith("device:")} - {"SN-1"}
@@ -77,6 +83,9 @@ def test_a_makers_certificate_names_its_device_by_serial_number() -> None:
     [
         (hardware_module_name(b"HW-9"), {"HW-9", "48572d39"}),
         (hardware_module_name(b"\xff\x01"), {"ff01"}),
+        # Text, too; but none that could be registered, or stored everywhere.
+        (hardware_module_name(b"\0\x17"), {"0017"}),
+        (permanent(b"\x0c\x02P\0"), set()),
         (permanent(b"\x0c\x02P1"), {"P1"}),
         (permanent(b"\x0c\x02P1\x06\x01\x2a"), {"P1"}),
         (permanent(b""), set()),

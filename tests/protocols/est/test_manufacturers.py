@@ -53,8 +53,9 @@ async def enroll(house: House, shown: x509.Certificate, path: str = "device/simp
         ("CN=meter,C=TW", ("SN-1",), MAKER.device("SN-1")),
         ("CN=MODEL 5,O=maker", (), MAKER.issue(x509.Name.from_rfc4514_string("CN=model 5,O=Maker"))),
         ("CN=meter,C=TW", ("HW-9",), MAKER.device("SN-1", hardware_module_name(b"HW-9"))),
+        ("CN=meter,C=TW", ("0017",), MAKER.device("SN-1", hardware_module_name(b"\0\x17"))),
     ],
-    ids=["serialNumber", "device id", "whole subject", "hardwareModuleName"],
+    ids=["serialNumber", "device id", "whole subject", "hardwareModuleName", "hardwareModuleName in octets"],
 )
 async def test_a_registered_device_enrolls_with_the_certificate_it_was_made_with(
     house: House, path: str, subject: str, device_id: tuple[str, ...], shown: x509.Certificate
