@@ -194,20 +194,19 @@ class SignIn:
     async def on_behalf(self, asking: Applicant, marks: frozenset[str], profile: str | None) -> Applicant | None:
         """Who is meant by an applicant with a certificate who asks for others; None where nobody is, or several are.
 
+        Whether who is meant may have certificates now is for `enroll()` to say: who may not ask for them does not learn
+        it.
+
         Args:
             asking: whose certificate must still be good when it is decided.
             marks: what the request says of whom it means.
             profile: what is wanted; None means the default of who is meant.
-
-        Raises:
-            RegistrationSuspended, RegistrationExpired: who is meant may not.
         """
         registration = await recognized(self._database, marks, profile)
         if registration is None or asking.registered is None:
             return None
         if registration.id == asking.registration_id:
             return asking
-        registration.require_active(self._clock.now())
         return Applicant(
             registration.id,
             asking.door,

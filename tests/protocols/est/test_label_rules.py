@@ -218,6 +218,21 @@ async def test_who_is_suspended_is_asked_for_by_nobody(tmp_path: Path) -> None:
         asking = await send(house, "device/simpleenroll", Csr(subject=subject("CN=meter-7,C=TW")), peer=peer)
 
     assert (meant.status, asking.status) == (403, 403)
+    assert b"is suspended" in meant.body
+
+
+async def test_a_client_does_not_learn_what_became_of_others(tmp_path: Path) -> None:
+    async with house_with(tmp_path, {"device": RA}) as house:
+        peer = await gateway(house)
+        await register(house, "meter-8")
+        csr = Csr(subject=subject("CN=meter-8,C=TW"))
+
+        active = await send(house, "device/simpleenroll", csr, peer=peer)
+        await house.desk.suspend("meter-8", actor="test")
+        suspended = await send(house, "device/simpleenroll", csr, peer=peer)
+
+    assert suspended == active
+    assert b"of none of them" in active.body
 
 
 async def test_what_a_client_asked_for_is_not_issued_once_the_client_is_suspended(tmp_path: Path) -> None:
