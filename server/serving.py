@@ -26,7 +26,7 @@ from protocols.est.services import EstServices
 from protocols.status.dialogue import RepositoryDialogue
 from protocols.status.responding import PATH as OCSP_PATH
 from protocols.status.responding import OcspDialogue
-from server import agreement, blocklist, exporting, listeners, manufacturers, workers
+from server import agreement, blocklist, exporting, garbage, listeners, manufacturers, workers
 from server import settings as settings_module
 from server.acme_door import AcmeDoor
 from server.assembly import Office, Strongroom, office, strongroom
@@ -136,6 +136,7 @@ async def serve(home: Path, ready: Callable[[Office], Awaitable[None]], *, crew:
         loop.add_reader(sys.stdin.fileno(), stop.set)
     async with open_doors(home, crew=crew) as opened:
         await ready(opened)
+        loop.call_later(garbage.LOADED_SECONDS, garbage.look_seldom)
         await stop.wait()
         _LOG.info("event=stopping")
 
