@@ -11,6 +11,7 @@ from multidict import CIMultiDict
 
 from protocols.wire import Peer, Reply, Request
 from server.exporting import ExportingObject
+from server.patience import Connection
 
 MOST_BODY_OCTETS = 64 * 1024
 """The widest limit of any protocol; each narrows it for itself."""
@@ -54,7 +55,7 @@ def _read(request: web.BaseRequest, body: bytes) -> Request:
         query=request.query_string,
         headers=headers,
         body=body,
-        peer=_peer(request),
+        peer=_known_peer(request),
     )
 
 
@@ -90,6 +91,16 @@ class InPieces(Payload):
         octets = memoryview(self._value)
         for start in range(0, len(octets), _PIECE_OCTETS):
             await writer.write(octets[start : start + _PIECE_OCTETS])
+
+
+def _known_peer(request: web.BaseRequest) -> Peer:
+    """Who is at the other end: looked at once, for nothing of it changes while the connection lasts."""
+    connection = request.protocol
+    if not isinstance(connection, Connection):
+        return _peer(request)
+    if connection.peer is None:
+        connection.peer = _peer(request)
+    return connection.peer
 
 
 def _peer(request: web.BaseRequest) -> Peer:

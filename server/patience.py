@@ -9,13 +9,19 @@ from aiohttp.http import RawRequestMessage
 from aiohttp.streams import StreamReader
 from aiohttp.web_protocol import RequestHandler
 
+from protocols.wire import Peer
+
 MOST_HEAD_OCTETS = 64 * 1024
 
 
 class Connection(RequestHandler):
-    """One connection. A request line and headers must be whole in `head_seconds`, whatever drips in meanwhile."""
+    """One connection. A request line and headers must be whole in `head_seconds`, whatever drips in meanwhile.
 
-    __slots__ = ("_head_octets", "_head_seconds", "_head_timer", "_payload")
+    Attributes:
+        peer: who is at the other end, once somebody has looked.
+    """
+
+    __slots__ = ("_head_octets", "_head_seconds", "_head_timer", "_payload", "peer")
 
     def expect(self, *, head_seconds: float) -> None:
         """Say how long it may take; before the connection is made."""
@@ -23,6 +29,7 @@ class Connection(RequestHandler):
         self._head_octets = 0
         self._head_timer: asyncio.TimerHandle | None = None
         self._payload: StreamReader | None = None
+        self.peer: Peer | None = None
 
     @property
     def is_open(self) -> bool:
