@@ -14,6 +14,7 @@ from ca_core.errors import Misconfigured
 
 SEQUENCE = 0x30
 BIT_STRING = 0x03
+OCTET_STRING = 0x04
 EMPTY_SEQUENCE = bytes((SEQUENCE, 0))
 _SHORT_FORM = 0x80
 _FIRST_GENERALIZED_YEAR = 2050

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from cryptography import x509
-
+from ca_core.issuance.extensions import Kinds
+from ca_core.issuance.lint import Reading
 from ca_core.names import Identifier, Kind
 from ca_core.policy.profile import Profile
 
@@ -27,13 +27,13 @@ class Shape(NamedTuple):
     issuer_der: bytes
     algorithm: bytes
     key: tuple[str, int]
-    extensions: tuple[tuple[str, bool], ...]
+    extensions: Kinds
     name_kinds: frozenset[Kind]
     subject: tuple[str, ...]
 
 
 def shape_of(
-    certificate: x509.Certificate,
+    read: Reading,
     *,
     profile: Profile,
     issuer_der: bytes,
@@ -46,8 +46,8 @@ def shape_of(
         profile=profile,
         issuer_der=issuer_der,
         algorithm=algorithm,
-        key=(certificate.public_key_algorithm_oid.dotted_string, len(spki)),
-        extensions=tuple((one.oid.dotted_string, one.critical) for one in certificate.extensions),
+        key=(read.certificate.public_key_algorithm_oid.dotted_string, len(spki)),
+        extensions=read.extensions,
         name_kinds=frozenset(name.kind for name in names),
-        subject=tuple(attribute.oid.dotted_string for attribute in certificate.subject),
+        subject=tuple(attribute.oid.dotted_string for attribute in read.certificate.subject),
     )

@@ -13,6 +13,8 @@ PURE = (
     "ca_core/identity.py",
     "ca_core/issuance/ca_certificate.py",
     "ca_core/issuance/chain.py",
+    "ca_core/issuance/extensions.py",
+    "ca_core/issuance/finding.py",
     "ca_core/issuance/lint.py",
     "ca_core/issuance/plan.py",
     "ca_core/issuance/rules.py",

@@ -215,6 +215,8 @@ def usage(*bits: str) -> x509.KeyUsage:
         replaced(x509.SubjectAlternativeName([x509.DNSName("WWW.example.com"), x509.DNSName("www.example.com")])),
         replaced(x509.SubjectAlternativeName([x509.RegisteredID(x509.ObjectIdentifier("1.2.3"))])),
         replaced(x509.OCSPNoCheck()),
+        replaced(x509.SubjectKeyIdentifier(bytes(20))),
+        replaced(x509.SubjectKeyIdentifier(plan.key_identifier(spki(ec_key()))), critical=True),
         replaced(usage("digital_signature")),
         replaced(usage("digital_signature", "key_cert_sign"), critical=True),
         replaced(usage("digital_signature", "crl_sign"), critical=True),
@@ -232,11 +234,10 @@ def test_one_change_is_found(planned: bytes) -> None:
 
 
 def fixed(planned: bytes) -> list[bytes]:
-    """What the grant fixes: not the serial, the dates within their bounds, nor the key identifier."""
+    """What the grant fixes: not the serial, nor the dates within their bounds."""
     read = asn1.decode_der(plan._TbsCertificate, planned)
     members = [read.signature, read.issuer, read.subject, read.subject_public_key_info]
-    others = [e for e in read.extensions if e.extn_id != x509.SubjectKeyIdentifier.oid]
-    return [asn1.encode_der(member) for member in (*members, *others)]
+    return [asn1.encode_der(member) for member in (*members, *read.extensions)]
 
 
 @given(st.integers(0, 2000), st.integers(0, 255))
@@ -250,6 +251,24 @@ def test_any_changed_octet_is_found_or_belongs_to_what_may_vary(position: int, v
         return
 
     assert fixed(bytes(data)) == fixed(tbs(granted()))
+
+
+def test_what_passed_for_one_grant_is_looked_at_anew_for_another() -> None:
+    wish = granted(profiles.DEVICE, DEVICE)
+    planned = tbs(wish)
+    lint(planned, **wish)
+    elsewhere = msgspec.structs.replace(wish["issuer"], ca_url="http://elsewhere.example/ca.cer")
+    others: list[Granted] = [
+        {**wish, "profile": msgspec.structs.replace(profiles.DEVICE, ocsp=False)},
+        {**wish, "names": WWW},
+        {**wish, "issuer": elsewhere},
+    ]
+
+    for other in others:
+        with pytest.raises(LintFailed):
+            lint(planned, **other)
+
+    lint(planned, **wish)
 
 
 def test_unused_bits_are_counted_as_they_are() -> None:
