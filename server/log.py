@@ -30,5 +30,6 @@ def log_to_stderr() -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(Lines())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
-    # Nobody asks which thread, process or task said it: finding out takes longer than saying it.
+    # Nobody asks which line, thread, process or task said it: finding out takes longer than saying it.
+    logging._srcfile = None  # noqa: SLF001  # as its documentation has it, under "Optimization"
     logging.logThreads = logging.logProcesses = logging.logMultiprocessing = False

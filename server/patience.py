@@ -67,6 +67,11 @@ class Connection(RequestHandler):
             if self._head_octets > MOST_HEAD_OCTETS:
                 self.force_close()
 
+    def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002  # aiohttp's
+        # aiohttp calls this for each body, and has its parser look at nothing, whether it was ever paused or not.
+        if self._reading_paused:
+            super().resume_reading(resume_parser)
+
     def _look_at_what_came(self) -> None:
         message, payload = self._messages[-1]
         if isinstance(message, RawRequestMessage):

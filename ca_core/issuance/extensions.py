@@ -53,10 +53,10 @@ _EXTENDED_USAGES = {
     x509.ObjectIdentifier("1.3.6.1.5.5.7.3.27"): ExtendedUsage.CMC_CA,
     x509.ObjectIdentifier("1.3.6.1.5.5.7.3.28"): ExtendedUsage.CMC_RA,
 }
-# The two that vary: how their content begins, and a value that stands for theirs.
+# The two that vary: how their content begins, and what stands for them, critical or not.
 _VARYING = {
-    asn1.encode_der(ExtensionOID.SUBJECT_ALTERNATIVE_NAME): x509.SubjectAlternativeName([x509.DNSName("a.example")]),
-    asn1.encode_der(ExtensionOID.SUBJECT_KEY_IDENTIFIER): x509.SubjectKeyIdentifier(bytes(20)),
+    asn1.encode_der(value.oid): [asn1.encode_der(der.extension(value, critical=critical)) for critical in (False, True)]
+    for value in (x509.SubjectAlternativeName([x509.DNSName("a.example")]), x509.SubjectKeyIdentifier(bytes(20)))
 }
 _IDENTIFIER_OCTETS = 5
 _EXTENSIONS = 0xA3
@@ -116,13 +116,13 @@ def parted(extensions: Sequence[asn1.TLV]) -> Parted:
     values: dict[x509.ObjectIdentifier, bytes] = {}
     for element in extensions:
         octets = asn1.encode_der(element)
-        stand_in = _VARYING.get(bytes(element.data[:_IDENTIFIER_OCTETS]))
-        if stand_in is not None:
+        stand_ins = _VARYING.get(bytes(element.data[:_IDENTIFIER_OCTETS]))
+        if stand_ins is not None:
             found = asn1.decode_der(der.Extension, octets)
             require(asn1.encode_der(found) == octets, "an extension that is not in DER")
             require(found.extn_id not in values, "an extension twice")
             values[found.extn_id] = found.extn_value
-            octets = asn1.encode_der(der.extension(stand_in, critical=found.critical))
+            octets = stand_ins[found.critical]
         alike.append(octets)
     return Parted(
         tuple(alike),

@@ -56,6 +56,7 @@ _UPPER_BOUNDS = {
     NameOID.EMAIL_ADDRESS: 254,
 }
 _DEFAULT_UPPER_BOUND = 64
+_REMEMBERED = 1024
 _PRINTABLE = re.compile(r"[A-Za-z0-9 '()+,./:=?-]+")
 _PRINTABLE_ONLY = (NameOID.SERIAL_NUMBER, NameOID.DN_QUALIFIER)
 
@@ -130,10 +131,10 @@ def without_foreign_common_name(name_der: bytes, names: Collection[str]) -> byte
     Raises:
         ValueError: no Name.
     """
-    return _only(name_der, lambda attribute: attribute.type != NameOID.COMMON_NAME or _text(attribute) in names)
+    return _without_common_names(name_der, _common_texts(name_der).difference(names))
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=_REMEMBERED)
 def only(name_der: bytes, keywords: tuple[str, ...]) -> bytes:
     """A Name with those attributes only that have one of the keywords; their order and bytes stay as they are.
 
@@ -162,6 +163,18 @@ def comparable(name_der: bytes, *, exact: Collection[ObjectIdentifier] = ()) -> 
         tuple(sorted(f"{a.type.dotted_string}={_folded(a, is_exact=a.type in exact)}" for a in rdn))
         for rdn in _rdns(name_der)
     )
+
+
+# The registered subject of who asks for certificate after certificate, of which most often all goes or all stays.
+@lru_cache(maxsize=_REMEMBERED)
+def _common_texts(name_der: bytes) -> frozenset[str | None]:
+    """The common names in a Name; None for one that is no string."""
+    return frozenset(_text(a) for rdn in _rdns(name_der) for a in rdn if a.type == NameOID.COMMON_NAME)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _without_common_names(name_der: bytes, foreign: frozenset[str | None]) -> bytes:
+    return _only(name_der, lambda attribute: attribute.type != NameOID.COMMON_NAME or _text(attribute) not in foreign)
 
 
 def _only(name_der: bytes, is_kept: Callable[[_Attribute], bool]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from enum import StrEnum
+from functools import lru_cache
 from types import MappingProxyType
 
 import msgspec
@@ -67,6 +68,8 @@ _BEFORE_CERTIFICATE_ID = f"{Resource.RENEWAL_INFO.value}/"
 _BY_PATH: Mapping[str, Resource] = MappingProxyType({resource.value: resource for resource in Resource})
 
 
+# Paths may have 8,190 octets, and anybody may ask for any.
+@lru_cache(maxsize=512)
 def place(path: str) -> Place | None:
     """Which resource a path leads to, None if to none. Whether the object exists is not asked."""
     if path.startswith(_BEFORE_CERTIFICATE_ID):
