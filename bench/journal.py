@@ -28,7 +28,7 @@ from server.assembly import office
 
 SOAPSTONE = Path(sys.executable).with_name("soapstone")
 PORT = 18_543
-MOST_SECONDS = 60.0
+MOST_SECONDS_A_MILLION = 60.0
 MOST_MEGABYTES = 200
 _BATCH = 20_000
 
@@ -43,17 +43,19 @@ def main() -> None:
         measured(home, "init", "--port", str(PORT), "--development")
         asyncio.run(fill(home, wanted.rows))
         print(f"rows                             {wanted.rows:>12,}")
+        # Row after row is proved: of a part of a million it takes that part of the time.
+        most = MOST_SECONDS_A_MILLION * wanted.rows / 1_000_000
         chaining, _, _ = measured(home, "journal", "verify")
         print(f"chain all, then prove            {chaining:>12.1f} s")
         proving, cpu, peak = measured(home, "journal", "verify")
-        print(f"prove                            {proving:>12.1f} s   (at most {MOST_SECONDS:.0f}; {cpu:.1f} s of CPU)")
+        print(f"prove                            {proving:>12.1f} s   (at most {most:.0f}; {cpu:.1f} s of CPU)")
         print(f"peak memory                      {peak:>12.0f} MB  (at most {MOST_MEGABYTES})")
     goals = [
-        Goal("a journal of as many rows proved", proving, MOST_SECONDS, MOST_SECONDS, "s", is_ceiling=True),
+        Goal(f"a journal of {wanted.rows:,} rows proved", proving, most, most, "s", is_ceiling=True),
         Goal("peak memory of that", peak, MOST_MEGABYTES, MOST_MEGABYTES, "MB", is_ceiling=True),
     ]
     report.keep("journal", [], goals)
-    sys.exit(int(proving > MOST_SECONDS or peak > MOST_MEGABYTES))
+    sys.exit(int(proving > most or peak > MOST_MEGABYTES))
 
 
 def measured(home: Path, *arguments: str) -> tuple[float, float, float]:
