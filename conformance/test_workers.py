@@ -15,7 +15,7 @@ import pytest
 
 from conformance import postgresql, stores
 from conformance.acme import Client
-from conformance.house import House, run
+from conformance.house import SOAPSTONE, House, run
 from conformance.load import Subscriber, under_load
 
 _WORKERS = 2
@@ -70,6 +70,20 @@ def test_an_sqlite_home_has_one_process_and_says_why(tmp_path: Path) -> None:
     assert refused.returncode == 1
     assert "an SQLite store has one writing process" in refused.stderr
     assert home.attempt("serve", "--workers", "0").stderr.strip().endswith("--workers takes a number from 1")
+
+
+def test_an_sqlite_home_is_handed_to_no_other_server(tmp_path: Path) -> None:
+    home, file = House(tmp_path, store=stores.IN_A_FILE), tmp_path / "handed-over"
+
+    refused = home.attempt("backup", "--for-another-server", str(file))
+
+    assert refused.returncode == 1
+    assert "an SQLite store has one server" in refused.stderr
+    home.command("backup", str(file))
+    joined = run(SOAPSTONE, "--home", tmp_path / "other", "join", file)
+    assert joined.returncode == 1
+    assert "an SQLite store has one server" in joined.stderr
+    assert not list((tmp_path / "other").iterdir())
 
 
 def test_a_worker_that_is_killed_under_load_is_replaced_and_nothing_is_lost(house: House) -> None:

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 
-_LINE = "%(asctime)s %(levelname)s %(name)s %(message)s"
+_BEGIN, _END = "%(asctime)s %(levelname)s %(name)s", "%(message)s"
 _SECOND = "%Y-%m-%d %H:%M:%S"
 
 
 class Lines(logging.Formatter):
-    """Writes lines; the date and the second, which most of a line costs, are spelled once a second."""
+    """Writes lines; the date and the second, which most of a line costs, are spelled once a second.
 
-    def __init__(self) -> None:
-        super().__init__(_LINE)
+    Args:
+        which: what every line says of who writes it.
+    """
+
+    def __init__(self, which: str = "") -> None:
+        super().__init__(" ".join(part for part in (_BEGIN, which, _END) if part))
         self._second = 0
         self._spelled = ""
 
@@ -25,10 +30,14 @@ class Lines(logging.Formatter):
         return f"{self._spelled},{int(record.msecs):03d}"
 
 
-def log_to_stderr() -> None:
-    """Log what operators act on or count."""
+def log_to_stderr(*, as_one_of_several: bool = False) -> None:
+    """Log what operators act on or count.
+
+    Args:
+        as_one_of_several: whether other processes write to the same place, and lines say which one it was.
+    """
     handler = logging.StreamHandler(sys.stderr)
-    handler.setFormatter(Lines())
+    handler.setFormatter(Lines(f"pid={os.getpid()}" if as_one_of_several else ""))
     logging.basicConfig(level=logging.INFO, handlers=[handler])
     # Nobody asks which line, thread, process or task said it: finding out takes longer than saying it.
     logging._srcfile = None  # noqa: SLF001  # as its documentation has it, under "Optimization"

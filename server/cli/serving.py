@@ -24,7 +24,7 @@ from server.settings import Settings
 @click.pass_obj
 def serve(home: Path, count: int, *, as_worker: bool) -> None:
     """Serve in the foreground until SIGTERM."""
-    log_to_stderr()
+    log_to_stderr(as_one_of_several=count != 1)
     if count != 1 and not as_worker:
         asyncio.run(supervising.supervise(home, count, lambda: _print_addresses(home, settings_module.load(home))))
         return
