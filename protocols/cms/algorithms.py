@@ -58,12 +58,6 @@ class _Plain:
 
 
 @asn1.sequence
-class _WithNull:
-    algorithm: ObjectIdentifier
-    parameters: asn1.Null
-
-
-@asn1.sequence
 class _WithParameters:
     algorithm: ObjectIdentifier
     parameters: asn1.TLV
@@ -81,11 +75,6 @@ class _PssParameters:
 def plain(algorithm: ObjectIdentifier) -> bytes:
     """An AlgorithmIdentifier without parameters."""
     return asn1.encode_der(_Plain(algorithm=algorithm))
-
-
-def with_null(algorithm: ObjectIdentifier) -> bytes:
-    """An AlgorithmIdentifier whose parameters are NULL."""
-    return asn1.encode_der(_WithNull(algorithm=algorithm, parameters=asn1.Null()))
 
 
 def with_parameters(algorithm: ObjectIdentifier, parameters: bytes) -> bytes:

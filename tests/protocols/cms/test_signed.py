@@ -64,6 +64,10 @@ def rsa_message(identifier: bytes, scheme: padding.PKCS1v15 | padding.PSS, hashi
     return message_by(key, identifier, lambda data: key.sign(data, scheme, hashing))
 
 
+def with_null(algorithm: ObjectIdentifier) -> bytes:
+    return algorithms.with_parameters(algorithm, b"\x05\x00")
+
+
 def pss(digest: bytes, mask: bytes, salt: int) -> bytes:
     elements = (digest, mask, asn1.encode_der(salt))
     tagged = (der.header(0xA0 + index, len(one)) + one for index, one in enumerate(elements))
@@ -112,12 +116,12 @@ def test_what_digests_inside_is_accepted(key: MlDsaKey | ed25519.Ed25519PrivateK
     ("identifier", "scheme", "hashing"),
     [
         (der.RSA_SHA256, padding.PKCS1v15(), SHA256()),
-        (algorithms.with_null(SignatureAlgorithmOID.RSA_WITH_SHA384), padding.PKCS1v15(), SHA384()),
-        (algorithms.with_null(RSA_ENCRYPTION), padding.PKCS1v15(), SHA512()),
+        (with_null(SignatureAlgorithmOID.RSA_WITH_SHA384), padding.PKCS1v15(), SHA384()),
+        (with_null(RSA_ENCRYPTION), padding.PKCS1v15(), SHA512()),
         (
             pss(
                 algorithms.plain(algorithms.SHA512),
-                algorithms.with_parameters(MGF1, algorithms.with_null(algorithms.SHA512)),
+                algorithms.with_parameters(MGF1, with_null(algorithms.SHA512)),
                 64,
             ),
             padding.PSS(padding.MGF1(SHA512()), 64),
@@ -139,7 +143,7 @@ SHA512_ID = algorithms.plain(algorithms.SHA512)
 @pytest.mark.parametrize(
     "identifier",
     [
-        algorithms.with_null(ObjectIdentifier("1.2.840.113549.1.1.5")),
+        with_null(ObjectIdentifier("1.2.840.113549.1.1.5")),
         algorithms.plain(SignatureAlgorithmOID.RSASSA_PSS),
         pss(algorithms.plain(algorithms.SHA256), algorithms.with_parameters(MGF1, SHA512_ID), 64),
         pss(SHA512_ID, algorithms.with_parameters(MGF1, algorithms.plain(algorithms.SHA256)), 64),
