@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Protocol
 
@@ -49,6 +50,7 @@ def as_datetime(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
 
 
+@lru_cache(maxsize=1024)
 def rfc3339(seconds: int) -> str:
     """UTC seconds as RFC 3339 text, such as `2027-01-24T00:00:00Z`."""
     return as_datetime(seconds).strftime("%Y-%m-%dT%H:%M:%SZ")

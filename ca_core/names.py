@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Callable
 from enum import StrEnum
 from functools import lru_cache
 from urllib.parse import urlsplit
@@ -18,6 +19,7 @@ MAX_EMAIL_OCTETS = 254
 MAX_URI_OCTETS = 2000
 _A_LABEL_PREFIX = "xn--"
 _REMEMBERED_LABELS = 4096
+_REMEMBERED_NAMES = 4096
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _PERMANENT = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -49,6 +51,7 @@ class Identifier(msgspec.Struct, frozen=True, order=True):
         return self.kind is Kind.DNS and self.value.startswith("*.")
 
 
+@lru_cache(maxsize=_REMEMBERED_NAMES)
 def dns(text: str) -> Identifier:
     """Parse a DNS name in preferred syntax, perhaps with one leading `*.` label.
 
@@ -140,7 +143,13 @@ def permanent(text: str) -> Identifier:
     return Identifier(Kind.PERMANENT, text)
 
 
-PARSERS = {Kind.DNS: dns, Kind.IP: ip, Kind.EMAIL: email, Kind.URI: uri, Kind.PERMANENT: permanent}
+PARSERS: dict[Kind, Callable[[str], Identifier]] = {
+    Kind.DNS: dns,
+    Kind.IP: ip,
+    Kind.EMAIL: email,
+    Kind.URI: uri,
+    Kind.PERMANENT: permanent,
+}
 
 
 def parse(kind: str, text: str) -> Identifier:

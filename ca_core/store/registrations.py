@@ -11,10 +11,12 @@ from ca_core.registration.account import Grant, Registration, Status
 from ca_core.registration.kind import SERVER
 from ca_core.store.database import Row, Transaction
 
-_SELECT = (
-    "SELECT id, account, kind, status, subject, subject_der, names, profiles, language, uses, sheet, created_at,"
-    " expires_at FROM registrations WHERE "
+COLUMNS = (
+    "g.id, g.account, g.kind, g.status, g.subject, g.subject_der, g.names, g.profiles, g.language, g.uses, g.sheet,"
+    " g.created_at, g.expires_at"
 )
+"""What `from_row` reads, for statements that look at `registrations g` beside another table."""
+_SELECT = f"SELECT {COLUMNS} FROM registrations g WHERE "  # noqa: S608  # our own words
 _MOST_REMEMBERED = 512
 _GRANTS = msgspec.json.Decoder(tuple[Grant, ...])
 _PROFILES = msgspec.json.Decoder(tuple[str, ...])
@@ -53,8 +55,10 @@ def _from_row(row: Row) -> Registration:
     )
 
 
-# By all that the row says: what is changed is another row, so that nothing is remembered for too long.
-_remembered = lru_cache(maxsize=_MOST_REMEMBERED)(_from_row)
+@lru_cache(maxsize=_MOST_REMEMBERED)
+def from_row(row: Row) -> Registration:
+    """The registration that a row says; remembered by all that it says, so that what is changed is another one."""
+    return _from_row(row)
 
 
 async def insert(tx: Transaction, registration: Registration) -> bool:
@@ -85,7 +89,7 @@ async def insert(tx: Transaction, registration: Registration) -> bool:
 async def by_account(tx: Transaction, account: str) -> Registration | None:
     """Find by site account."""
     row = await tx.one(_SELECT + "account = :account", account=account)
-    return _remembered(row) if row else None
+    return from_row(row) if row else None
 
 
 async def by_id(tx: Transaction, registration_id: str) -> Registration:
@@ -97,7 +101,7 @@ async def by_id(tx: Transaction, registration_id: str) -> Registration:
     row = await tx.one(_SELECT + "id = :id", id=registration_id)
     if row is None:
         raise NotFound("there is no such registration")
-    return _remembered(row)
+    return from_row(row)
 
 
 async def every(tx: Transaction) -> list[Registration]:

@@ -16,7 +16,6 @@ from ca_core.applicant import Applicant, Door
 from ca_core.errors import BadRequest
 from ca_core.names import Identifier
 from ca_core.registration.account import Registration
-from ca_core.store import registrations
 from protocols.acme import jws
 from protocols.acme.errors import AccountDoesNotExist, UnsupportedMediaType, WrongUrl
 from protocols.acme.jwk import AccountKey
@@ -124,10 +123,10 @@ class AcmeSignIn:
         if account_id is None:
             raise AccountDoesNotExist
         async with self._services.database.read() as tx:
-            account = await accounts.by_id(tx, account_id)
-            if account is None:
-                raise AccountDoesNotExist
-            registration = await registrations.by_id(tx, account.registration_id)
+            found = await accounts.with_registration(tx, account_id)
+        if found is None:
+            raise AccountDoesNotExist
+        account, registration = found
         account.require_power()
         registration.require_active(self._services.clock.now())
         return account, registration

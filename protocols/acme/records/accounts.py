@@ -6,19 +6,27 @@ from functools import lru_cache
 
 import msgspec
 
+from ca_core.registration.account import Registration
 from ca_core.registration.agreement import Acceptance
+from ca_core.store import registrations
 from ca_core.store.database import Row, Transaction, Value
 from protocols.acme import states
 from protocols.acme.jwk import AccountKey
 from protocols.acme.objects import Account
 from protocols.acme.states import AccountStatus, Event
 
-_SELECT = (
-    "SELECT a.id, a.registration_id, a.credential_id, a.thumbprint, a.jwk, a.contacts, a.status, a.eab, a.created_at,"
+_COLUMNS = (
+    "a.id, a.registration_id, a.credential_id, a.thumbprint, a.jwk, a.contacts, a.status, a.eab, a.created_at,"
     " a.agreed_version, a.agreed_sha256, a.agreed_at, c.profiles, c.revoked_at"
-    " FROM acme_accounts a LEFT JOIN credentials c ON c.id = a.credential_id WHERE "
 )
+_SELECT = f"SELECT {_COLUMNS} FROM acme_accounts a LEFT JOIN credentials c ON c.id = a.credential_id WHERE "  # noqa: S608  # our own words
 """With what holds of its EAB key at this moment: one read says whether an account has power."""
+_WITH_REGISTRATION = (
+    f"SELECT {registrations.COLUMNS}, {_COLUMNS}"  # noqa: S608  # our own words
+    " FROM acme_accounts a JOIN registrations g ON g.id = a.registration_id"
+    " LEFT JOIN credentials c ON c.id = a.credential_id WHERE a.id = :id"
+)
+_OF_REGISTRATION = registrations.COLUMNS.count(",") + 1
 _MOST_REMEMBERED = 1024
 _LIST = msgspec.json.Decoder(tuple[str, ...])
 
@@ -71,6 +79,13 @@ async def insert(tx: Transaction, account: Account) -> bool:
 async def by_id(tx: Transaction, account_id: str) -> Account | None:
     """Find by identity, whatever its status."""
     return _from_row(await tx.one(_SELECT + "a.id = :id", id=account_id))
+
+
+async def with_registration(tx: Transaction, account_id: str) -> tuple[Account, Registration] | None:
+    """Find by identity, whatever its status, together with its registration as it stands: one look says who asks."""
+    row = await tx.one(_WITH_REGISTRATION, id=account_id)
+    account = _from_row(row[_OF_REGISTRATION:]) if row else None
+    return None if row is None or account is None else (account, registrations.from_row(row[:_OF_REGISTRATION]))
 
 
 async def by_thumbprint(tx: Transaction, thumbprint: str) -> Account | None:
