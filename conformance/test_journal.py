@@ -158,6 +158,7 @@ def test_an_altered_row_is_named_in_one_line(house: House) -> None:
     assert "position 2 was altered" in done.stderr
 
 
+@pytest.mark.in_a_file
 def test_a_broken_disk_stops_issuance_and_nothing_else(house: House, tmp_path: Path) -> None:
     callers = Callers(house, tmp_path)
 

@@ -20,6 +20,7 @@ from ca_core.policy.profile import BUILT_IN, Profile
 from ca_core.registration.agreement import Agreement
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.sheet import Sheet
+from conformance import stores
 from protocols.acme.agreements import Agreements
 from protocols.acme.challenges import DNS_01, HTTP_01
 from protocols.acme.dialogue import AcmeDialogue, AcmeOptions, AcmeServices
@@ -265,13 +266,15 @@ async def acme_house(
     *,
     agreement: Agreement | None = None,
     caa: tuple[str, ...] = (),
+    store: str = stores.WANTED,
 ) -> AsyncIterator[AcmeHouse]:
     """Build it.
 
     Args:
+        store: as `core` takes it.
         caa: by which names CAA records mean this CA; none: nobody asks for them.
     """
-    async with core(folder, profiles) as strongroom:
+    async with core(folder, profiles, store=store) as strongroom:
         probes, woken = StagedProbes(), list[None]()
         limits = limits or LimitOptions()
         counted = Limits(limits)
