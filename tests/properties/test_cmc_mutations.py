@@ -8,18 +8,19 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
+from cryptography import x509
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ca_core.revocation.reason import Reason
-from conformance.cmc import Ask, message
+from conformance.cmc import CONTROLS, SEQUENCE, Ask, Template, element, message, secret_proof
 from protocols.wire import Reply
 from tests.builders.cmc import CmcHouse, Held, answer, by_certificate, cmc_house, code_of
 from tests.builders.est import Csr, new_key
 from tests.properties.test_est_mutations import MOST_KIB, MUTATIONS, changed, encoded, highest, resident, spoiled, trees
 
 many = settings(
-    max_examples=max(1, MUTATIONS // 3),
+    max_examples=max(1, MUTATIONS // 4),
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -40,7 +41,19 @@ class Bench:
         # A reason that is refused: what is revoked could not ask again.
         asked = Ask().certificate(Csr().der()).revocation(self.held.certificate, Reason.CERTIFICATE_HOLD)
         self.asked = asked.query(b"e" + bytes(8)).der()
+        self.template = self._template()
         self.whole = by_certificate(self.held, asked)
+
+    def _template(self) -> Template:
+        """A request by CRMF, with everything in it that is read."""
+        name = x509.Name.from_rfc4514_string("CN=meter,O=Example,C=TW")
+        change = element(SEQUENCE, element(0xA0, name.public_bytes()))
+        return Template(
+            new_key(),
+            subject=name,
+            extensions=[x509.SubjectAlternativeName([x509.DNSName("a.example")])],
+            controls=[(f"{CONTROLS}.33", secret_proof("code", b"random").dump()), (f"{CONTROLS}.36", change)],
+        )
 
     def close(self) -> None:
         self.runner.run(self.open.aclose())
@@ -84,6 +97,17 @@ def test_a_changed_content_that_a_certificate_signed_is_served_or_refused(bench:
     content = data.draw(spoiled(bench.asked) | changed(tree).map(encoded))
 
     bench.serves_or_refuses(message(content, bench.held.key, bench.held.certificate))
+
+
+@many
+@given(data=st.data())
+def test_a_changed_request_by_crmf_that_its_key_signed_is_served_or_refused(bench: Bench, data: st.DataObject) -> None:
+    request, *_ = bench.template.parts(1)
+    (tree,) = trees(request)
+    changed_request = data.draw(spoiled(request) | changed(tree).map(encoded))
+    ask = Ask(requests=[element(0xA1, changed_request, bench.template.signed(changed_request))])
+
+    bench.serves_or_refuses(message(ask.der(), bench.held.key, bench.held.certificate))
 
 
 @many
