@@ -22,6 +22,12 @@ class Lines(logging.Formatter):
         self._second = 0
         self._spelled = ""
 
+    def format(self, record: logging.LogRecord) -> str:
+        """A line; of an exception what the standard library makes of it, below."""
+        if record.exc_info or record.exc_text or record.stack_info:
+            return super().format(record)
+        return f"{self.formatTime(record)} {record.levelname} {record.name} {record.getMessage()}"
+
     def formatTime(self, record: logging.LogRecord, datefmt: str | None = None) -> str:  # noqa: N802  # its name there
         """The local time to the millisecond, such as `2026-11-28 07:59:50,247`."""
         second = int(record.created)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 
 from server.log import Lines
 
@@ -18,3 +19,15 @@ def test_a_line_is_what_the_standard_library_would_write() -> None:
 
     for created in (1_790_000_000.25, 1_790_000_000.75, 1_790_000_001.5, 1_790_000_000.25):
         assert lines.format(record(created)) == usual.format(record(created))
+
+
+def test_an_exception_stands_below_its_line() -> None:
+    lines, usual = Lines(), logging.Formatter("%(asctime)s %(levelname)s %(name)s %(message)s")
+    bug = record(1_790_000_000.25)
+    try:
+        raise ValueError("a bug")
+    except ValueError:
+        bug.exc_info = sys.exc_info()
+
+    assert lines.format(bug) == usual.format(bug)
+    assert "Traceback" in lines.format(bug)
