@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 from cryptography import x509
@@ -20,6 +21,7 @@ TRANSPORT = "transport"
 
 # Each revoked certificate has to be on a CRL that was issued after its end (RFC 5280, 3.3), and a root's are rare.
 _AFTERLIFE_SECONDS = 100 * 86_400
+_REMEMBERED = 64
 
 
 class IssuingCa(msgspec.Struct, frozen=True):
@@ -77,12 +79,15 @@ class Authorities:
     def __init__(self, standings: Iterable[Standing] = (), crosses: Iterable[Cross] = ()) -> None:
         self._standings: Mapping[str, Standing] = {}
         self._crosses: Sequence[Cross] = ()
+        # Asked for with each certificate that is fetched: for a second they stay as they are, unless something changes.
+        self._chains_at = lru_cache(maxsize=_REMEMBERED)(self._find_chains)
         self.take(standings, crosses)
 
     def take(self, standings: Iterable[Standing], crosses: Iterable[Cross]) -> None:
         """Put newer knowledge in the place of the old, whole."""
         self._standings = {standing.name: standing for standing in standings}
         self._crosses = tuple(crosses)
+        self._chains_at.cache_clear()
 
     @property
     def lines(self) -> frozenset[str]:
@@ -146,6 +151,9 @@ class Authorities:
         Then come one for each of those who trust only one of the other roots: those that end sooner at a root
         between, down to the CA's own; and those that lead from that to the roots that came after it (OldWithNew).
         """
+        return self._chains_at(name, now)
+
+    def _find_chains(self, name: str, now: int) -> tuple[tuple[x509.Certificate, ...], ...]:
         *below, root = self.path(name)
         chain = tuple(standing.certificate.certificate for standing in below)
         older, newer = (self._links(root.name, to_older=to_older, now=now) for to_older in (True, False))
