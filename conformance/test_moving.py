@@ -12,6 +12,7 @@ from conformance import stores
 from conformance.acme import Client, b64, csr, new_key
 from conformance.clients.device import Device
 from conformance.house import House
+from conformance.servers import Fellow
 
 DAYS_TO_THE_WINDOW = 62
 
@@ -76,6 +77,45 @@ def test_a_home_that_is_served_stays_where_it_is(house: House, elsewhere: str) -
 
     assert done.returncode == 1
     assert "stop it first" in done.stderr
+
+
+def test_a_store_that_another_server_serves_stays_where_it_is(tmp_path: Path, elsewhere: str) -> None:
+    first = House(tmp_path, store=elsewhere)
+    handed_over = tmp_path / "handed-over.tar.gz"
+    first.command("backup", "--for-another-server", str(handed_over))
+    (tmp_path / "second").mkdir()
+    second = Fellow(tmp_path / "second", handed_over, elsewhere)
+    second.start()
+
+    try:
+        done = first.attempt("migrate", "--to", "sqlite:again.db")
+
+        assert done.returncode == 1
+        assert "another server" in done.stderr
+        assert not (first.home / "again.db").exists()
+    finally:
+        second.stop()
+    first.command("migrate", "--to", "sqlite:again.db")
+    first.command("journal", "verify")
+
+
+def test_a_move_that_ended_before_its_last_step_is_made_again(house: House, elsewhere: str) -> None:
+    house.stop()
+    checkpoint = house.home / "journal" / "checkpoint"
+    true = checkpoint.read_bytes()
+    checkpoint.write_bytes(b"not a checkpoint")
+    assert house.attempt("migrate", "--to", elsewhere).returncode == 1
+    checkpoint.write_bytes(true)
+
+    house.command("migrate", "--to", elsewhere)
+
+    house.command("journal", "verify")
+    house.start()
+    house.stop()
+    # From now on it is in use, whatever the settings say.
+    settings = house.home / "soapstone.toml"
+    settings.write_text(settings.read_text().replace(elsewhere, stores.IN_A_FILE))
+    assert "is in use" in house.attempt("migrate", "--to", elsewhere).stderr
 
 
 def test_a_store_in_use_is_not_written_over(house: House, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from ca_core.errors import Misconfigured
 from ca_core.store import agreed
 from ca_core.store.database import Database
 from server.assembly import Office
-from server.journaling import open_key
+from server.journaling import DUTY, open_key
 
 
 async def require_alike(opened: Office) -> None:
@@ -30,6 +30,16 @@ async def require_alike(opened: Office) -> None:
                     f"{name} is not the key that this store was begun with; restore it from your backup, or make this"
                     " home from one that serves it: soapstone backup --for-another-server FILE, soapstone join FILE"
                 )
+
+
+async def require_alone(opened: Office) -> None:
+    """Let nobody serve from the store, from another server's home either.
+
+    Raises:
+        Misconfigured: somebody does.
+    """
+    if not await opened.database.holds(DUTY):
+        raise Misconfigured("another server serves from the same store; stop every server of it first")
 
 
 def for_all(database: Database, duty: str, turn: Callable[[], Awaitable[object]]) -> Callable[[], Awaitable[None]]:

@@ -26,7 +26,8 @@ FOLDER = "journal"
 _LOCK = f"{FOLDER}/lock"
 _FILE = "file:"
 _ACTOR = "server:serving"
-_DUTY = "sequencer"
+DUTY = "sequencer"
+"""Whoever serves asks for it several times a second, so that one of them always has it."""
 _LOG = logging.getLogger("soapstone.journal")
 
 
@@ -90,7 +91,7 @@ async def begin_journal(office: Office, gate: Gate) -> Callable[[], Awaitable[No
     Raises:
         Misconfigured: as `open_key()`.
     """
-    sequencer = await open_sequencer(office, gate, has_duty=lambda: office.database.holds(_DUTY))
+    sequencer = await open_sequencer(office, gate, has_duty=lambda: office.database.holds(DUTY))
     turn = _watched(sequencer, gate)
     digest = hashlib.sha256((office.home / FILE_NAME).read_bytes()).hexdigest()
     await _record(office, ServerStarted(metadata.version("soapstone"), digest))

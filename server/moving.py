@@ -20,6 +20,7 @@ from ca_core.store.migrate import migrate
 from ca_core.store.moving import Content, contents, move, tables_to_move
 from ca_core.store.opening import open_database
 from server.assembly import Office, migrations, office, strongroom
+from server.fellows import require_alone
 from server.home import sole_server
 from server.journaling import open_checkpoint_file, open_key, open_sequencer
 from server.settings import FILE_NAME
@@ -28,6 +29,8 @@ Tell = Callable[[str], None]
 
 _TABLE = "[store]"
 _OF_A_USED_STORE = ("certificates", "registrations", "journal")
+_OLDEST = "SELECT id FROM journal ORDER BY id LIMIT 1"
+_NEWEST = "SELECT event FROM journal ORDER BY id DESC LIMIT 1"
 
 
 class StoreMoved(Event, frozen=True, tag="store-moved"):
@@ -46,17 +49,18 @@ async def move_store(home: Path, url: str, *, actor: str, tell: Tell) -> None:
     """Move everything, prove it, and have the settings name the new place; the old database stays as it was.
 
     Raises:
-        Misconfigured: the home is being served, the new place holds a store already, or something does not agree;
+        Misconfigured: the store is being served, the new place holds a store already, or something does not agree;
             then the settings are as they were.
     """
     with sole_server(home):
         async with office(home) as opened:
             if opened.settings.store.url == url:
                 raise Misconfigured(f"the store is at {url} already")
+            await require_alone(opened)
             # Before anything is written, it has to be known that the settings can be changed.
             before = (home / FILE_NAME).read_text("utf-8")
             after = with_store(before, url)
-            target = await _opened_empty(url, home, now=opened.clock.now())
+            target = await _opened_empty(opened, url)
             try:
                 await _fill(opened, target, url, actor=actor, tell=tell)
             finally:
@@ -97,26 +101,33 @@ def _parsed(text: str) -> dict[str, Any] | None:
         return None
 
 
-async def _opened_empty(url: str, home: Path, *, now: int) -> Database:
+async def _opened_empty(opened: Office, url: str) -> Database:
     """The new place: nothing is in it, or only what a move that did not come to its end has made."""
     try:
-        target = await open_database(url, home, create=True)
+        target = await open_database(url, opened.home, create=True)
     except Misconfigured:
-        target = await open_database(url, home)
+        target = await open_database(url, opened.home)
     async with AsyncExitStack() as undo:
         undo.push_async_callback(target.close)
-        await _require_unused(target, url)
-        await migrate(target, migrations(), now=now)
+        there = {table.name for table in await target.tables()}
+        async with target.read() as tx, opened.database.read() as ours:
+            if await _is_used(tx, there) and not await _is_left_by_a_move(tx, ours, there):
+                raise Misconfigured(f"{url} holds a store that is in use; give this home a database of its own")
+        await migrate(target, migrations(), now=opened.clock.now())
         undo.pop_all()
     return target
 
 
-async def _require_unused(target: Database, url: str) -> None:
-    there = {table.name for table in await target.tables()}
-    async with target.read() as tx:
-        for name in _OF_A_USED_STORE:
-            if name in there and await tx.one(f"SELECT 1 FROM {name} LIMIT 1"):  # noqa: S608  # our own names
-                raise Misconfigured(f"{url} holds a store that is in use; give this home a database of its own")
+async def _is_used(tx: Transaction, there: set[str]) -> bool:
+    names = [name for name in _OF_A_USED_STORE if name in there]
+    return any([await tx.one(f"SELECT 1 FROM {name} LIMIT 1") for name in names])  # noqa: S608  # our own names
+
+
+async def _is_left_by_a_move(tx: Transaction, ours: Transaction, there: set[str]) -> bool:
+    """Whether a copy of our own store was committed, and no home has gone on from it: that would be in its journal."""
+    if "journal" not in there or await tx.one(_OLDEST) != await ours.one(_OLDEST):
+        return False
+    return await tx.one(_NEWEST) == (StoreMoved.__struct_config__.tag,)
 
 
 async def _fill(opened: Office, target: Database, url: str, *, actor: str, tell: Tell) -> None:
@@ -126,7 +137,7 @@ async def _fill(opened: Office, target: Database, url: str, *, actor: str, tell:
         tell(f"{content.table}: {content.rows} rows")
 
     # Whoever else would write to the old store, a command for example, waits until nothing of it is needed.
-    async with opened.database.write() as source, target.write() as tx:
+    async with opened.database.still() as source, target.write() as tx:
         moved = await move(source, tx, tables, tell=told)
         await _require_same(tx, moved, tables)
         rows = sum(content.rows for content in moved)

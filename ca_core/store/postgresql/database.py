@@ -147,6 +147,8 @@ class PostgresqlDatabase(Database):
         """Lock every table against changes; what is being written is waited for."""
         names = ", ".join(table.name for table in await self.tables())
         async with self.write() as tx:
+            # Whoever copies what is read here may be at the copy for as long as it takes.
+            await tx.execute("SET LOCAL idle_in_transaction_session_timeout = 0")
             await tx.execute(f"LOCK TABLE {names} IN SHARE MODE")
             yield tx
 

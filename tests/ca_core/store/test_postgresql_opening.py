@@ -188,3 +188,16 @@ async def test_who_is_refused_keeps_no_connection(cluster: Cluster, name: str) -
     await refusal_of(cluster.url(name), create=False)
 
     cluster.run(f"DROP DATABASE {name}")
+
+
+async def test_who_copies_a_store_that_is_still_may_take_longer_over_it_than_a_session_may_idle(
+    cluster: Cluster, name: str
+) -> None:
+    database = await opened(cluster.url(name))
+    async with database.write() as tx:
+        await tx.script("CREATE TABLE one (id BIGINT);")
+
+    async with database.still() as tx:
+        assert await tx.one("SHOW idle_in_transaction_session_timeout") == ("0",)
+
+    await database.close()
