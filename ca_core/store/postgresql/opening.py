@@ -22,6 +22,7 @@ from ca_core.store.postgresql.duties import Duties
 from ca_core.store.postgresql.faults import FAULTS
 
 FEWEST_CONNECTIONS = 2
+_BEGIN = "postgresql://"
 _UNREADABLE = "store.url cannot be read; write postgresql://USER@HOST/DATABASE"
 _OURS = "migrations"
 _OLDEST = 14
@@ -113,6 +114,9 @@ def _options(url: str) -> dict[str, Any]:
         is_secret_in_it = bool(parts.password or parts.fragment)
     except ValueError:
         raise Misconfigured(_UNREADABLE) from None
+    if not url.startswith(_BEGIN) or "@" in parts.path:
+        # The server would be asked for a database of that name, and say that there is no such one, password and all.
+        raise Misconfigured(_UNREADABLE)
     if is_secret_in_it or not query.keys().isdisjoint(_SECRETS):
         raise Misconfigured(
             "store.url holds a password; take it out and name a password file: ?passfile=FILE, or PGPASSFILE"

@@ -99,6 +99,16 @@ async def test_no_word_of_a_password_in_the_url_is_said(url: str) -> None:
     assert not {"SECRET", "SE", "CRET"} & set(said.replace("'", " ").split())
 
 
+@pytest.mark.parametrize("begin", ["postgresql:", "postgresql:/", "postgresql:///", "postgresql://127.0.0.1/"])
+async def test_a_password_that_slipped_behind_a_slash_is_no_database_to_be_named(cluster: Cluster, begin: str) -> None:
+    where = cluster.url("x").partition("?")[2]
+
+    said = await refusal_of(f"{begin}ca:SECRET@127.0.0.1/store?{where}&user=soapstone")
+
+    assert "store.url cannot be read" in said
+    assert "SECRET" not in said
+
+
 @pytest.mark.parametrize("parameter", ["connect_timeout", "channel_binding", "require_auth", "work_mem"])
 async def test_what_the_driver_would_leave_out_is_refused_by_name(cluster: Cluster, name: str, parameter: str) -> None:
     assert f"store.url says {parameter}" in await refusal_of(f"{cluster.url(name)}&{parameter}=require")
