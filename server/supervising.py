@@ -43,6 +43,7 @@ class Member:
         self.was_ready = asyncio.Event()
         self._command = ("--home", str(home), "serve", "--workers", str(count), "--as-worker")
         self._process: asyncio.subprocess.Process | None = None
+        self._is_to_end = False
 
     async def run(self) -> int:
         """Start a process, and wait until it ends; return its status."""
@@ -56,6 +57,9 @@ class Member:
             # A Ctrl-C is for us to hand on.
             start_new_session=True,
         )
+        if self._is_to_end:
+            # It was said while the process was being started, and nobody was there to hear it.
+            self.stop()
         assert process.stdout is not None  # noqa: S101  # it was asked for; asyncio's types cannot say so
         async for line in process.stdout:
             if line.strip() == READY.encode():
@@ -65,6 +69,7 @@ class Member:
 
     def stop(self) -> None:
         """Have it answer whom it has let in, and end."""
+        self._is_to_end = True
         self._signal(signal.SIGTERM)
 
     def kill(self) -> None:
