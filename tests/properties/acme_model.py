@@ -77,6 +77,7 @@ class Order:
     account: Account
     names: tuple[str, ...]
     authorizations: list[Authorization]
+    placed_at: int
     expires_at: int
     is_broken: bool = False
     certificate: str | None = None
@@ -125,6 +126,15 @@ class Model:
             (one.account, one.name, one.status) == (account, name, "valid") and one.expires_at >= good_until
             for one in self.authorizations.values()
         )
+
+    def useless_orders(self, *, placed_before: int, now: int) -> list[Order]:
+        """Orders that came to nothing and were placed before a time."""
+        return [one for one in self.orders if one.placed_at < placed_before and one.status_at(now) == "invalid"]
+
+    def useless_authorizations(self, now: int) -> list[Authorization]:
+        """Those that have run out and that no order needs."""
+        needed = {one.url for order in self.orders for one in order.authorizations}
+        return [one for one in self.authorizations.values() if now > one.expires_at and one.url not in needed]
 
     def give_up(self, authorization: Authorization, status: str) -> None:
         """End an authorization, and with it the orders that need it and have no certificate yet."""

@@ -28,7 +28,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ca_core.names import dns
 from ca_core.registration.sheet import Sheet
-from protocols.acme.expiry import Expiry
+from protocols.acme.expiry import KEPT_SECONDS, Expiry
 from protocols.acme.links import Resource
 from protocols.acme.probes import Seen
 from protocols.encoding import base64url
@@ -358,8 +358,17 @@ class AcmeMachine(RuleBasedStateMachine):
 
     @rule()
     def sweep(self) -> None:
-        """Marking what has run out changes nothing that anybody sees."""
+        """Marking what has run out changes nothing that anybody sees; what came to nothing long ago may be gone."""
         self.run(Expiry(self.house.core.database, self.house.core.clock).turn())
+        for order in self.model.useless_orders(placed_before=self.now - KEPT_SECONDS, now=self.now):
+            if self.is_gone(order.account, order.url):
+                self.model.orders.remove(order)
+        for authorization in self.model.useless_authorizations(self.now):
+            if self.is_gone(authorization.account, authorization.url):
+                del self.model.authorizations[authorization.url]
+
+    def is_gone(self, account: Account, url: str) -> bool:
+        return account.is_valid and self.post(account, url).status == 404
 
     # -- What must hold -------------------------------------------------------------------------------------
 
@@ -453,6 +462,7 @@ class AcmeMachine(RuleBasedStateMachine):
             account=account,
             names=tuple(one["value"] for one in answer.json["identifiers"]),
             authorizations=needed,
+            placed_at=self.now,
             expires_at=min(self.now + ORDER_SECONDS, *(one.expires_at for one in needed)),
         )
         self.model.orders.append(order)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -48,12 +48,12 @@ async def write(database: SqliteDatabase, *texts: str, refuses: bool = False) ->
             raise WrongState("no")
 
 
-async def lateness(ran: asyncio.Task[None]) -> float:
-    """For how long, in seconds, the event loop stood still at most while a task ran."""
-    latest, before = 0.0, time.perf_counter()
+async def lateness(ran: asyncio.Task[None], clock: Callable[[], float] = time.perf_counter) -> float:
+    """For how long, in seconds of a clock, the event loop was at one thing at most while a task ran."""
+    latest, before = 0.0, clock()
     while not ran.done():
         await asyncio.sleep(0.001)
-        now = time.perf_counter()
+        now = clock()
         latest, before = max(latest, now - before), now
     return latest
 
@@ -248,10 +248,11 @@ async def test_a_long_read_leaves_the_event_loop_to_others(database: SqliteDatab
         async with database.write() if is_writing else database.read() as tx:
             found.extend(await tx.all(_LONG))
 
-    late = await lateness(asyncio.create_task(read()))
+    # What this thread computes itself: for a core, all of a busy machine's threads wait.
+    late = await lateness(asyncio.create_task(read()), time.thread_time)
 
     assert found == [(1_000_000,)]
-    assert late < 0.1
+    assert late < 0.02
 
 
 async def test_a_block_of_many_short_statements_leaves_the_event_loop_to_others(database: SqliteDatabase) -> None:
