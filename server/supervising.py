@@ -26,6 +26,8 @@ from server.settings import Settings
 
 READY = "ready"
 """The line by which a worker says that its doors are open."""
+NOT_STARTED = 127
+"""The status of a process that never was, as shells say it."""
 _LOG = logging.getLogger("soapstone")
 _COMMAND = "from server.cli.main import main; main()"
 _SHORTEST_PAUSE_SECONDS = 0.5
@@ -46,17 +48,13 @@ class Member:
         self._is_to_end = False
 
     async def run(self) -> int:
-        """Start a process, and wait until it ends; return its status."""
-        self._process = process = await asyncio.create_subprocess_exec(
-            sys.executable,
-            "-c",
-            _COMMAND,
-            *self._command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            # A Ctrl-C is for us to hand on.
-            start_new_session=True,
-        )
+        """Start a process, and wait until it ends; return its status, or `NOT_STARTED`."""
+        try:
+            self._process = process = await self._started()
+        except OSError as error:
+            # For the moment, perhaps: no memory, no more processes or files, a Python that is being replaced.
+            _LOG.error("event=worker-not-started worker=%d why=%r", self.number, str(error))
+            return NOT_STARTED
         if self._is_to_end:
             # It was said while the process was being started, and nobody was there to hear it.
             self.stop()
@@ -66,6 +64,18 @@ class Member:
                 self.was_ready.set()
                 _LOG.info("event=worker-ready worker=%d pid=%d", self.number, process.pid)
         return await process.wait()
+
+    async def _started(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-c",
+            _COMMAND,
+            *self._command,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            # A Ctrl-C is for us to hand on.
+            start_new_session=True,
+        )
 
     def stop(self) -> None:
         """Have it answer whom it has let in, and end."""
