@@ -90,7 +90,8 @@ def with_store(text: str, url: str) -> str:
     wanted = tomllib.loads(text)
     wanted.setdefault("store", {})["url"] = url
     if _parsed(changed) != wanted:
-        raise Misconfigured(f"{FILE_NAME} cannot be changed by a program: write {line.strip()} in {_TABLE}")
+        # Without the URL: it is not known yet that it holds no password.
+        raise Misconfigured(f"{FILE_NAME} cannot be changed by a program: give {_TABLE} a line of its own, and url one")
     return changed
 
 

@@ -40,5 +40,7 @@ def test_only_the_store_changes(text: str) -> None:
     ],
 )
 def test_what_is_written_otherwise_is_left_to_its_author(text: str) -> None:
-    with pytest.raises(Misconfigured, match=r"soapstone\.toml"):
+    with pytest.raises(Misconfigured, match=r"soapstone\.toml") as refused:
         with_store(text, URL)
+
+    assert "postgresql" not in str(refused.value)
