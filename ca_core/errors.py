@@ -8,7 +8,8 @@
     └── Refusal                       a user's: becomes an ACME problem, an EST answer, a line of the CLI
         ├── Unproven                  who asks is not proved
         │   ├── WrongSecret               unknown, wrong, voided or suspended: answered alike, on purpose
-        │   └── CertificateNotAccepted    a client certificate that is not ours
+        │   ├── CertificateNotAccepted    a client certificate that is not ours
+        │   └── StaffUnproven             neither an officer's certificate nor a token; carries how to get one
         ├── Malformed                 what was sent cannot be read or is not what it claims
         │   ├── BadRequest                the envelope or one of its members
         │   ├── BadCsr                    the certification request
@@ -30,6 +31,8 @@
         │   ├── CertificateExpired, CertificateRevoked, CertificateOnHold, AlreadyRevoked
         │   ├── RequestRejected           an officer has looked at it; carries the officer's words
         │   ├── AccountTaken, WrongState
+        │   ├── NotPermitted              not for this role (ca_core.staff.role)
+        │   ├── OwnRequest                nobody decides what they asked for themselves
         └── Busy                      ask again later; carries `retry_after_seconds`
             ├── Throttled
             ├── StoreUnavailable
@@ -74,6 +77,17 @@ class WrongSecret(Unproven):
 
 class CertificateNotAccepted(Unproven):
     """A client certificate that this authority did not issue, or not for this use."""
+
+
+class StaffUnproven(Unproven):
+    """Someone at the desk or at its API shows neither an officer's certificate nor a token."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the desk and its API are for officers: connect with an officer's certificate, which the operator makes"
+            " with `soapstone officer add`; programs may send a bearer token to the API instead, from"
+            " `soapstone token add`"
+        )
 
 
 class Malformed(Refusal):
@@ -259,6 +273,17 @@ class AccountTaken(Refused):
 
 class WrongState(Refused):
     """The thing is not in a state that allows this, such as resuming what is closed."""
+
+
+class NotPermitted(Refused):
+    """The role, or the scope of a token, does not permit the action."""
+
+
+class OwnRequest(Refused):
+    """Nobody decides what they have asked for themselves."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(f"request {number} is your own; another officer has to decide it")
 
 
 class Busy(Refusal):

@@ -39,6 +39,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         # 403 and not 401: RFC 9110, 15.5.2 ties that to WWW-Authenticate, which ACME does not use.
         core.WrongSecret: _UNAUTHORIZED,
         core.CertificateNotAccepted: _UNAUTHORIZED,
+        core.StaffUnproven: _UNAUTHORIZED,
         # RFC 8555, 7.3.1: status 400.
         acme.AccountDoesNotExist: Answer(400, "accountDoesNotExist"),
         acme.BadExternalAccountBinding: _UNAUTHORIZED,
@@ -88,6 +89,8 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.AlreadyRevoked: Answer(400, "alreadyRevoked"),
         core.AccountTaken: Answer(409, "malformed"),
         core.WrongState: Answer(409, "malformed"),
+        core.NotPermitted: _UNAUTHORIZED,
+        core.OwnRequest: _UNAUTHORIZED,
         acme.BadPublicKey: Answer(400, "badPublicKey"),
         # RFC 8555, 7.3.6: status 401, though nothing else here is (docs/decisions/031).
         acme.AccountNotValid: Answer(401, "unauthorized"),

@@ -41,6 +41,7 @@ PURE = (
     "ca_core/revocation/selector.py",
     "ca_core/signing/raw.py",
     "ca_core/signing/uri.py",
+    "ca_core/staff/role.py",
     "protocols/acme/alpn.py",
     "protocols/acme/caa.py",
     "protocols/acme/challenges.py",
