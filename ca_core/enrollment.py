@@ -17,12 +17,7 @@ from ca_core import names as names_module
 from ca_core.applicant import Applicant, Door
 from ca_core.audit.gate import Gate
 from ca_core.clock import Clock
-from ca_core.errors import (
-    Busy,
-    InProgress,
-    Refusal,
-    WrongState,
-)
+from ca_core.errors import Busy, InProgress, Refusal, WrongState
 from ca_core.issuance.issuer import Issuer
 from ca_core.made_keys import grounds as made_keys
 from ca_core.names import Identifier
@@ -39,7 +34,7 @@ from ca_core.policy.request import CertificationRequest
 from ca_core.referral import intake
 from ca_core.referral.request import EnrollmentRequest, Referred, RequestState
 from ca_core.registration.account import Registration
-from ca_core.registration.kind import kind_named
+from ca_core.registration.kind import PRESETS, Kinds
 from ca_core.store import certificates, enrollment_requests, holds, registrations
 from ca_core.store.certificates import Certificate, Intention
 from ca_core.store.database import Database, Transaction
@@ -78,6 +73,7 @@ class Enrollment:
         window_days: int,
         gate: Gate,
         blocked: Blocklist = NOTHING_BLOCKED,
+        kinds: Kinds = PRESETS,
     ) -> None:
         self._database = database
         self._clock = clock
@@ -86,6 +82,7 @@ class Enrollment:
         self._window_days = window_days
         self._gate = gate
         self._blocked = blocked
+        self._kinds = kinds
 
     @property
     def profiles(self) -> Mapping[str, Profile]:
@@ -356,7 +353,7 @@ class Enrollment:
 
     def _require_window(self, registration: Registration, profile: Profile, held: list[Holding], *, now: int) -> None:
         days = profile.window_days(self._window_days)
-        decision.require_window(kind_named(registration.kind), profile, held, window_days=days, now=now)
+        decision.require_window(self._kinds.named(registration.kind), profile, held, window_days=days, now=now)
 
     async def _finish(self, outcome: _Begun | Certificate | Referred) -> Certificate | Referred:
         if not isinstance(outcome, _Begun):

@@ -31,6 +31,7 @@ from ca_core.referral.desk import ReferralDesk
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk
 from ca_core.registration.eab_desk import EabDesk
+from ca_core.registration.kind import PRESETS, Kinds
 from ca_core.registration.sheet import Places
 from ca_core.registration.sign_in import SignIn
 from ca_core.revocation.delegate import Delegates
@@ -70,6 +71,7 @@ class Office:
     referrals: ReferralDesk
     decryption_keys: DecryptionKeys
     profiles: Mapping[str, Profile]
+    kinds: Kinds
     places: Places
     counts: Counts
 
@@ -155,7 +157,7 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
     settings = settings_module.load(home)
     clock = SystemClock(development=settings.development)
     keeper = SecretKeeper(_octets(settings.credentials.key, home))
-    profiles = profiles_from(settings.profiles)
+    profiles, kinds = profiles_from(settings.profiles), PRESETS
     database = await open_database(settings.store.url, home, create=create, connections=settings.store.connections)
     async with AsyncExitStack() as ending:
         ending.push_async_callback(database.close)
@@ -169,12 +171,13 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
             clock=clock,
             database=database,
             keeper=keeper,
-            desk=Desk(database, clock, keeper),
-            eab_desk=EabDesk(database, clock, keeper),
+            desk=Desk(database, clock, keeper, kinds),
+            eab_desk=EabDesk(database, clock, keeper, kinds),
             revocations=RevocationDesk(database, clock, profiles),
             referrals=ReferralDesk(database, clock),
             decryption_keys=DecryptionKeys(database, clock, keeper),
             profiles=profiles,
+            kinds=kinds,
             places=places(home, settings),
             counts=counts(database, clock, keeper),
         )
@@ -198,11 +201,8 @@ async def strongroom(
     succession = await _succession(office, issuing_key)
     authorities = succession.authorities
     issuer = Issuer(database, clock, authorities, Linter(), crl_shards=settings.crl.shards)
-    window_days = settings.renewal.window_days
     gate = Gate()
-    enrollment = Enrollment(
-        database, clock, issuer, office.profiles, window_days=window_days, gate=gate, blocked=blocked
-    )
+    enrollment = _enrollment(office, issuer, gate, blocked)
     own_certificate = OwnCertificate(
         office.home / OWN_CERTIFICATE,
         settings.host,
@@ -232,6 +232,19 @@ async def strongroom(
         delegates=delegates,
         message_signers=message_signers,
         responder=Responder(database, clock, delegates, lifetime_seconds=settings.ocsp.lifetime_hours * _HOUR_SECONDS),
+    )
+
+
+def _enrollment(office: Office, issuer: Issuer, gate: Gate, blocked: Blocklist) -> Enrollment:
+    return Enrollment(
+        office.database,
+        office.clock,
+        issuer,
+        office.profiles,
+        window_days=office.settings.renewal.window_days,
+        gate=gate,
+        blocked=blocked,
+        kinds=office.kinds,
     )
 
 

@@ -21,9 +21,13 @@ from ca_core.errors import (
     RegistrationSuspended,
 )
 from ca_core.names import Identifier, Kind
+from ca_core.registration.contact import Contact
 
 Key = TypeVar("Key")
 # No colon: the account is the user of EST's Basic credentials (RFC 7617, 2).
+_REALM = re.compile(r"[a-z][a-z0-9-]{0,39}")
+MAIN = "main"
+"""The realm of a server that has one registration authority only."""
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,63}")
 
 
@@ -66,9 +70,13 @@ class Registration(msgspec.Struct, frozen=True, dict=True):
         subject: the distinguished name as an RFC 4514 string, as the officer typed it.
         subject_der: the same as DER, as it goes into certificates.
         profiles: granted ones; the first is the default.
-        uses: how often each machine credential of a sheet works; None is unlimited.
+        uses: how often the enrollment code of a sheet works; None is unlimited.
         sheet: the number of the newest sheet.
         created_at, expires_at: UTC seconds.
+        eab_uses: how often the EAB key of a sheet works; None is unlimited.
+        realm: the registration authority that it belongs to.
+        version: grows with every change.
+        contact_read: None where it was not read with the rest, as on the doors; ask `contact`.
     """
 
     id: str
@@ -84,6 +92,21 @@ class Registration(msgspec.Struct, frozen=True, dict=True):
     sheet: int
     created_at: int
     expires_at: int
+    eab_uses: int | None = None
+    realm: str = MAIN
+    version: int = 1
+    contact_read: Contact | None = None
+
+    @property
+    def contact(self) -> Contact:
+        """Whom to reach.
+
+        Raises:
+            LookupError: it was not read; `registrations.whole()` reads it.
+        """
+        if self.contact_read is None:
+            raise LookupError("the contact was not read with this registration")
+        return self.contact_read
 
     def status_at(self, now: int) -> Status:
         """The status at a time; the vetting's end turns an active registration into an expired one."""
@@ -166,4 +189,15 @@ def checked_account(text: str) -> str:
         raise BadName(
             "an account is 2 to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit"
         )
+    return text
+
+
+def checked_realm(text: str) -> str:
+    """A realm's name.
+
+    Raises:
+        BadName: not 1 to 40 lower-case letters, digits and hyphens, a letter first.
+    """
+    if not _REALM.fullmatch(text):
+        raise BadName("a realm's name is 1 to 40 lower-case letters, digits and hyphens, a letter first")
     return text

@@ -21,9 +21,10 @@ from ca_core.identity import new_id
 from ca_core.policy.subject import subject_der
 from ca_core.registration import credential as credential_module
 from ca_core.registration import recognition
-from ca_core.registration.account import Grant, Registration, Status, checked_account
+from ca_core.registration.account import MAIN, Grant, Registration, Status, checked_account, checked_realm
+from ca_core.registration.contact import Contact
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
-from ca_core.registration.kind import SERVER, Kind, kind_named
+from ca_core.registration.kind import PRESETS, SERVER, Kind, Kinds
 from ca_core.registration.proof_keys import proof_keys
 from ca_core.registration.sheet import Sheet, eab_key
 from ca_core.store import credentials, holds, registrations
@@ -37,37 +38,41 @@ class Form(msgspec.Struct, frozen=True):
 
     Attributes:
         account: None draws one.
-        uses: how often each machine credential of a sheet works; None is unlimited.
+        uses: how often each machine credential of a sheet works; None is unlimited, UNSET is what the kind says.
         profiles: empty means the kind's.
+        realm: the registration authority that it is to belong to.
     """
 
     kind: str
     subject: str
-    uses: int | None
+    uses: int | msgspec.UnsetType | None = msgspec.UNSET
     account: str | None = None
     grants: tuple[Grant, ...] = ()
     profiles: tuple[str, ...] = ()
     language: str = "zh-Hant"
+    contact: Contact = Contact()
+    realm: str = MAIN
 
 
 class Desk:
     """The RA's own place."""
 
-    def __init__(self, database: Database, clock: Clock, keeper: SecretKeeper) -> None:
+    def __init__(self, database: Database, clock: Clock, keeper: SecretKeeper, kinds: Kinds = PRESETS) -> None:
         self._database = database
         self._clock = clock
         self._keeper = keeper
+        self._kinds = kinds
 
     async def register(self, form: Form, *, actor: str) -> tuple[Registration, Sheet]:
         """Register a subscriber and make the first sheet.
 
         Raises:
-            BadName: the account, or the subject is not a distinguished name.
+            BadName: the account or the realm, or the subject is not a distinguished name.
             NotFound: no such kind.
             AccountTaken: the account exists.
         """
         now = self._clock.now()
-        kind = kind_named(form.kind)
+        kind = self._kinds.named(form.kind)
         registration = Registration(
             id=new_id(now),
             account=checked_account(form.account or f"{kind.name[:3]}-{secrets.token_hex(_ACCOUNT_OCTETS)}"),
@@ -78,10 +83,15 @@ class Desk:
             grants=form.grants,
             profiles=form.profiles or kind.profiles,
             language=form.language,
-            uses=form.uses,
+            uses=kind.code_uses if form.uses is msgspec.UNSET else form.uses,
             sheet=0,
             created_at=now,
             expires_at=now + kind.registration_seconds,
+            eab_uses=kind.eab_uses if form.uses is msgspec.UNSET else form.uses,
+            realm=checked_realm(form.realm),
+            # The first sheet makes it 1.
+            version=0,
+            contact_read=form.contact,
         )
         async with self._database.write() as tx:
             if not await registrations.insert(tx, registration):
@@ -89,7 +99,7 @@ class Desk:
             await recognition.remember(tx, registration)
             await journal.record(tx, _registered(registration), now=now, actor=actor, registration_id=registration.id)
             sheet = await self._make_sheet(tx, registration, kind, actor=actor, now=now)
-        return registration, sheet
+        return msgspec.structs.replace(registration, sheet=sheet.number, version=1), sheet
 
     async def new_sheet(self, account: str, *, actor: str) -> Sheet:
         """Make a new sheet; every secret of the one before is void at once.
@@ -136,7 +146,7 @@ class Desk:
         now = self._clock.now()
         async with self._database.write() as tx:
             registration = await _held_subscriber(tx, account)
-            expires_at = now + kind_named(registration.kind).registration_seconds
+            expires_at = now + self._kinds.named(registration.kind).registration_seconds
             await registrations.extend(tx, registration.id, expires_at=expires_at)
             event = RegistrationRenewed(expires_at=expires_at)
             await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
@@ -157,7 +167,7 @@ class Desk:
             await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
 
     async def show(self, account: str) -> Registration:
-        """Look one registration up.
+        """Look one registration up, with its contact.
 
         Raises:
             NotFound: no such account.
@@ -184,41 +194,49 @@ class Desk:
         if registration.status is Status.CLOSED:
             raise WrongState(f"the registration {registration.account} is closed; register the subscriber anew")
         await credentials.void_all(tx, registration.id, now=now)
-        return await self._make_sheet(tx, registration, kind_named(registration.kind), actor=actor, now=now)
+        return await self._make_sheet(tx, registration, self._kinds.named(registration.kind), actor=actor, now=now)
 
     async def _make_sheet(
         self, tx: Transaction, registration: Registration, kind: Kind, *, actor: str, now: int
     ) -> Sheet:
         number = await registrations.next_sheet(tx, registration.id)
-        expires_at = now + kind.sheet_seconds
         password = credential_module.new_password() if kind.has_password else None
         code = credential_module.new_enrollment_code() if kind.has_enrollment_code else None
         eab = None
 
         async def keep(
-            what: CredentialKind, secret: bytes, uses: int | None, *, kid: str | None = None, proof: bytes | None = None
+            what: CredentialKind,
+            secret: bytes,
+            uses: int | None,
+            seconds: int,
+            *,
+            kid: str | None = None,
+            proof: bytes | None = None,
         ) -> None:
             id_ = new_id(now)
-            row = Credential(id_, registration.id, number, what, kid, secret, uses, expires_at, proof_key=proof)
+            row = Credential(id_, registration.id, number, what, kid, secret, uses, now + seconds, proof_key=proof)
             await credentials.insert(tx, row, now=now)
 
         if password:
-            await keep(CredentialKind.PASSWORD, self._keeper.hashed(registration.id, password), None)
+            await keep(
+                CredentialKind.PASSWORD, self._keeper.hashed(registration.id, password), None, kind.password_seconds
+            )
         if code:
             hashed = self._keeper.hashed(registration.id, code)
             proof = self._keeper.sealed_proof(registration.id, proof_keys(code, registration.account))
-            await keep(CredentialKind.ENROLLMENT_CODE, hashed, registration.uses, proof=proof)
+            await keep(CredentialKind.ENROLLMENT_CODE, hashed, registration.uses, kind.code_seconds, proof=proof)
         if kind.has_eab_key:
             kid, mac_key = credential_module.new_kid(), credential_module.new_mac_key()
             eab = eab_key(kid, mac_key)
-            await keep(CredentialKind.EAB_KEY, self._keeper.sealed(kid, mac_key), registration.uses, kid=kid)
+            sealed = self._keeper.sealed(kid, mac_key)
+            await keep(CredentialKind.EAB_KEY, sealed, registration.eab_uses, kind.eab_seconds, kid=kid)
         event = SheetIssued(number=number)
         await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
         return Sheet(registration.account, registration.subject, number, password, code, eab)
 
 
 async def _found(tx: Transaction, account: str) -> Registration:
-    registration = await registrations.by_account(tx, account)
+    registration = await registrations.whole(tx, account)
     if registration is None:
         raise NotFound(f"there is no account {account[:64]}")
     return registration

@@ -13,7 +13,7 @@ from ca_core.identity import new_id
 from ca_core.registration import credential as credential_module
 from ca_core.registration.account import Registration, Status
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
-from ca_core.registration.kind import kind_named
+from ca_core.registration.kind import PRESETS, Kind, Kinds
 from ca_core.registration.sheet import EabKey, eab_key
 from ca_core.store import credentials, holds, registrations
 from ca_core.store.database import Database, Transaction
@@ -24,7 +24,7 @@ class EabForm(msgspec.Struct, frozen=True):
 
     Attributes:
         uses: how many accounts it may bind; None is unlimited.
-        expires_at: UTC seconds; None means as long as a sheet.
+        expires_at: UTC seconds; None means as long as the one of a sheet.
         networks: from where, as CIDRs; empty: from everywhere.
         profiles: what the accounts that it binds may order; empty: whatever the registration holds.
     """
@@ -38,10 +38,11 @@ class EabForm(msgspec.Struct, frozen=True):
 class EabDesk:
     """What an RA officer does with EAB keys beside those of sheets."""
 
-    def __init__(self, database: Database, clock: Clock, keeper: SecretKeeper) -> None:
+    def __init__(self, database: Database, clock: Clock, keeper: SecretKeeper, kinds: Kinds = PRESETS) -> None:
         self._database = database
         self._clock = clock
         self._keeper = keeper
+        self._kinds = kinds
 
     async def add(self, account: str, form: EabForm, *, actor: str) -> tuple[Credential, EabKey]:
         """Make a further key; it belongs to the newest sheet, so that the next one voids it too.
@@ -53,12 +54,12 @@ class EabDesk:
         """
         now = self._clock.now()
         async with self._database.write() as tx:
-            registration = await _with_acme(tx, account)
+            registration, kind = await self._with_acme(tx, account)
             for profile in form.profiles:
                 registration.require_profile(profile)
             limits = EabForm(
                 form.uses,
-                form.expires_at or now + kind_named(registration.kind).sheet_seconds,
+                form.expires_at or now + kind.eab_seconds,
                 tuple(dict.fromkeys(networks_module.checked(network) for network in form.networks)),
                 tuple(dict.fromkeys(form.profiles)),
             )
@@ -142,6 +143,18 @@ class EabDesk:
         async with self._database.read() as tx:
             return await _found(tx, kid)
 
+    async def _with_acme(self, tx: Transaction, account: str) -> tuple[Registration, Kind]:
+        found = await registrations.by_account(tx, account)
+        if found is None:
+            raise NotFound(f"there is no account {account[:64]}")
+        await tx.hold(holds.registration(found.id))
+        registration = await registrations.by_id(tx, found.id)
+        kind = self._kinds.named(registration.kind)
+        if not kind.has_eab_key:
+            raise WrongState(f"a registration of the kind {kind.name} has no ACME, and so no EAB keys")
+        _require_open(registration)
+        return registration, kind
+
     async def _make(
         self, tx: Transaction, registration_id: str, sheet: int, limits: EabForm, *, line: str = ""
     ) -> tuple[Credential, EabKey]:
@@ -168,18 +181,6 @@ class EabDesk:
 
     async def _record(self, tx: Transaction, event: Event, key: Credential, actor: str) -> None:
         await journal.record(tx, event, now=self._clock.now(), actor=actor, registration_id=key.registration_id)
-
-
-async def _with_acme(tx: Transaction, account: str) -> Registration:
-    found = await registrations.by_account(tx, account)
-    if found is None:
-        raise NotFound(f"there is no account {account[:64]}")
-    await tx.hold(holds.registration(found.id))
-    registration = await registrations.by_id(tx, found.id)
-    if not kind_named(registration.kind).has_eab_key:
-        raise WrongState(f"a registration of the kind {registration.kind} has no ACME, and so no EAB keys")
-    _require_open(registration)
-    return registration
 
 
 def _require_open(registration: Registration) -> None:

@@ -8,17 +8,20 @@ import msgspec
 
 from ca_core.errors import NotFound
 from ca_core.registration.account import Grant, Registration, Status
+from ca_core.registration.contact import Contact
 from ca_core.registration.kind import SERVER
 from ca_core.store.database import Row, Transaction
 
 COLUMNS = (
     "g.id, g.account, g.kind, g.status, g.subject, g.subject_der, g.names, g.profiles, g.language, g.uses, g.sheet,"
-    " g.created_at, g.expires_at"
+    " g.created_at, g.expires_at, g.eab_uses, g.realm, g.version"
 )
 """What `from_row` reads, for statements that look at `registrations g` beside another table."""
 _SELECT = f"SELECT {COLUMNS} FROM registrations g WHERE "  # noqa: S608  # our own words
+_WHOLE = f"SELECT {COLUMNS}, g.contact FROM registrations g WHERE "  # noqa: S608  # our own words
 _MOST_REMEMBERED = 512
 _GRANTS = msgspec.json.Decoder(tuple[Grant, ...])
+_CONTACT = msgspec.json.Decoder(Contact)
 _PROFILES = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -37,6 +40,9 @@ def _from_row(row: Row) -> Registration:
         sheet,
         created_at,
         expires_at,
+        eab_uses,
+        realm,
+        version,
     ) = row
     return Registration(
         id=id_,
@@ -52,7 +58,14 @@ def _from_row(row: Row) -> Registration:
         sheet=sheet,
         created_at=created_at,
         expires_at=expires_at,
+        eab_uses=eab_uses,
+        realm=realm,
+        version=version,
     )
+
+
+def _whole(row: Row) -> Registration:
+    return msgspec.structs.replace(_from_row(row[:-1]), contact_read=_CONTACT.decode(row[-1]))
 
 
 @lru_cache(maxsize=_MOST_REMEMBERED)
@@ -66,9 +79,9 @@ async def insert(tx: Transaction, registration: Registration) -> bool:
     inserted = await tx.execute(
         "INSERT INTO registrations"
         " (id, account, kind, status, subject, subject_der, names, profiles, language, uses, sheet, created_at,"
-        " expires_at)"
+        " expires_at, eab_uses, realm, version, contact)"
         " VALUES (:id, :account, :kind, :status, :subject, :subject_der, :names, :profiles, :language, :uses, :sheet,"
-        " :created_at, :expires_at) ON CONFLICT (account) DO NOTHING",
+        " :created_at, :expires_at, :eab_uses, :realm, :version, :contact) ON CONFLICT (account) DO NOTHING",
         id=registration.id,
         account=registration.account,
         kind=registration.kind,
@@ -82,6 +95,10 @@ async def insert(tx: Transaction, registration: Registration) -> bool:
         sheet=registration.sheet,
         created_at=registration.created_at,
         expires_at=registration.expires_at,
+        eab_uses=registration.eab_uses,
+        realm=registration.realm,
+        version=registration.version,
+        contact=_text(registration.contact),
     )
     return inserted == 1
 
@@ -104,10 +121,28 @@ async def by_id(tx: Transaction, registration_id: str) -> Registration:
     return from_row(row)
 
 
+async def whole(tx: Transaction, account: str) -> Registration | None:
+    """Find by site account, the contact too."""
+    row = await tx.one(_WHOLE + "account = :account", account=account)
+    return _whole(row) if row else None
+
+
+async def contact_of(tx: Transaction, registration_id: str) -> Contact:
+    """Whom to reach about a registration.
+
+    Raises:
+        NotFound: there is none.
+    """
+    row = await tx.one("SELECT contact FROM registrations WHERE id = :id", id=registration_id)
+    if row is None:
+        raise NotFound("there is no such registration")
+    return _CONTACT.decode(row[0])
+
+
 async def every(tx: Transaction) -> list[Registration]:
-    """All registrations that a person made, oldest first; the server's own is not among them."""
-    rows = await tx.all(_SELECT + "kind <> :server ORDER BY created_at, id", server=SERVER.name)
-    return [_from_row(row) for row in rows]
+    """All registrations that a person made, oldest first, contacts too; the server's own is not among them."""
+    rows = await tx.all(_WHOLE + "kind <> :server ORDER BY created_at, id", server=SERVER.name)
+    return [_whole(row) for row in rows]
 
 
 async def asking(tx: Transaction, *, every: bool) -> dict[str, str]:
@@ -124,7 +159,7 @@ async def asking(tx: Transaction, *, every: bool) -> dict[str, str]:
 async def move(tx: Transaction, registration_id: str, *, was: Status, to: Status) -> bool:
     """Change the status by compare-and-set; False when it was another one."""
     changed = await tx.execute(
-        "UPDATE registrations SET status = :to WHERE id = :id AND status = :was",
+        "UPDATE registrations SET status = :to, version = version + 1 WHERE id = :id AND status = :was",
         id=registration_id,
         was=was.value,
         to=to.value,
@@ -135,7 +170,7 @@ async def move(tx: Transaction, registration_id: str, *, was: Status, to: Status
 async def extend(tx: Transaction, registration_id: str, *, expires_at: int) -> None:
     """Set when the vetting ends."""
     await tx.execute(
-        "UPDATE registrations SET expires_at = :expires_at WHERE id = :id",
+        "UPDATE registrations SET expires_at = :expires_at, version = version + 1 WHERE id = :id",
         id=registration_id,
         expires_at=expires_at,
     )
@@ -143,16 +178,23 @@ async def extend(tx: Transaction, registration_id: str, *, expires_at: int) -> N
 
 async def regrant(tx: Transaction, registration_id: str, grants: tuple[Grant, ...]) -> None:
     """Replace the registered names."""
-    await tx.execute("UPDATE registrations SET names = :names WHERE id = :id", id=registration_id, names=_text(grants))
+    await tx.execute(
+        "UPDATE registrations SET names = :names, version = version + 1 WHERE id = :id",
+        id=registration_id,
+        names=_text(grants),
+    )
 
 
 async def next_sheet(tx: Transaction, registration_id: str) -> int:
     """Take the next sheet number."""
-    row = await tx.one("UPDATE registrations SET sheet = sheet + 1 WHERE id = :id RETURNING sheet", id=registration_id)
+    row = await tx.one(
+        "UPDATE registrations SET sheet = sheet + 1, version = version + 1 WHERE id = :id RETURNING sheet",
+        id=registration_id,
+    )
     if row is None:
         raise NotFound("there is no such registration")
     return int(row[0])
 
 
-def _text(value: tuple[Grant, ...] | tuple[str, ...]) -> str:
+def _text(value: tuple[Grant, ...] | tuple[str, ...] | Contact) -> str:
     return msgspec.json.encode(value).decode()

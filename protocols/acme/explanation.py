@@ -21,7 +21,7 @@ from ca_core.policy.profile import Profile
 from ca_core.registration.account import Registration
 from ca_core.registration.agreement import Agreement
 from ca_core.registration.credential import Credential
-from ca_core.registration.kind import kind_named
+from ca_core.registration.kind import PRESETS, Kinds
 from protocols.acme import agreement, order_messages, ordering, problems
 from protocols.acme.errors import ExternalAccountRequired
 from protocols.acme.links import Links
@@ -94,6 +94,7 @@ class Terms(msgspec.Struct, frozen=True):
     agreement: Agreement | None = None
     caa_identities: tuple[str, ...] | None = None
     open_account: str | None = None
+    kinds: Kinds = PRESETS
 
 
 class Wanted(msgspec.Struct, frozen=True):
@@ -254,7 +255,7 @@ class Explaining:
         return f"by the grant {self._registration.grant_for(named.identifier)}"
 
     def _in_time(self, profile: Profile, found: Found) -> str:
-        kind, days = kind_named(self._registration.kind), profile.window_days(self._terms.window_days)
+        kind, days = self._terms.kinds.named(self._registration.kind), profile.window_days(self._terms.window_days)
         decision.require_window(kind, profile, found.held, window_days=days, now=self._now)
         if not found.held:
             return f"no live {profile.name} certificate for this name alone, so there is nothing to wait for"

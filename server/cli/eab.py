@@ -72,7 +72,7 @@ def add(  # noqa: PLR0917  # click hands options over by name
     """Make a further EAB key for ACCOUNT, and print it once; a new sheet voids it."""
 
     async def do(office: Office) -> tuple[Credential, EabKey, str]:
-        counted = (await office.desk.show(account)).uses if uses is None else uses
+        counted = (await office.desk.show(account)).eab_uses if uses is None else uses
         limit = counted if isinstance(counted, int) else None
         form = EabForm(limit, expires, networks, profiles)
         made, key = await office.eab_desk.add(account, form, actor=operator_actor())

@@ -58,6 +58,7 @@ def explainer(office: Office) -> Explainer:
         agreement=agreement.read(settings.agreement, office.home),
         caa_identities=settings.acme.caa_identities if settings.acme.caa else None,
         open_account=settings.acme.open_account or None,
+        kinds=office.kinds,
     )
     return Explainer(office.database, office.clock, terms)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import msgspec
 
 from ca_core import names
 from ca_core.clock import rfc3339
@@ -13,7 +14,6 @@ from ca_core.names import Identifier
 from ca_core.registration import sheet as sheet_module
 from ca_core.registration.account import Grant, Registration
 from ca_core.registration.desk import Form
-from ca_core.registration.kind import KINDS
 from ca_core.registration.sheet import Places, Sheet
 from server.assembly import Office
 from server.cli.naming import a_labels
@@ -41,7 +41,7 @@ class Uses(click.ParamType[str | int]):
 
 
 @click.command()
-@click.option("--kind", type=click.Choice(list(KINDS)), required=True, help="The preset of rules.")
+@click.option("--kind", required=True, metavar="KIND", help="The preset of rules, such as person or device.")
 @click.option("--subject", required=True, help="Distinguished name (RFC 4514), such as CN=Alice,O=Example,C=TW.")
 @click.option("--account", help="The site account on the sheet; drawn when left out.")
 @click.option("--dns", multiple=True, metavar="NAME", help="A DNS name; may be repeated, as may those below.")
@@ -84,7 +84,7 @@ def register(  # noqa: PLR0917  # click hands options over by name; one each, as
     form = Form(
         kind=kind,
         subject=subject,
-        uses=_uses(kind, uses),
+        uses=_uses(uses),
         account=account,
         grants=tuple(dict.fromkeys(grants)),
         profiles=profiles,
@@ -197,9 +197,9 @@ def _zone(name: str) -> Identifier:
     return zone
 
 
-def _uses(kind: str, uses: str | int | None) -> int | None:
+def _uses(uses: str | int | None) -> int | msgspec.UnsetType | None:
     if uses is None:
-        return KINDS[kind].uses
+        return msgspec.UNSET
     return uses if isinstance(uses, int) else None
 
 

@@ -26,6 +26,7 @@ PURE = (
     "ca_core/referral/request.py",
     "ca_core/registration/account.py",
     "ca_core/registration/agreement.py",
+    "ca_core/registration/contact.py",
     "ca_core/registration/credential.py",
     "ca_core/registration/device_certificate.py",
     "ca_core/registration/kind.py",

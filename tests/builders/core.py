@@ -35,6 +35,7 @@ from ca_core.registration.account import Grant
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk, Form
 from ca_core.registration.eab_desk import EabDesk
+from ca_core.registration.kind import PRESETS, Kinds
 from ca_core.registration.sheet import Sheet
 from ca_core.registration.sign_in import SignIn
 from ca_core.revocation.desk import RevocationDesk
@@ -208,6 +209,7 @@ async def core(
     repository: str = "http://ca.example",
     store: str = stores.WANTED,
     linter: Linter = LINTER,
+    kinds: Kinds = PRESETS,
 ) -> AsyncIterator[Core]:
     """A core in a folder, with every component's tables; what the folder holds already is opened again.
 
@@ -242,9 +244,11 @@ async def core(
             authority=authority,
             authorities=authorities,
             issuer=issuer,
-            enrollment=Enrollment(database, clock, issuer, profiles, window_days=30, gate=gate, blocked=blocked),
-            desk=Desk(database, clock, keeper),
-            eab_desk=EabDesk(database, clock, keeper),
+            enrollment=Enrollment(
+                database, clock, issuer, profiles, window_days=30, gate=gate, blocked=blocked, kinds=kinds
+            ),
+            desk=Desk(database, clock, keeper, kinds),
+            eab_desk=EabDesk(database, clock, keeper, kinds),
             sign_in=SignIn(database, clock, keeper),
             revocations=RevocationDesk(database, clock, profiles),
             referrals=ReferralDesk(database, clock),

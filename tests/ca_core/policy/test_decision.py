@@ -10,7 +10,7 @@ from ca_core.policy.decision import Holding, Verdict
 from ca_core.policy.profile import DEVICE, TLS_SERVER, ApprovalRule
 from ca_core.policy.request import parse
 from ca_core.registration.account import Grant, Registration, Status
-from ca_core.registration.kind import KINDS
+from ca_core.registration.kind import PRESETS
 from tests.builders.est import Csr
 
 DAY = 86_400
@@ -80,22 +80,22 @@ def test_what_is_on_hold_is_neither_delivered_again_nor_doubled() -> None:
     with pytest.raises(CertificateOnHold, match="serial s"):
         repeated(on_hold, now=1000)
     with pytest.raises(CertificateOnHold, match="ask your registration authority"):
-        decision.require_window(KINDS["device"], DEVICE, [on_hold], window_days=30, now=1)
+        decision.require_window(PRESETS["device"], DEVICE, [on_hold], window_days=30, now=1)
 
 
 def test_inside_its_window_what_is_on_hold_stands_in_nobodys_way() -> None:
     on_hold = msgspec.structs.replace(HELD, is_on_hold=True)
 
     assert repeated(on_hold, now=60 * DAY) is None
-    decision.require_window(KINDS["device"], DEVICE, [on_hold], window_days=30, now=60 * DAY)
+    decision.require_window(PRESETS["device"], DEVICE, [on_hold], window_days=30, now=60 * DAY)
 
 
 def test_a_short_lived_certificate_never_holds_the_window_shut() -> None:
-    decision.require_window(KINDS["device"], DEVICE, [SHORT_LIVED], window_days=30, now=1)
+    decision.require_window(PRESETS["device"], DEVICE, [SHORT_LIVED], window_days=30, now=1)
 
 
 def test_a_kind_may_tolerate_more_live_certificates() -> None:
-    kind = msgspec.structs.replace(KINDS["device"], live_certificates=2)
+    kind = msgspec.structs.replace(PRESETS["device"], live_certificates=2)
 
     decision.require_window(kind, DEVICE, [HELD], window_days=30, now=1)
     with pytest.raises(TooEarly, match="opens on 1970-03-02T00:00:00Z"):

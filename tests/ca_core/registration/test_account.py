@@ -12,7 +12,7 @@ from ca_core.errors import (
     RegistrationExpired,
     RegistrationSuspended,
 )
-from ca_core.registration.account import Grant, Registration, Status, checked_account
+from ca_core.registration.account import Grant, Registration, Status, checked_account, checked_realm
 
 
 def registration(*grants: Grant, status: Status = Status.ACTIVE) -> Registration:
@@ -93,3 +93,10 @@ def test_an_account_fits_every_protocol(text: str) -> None:
     assert checked_account("org-1.a_B") == "org-1.a_B"
     with pytest.raises(BadName):
         checked_account(text)
+
+
+def test_a_realm_is_a_short_word() -> None:
+    assert checked_realm("north-2") == "north-2"
+    for text in ("", "North", "2north", "a" * 41, "a b"):
+        with pytest.raises(BadName):
+            checked_realm(text)

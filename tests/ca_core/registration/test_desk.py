@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -8,9 +9,15 @@ import pytest
 from ca_core import names
 from ca_core.errors import AccountTaken, BadName, NotFound, WrongState
 from ca_core.registration.account import Grant, Status
+from ca_core.registration.contact import Contact
+from ca_core.registration.credential import CredentialKind
 from ca_core.registration.desk import Form
+from ca_core.registration.kind import PRESETS, Kinds
+from ca_core.store import credentials, registrations
 from tests.builders.core import Core
+from tests.builders.core import core as open_core
 
+ALICE = Contact("Alice", "alice@example.com", "+886 2 1234 5678", "1 Main Street\nTaipei", "A123456789")
 FORM = Form("organization", "CN=Shop,O=Example,C=TW", None, "acc", (Grant(names.dns("a.example")),))
 
 
@@ -32,7 +39,8 @@ async def test_a_sheet_carries_what_its_kind_uses(core: Core, kind: str, has: tu
 async def test_a_registration_is_kept_as_it_was_vetted(core: Core) -> None:
     registration, sheet = await core.desk.register(FORM, actor="test")
 
-    assert await core.desk.show("acc") == msgspec.structs.replace(registration, sheet=1)
+    assert await core.desk.show("acc") == registration
+    assert registration.version == 1
     assert (sheet.number, sheet.subject) == (1, "CN=Shop,O=Example,C=TW")
     assert [one.account for one in await core.desk.every()] == ["acc"]
 
@@ -144,3 +152,55 @@ async def test_the_servers_own_registration_is_no_subscribers(core: Core) -> Non
         with pytest.raises(WrongState, match="is this server itself"):
             await act("soapstone", actor="test")
     assert await core.desk.every() == []
+
+
+async def test_contact_and_realm_are_kept_and_read_at_the_desk_only(core: Core) -> None:
+    form = msgspec.structs.replace(FORM, contact=ALICE, realm="north")
+
+    made, _ = await core.desk.register(form, actor="test")
+
+    shown = await core.desk.show("acc")
+    assert (shown.contact, shown.realm) == (ALICE, "north")
+    assert [one.contact for one in await core.desk.every()] == [ALICE]
+    async with core.database.read() as tx:
+        assert await registrations.contact_of(tx, made.id) == ALICE
+        seen_at_a_door = await registrations.by_id(tx, made.id)
+    with pytest.raises(LookupError):
+        _ = seen_at_a_door.contact
+
+
+async def test_nobody_has_no_contact(core: Core) -> None:
+    async with core.database.read() as tx:
+        with pytest.raises(NotFound):
+            await registrations.contact_of(tx, "nobody")
+
+
+async def test_every_change_makes_a_new_version(core: Core) -> None:
+    await core.register("acc")
+    versions = [(await core.desk.show("acc")).version]
+    for act in (
+        core.desk.suspend,
+        core.desk.resume,
+        core.desk.new_sheet,
+        core.desk.renew_registration,
+        core.desk.close,
+    ):
+        await act("acc", actor="test")
+        versions.append((await core.desk.show("acc")).version)
+
+    assert versions == sorted(set(versions))
+
+
+async def test_a_kind_says_how_often_and_how_long_each_secret_works(tmp_path: Path) -> None:
+    kind = msgspec.structs.replace(
+        PRESETS["partner"], code_uses=2, eab_uses=3, code_days=4, eab_days=5, password_days=6
+    )
+    async with open_core(tmp_path, kinds=Kinds([kind])) as core:
+        made, sheet = await core.desk.register(Form("partner", "CN=x", account="acc"), actor="test")
+
+        async with core.database.read() as tx:
+            kept = [await credentials.current(tx, made.id, one) for one in CredentialKind]
+        now = core.clock.now()
+        assert sheet.eab is not None
+        assert [(one.uses_left, (one.expires_at - now) // 86_400) for one in kept if one] == [(None, 6), (2, 4), (3, 5)]
+        assert (made.uses, made.eab_uses) == (2, 3)
