@@ -1,0 +1,1 @@
+"""Notices: what subscribers and partners are told of what became of their registrations and certificates."""
