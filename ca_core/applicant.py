@@ -17,6 +17,8 @@ class Door(StrEnum):
     EST = "est"
     CLI = "cli"
     SERVER = "server"
+    DESK = "desk"
+    API = "api"
 
 
 class Applicant(msgspec.Struct, frozen=True):

@@ -41,6 +41,8 @@ from ca_core.revocation.responder import Responder
 from ca_core.secret import Secret
 from ca_core.signing.key import is_in_token, make_key, open_key
 from ca_core.signing.software import KeyKind, generate, write_key
+from ca_core.staff.officers import Officers
+from ca_core.staff.tokens import Tokens
 from ca_core.store.authorities import Row
 from ca_core.store.database import Database
 from ca_core.store.migrate import Migration, found_in, migrate
@@ -70,6 +72,8 @@ class Office:
     revocations: RevocationDesk
     referrals: ReferralDesk
     decryption_keys: DecryptionKeys
+    officers: Officers
+    tokens: Tokens
     profiles: Mapping[str, Profile]
     kinds: Kinds
     places: Places
@@ -165,17 +169,20 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
         if create:
             unmade.push_async_callback(database.discard)
         await migrate(database, migrations(), now=clock.now())
+        desk, revocations = Desk(database, clock, keeper, kinds), RevocationDesk(database, clock, profiles)
         yield Office(
             home=home,
             settings=settings,
             clock=clock,
             database=database,
             keeper=keeper,
-            desk=Desk(database, clock, keeper, kinds),
+            desk=desk,
             eab_desk=EabDesk(database, clock, keeper, kinds),
-            revocations=RevocationDesk(database, clock, profiles),
+            revocations=revocations,
             referrals=ReferralDesk(database, clock),
             decryption_keys=DecryptionKeys(database, clock, keeper),
+            officers=Officers(database, clock, desk, revocations),
+            tokens=Tokens(database, clock, keeper),
             profiles=profiles,
             kinds=kinds,
             places=places(home, settings),

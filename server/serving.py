@@ -18,6 +18,7 @@ from ca_core.errors import Misconfigured, NotFound
 from ca_core.made_keys.desk import KeyDesk
 from ca_core.on_file import OnFile
 from ca_core.policy.keys import load_checks
+from ca_core.staff.reception import Reception
 from ca_core.store import work
 from protocols.acme.permission import Permission
 from protocols.est.dialogue import EstDialogue
@@ -29,8 +30,11 @@ from protocols.status.responding import OcspDialogue
 from server import agreement, blocklist, exporting, garbage, listeners, manufacturers, workers
 from server import settings as settings_module
 from server.acme_door import AcmeDoor
+from server.api.dialogue import ApiDialogue
 from server.assembly import Office, Strongroom, office, strongroom
 from server.cmc_door import full_cmc
+from server.desk.dialogue import DeskDialogue
+from server.desk_door import DeskDoor
 from server.desks import issuing_approved, referral_desk, revocation_desk
 from server.doorman import Room, capacity
 from server.fellows import for_all, require_alike
@@ -210,6 +214,11 @@ def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
     return RepositoryDialogue(room.publisher, opened.clock, certificates, OcspDialogue(room.responder, opened.clock))
 
 
+def _desk(opened: Office, room: Strongroom) -> DeskDoor:
+    reception = Reception(opened.database, opened.clock, opened.keeper, room.sign_in)
+    return DeskDoor(reception, ApiDialogue(), DeskDialogue())
+
+
 def _bounds(settings: Settings, doors: int, crew: int) -> Bounds:
     """What a listener may take; of a crew, each has its share."""
     limits, shares = settings.limits, max(crew, 1)
@@ -234,7 +243,8 @@ def _listeners(
     makers = manufacturers.read(settings.est.labels, opened.home)
     manufacturers.require_foreign(makers, [one.certificate.certificate for one in room.authorities.all()])
     public_tls, est_tls = listeners.public_context(), _est_context(room, makers)
-    for context in (public_tls, est_tls):
+    desk_tls = listeners.est_context(room.trust_anchors(), exporting=False)
+    for context in (public_tls, est_tls, desk_tls):
         room.own_certificate.serve_with(context)
     addresses = (
         ("ACME directory", opened.places.acme_directory),
@@ -248,6 +258,8 @@ def _listeners(
     return [
         Listener("public", settings.port, public, public_tls, proxies=proxies),
         Listener("est", settings.port + 1, _est(opened, room, makers), est_tls, proxies=est_proxies),
+        # No proxies: whose certificate it is that an officer shows is for nobody else to say.
+        Listener("desk", settings.port + 2, _desk(opened, room), desk_tls, proxies=Proxies((), desk_tls)),
         Listener("repository", settings.port + 3, repository, counted=(OCSP_PATH, HEALTH_PATH), proxies=proxies),
     ]
 

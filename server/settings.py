@@ -109,6 +109,11 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
         return self.est_url.rstrip("/") or f"https://{_in_url(self.host)}:{self.port + 1}"
 
     @property
+    def desk(self) -> str:
+        """The base URL of the RA's pages and API."""
+        return self.desk_url.rstrip("/") or f"https://{_in_url(self.host)}:{self.port + 2}"
+
+    @property
     def repository(self) -> str:
         """The base URL of CRLs and CA certificates."""
         return self.repository_url.rstrip("/") or f"http://{_in_url(self.host)}:{self.port + 3}"

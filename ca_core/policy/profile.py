@@ -131,8 +131,8 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
 
     @property
     def is_grantable(self) -> bool:
-        """Whether a subscriber's registration may hold it; the server's own profiles are nobody else's."""
-        return Door.SERVER not in self.doors
+        """Whether a subscriber's registration may hold it; the server's own and the officers' are nobody else's."""
+        return not self.doors & {Door.SERVER, Door.CLI}
 
     @property
     def answers_ocsp(self) -> bool:
@@ -253,6 +253,19 @@ MESSAGE_SIGNER = Profile(
     key_purpose=KeyPurpose.AUTHENTICATION,
     same_key_renewal=False,
 )
+OFFICER = Profile(
+    name="officer",
+    validity_seconds=365 * SECONDS_PER_DAY,
+    rsa_usage=_SIGN,
+    ec_usage=_SIGN,
+    extended_key_usage=frozenset({ExtendedUsage.CLIENT_AUTH}),
+    name_kinds=frozenset(),
+    names_required=False,
+    # Not EST: whoever got hold of an officer's key must not be able to go on with it for ever.
+    doors=frozenset({Door.CLI}),
+    key_purpose=KeyPurpose.AUTHENTICATION,
+    same_key_renewal=False,
+)
 _OF_SUBSCRIBERS = (TLS_SERVER, DEVICE, SIGNING, ENCRYPTION)
 _OF_THE_SERVER = (OWN_TLS, OCSP_RESPONDER, MESSAGE_SIGNER)
-BUILT_IN = {profile.name: profile for profile in (*_OF_SUBSCRIBERS, *_OF_THE_SERVER)}
+BUILT_IN = {profile.name: profile for profile in (*_OF_SUBSCRIBERS, OFFICER, *_OF_THE_SERVER)}

@@ -51,7 +51,9 @@ _NEVER = {
     "OCSPSigning": "it speaks for the CA, and only the server's own responders have it",
     "cmcCA": "it speaks for the CA, and only the server signs messages in its name",
     "server": "it is the server's own way in",
-    "cli": "no command asks for certificates",
+    "cli": "it is how officers get theirs",
+    "desk": "nobody asks for certificates there",
+    "api": "nobody asks for certificates there",
 }
 
 _Member = TypeVar("_Member", bound=StrEnum)

@@ -24,7 +24,7 @@ from ca_core.registration import recognition
 from ca_core.registration.account import MAIN, Grant, Registration, Status, checked_account, checked_realm
 from ca_core.registration.contact import Contact
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
-from ca_core.registration.kind import PRESETS, SERVER, Kind, Kinds
+from ca_core.registration.kind import OFFICER, PRESETS, SERVER, Kind, Kinds
 from ca_core.registration.proof_keys import proof_keys
 from ca_core.registration.sheet import Sheet, eab_key
 from ca_core.store import credentials, holds, registrations
@@ -193,6 +193,8 @@ class Desk:
     async def _replace_sheet(self, tx: Transaction, registration: Registration, *, actor: str, now: int) -> Sheet:
         if registration.status is Status.CLOSED:
             raise WrongState(f"the registration {registration.account} is closed; register the subscriber anew")
+        if registration.kind == OFFICER.name:
+            raise WrongState(f"{registration.account} is an officer's, and has no sheet; see: soapstone officer --help")
         await credentials.void_all(tx, registration.id, now=now)
         return await self._make_sheet(tx, registration, self._kinds.named(registration.kind), actor=actor, now=now)
 

@@ -120,7 +120,19 @@ SERVER = Kind(
 )
 """The server itself, a subscriber like any other; nobody registers one by hand."""
 
-RESERVED: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (SERVER,)})
+OFFICER = Kind(
+    "officer",
+    ("officer",),
+    has_password=False,
+    has_enrollment_code=False,
+    has_eab_key=False,
+    # A lost key file must not lock an officer out; a certificate for each browser is usual.
+    live_certificates=100,
+    registration_days=100 * 365,
+)
+"""Who works at the registration authority (ca_core.staff); nobody registers one by hand."""
+
+RESERVED: Mapping[str, Kind] = MappingProxyType({kind.name: kind for kind in (SERVER, OFFICER)})
 """Kinds that settings cannot change, and of which nobody registers by hand."""
 
 

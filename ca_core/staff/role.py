@@ -14,8 +14,6 @@ import msgspec
 
 from ca_core.errors import NotFound, NotPermitted
 
-MAIN_REALM = "main"
-"""Where everything is that names no realm."""
 EVERY_REALM = "*"
 """What an actor has in the place of a realm who sees all of them; no realm is called so."""
 

@@ -9,7 +9,7 @@ import msgspec
 from ca_core.errors import NotFound
 from ca_core.registration.account import Grant, Registration, Status
 from ca_core.registration.contact import Contact
-from ca_core.registration.kind import SERVER
+from ca_core.registration.kind import OFFICER, SERVER
 from ca_core.store.database import Row, Transaction
 
 COLUMNS = (
@@ -140,8 +140,12 @@ async def contact_of(tx: Transaction, registration_id: str) -> Contact:
 
 
 async def every(tx: Transaction) -> list[Registration]:
-    """All registrations that a person made, oldest first, contacts too; the server's own is not among them."""
-    rows = await tx.all(_WHOLE + "kind <> :server ORDER BY created_at, id", server=SERVER.name)
+    """All registrations of subscribers, oldest first, contacts too; neither the server's own nor those of officers."""
+    rows = await tx.all(
+        _WHOLE + "kind <> :server AND kind <> :officer ORDER BY created_at, id",
+        server=SERVER.name,
+        officer=OFFICER.name,
+    )
     return [_whole(row) for row in rows]
 
 

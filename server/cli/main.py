@@ -33,6 +33,8 @@ _COMMANDS = {
     "revoke-many": "bulk",
     "recall": "recall",
     "requests": "requests",
+    "officer": "officers",
+    "token": "officers",
     "explain": "explain",
     "paused": "pauses",
     "unpause": "pauses",

@@ -64,6 +64,7 @@ def _print_addresses(home: Path, settings: Settings) -> None:
     shown = places(home, settings)
     click.echo(f"ACME directory  {shown.acme_directory}")
     click.echo(f"EST             {shown.est_url}")
+    click.echo(f"RA desk         {settings.desk}")
     click.echo(f"repository      {settings.repository}")
     click.echo(f"trust anchor    {shown.ca_bundle}")
     click.echo(supervising.READY)

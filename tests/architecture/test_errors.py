@@ -12,6 +12,7 @@ from tests.architecture.house import ROOMS
 TABLES = {
     "protocols.acme.problems": ("ca_core", "protocols.acme"),
     "protocols.est.refusals": ("ca_core", "protocols.cmc", "protocols.cms", "protocols.est"),
+    "server.answers": ("ca_core",),
 }
 """The module that holds a TABLE, and the packages whose refusals can reach it."""
 

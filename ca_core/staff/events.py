@@ -1,0 +1,38 @@
+"""What the journal holds of those who work at the registration authority."""
+
+from __future__ import annotations
+
+from ca_core.audit.event import Event
+
+
+class OfficerAdded(Event, frozen=True, tag="officer-added"):
+    """Somebody was taken on; a certificate or a token is another event."""
+
+    name: str
+    role: str
+    realm: str
+
+
+class OfficerEnded(Event, frozen=True, tag="officer-ended"):
+    """Somebody has left: their certificates are revoked and their tokens open nothing."""
+
+    name: str
+
+
+class TokenAdded(Event, frozen=True, tag="token-added"):
+    """An integrator was given a bearer token.
+
+    Attributes:
+        token: its identifier, which is no secret.
+        scope: what it is good for.
+    """
+
+    token: str
+    scope: tuple[str, ...]
+    expires_at: int
+
+
+class TokenEnded(Event, frozen=True, tag="token-ended"):
+    """A bearer token was ended before its time."""
+
+    token: str

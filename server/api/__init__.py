@@ -1,0 +1,1 @@
+"""The RA's REST API, below `/api/v1/` on the desk listener."""

@@ -1,0 +1,272 @@
+"""Commands about who works at the registration authority: officers, and the tokens of integrators."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import click
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
+
+from ca_core.applicant import Applicant, Door
+from ca_core.clock import rfc3339
+from ca_core.errors import BadCsr
+from ca_core.files import write_new
+from ca_core.policy.profile import OFFICER
+from ca_core.policy.request import parse
+from ca_core.referral.request import at_once
+from ca_core.registration.account import MAIN
+from ca_core.staff.officer import Officer
+from ca_core.staff.role import MAY, Action, Role
+from ca_core.store.certificates import Certificate
+from server.assembly import Office, Strongroom, strongroom
+from server.cli.shared import echo_json, in_office, json_option, operator_actor
+from server.journaling import open_sequencer
+
+_PASSPHRASE_OCTETS = 15
+_MOST_OCTETS = 1 << 16
+_MOST_DAYS = 3_650
+
+
+class _Made(msgspec.Struct, frozen=True):
+    """What `add` and `certificate` print.
+
+    Attributes:
+        certificate: with its chain, in PEM; None where none was wanted, or where it is in `p12`.
+        passphrase: of `p12`.
+    """
+
+    name: str
+    role: str
+    realm: str
+    account: str
+    serial: str | None = None
+    certificate: str | None = None
+    p12: str | None = None
+    passphrase: str | None = None
+
+
+def _key_options(command: click.decorators.FC) -> click.decorators.FC:
+    file = click.Path(dir_okay=False, path_type=Path)
+    command = click.option("--p12", type=file, help="Write key and certificate, for a browser, into FILE.")(command)
+    return click.option("--csr", type=file, help="Certify the key of this request (PEM or DER).")(command)
+
+
+@click.group()
+def officer() -> None:
+    """Who works at the registration authority, and their certificates."""
+
+
+@officer.command()
+@click.argument("name")
+@click.option(
+    "--role", type=click.Choice([role.value for role in Role]), required=True, help="What they are taken on for."
+)
+@click.option("--realm", default=MAIN, show_default=True, help="Whose registrations they see; * for all.")
+@_key_options
+@json_option
+@click.pass_obj
+def add(  # noqa: PLR0917  # click hands options over by name
+    home: Path, name: str, role: str, realm: str, csr: Path | None, p12: Path | None, *, as_json: bool
+) -> None:
+    """Take NAME on, with a certificate for the desk. An integrator needs none: see `token`."""
+    _require_one(csr, p12, needed=role != Role.INTEGRATOR)
+    request = _read_request(csr) if csr else None
+
+    async def do(office: Office) -> _Made:
+        taken = await office.officers.add(name, Role(role), realm=realm, actor=operator_actor())
+        return await _made(office, taken, request, p12)
+
+    _print_made(in_office(home, do), as_json=as_json)
+
+
+@officer.command()
+@click.argument("name")
+@_key_options
+@json_option
+@click.pass_obj
+def certificate(home: Path, name: str, csr: Path | None, p12: Path | None, *, as_json: bool) -> None:
+    """Give NAME a further certificate, as for another browser or when one ends."""
+    _require_one(csr, p12, needed=True)
+    request = _read_request(csr) if csr else None
+
+    async def do(office: Office) -> _Made:
+        return await _made(office, await office.officers.find(name), request, p12)
+
+    _print_made(in_office(home, do), as_json=as_json)
+
+
+@officer.command("list")
+@json_option
+@click.pass_obj
+def list_officers(home: Path, *, as_json: bool) -> None:
+    """List who works here, and who has left."""
+
+    async def do(office: Office) -> list[dict[str, object]]:
+        return [_shown(one) for one in await office.officers.every()]
+
+    rows = in_office(home, do)
+    if as_json:
+        echo_json(rows)
+        return
+    if not rows:
+        click.echo("nobody works here yet; take somebody on with: soapstone officer add NAME --role ROLE --p12 FILE")
+    for row in rows:
+        left = f"  left {row['ended_at']}" if row["ended_at"] else ""
+        click.echo(f"{row['name']}  {row['role']}  {row['realm']}  since {row['created_at']}{left}")
+
+
+@officer.command()
+@click.argument("name")
+@click.pass_obj
+def end(home: Path, name: str) -> None:
+    """Let NAME go: certificates are revoked, tokens open nothing."""
+    revoked = in_office(home, lambda office: office.officers.end(name, actor=operator_actor()))
+    click.echo(f"{name} has left; revoked: {', '.join(revoked) or 'nothing'}")
+
+
+@click.group()
+def token() -> None:
+    """Bearer tokens of integrators, for the RA's API."""
+
+
+@token.command("add")
+@click.argument("name")
+@click.option(
+    "--scope",
+    multiple=True,
+    type=click.Choice(sorted(action.value for action in MAY[Role.INTEGRATOR])),
+    help="What it is good for.",
+)
+@click.option("--days", type=click.IntRange(1, _MOST_DAYS), default=90, show_default=True, help="How long it works.")
+@json_option
+@click.pass_obj
+def add_token(home: Path, name: str, scope: tuple[str, ...], days: int, *, as_json: bool) -> None:
+    """Make a token for the integrator NAME, and print it once; without --scope it may do all that an integrator may."""
+    wanted = frozenset(map(Action, scope))
+
+    async def do(office: Office) -> tuple[str, str, int]:
+        made, text = await office.tokens.add(name, wanted, days=days, actor=operator_actor())
+        return made.id, text.reveal(), made.expires_at
+
+    token_id, text, expires_at = in_office(home, do)
+    if as_json:
+        echo_json({"token_id": token_id, "token": text, "expires_at": rfc3339(expires_at)})
+        return
+    click.echo(f"token {token_id}, until {rfc3339(expires_at)}:\n{text}")
+
+
+@token.command("list")
+@click.argument("name")
+@json_option
+@click.pass_obj
+def list_tokens(home: Path, name: str, *, as_json: bool) -> None:
+    """List the tokens of the integrator NAME."""
+
+    async def do(office: Office) -> list[dict[str, object]]:
+        integrator = await office.officers.find(name)
+        return [
+            {
+                "token_id": one.id,
+                "scope": sorted(one.scope),
+                "created_at": rfc3339(one.created_at),
+                "expires_at": rfc3339(one.expires_at),
+                "ended_at": None if one.ended_at is None else rfc3339(one.ended_at),
+            }
+            for one in await office.tokens.of(integrator.registration_id)
+        ]
+
+    rows = in_office(home, do)
+    if as_json:
+        echo_json(rows)
+        return
+    for row in rows:
+        ended = f"  ended {row['ended_at']}" if row["ended_at"] else ""
+        click.echo(f"{row['token_id']}  until {row['expires_at']}{ended}")
+
+
+@token.command("end")
+@click.argument("token_id")
+@click.pass_obj
+def end_token(home: Path, token_id: str) -> None:
+    """End the token TOKEN_ID at once."""
+    in_office(home, lambda office: office.tokens.end(token_id, actor=operator_actor()))
+    click.echo(f"the token {token_id} opens nothing any more")
+
+
+def _require_one(csr: Path | None, p12: Path | None, *, needed: bool) -> None:
+    if csr is not None and p12 is not None:
+        raise click.UsageError("--csr certifies a key of the officer's own, --p12 makes one: give one of them")
+    if needed and csr is None and p12 is None:
+        raise click.UsageError("the desk knows officers by certificate: give --p12 FILE, or --csr FILE")
+
+
+def _read_request(path: Path) -> bytes:
+    try:
+        octets = path.read_bytes()[:_MOST_OCTETS]
+    except OSError as error:
+        raise click.UsageError(f"{path} cannot be read: {error.strerror}") from None
+    if b"-----BEGIN" not in octets:
+        return octets
+    try:
+        return x509.load_pem_x509_csr(octets).public_bytes(Encoding.DER)
+    except ValueError:
+        raise BadCsr(f"{path} holds no certification request") from None
+
+
+async def _made(office: Office, taken: Officer, request: bytes | None, p12: Path | None) -> _Made:
+    made = _Made(taken.name, taken.role.value, taken.realm, taken.account)
+    if request is None and p12 is None:
+        return made
+    room = await strongroom(office)
+    # As a server does before it opens its doors: nothing is issued that could not be recorded.
+    await (await open_sequencer(office, room.gate)).turn()
+    if request is not None:
+        issued = await _issue(room, taken, request)
+        return msgspec.structs.replace(made, serial=issued.serial, certificate=_pem(room, issued))
+    key, passphrase = ec.generate_private_key(ec.SECP256R1()), secrets.token_urlsafe(_PASSPHRASE_OCTETS)
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    issued = await _issue(room, taken, builder.sign(key, SHA256()).public_bytes(Encoding.DER))
+    leaf, *chain = x509.load_pem_x509_certificates(_pem(room, issued).encode())
+    encryption = BestAvailableEncryption(passphrase.encode())
+    packed = serialize_key_and_certificates(taken.name.encode(), key, leaf, chain, encryption)
+    path = p12 or Path()
+    write_new(path, packed, mode=0o600)
+    return msgspec.structs.replace(made, serial=issued.serial, p12=str(path), passphrase=passphrase)
+
+
+async def _issue(room: Strongroom, taken: Officer, request: bytes) -> Certificate:
+    applicant = Applicant(taken.registration_id, Door.CLI, "operator", operator_actor().rpartition(":")[2])
+    return at_once(await room.enrollment.enroll(applicant, parse(request), profile_name=OFFICER.name))
+
+
+def _pem(room: Strongroom, issued: Certificate) -> str:
+    leaf = x509.load_der_x509_certificate(issued.der).public_bytes(Encoding.PEM)
+    return (leaf + room.chains_pem(issued.issuer)[0]).decode()
+
+
+def _print_made(made: _Made, *, as_json: bool) -> None:
+    if as_json:
+        echo_json(made)
+        return
+    click.echo(f"{made.name} is {made.role} in the realm {made.realm}; to stop them: soapstone suspend {made.account}")
+    if made.p12:
+        click.echo(f"key and certificate: {made.p12}\npassphrase, shown once: {made.passphrase}")
+    if made.certificate:
+        click.echo(made.certificate)
+
+
+def _shown(one: Officer) -> dict[str, object]:
+    return {
+        "name": one.name,
+        "role": one.role.value,
+        "realm": one.realm,
+        "account": one.account,
+        "created_at": rfc3339(one.created_at),
+        "ended_at": None if one.ended_at is None else rfc3339(one.ended_at),
+    }

@@ -1,0 +1,1 @@
+"""The RA's own pages, on the desk listener."""
