@@ -20,6 +20,7 @@ help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
 
 up: .venv/.server  ## start a server, with an example registration the first time
+	@requirements/fonts
 	@exec $(BIN)/soapstone up
 
 test: lint  ## everything: style, types, imports, tests, real clients, coverage

@@ -30,6 +30,7 @@
         │   ├── TooEarly                  outside the renewal window; carries the opening date
         │   ├── CertificateExpired, CertificateRevoked, CertificateOnHold, AlreadyRevoked
         │   ├── RequestRejected           an officer has looked at it; carries the officer's words
+        │   ├── NotPrintable              a sheet holds a character that no installed font has
         │   ├── AccountTaken, WrongState
         │   ├── NotPermitted              not for this role (ca_core.staff.role)
         │   ├── OwnRequest                nobody decides what they asked for themselves
@@ -265,6 +266,10 @@ class RequestRejected(Refused):
             else f"the registration authority has rejected request {number}{said};"
             " once that is settled, ask with a new key"
         )
+
+
+class NotPrintable(Refused):
+    """A sheet cannot be printed: no installed font has a character of it; only the RA is told."""
 
 
 class AccountTaken(Refused):

@@ -57,6 +57,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.CertificateOnHold: Answer(_FORBIDDEN, "certificate-on-hold"),
         core.AlreadyRevoked: Answer(409, "already-revoked"),
         core.RequestRejected: Answer(409, "request-rejected"),
+        core.NotPrintable: Answer(409, "not-printable"),
         core.AccountTaken: Answer(409, "account-taken"),
         core.WrongState: Answer(409, "wrong-state"),
         core.NotPermitted: Answer(_FORBIDDEN, "not-permitted"),

@@ -87,6 +87,7 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.CertificateOnHold: _UNAUTHORIZED,
         core.RequestRejected: _UNAUTHORIZED,
         core.AlreadyRevoked: Answer(400, "alreadyRevoked"),
+        core.NotPrintable: Answer(409, "malformed"),
         core.AccountTaken: Answer(409, "malformed"),
         core.WrongState: Answer(409, "malformed"),
         core.NotPermitted: _UNAUTHORIZED,

@@ -81,6 +81,7 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         core.CertificateOnHold: 403,
         core.RequestRejected: 403,
         core.AlreadyRevoked: 409,
+        core.NotPrintable: 409,
         core.AccountTaken: 409,
         core.WrongState: 409,
         core.NotPermitted: 403,

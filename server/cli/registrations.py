@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import click
@@ -11,11 +12,11 @@ from ca_core import names
 from ca_core.clock import rfc3339
 from ca_core.errors import BadName
 from ca_core.names import Identifier
-from ca_core.registration import sheet as sheet_module
 from ca_core.registration.account import Grant, Registration
 from ca_core.registration.desk import Form
-from ca_core.registration.sheet import Places, Sheet
+from ca_core.registration.sheet import Sheet
 from server.assembly import Office
+from server.cli.handing_over import Addressee, addressee_of, hand_over, pdf_option
 from server.cli.naming import a_labels
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 
@@ -53,6 +54,7 @@ class Uses(click.ParamType[str | int]):
 @click.option("--challenged", is_flag=True, help="Names are proved by challenge at each order, not vetted.")
 @click.option("--uses", type=Uses(), help="How often each machine credential works; by kind when left out.")
 @click.option("--language", default="zh-Hant", show_default=True, type=click.Choice(["zh-Hant", "en"]))
+@pdf_option
 @json_option
 @click.pass_obj
 def register(  # noqa: PLR0917  # click hands options over by name; one each, as the contract has them
@@ -68,6 +70,7 @@ def register(  # noqa: PLR0917  # click hands options over by name; one each, as
     profiles: tuple[str, ...],
     uses: str | int | None,
     language: str,
+    pdf: str | None,
     *,
     challenged: bool,
     as_json: bool,
@@ -91,25 +94,27 @@ def register(  # noqa: PLR0917  # click hands options over by name; one each, as
         language=language,
     )
 
-    async def do(office: Office) -> tuple[Sheet, Places]:
+    async def whose(_: Office) -> Addressee:
+        return Addressee(form.subject, form.contact, form.language)
+
+    async def make(office: Office) -> Sheet:
         _require_grantable(office, profiles)
         _, sheet = await office.desk.register(form, actor=operator_actor())
-        return sheet, office.places
+        return sheet
 
-    _print_sheet(*in_office(home, do), as_json=as_json)
+    hand_over(home, whose, make, pdf=pdf, as_json=as_json)
 
 
 @click.command()
 @click.argument("account")
+@pdf_option
 @json_option
 @click.pass_obj
-def sheet(home: Path, account: str, *, as_json: bool) -> None:
+def sheet(home: Path, account: str, pdf: str | None, *, as_json: bool) -> None:
     """Make a new sheet for ACCOUNT; it voids the one before at once."""
-
-    async def do(office: Office) -> tuple[Sheet, Places]:
-        return await office.desk.new_sheet(account, actor=operator_actor()), office.places
-
-    _print_sheet(*in_office(home, do), as_json=as_json)
+    _replace(
+        home, account, lambda office: office.desk.new_sheet(account, actor=operator_actor()), pdf=pdf, as_json=as_json
+    )
 
 
 @click.command()
@@ -177,15 +182,18 @@ def close(home: Path, account: str) -> None:
 
 @click.command("renew-registration")
 @click.argument("account")
+@pdf_option
 @json_option
 @click.pass_obj
-def renew_registration(home: Path, account: str, *, as_json: bool) -> None:
+def renew_registration(home: Path, account: str, pdf: str | None, *, as_json: bool) -> None:
     """Renew the vetting of ACCOUNT, and print a new sheet."""
-
-    async def do(office: Office) -> tuple[Sheet, Places]:
-        return await office.desk.renew_registration(account, actor=operator_actor()), office.places
-
-    _print_sheet(*in_office(home, do), as_json=as_json)
+    _replace(
+        home,
+        account,
+        lambda office: office.desk.renew_registration(account, actor=operator_actor()),
+        pdf=pdf,
+        as_json=as_json,
+    )
 
 
 def _zone(name: str) -> Identifier:
@@ -210,11 +218,10 @@ def _require_grantable(office: Office, profiles: tuple[str, ...]) -> None:
             raise click.UsageError(f"there is no profile {name!r}; choose among {', '.join(grantable)}")
 
 
-def _print_sheet(sheet: Sheet, places: Places, *, as_json: bool) -> None:
-    if as_json:
-        click.echo(sheet_module.as_json(sheet, places).decode())
-    else:
-        click.echo(sheet_module.as_text(sheet, places))
+def _replace(
+    home: Path, account: str, make: Callable[[Office], Awaitable[Sheet]], *, pdf: str | None, as_json: bool
+) -> None:
+    hand_over(home, lambda office: addressee_of(office, account), make, pdf=pdf, as_json=as_json)
 
 
 def _shown(registration: Registration, now: int) -> dict[str, object]:

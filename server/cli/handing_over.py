@@ -1,0 +1,119 @@
+"""Handing a sheet over: as text, as JSON, or as a PDF to a file that only its owner reads, or to a pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+import click
+
+from ca_core.errors import Misconfigured
+from ca_core.registration import sheet as sheet_module
+from ca_core.registration.contact import Contact
+from ca_core.registration.sheet import Sheet
+from server.assembly import Office
+from server.cli.shared import in_office
+from server.sheets import document
+
+_STANDARD_OUTPUT = "-"
+
+pdf_option = click.option(
+    "--pdf", metavar="FILE", help="Print the sheet to a new file, or with - to a pipe; nothing else shows its secrets."
+)
+
+
+class Addressee:
+    """Whose sheet it is: what is printed beside the secrets.
+
+    Args:
+        language: `zh-Hant` or `en`, the one that comes first.
+    """
+
+    def __init__(self, subject: str, contact: Contact, language: str) -> None:
+        self.subject = subject
+        self.contact = contact
+        self.language = language
+
+
+async def addressee_of(office: Office, account: str) -> Addressee:
+    """Look up whose sheet it is.
+
+    Raises:
+        NotFound: no such account.
+    """
+    registration = await office.desk.show(account)
+    return Addressee(registration.subject, registration.contact, registration.language)
+
+
+def hand_over(
+    home: Path,
+    addressee: Callable[[Office], Awaitable[Addressee]],
+    make: Callable[[Office], Awaitable[Sheet]],
+    *,
+    pdf: str | None,
+    as_json: bool,
+) -> None:
+    """Make a sheet and hand it over once.
+
+    What could stand against a PDF is looked at first: a sheet that is made has voided the one before.
+
+    Raises:
+        Misconfigured: the file is there already or cannot be written.
+        NotPrintable: no installed font has a character of the addressee's.
+    """
+    if pdf is not None and as_json:
+        raise click.UsageError("a sheet is handed over once: choose --pdf or --json")
+
+    async def do(office: Office) -> str:
+        if pdf is None:
+            sheet = await make(office)
+            if as_json:
+                return sheet_module.as_json(sheet, office.places).decode()
+            return sheet_module.as_text(sheet, office.places)
+        whose = await addressee(office)
+        document.require_printable(whose.subject, whose.contact)
+        with _destination(pdf) as file:
+            sheet = await make(office)
+            now = office.clock.now()
+            file.write(await document.pdf([sheet], [whose.contact], office.places, [whose.language], now=now))
+        if pdf == _STANDARD_OUTPUT:
+            return ""
+        return f"sheet {sheet.number} of {sheet.account} is in {pdf}; print it, then delete it"
+
+    if said := in_office(home, do):
+        click.echo(said)
+
+
+@contextmanager
+def _destination(name: str) -> Iterator[BinaryIO]:
+    """Where the PDF goes: a file that is new and its owner's alone, and is gone again when the block fails."""
+    if name == _STANDARD_OUTPUT:
+        if sys.stdout.isatty():
+            raise click.UsageError(
+                "a PDF says nothing on a terminal; name a file, or send it to a program: --pdf - | lpr"
+            )
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(name)
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        raise Misconfigured(f"{path} exists already and is not overwritten; choose another file") from None
+    except OSError as error:
+        raise Misconfigured(f"{path} cannot be written: {error.strerror}") from None
+    is_written = False
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            os.fchmod(descriptor, 0o600)  # whatever the umask is
+            yield file
+            file.flush()
+            os.fsync(descriptor)
+        is_written = True
+    finally:
+        if not is_written:
+            path.unlink()
