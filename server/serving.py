@@ -27,7 +27,7 @@ from protocols.est.services import EstServices
 from protocols.status.dialogue import RepositoryDialogue
 from protocols.status.responding import PATH as OCSP_PATH
 from protocols.status.responding import OcspDialogue
-from server import agreement, blocklist, exporting, garbage, listeners, manufacturers, workers
+from server import agreement, blocklist, exporting, garbage, listeners, manufacturers, notices, workers
 from server import settings as settings_module
 from server.acme_door import AcmeDoor
 from server.api.dialogue import ApiDialogue
@@ -51,6 +51,7 @@ from server.routes import PublicDialogue
 from server.settings import Settings
 from server.web.agreement import AgreementPages
 from server.web.help import HelpPages, help_facts
+from server.web.notices import NoticePages
 from server.workers import Worker
 
 _LOG = logging.getLogger("soapstone")
@@ -108,6 +109,7 @@ async def _served(home: Path, crew: int) -> AsyncIterator[Office]:
         validate = Worker("validation", acme.validator().turn, every_seconds=2)
         sequencer = Worker("sequencer", sequence, every_seconds=_SEQUENCER_SECONDS)
         pages = AgreementPages(opened.database, agreements)
+        telling = notices.workers(opened)
         leaving = Leaving()
         health = Health(opened.database, opened.clock, room.gate, leaving, can_sign=room.can_sign)
         doors = _listeners(opened, room, acme.dialogue(validate.wake), pages, health)
@@ -116,7 +118,7 @@ async def _served(home: Path, crew: int) -> AsyncIterator[Office]:
         expiry = Worker(
             "acme-expiry", for_all(opened.database, "acme-expiry", acme.expiry().turn), every_seconds=_EXPIRY_SECONDS
         )
-        tasks = workers.start([validate, sequencer, expiry, *_workers(opened, room, doors, acme.permission)])
+        tasks = workers.start([validate, sequencer, expiry, *telling, *_workers(opened, room, doors, acme.permission)])
         try:
             yield opened
         finally:
@@ -252,7 +254,9 @@ def _listeners(
         ("CA certificates and CRLs", settings.repository),
         *agreements.addresses,
     )
-    public = PublicDialogue(acme, agreements, HelpPages(help_facts(settings)), addresses)
+    public = PublicDialogue(
+        acme, agreements, HelpPages(help_facts(settings)), NoticePages(notices.readers(opened)), addresses
+    )
     repository = HealthDialogue(health, _repository(opened, room))
     proxies, est_proxies = Proxies(settings.proxies), Proxies(settings.est.proxies, est_tls)
     return [

@@ -140,6 +140,46 @@ class Limits(LimitOptions, frozen=True, forbid_unknown_fields=True, omit_default
     arrival_seconds: int = 30
 
 
+class Mail(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The mail server that takes notices; without a host, none are sent.
+
+    Attributes:
+        security: `starttls`, `tls` from the first octet, or `none`, which is for this machine alone.
+        password: a reference, `file:` or `env:`.
+        sender: the address that notices come from.
+        per_minute: how many are handed over in a minute at most.
+        trust_anchors: file of the CAs that the mail server's certificate is from; empty: the system's.
+    """
+
+    host: str = ""
+    port: int = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    username: str = ""
+    password: str = ""
+    sender: str = ""
+    per_minute: int = 60
+    trust_anchors: str = ""
+
+
+class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Where a partner's system is told what happens.
+
+    Attributes:
+        secret: a reference to `whsec_` and 24 to 64 random octets in base64.
+        events: what it is told of.
+        realm: whose registrations' events; empty: everybody's.
+        networks: CIDRs that may be called although they are loopback, link-local or the like.
+        trust_anchors: file of the CAs that its certificate is from; empty: the system's.
+    """
+
+    url: str
+    secret: str
+    events: tuple[str, ...]
+    realm: str = ""
+    networks: tuple[str, ...] = ()
+    trust_anchors: str = ""
+
+
 class Chaos(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Trouble on purpose, for the authors of ACME clients; in a development home only.
 

@@ -22,6 +22,7 @@ from ca_core.registration.agreement import is_version
 from ca_core.secret import Secret
 from protocols.est.labels import Label
 from protocols.est.messages import OPERATIONS
+from server import notice_settings
 from server.addresses import is_base_url, is_web_page
 from server.probes import settings as probe_settings
 from server.proxies import checked_networks
@@ -36,9 +37,11 @@ from server.setting_tables import (
     Journal,
     Keys,
     Limits,
+    Mail,
     Ocsp,
     Renewal,
     Store,
+    Webhook,
 )
 
 FILE_NAME = "soapstone.toml"
@@ -90,6 +93,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     ocsp: Ocsp = Ocsp()
     keys: Keys = Keys()
     limits: Limits = Limits()
+    mail: Mail = Mail()
+    webhooks: dict[str, Webhook] = {}
     chaos: Chaos = Chaos()
     profiles: dict[str, ProfileSettings] = {}
 
@@ -220,6 +225,7 @@ def _check(settings: Settings) -> None:
     if not 1 <= settings.ocsp.lifetime_hours <= _LONGEST_OCSP_HOURS:
         raise Misconfigured(f"ocsp.lifetime_hours must be from an hour to {_LONGEST_OCSP_HOURS} hours")
     _check_limits(settings.limits)
+    notice_settings.check(settings.mail, settings.webhooks)
     _check_chaos(settings.chaos, is_allowed=settings.development)
     _check_addresses(settings)
     _check_agreement(settings.agreement)

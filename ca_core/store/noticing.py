@@ -13,7 +13,7 @@ _WHOSE = "g.id, g.realm, g.expires_at, g.contact"
 _CONTACT = msgspec.json.Decoder(Contact)
 _CERTIFICATE = "c.serial, c.profile, c.names, c.not_before, c.not_after, c.recalled_at"
 # Neither is good for anything: what was revoked for good, and what was replaced by one that was not. A certificate of
-# the same names replaces this one if it was issued while this one's window was open; before that, it is a second one.
+# the same names replaces this one if it was issued while this one's window was open; before, it is a second one (045).
 _STILL_WANTED = (
     "c.state = 'issued' AND NOT EXISTS"
     " (SELECT 1 FROM revocations r WHERE r.serial = c.serial AND r.reason <> :hold) AND NOT EXISTS"

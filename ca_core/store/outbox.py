@@ -81,16 +81,21 @@ async def put(tx: Transaction, channel: str, notice: Notice, *, now: int) -> boo
 
 
 async def join(tx: Transaction, channel: str, notice: Notice, *, now: int) -> None:
-    """Put one down, or add its certificates to the one of the same key that waits."""
+    """Put one down, or add its certificates to the one of the same key that waits and that nobody is sending."""
     if await put(tx, channel, notice, now=now):
         return
     row = await tx.one(
         "SELECT id, notice FROM outbox WHERE channel = :channel AND key = :key", channel=channel, key=notice.key
     )
     if row is not None:
-        joined = _NOTICE.decode(row[1]).joined(notice)
-        text = msgspec.json.encode(joined).decode()
-        await tx.execute("UPDATE outbox SET notice = :notice WHERE id = :id", notice=text, id=row[0])
+        text = msgspec.json.encode(_NOTICE.decode(row[1]).joined(notice)).decode()
+        joined = await tx.execute(
+            "UPDATE outbox SET notice = :notice WHERE id = :id AND attempts = 0", notice=text, id=row[0]
+        )
+        if joined == 1:
+            return
+    serials = ",".join(told.serial for told in notice.certificates)
+    await put(tx, channel, msgspec.structs.replace(notice, key=f"{notice.key}:{serials}"), now=now)
 
 
 async def is_due(tx: Transaction, channel: str, *, now: int, until: int, latest: int) -> bool:

@@ -16,7 +16,7 @@ from ca_core.issuance.authorities import ISSUING
 from ca_core.revocation.publisher import Outcome
 from ca_core.revocation.shelf import Publication
 from ca_core.store import credentials
-from server import agreement, blocklist, exporting, manufacturers
+from server import agreement, blocklist, exporting, manufacturers, notices
 from server import settings as settings_module
 from server.assembly import Office, Strongroom, strongroom
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
@@ -87,6 +87,7 @@ def doctor(home: Path) -> None:
         click.echo("credential key  ok")
         for line in await _name_servers(office.settings.acme):
             click.echo(f"name server     {line}")
+        await _tell_notices(office)
         click.echo(f"journal         ok  {await _check_journal(office)}")
         for name in (ca.certificate.name for ca in room.authorities.publishing(now=office.clock.now())):
             published = await _newest(room, name)
@@ -101,6 +102,12 @@ def doctor(home: Path) -> None:
     binding = f"without tls-exporter, for TLS 1.3: {why_not}" if why_not else "and, for TLS 1.3, tls-exporter"
     click.echo(f"channel binding ok  tls-unique for TLS 1.2, {binding}")
     click.echo(f"clock           {'can be moved (development)' if settings.development else 'ok'}")
+
+
+async def _tell_notices(office: Office) -> None:
+    """A mail server may be away for a while, and the home is in order without it: nothing ends here."""
+    for line in await notices.report(office):
+        click.echo(f"notices         {line}")
 
 
 def _check_makers(office: Office, room: Strongroom) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import ipaddress
 from urllib.parse import urlsplit
 
+import msgspec
+
 from ca_core import names
 from ca_core.errors import BadName, Misconfigured
 from protocols.acme import challenges
@@ -58,6 +60,12 @@ def policy(acme: Acme, listen: str, ports: range) -> ProbePolicy:
         allowed=tuple(ipaddress.ip_network(network) for network in acme.probe_networks),
         own_listeners=frozenset((address, port) for port in ports),
     )
+
+
+def for_calls(policy: ProbePolicy, networks: tuple[str, ...], *, total_seconds: float) -> ProbePolicy:
+    """The policy of what calls others, which may go to networks of its own."""
+    allowed = tuple(ipaddress.ip_network(network) for network in networks)
+    return msgspec.structs.replace(policy, allowed=allowed, total_seconds=total_seconds)
 
 
 def _check_challenges(acme: Acme) -> None:

@@ -8,12 +8,15 @@ from pathlib import Path
 import pytest
 
 from ca_core.errors import BadRequest
+from ca_core.notices.readers import Readers
+from ca_core.registration.credential import SecretKeeper
 from protocols.acme.links import Help
 from protocols.wire import Peer, Reply, Request
 from server.routes import PublicDialogue
 from server.settings import Settings
 from server.web.agreement import AgreementPages
 from server.web.help import HelpPages, help_facts
+from server.web.notices import NoticePages
 from tests.builders.acme import LINKS, acme_house
 
 
@@ -22,7 +25,10 @@ async def public(tmp_path: Path) -> AsyncIterator[PublicDialogue]:
     async with acme_house(tmp_path) as house:
         agreements = AgreementPages(house.core.database, house.services.agreements)
         pages = HelpPages(help_facts(Settings(host="localhost", port=8443)))
-        yield PublicDialogue(house.dialogue, agreements, pages, (("ACME directory", "https://ca.example/acme"),))
+        core = house.core
+        notices = NoticePages(Readers(core.database, core.clock, SecretKeeper(bytes(32)), window_seconds=0))
+        addresses = (("ACME directory", "https://ca.example/acme"),)
+        yield PublicDialogue(house.dialogue, agreements, pages, notices, addresses)
 
 
 async def ask(public: PublicDialogue, path: str, method: str = "GET") -> Reply:
