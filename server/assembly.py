@@ -31,7 +31,8 @@ from ca_core.referral.desk import ReferralDesk
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk
 from ca_core.registration.eab_desk import EabDesk
-from ca_core.registration.kind import PRESETS, Kinds
+from ca_core.registration.kind import Kinds
+from ca_core.registration.kind_settings import kinds_from
 from ca_core.registration.sheet import Places
 from ca_core.registration.sign_in import SignIn
 from ca_core.revocation.delegate import Delegates
@@ -161,7 +162,8 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
     settings = settings_module.load(home)
     clock = SystemClock(development=settings.development)
     keeper = SecretKeeper(_octets(settings.credentials.key, home))
-    profiles, kinds = profiles_from(settings.profiles), PRESETS
+    profiles = profiles_from(settings.profiles)
+    kinds = kinds_from(settings.kinds, profiles)
     database = await open_database(settings.store.url, home, create=create, connections=settings.store.connections)
     async with AsyncExitStack() as ending:
         ending.push_async_callback(database.close)

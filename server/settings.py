@@ -19,6 +19,7 @@ from ca_core.names import Identifier
 from ca_core.policy.profile_settings import ProfileSettings, profiles_from, read_profiles
 from ca_core.registration.account import checked_account
 from ca_core.registration.agreement import is_version
+from ca_core.registration.kind_settings import KindSettings, kinds_from, read_kinds
 from ca_core.secret import Secret
 from protocols.est.labels import Label
 from protocols.est.messages import OPERATIONS
@@ -97,6 +98,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     webhooks: dict[str, Webhook] = {}
     chaos: Chaos = Chaos()
     profiles: dict[str, ProfileSettings] = {}
+    kinds: dict[str, KindSettings] = {}
 
     @property
     def ports(self) -> range:
@@ -153,9 +155,10 @@ def from_builtins(values: dict[str, Any]) -> Settings:
     Raises:
         Misconfigured: an unknown key or an impossible value; says which.
     """
-    # These name their faults by profile and field; the library would call the profile `[...]`.
-    if "profiles" in values:
-        values = {**values, "profiles": read_profiles(values["profiles"])}
+    # These name their faults by profile or kind and field; the library would call the profile `[...]`.
+    for table, read in (("profiles", read_profiles), ("kinds", read_kinds)):
+        if table in values:
+            values = {**values, table: read(values[table])}
     try:
         settings = msgspec.convert(values, Settings)
     except msgspec.ValidationError as error:
@@ -235,6 +238,7 @@ def _check(settings: Settings) -> None:
 
 def _check_profiles(settings: Settings) -> None:
     known = profiles_from(settings.profiles)
+    kinds_from(settings.kinds, known)
     if taken := OPERATIONS & known.keys():
         raise Misconfigured(f"profiles.{min(taken)}: the name is that of an EST operation (RFC 7030, 3.2.2)")
     for label in settings.est.labels:

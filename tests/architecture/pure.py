@@ -33,6 +33,7 @@ PURE = (
     "ca_core/registration/credential.py",
     "ca_core/registration/device_certificate.py",
     "ca_core/registration/kind.py",
+    "ca_core/registration/kind_settings.py",
     "ca_core/registration/mark.py",
     "ca_core/registration/proof_keys.py",
     "ca_core/registration/sheet.py",
