@@ -16,6 +16,7 @@
         │   ├── PossessionNotProved       the key in it has not signed it
         │   ├── ExtensionNotServed        an extension in it cannot be what it is meant to be
         │   ├── BadName                   an identifier that is not in its normal form, or of no known kind
+        │   ├── BadForm                   a form of the desk; carries every wrong field
         │   ├── TooLarge                  beyond a size limit
         │   └── BadReason                 a revocation reason that nobody may give here
         ├── Missing                   does not exist, or is not yours: told apart for nobody
@@ -23,6 +24,8 @@
         ├── Refused                   understood and proved, and not granted
         │   ├── RegistrationSuspended, RegistrationClosed, RegistrationExpired
         │   ├── CredentialSpent, CredentialExpired, CredentialRevoked, NetworkNotAllowed
+        │   ├── NotActivated              the secret of a sheet that waits for its activation
+        │   ├── QuotaReached              as many live certificates as the kind allows
         │   ├── ProfileNotGranted, ProfileNotOffered, NameNotGranted, NameNotProved, SubjectMismatch
         │   ├── WeakKey, KeyCompromised, KeyInUse, CaRequested
         │   ├── KeyNotMade                the server makes no key for this (RFC 7030, 4.4)
@@ -47,6 +50,9 @@ and never says whether an account exists.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
 
 
 class SoapstoneError(Exception):
@@ -115,6 +121,30 @@ class BadName(Malformed):
     """An identifier is not in its normal form, or of a kind that is not known here."""
 
 
+class FieldFault(NamedTuple):
+    """One wrong field of a form.
+
+    Args:
+        field: such as `subject.C` or `contact.email`.
+        why: to be read behind the field's name.
+    """
+
+    field: str
+    why: str
+
+
+class BadForm(Malformed):
+    """A form with wrong fields, all of which are named.
+
+    Args:
+        faults: at least one.
+    """
+
+    def __init__(self, faults: Sequence[FieldFault]) -> None:
+        super().__init__("; ".join(f"{fault.field}: {fault.why}" for fault in faults))
+        self.faults = tuple(faults)
+
+
 class TooLarge(Malformed):
     """The body is beyond its size limit."""
 
@@ -162,6 +192,20 @@ class CredentialSpent(Refused):
 
 class CredentialExpired(Refused):
     """The credential was right and is past its date."""
+
+
+class NotActivated(Refused):
+    """The secret was right, and its sheet is not activated yet."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "this password sheet is not activated yet; sign in to the portal and change the initial password, or ask"
+            " your registration authority to activate it"
+        )
+
+
+class QuotaReached(Refused):
+    """The registration has as many live certificates as its kind allows."""
 
 
 class CredentialRevoked(Refused):
@@ -274,6 +318,10 @@ class NotPrintable(Refused):
 
 class AccountTaken(Refused):
     """The site account exists already; only the RA is told."""
+
+
+class ChangedMeanwhile(Refused):
+    """What was to be changed is not what the caller saw; it should look again."""
 
 
 class WrongState(Refused):

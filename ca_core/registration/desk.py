@@ -18,40 +18,20 @@ from ca_core.audit.event import (
 from ca_core.clock import Clock
 from ca_core.errors import AccountTaken, NotFound, WrongState
 from ca_core.identity import new_id
-from ca_core.policy.subject import subject_der
 from ca_core.registration import credential as credential_module
-from ca_core.registration import recognition
-from ca_core.registration.account import MAIN, Grant, Registration, Status, checked_account, checked_realm
-from ca_core.registration.contact import Contact
+from ca_core.registration import recognition, vetting
+from ca_core.registration.account import Grant, Registration, Status
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
+from ca_core.registration.form import Form
 from ca_core.registration.kind import OFFICER, PRESETS, SERVER, Kind, Kinds
 from ca_core.registration.proof_keys import proof_keys
 from ca_core.registration.sheet import Sheet, eab_key
 from ca_core.store import credentials, holds, registrations
 from ca_core.store.database import Database, Transaction
 
+__all__ = ["Desk", "Form"]
+
 _ACCOUNT_OCTETS = 5
-
-
-class Form(msgspec.Struct, frozen=True):
-    """What an officer fills in.
-
-    Attributes:
-        account: None draws one.
-        uses: how often each machine credential of a sheet works; None is unlimited, UNSET is what the kind says.
-        profiles: empty means the kind's.
-        realm: the registration authority that it is to belong to.
-    """
-
-    kind: str
-    subject: str
-    uses: int | msgspec.UnsetType | None = msgspec.UNSET
-    account: str | None = None
-    grants: tuple[Grant, ...] = ()
-    profiles: tuple[str, ...] = ()
-    language: str = "zh-Hant"
-    contact: Contact = Contact()
-    realm: str = MAIN
 
 
 class Desk:
@@ -67,19 +47,20 @@ class Desk:
         """Register a subscriber and make the first sheet.
 
         Raises:
-            BadName: the account or the realm, or the subject is not a distinguished name.
+            BadForm: names every wrong field.
             NotFound: no such kind.
             AccountTaken: the account exists.
         """
         now = self._clock.now()
         kind = self._kinds.named(form.kind)
+        subject_der = vetting.require_sound(form, kind)
         registration = Registration(
             id=new_id(now),
-            account=checked_account(form.account or f"{kind.name[:3]}-{secrets.token_hex(_ACCOUNT_OCTETS)}"),
+            account=form.account or f"{kind.name[:3]}-{secrets.token_hex(_ACCOUNT_OCTETS)}",
             kind=kind.name,
             status=Status.ACTIVE,
             subject=form.subject,
-            subject_der=subject_der(form.subject),
+            subject_der=subject_der,
             grants=form.grants,
             profiles=form.profiles or kind.profiles,
             language=form.language,
@@ -88,7 +69,7 @@ class Desk:
             created_at=now,
             expires_at=now + kind.registration_seconds,
             eab_uses=kind.eab_uses if form.uses is msgspec.UNSET else form.uses,
-            realm=checked_realm(form.realm),
+            realm=form.realm,
             # The first sheet makes it 1.
             version=0,
             contact_read=form.contact,

@@ -167,7 +167,8 @@ def _kind(name: str, table: KindSettings, grantable: Collection[str]) -> Kind:
     kind = msgspec.structs.replace(base, name=name, **changes)
     _check_profiles(kind, grantable)
     _check_limits(kind)
-    return kind
+    # Said by name, so that what there is no profile of is granted to nobody.
+    return kind if kind.grantable else msgspec.structs.replace(kind, grantable=tuple(grantable))
 
 
 def _base(name: str, table: KindSettings) -> Kind:

@@ -52,6 +52,7 @@ TABLE: Mapping[type[core.Refusal], FailInfo] = MappingProxyType(
         core.NameNotGranted: FailInfo.BAD_IDENTITY,
         core.CredentialSpent: FailInfo.AUTH_DATA_FAIL,
         core.CredentialExpired: FailInfo.AUTH_DATA_FAIL,
+        core.NotActivated: FailInfo.AUTH_DATA_FAIL,
         core.CredentialRevoked: FailInfo.AUTH_DATA_FAIL,
         core.NetworkNotAllowed: FailInfo.AUTH_DATA_FAIL,
         PossessionUnproven: FailInfo.POP_REQUIRED,

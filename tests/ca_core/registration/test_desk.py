@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from ca_core import names
-from ca_core.errors import AccountTaken, BadName, NotFound, WrongState
+from ca_core.errors import AccountTaken, BadForm, NotFound, WrongState
 from ca_core.registration.account import Grant, Status
 from ca_core.registration.contact import Contact
 from ca_core.registration.credential import CredentialKind
@@ -63,8 +63,8 @@ async def test_fifty_registrations_of_one_account_make_one(core: Core) -> None:
 @pytest.mark.parametrize(
     ("form", "refusal"),
     [
-        (Form("organization", "nonsense", None), BadName),
-        (Form("organization", "CN=x", None, "a:b"), BadName),
+        (Form("organization", "nonsense", None), BadForm),
+        (Form("organization", "CN=x", None, "a:b"), BadForm),
         (Form("nonsense", "CN=x", None), NotFound),
     ],
 )

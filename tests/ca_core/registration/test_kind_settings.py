@@ -17,19 +17,25 @@ from ca_core.registration.kind import (
 )
 from ca_core.registration.kind_settings import kinds_from, read_kinds
 
+GRANTABLE = ("tls-server", "device", "signing", "encryption")
+
 
 def kinds(tables: object) -> Kinds:
     return kinds_from(read_kinds(tables), BUILT_IN)
 
 
 def test_nothing_set_leaves_the_presets() -> None:
-    assert kinds({}) == PRESETS
+    assert dict(kinds({})) == {
+        name: msgspec.structs.replace(kind, grantable=GRANTABLE) for name, kind in PRESETS.items()
+    }
 
 
 def test_a_preset_is_changed_field_by_field() -> None:
     device = kinds({"device": {"code_uses": 3, "eab_uses": "unlimited", "activation": True}})["device"]
 
-    assert device == msgspec.structs.replace(PRESETS["device"], code_uses=3, eab_uses=None, activation=True)
+    assert device == msgspec.structs.replace(
+        PRESETS["device"], code_uses=3, eab_uses=None, activation=True, grantable=GRANTABLE
+    )
 
 
 def test_a_new_kind_starts_from_a_preset_and_comes_last() -> None:
