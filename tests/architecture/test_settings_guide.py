@@ -9,12 +9,13 @@ from typing import Any, get_args, get_origin
 import msgspec
 
 from ca_core.policy.profile_settings import ProfileSettings
+from ca_core.registration.kind_settings import KindSettings
 from server.settings import Settings
 from tests.architecture.house import ROOT
 
 GUIDE = ROOT / "docs" / "guides" / "operator.md"
 QUOTED = re.compile(r"`([^`]+)`")
-PROFILES = "profiles.NAME..."
+ELSEWHERE = ("profiles.NAME...", "kinds.NAME...")
 
 
 class Inner(msgspec.Struct, frozen=True):
@@ -30,13 +31,19 @@ class Outer(msgspec.Struct, frozen=True):
 def test_the_guide_lists_every_setting_and_no_other() -> None:
     listed = first_column(GUIDE.read_text("utf-8"), "## Settings", "| key |")
 
-    assert sorted(listed) == sorted([*keys(Settings), PROFILES])
+    assert sorted(listed) == sorted([*keys(Settings), *ELSEWHERE])
 
 
 def test_the_guide_lists_every_field_of_a_profile_and_no_other() -> None:
     listed = first_column(GUIDE.read_text("utf-8"), "## Profiles", "| field |")
 
     assert sorted(listed) == sorted(ProfileSettings.__struct_fields__)
+
+
+def test_the_guide_lists_every_field_of_a_kind_and_no_other() -> None:
+    listed = first_column(GUIDE.read_text("utf-8"), "## Kinds", "| field |")
+
+    assert sorted(listed) == sorted(KindSettings.__struct_fields__)
 
 
 def test_keys_are_dotted_and_tables_of_any_name_are_shown_as_such() -> None:
@@ -50,10 +57,10 @@ def test_a_first_column_is_read_up_to_the_end_of_its_table() -> None:
 
 
 def keys(table: type[msgspec.Struct], above: str = "") -> Iterator[str]:
-    """The dotted keys of a table of settings; those of profiles have a table of their own in the guide."""
+    """The dotted keys of a table of settings; those of profiles and kinds have tables of their own in the guide."""
     for field in msgspec.structs.fields(table):
         key, inner = f"{above}{field.name}", inner_table(field.type)
-        if inner is ProfileSettings:
+        if inner in {ProfileSettings, KindSettings}:
             continue
         if inner is None:
             yield key
