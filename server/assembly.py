@@ -50,8 +50,9 @@ from ca_core.store.migrate import Migration, found_in, migrate
 from ca_core.store.opening import open_database
 from server import settings as settings_module
 from server.counts import Counts, counts
-from server.home import OWN_CERTIFICATE, TRUST_ANCHOR
+from server.home import OWN_CERTIFICATE
 from server.own_certificate import OwnCertificate
+from server.own_places import ca_url, crl_url, ocsp_url, places
 from server.settings import Settings, read_secret
 
 AUTHORITY = "authority"
@@ -352,31 +353,6 @@ def _first_authority(home: Path, issuing_key: str | None) -> list[Row]:
         row(ROOT, ROOT_CERTIFICATE, f"file:{AUTHORITY}/{ROOT_KEY}"),
         row(ISSUING, ISSUING_CERTIFICATE, issuing_key or f"file:{AUTHORITY}/{ISSUING_KEY}"),
     ]
-
-
-def places(home: Path, settings: Settings) -> Places:
-    """Where subscribers find this server."""
-    return Places(
-        acme_directory=f"{settings.public}/acme/directory",
-        est_url=f"{settings.est_base}/.well-known/est",
-        portal_url=f"{settings.public}/",
-        ca_bundle=str((home / TRUST_ANCHOR).resolve()),
-    )
-
-
-def crl_url(settings: Settings, name: str) -> str:
-    """Where the CRL of a CA is served."""
-    return f"{settings.repository}/crl/{name}.crl"
-
-
-def ca_url(settings: Settings, name: str) -> str:
-    """Where the certificate of a CA is served."""
-    return f"{settings.repository}/ca/{name}.cer"
-
-
-def ocsp_url(settings: Settings) -> str:
-    """Where the status of certificates is asked."""
-    return f"{settings.repository}/ocsp"
 
 
 def read_certificate(path: Path) -> x509.Certificate:
