@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -93,19 +95,19 @@ def test_a_sheet_is_handed_over_once(serving: House, tmp_path: Path) -> None:
 
 
 def test_a_name_that_cannot_be_printed_registers_nobody_and_leaves_no_file(serving: House, tmp_path: Path) -> None:
-    words = ("--kind", "person", "--subject", "CN=王\U0001e290明,C=TW", "--account", "boxed")
+    words = ("--kind", "person", "--subject", "CN=王\U00030001明,C=TW", "--account", "boxed")
 
     done = serving.attempt("register", *words, "--pdf", str(tmp_path / "sheet.pdf"))
 
     assert done.returncode == 1
     assert len(done.stderr.splitlines()) == 1
-    assert "U+1E290" in done.stderr
+    assert "U+30001" in done.stderr
     assert list(tmp_path.iterdir()) == []
     assert serving.attempt("show", "boxed").returncode == 1
 
 
 def test_a_sheet_that_cannot_be_printed_leaves_the_one_before_as_it_is(serving: House, tmp_path: Path) -> None:
-    subject = "CN=王\U0001e290明,C=TW"
+    subject = "CN=王\U00030001明,C=TW"
     sheet = serving.register("--kind", "device", "--subject", subject, "--account", "unprinted")
 
     done = serving.attempt("sheet", "unprinted", "--pdf", str(tmp_path / "sheet.pdf"))
@@ -140,35 +142,75 @@ def test_the_command_writes_the_sheet_nowhere_but_to_its_file(serving: House, tm
 
 
 def test_without_fonts_a_sheet_is_printed_as_text_and_a_pdf_names_the_package(serving: House, tmp_path: Path) -> None:
-    # A process of its own in which /usr/share/fonts is empty, and so is whatever else fontconfig may know.
-    sheet = ("--kind", "device", "--subject", "CN=x,C=TW")
-    script = 'mount -t tmpfs none /usr/share/fonts && exec "$@"'
-    alone: tuple[str | Path, ...] = ("unshare", "--mount", "bash", "-c", script, "bash", SOAPSTONE)
-    environment = {"PATH": "/usr/bin:/bin", "HOME": str(tmp_path), "LANG": "C.UTF-8"}
+    sheet = (SOAPSTONE, "--home", serving.home, "register", "--kind", "device", "--subject", "CN=x,C=TW")
 
-    text = run(*alone, "--home", serving.home, "register", *sheet, env=environment)
-    pdf = run(*alone, "--home", serving.home, "register", *sheet, "--pdf", tmp_path / "sheet.pdf", env=environment)
+    text = without_fonts(*sheet, path="/usr/bin:/bin")
+    pdf = without_fonts(*sheet, "--pdf", tmp_path / "sheet.pdf", path="/usr/bin:/bin")
 
     assert text.returncode == 0, text.stderr
     assert re.search(_CODE, text.stdout)
     assert pdf.returncode == 1
     assert "fonts-noto-cjk" in pdf.stderr
     assert len(pdf.stderr.splitlines()) == 1
+    assert list(tmp_path.iterdir()) == []
 
 
-def test_the_qr_code_on_paper_is_a_figure_of_dark_and_light_squares(serving: House, tmp_path: Path) -> None:
+def test_fonts_that_cannot_be_installed_are_named_and_stop_nothing_but_the_tests(tmp_path: Path) -> None:
+    # Nobody can install anything where there is no apt-get.
+    (tmp_path / "id").symlink_to("/usr/bin/id")
+
+    going_on = without_fonts("/bin/sh", "requirements/fonts", path=str(tmp_path))
+    required = without_fonts("/bin/sh", "requirements/fonts", "--required", path=str(tmp_path))
+
+    assert (going_on.returncode, required.returncode) == (0, 1)
+    assert "apt-get install fonts-noto-cjk fonts-cns11643-kai" in going_on.stderr
+    assert going_on.stderr == required.stderr
+
+
+def without_fonts(*command: str | Path, path: str) -> subprocess.CompletedProcess[str]:
+    """Run a program to which /usr/share/fonts is empty."""
+    alone = ("unshare", "--user", "--map-root-user", "--mount", "bash", "-c")
+    script = 'mount -t tmpfs none /usr/share/fonts && exec env PATH="$0" LANG=C.UTF-8 "$@"'
+    return run(*alone, script, path, *command, cwd=Path(__file__).parents[1])
+
+
+def test_a_device_enrolls_by_nothing_but_the_qr_code_on_its_sheet(serving: House, tmp_path: Path) -> None:
+    paper = tmp_path / "sheet.pdf"
     serving.command(
-        "register", "--kind", "person", "--subject", _SUBJECT, "--account", "seen", "--pdf", str(tmp_path / "sheet.pdf")
+        "register", "--kind", "device", "--subject", "CN=camera,C=TW", "--account", "camera", "--pdf", str(paper)
     )
 
-    must(client("pdftoppm"), "-r", "72", "-gray", "-singlefile", tmp_path / "sheet.pdf", tmp_path / "page")
+    scanned = urlsplit(scan(paper))
 
-    header, _, pixels = (tmp_path / "page.pgm").read_bytes().partition(b"\n255\n")
-    width = int(header.split()[1])
-    rows = [pixels[start : start + width] for start in range(0, len(pixels), width)]
-    # The middle third, at the right: where the QR code is, about half of the squares are dark.
-    square = b"".join(row[400:520] for row in rows[345:465])
-    assert 0.3 < sum(pixel < 128 for pixel in square) / len(square) < 0.6
+    device = Device(serving, tmp_path / "device")
+    secret = {name: value for name, (value,) in parse_qs(scanned.fragment).items()}
+    assert secret.keys() == {"account", "code"}
+    device.curl(
+        *("-H", "Content-Type: application/pkcs10", "--data-binary", f"@{device.request}"),
+        *("-u", f"{secret['account']}:{secret['code']}", f"{scanned._replace(fragment='').geturl()}/simpleenroll"),
+    )
+    assert device.headers.read_text().startswith("HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("language", ["zh-Hant", "en"])
+def test_the_qr_code_of_a_person_is_the_portal_with_the_secret_in_the_fragment(
+    serving: House, tmp_path: Path, language: str
+) -> None:
+    paper, account = tmp_path / "sheet.pdf", f"scanned-{language}"
+    names = ("--subject", _SUBJECT, "--account", account, "--language", language)
+    serving.command("register", "--kind", "organization", *names, "--pdf", str(paper))
+
+    scanned = urlsplit(scan(paper))
+
+    assert scanned._replace(fragment="").geturl() == f"https://localhost:{serving.port}/"
+    assert parse_qs(scanned.fragment) == {"account": [account], "password": [secrets_on(paper)["initial_password"]]}
+
+
+def scan(paper: Path) -> str:
+    """What a camera reads from the QR code of a printed page."""
+    page = paper.with_suffix("")
+    must(client("pdftoppm"), "-r", "150", "-png", "-singlefile", paper, page)
+    return must(client("zbarimg"), "--quiet", "--raw", page.with_suffix(".png")).strip()
 
 
 def secrets_on(paper: Path) -> dict[str, Any]:

@@ -10,10 +10,13 @@ from unicodedata import east_asian_width
 import msgspec
 import typst
 
-from ca_core.errors import NotPrintable
+from ca_core.errors import NotPrintable, TooLarge
 from ca_core.registration.contact import Contact
 from ca_core.registration.sheet import Places, Sheet
 from server.sheets import fonts, qr
+
+MOST_SHEETS = 2000
+"""In one document: while it is set, each takes 0.6 MB of memory."""
 
 # What has room at the usual size, in columns of which a Chinese character takes two.
 _COLUMNS = 66
@@ -79,18 +82,23 @@ async def pdf(
 
     Raises:
         NotPrintable: no installed font has a character of a name or an address.
+        TooLarge: more than `MOST_SHEETS`.
         ValueError: there is no sheet, or not as many contacts or languages.
     """
+    if not sheets:
+        raise ValueError("a document has at least one sheet")
+    if len(sheets) > MOST_SHEETS:
+        raise TooLarge(f"one document holds at most {MOST_SHEETS} sheets; print these in several")
+    return await asyncio.to_thread(_compiled, sheets, contacts, places, languages, now)
+
+
+def _compiled(
+    sheets: Sequence[Sheet], contacts: Sequence[Contact], places: Places, languages: Sequence[str], now: int
+) -> bytes:
     letters = [
         _letter(sheet, contact, places, language)
         for sheet, contact, language in zip(sheets, contacts, languages, strict=True)
     ]
-    if not letters:
-        raise ValueError("a document has at least one sheet")
-    return await asyncio.to_thread(_compiled, letters, now)
-
-
-def _compiled(letters: list[_Letter], now: int) -> bytes:
     fonts.require_glyphs(text for letter in letters for text in (letter.subject, *letter.address))
     template = resources.files("server.sheets").joinpath("template.typ").read_bytes()
     try:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import subprocess
 import time
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ import pytest
 from pypdf import PdfReader
 from pypdf.generic import DictionaryObject
 
-from ca_core.errors import NotPrintable
+from ca_core.errors import NotPrintable, TooLarge
 from ca_core.registration.contact import Contact
 from ca_core.registration.sheet import Places
 from server.sheets import document
@@ -131,6 +133,23 @@ async def test_what_is_long_stays_within_its_third(language: str) -> None:
     assert third_of_page(pdf, 1).count("很長的地址") == 96
     assert [secret for secret in secrets_of(made) if secret not in third_of_page(pdf, 2)] == []
     assert "H" * 64 in "".join(third_of_page(pdf, 3).split())
+
+
+async def test_the_doors_are_answered_while_sheets_are_printed() -> None:
+    printing = asyncio.ensure_future(printed(*[sheet(number) for number in range(50)]))
+    moments = [time.perf_counter()]
+    while not printing.done():
+        await asyncio.sleep(0.005)
+        moments.append(time.perf_counter())
+
+    longest = max(after - before for before, after in pairwise(moments))
+    # Where the printing keeps the loop for itself, one wait is nearly all of it.
+    assert longest < (moments[-1] - moments[0]) / 2
+
+
+async def test_more_sheets_than_memory_is_kept_for_are_refused() -> None:
+    with pytest.raises(TooLarge, match="at most 2000 sheets"):
+        await printed(*[sheet()] * (document.MOST_SHEETS + 1))
 
 
 async def test_markup_in_a_name_is_printed_and_not_obeyed() -> None:
