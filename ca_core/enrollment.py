@@ -240,7 +240,7 @@ class Enrollment:
         Returns the serial of the live certificate that it would renew, if there is one in its renewal window.
 
         Raises:
-            ProfileNotGranted, NameNotGranted, PeriodNotOffered, TooEarly: as they say.
+            ProfileNotGranted, NameNotGranted, PeriodNotOffered, QuotaReached, TooEarly: as they say.
         """
         if period != WHOLE:
             require_known_start(profile, period)
@@ -248,7 +248,7 @@ class Enrollment:
         registration.require_profile(profile.name)
         decision.require_names(registration, profile, names)
         held = await grounds.held(tx, registration, profile, names, now=now)
-        self._require_window(registration, profile, held, now=now)
+        await self._require_room(tx, registration, Wish(profile, b"", names), held, now=now)
         days = profile.window_days(self._window_days)
         return decision.renewed(held, window_days=days, now=now)
 
@@ -278,7 +278,7 @@ class Enrollment:
         grounds.require_new_key(wish.profile, request, held)
         asking = intake.asked(applicant, wish, request, order, now=now)
         earlier = await intake.admit(tx, asking, wish, credential_id=applicant.credential_id, now=now)
-        self._require_window(registration, wish.profile, held, now=now)
+        await self._require_room(tx, registration, wish, held, now=now)
         await grounds.claim_key(tx, registration, wish.profile, request)
         if order is not None:
             await order.claim(tx, earlier)
@@ -325,7 +325,7 @@ class Enrollment:
         wish = Wish(profile, subject_der, names, asked.proved, asked.replaces, asked.period)
         held = await self._grounds(tx, applicant, registration, wish, request, now=now)
         grounds.require_new_key(profile, request, held)
-        self._require_window(registration, profile, held, now=now)
+        await self._require_room(tx, registration, wish, held, now=now)
         await grounds.claim_key(tx, registration, profile, request)
         intention = self._issuer.plan(
             registration, wish, request, door=asked.door, request_key=asked.request_key, issuer_name=None, now=now
@@ -349,7 +349,17 @@ class Enrollment:
         decision.require_grants(registration, wish)
         # From here on nobody else decides about the same: neither what is held changes, nor what waits.
         await tx.hold(holds.holding(registration.id, wish.profile.name, names_module.canonical(wish.names)))
+        if self._kinds.named(registration.kind).most_certificates is not None:
+            await tx.hold(holds.quota(registration.id))
         return await grounds.held(tx, registration, wish.profile, wish.names, now=now)
+
+    async def _require_room(
+        self, tx: Transaction, registration: Registration, wish: Wish, held: list[Holding], *, now: int
+    ) -> None:
+        """Let a wish pass that the renewal window and the quota have room for."""
+        self._require_window(registration, wish.profile, held, now=now)
+        kind, days = self._kinds.named(registration.kind), wish.profile.window_days(self._window_days)
+        await grounds.require_room(tx, kind, registration, held, wish, days=days, now=now)
 
     def _require_window(self, registration: Registration, profile: Profile, held: list[Holding], *, now: int) -> None:
         days = profile.window_days(self._window_days)

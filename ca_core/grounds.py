@@ -7,11 +7,12 @@ from cryptography import x509
 from ca_core import names as names_module
 from ca_core.errors import KeyCompromised, KeyInUse, NotFound, ProfileNotGranted, SubjectMismatch
 from ca_core.names import Identifier
-from ca_core.policy.decision import Holding
+from ca_core.policy.decision import Holding, Wish, renewed, require_quota
 from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import Grace, no_grace
 from ca_core.policy.request import CertificationRequest, same_subject
 from ca_core.registration.account import Registration
+from ca_core.registration.kind import Kind
 from ca_core.store import certificates, key_owners, registrations
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Transaction
@@ -24,6 +25,25 @@ async def held(
 ) -> list[Holding]:
     """What a registration holds of a profile and a set of names, the first to expire first."""
     return await certificates.holdings(tx, registration.id, profile.name, names_module.canonical(names), now=now)
+
+
+async def require_room(
+    tx: Transaction, kind: Kind, registration: Registration, held: list[Holding], wish: Wish, *, days: int, now: int
+) -> None:
+    """Let only so many live certificates be had as the kind allows; what renews another one takes its place.
+
+    Args:
+        days: of the renewal window.
+
+    Raises:
+        QuotaReached: there are as many.
+    """
+    if kind.most_certificates is None:
+        return
+    serials = (wish.replaces, renewed(held, window_days=days, now=now))
+    replaced = frozenset(serial for serial in serials if serial is not None)
+    live = await certificates.count_live(tx, registration.id, replaced=replaced, now=now)
+    require_quota(kind, live)
 
 
 def require_new_key(profile: Profile, request: CertificationRequest, held: list[Holding]) -> None:

@@ -28,6 +28,7 @@ from ca_core.policy.blocklist import NOTHING_BLOCKED, Blocklist
 from ca_core.policy.profile import MESSAGE_SIGNER, OCSP_RESPONDER, Profile
 from ca_core.policy.profile_settings import profiles_from
 from ca_core.referral.desk import ReferralDesk
+from ca_core.registration.activation import ActivationDesk
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk
 from ca_core.registration.eab_desk import EabDesk
@@ -71,6 +72,7 @@ class Office:
     keeper: SecretKeeper
     desk: Desk
     eab_desk: EabDesk
+    activations: ActivationDesk
     revocations: RevocationDesk
     referrals: ReferralDesk
     decryption_keys: DecryptionKeys
@@ -172,7 +174,7 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
         if create:
             unmade.push_async_callback(database.discard)
         await migrate(database, migrations(), now=clock.now())
-        desk, revocations = Desk(database, clock, keeper, kinds), RevocationDesk(database, clock, profiles)
+        desk, revocations = Desk(database, clock, keeper, kinds), RevocationDesk(database, clock, profiles, kinds)
         yield Office(
             home=home,
             settings=settings,
@@ -181,6 +183,7 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
             keeper=keeper,
             desk=desk,
             eab_desk=EabDesk(database, clock, keeper, kinds),
+            activations=ActivationDesk(database, clock),
             revocations=revocations,
             referrals=ReferralDesk(database, clock),
             decryption_keys=DecryptionKeys(database, clock, keeper),

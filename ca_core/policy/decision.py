@@ -9,7 +9,7 @@ import msgspec
 from ca_core import der
 from ca_core.applicant import Applicant, Door
 from ca_core.clock import rfc3339
-from ca_core.errors import CertificateOnHold, InProgress, NameNotGranted, TooEarly, WeakKey
+from ca_core.errors import CertificateOnHold, InProgress, NameNotGranted, QuotaReached, TooEarly, WeakKey
 from ca_core.names import Identifier
 from ca_core.policy import offer
 from ca_core.policy.key_types import key_name
@@ -178,6 +178,22 @@ def require_window(kind: Kind, profile: Profile, holdings: list[Holding], *, win
             f" the renewal window opens on {rfc3339(window.opens_at)}: try again then, or revoke it first",
             opens_at=window.opens_at,
             now=now,
+        )
+
+
+def require_quota(kind: Kind, live: int) -> None:
+    """Let only so many live certificates be had as the kind allows.
+
+    Args:
+        live: how many there are that another one would not take the place of.
+
+    Raises:
+        QuotaReached: as many as that.
+    """
+    if kind.most_certificates is not None and live >= kind.most_certificates:
+        raise QuotaReached(
+            f"this registration has {live} live certificates, and one of the kind {kind.name} may have"
+            f" {kind.most_certificates}; let one expire, revoke one, or ask your registration authority"
         )
 
 

@@ -22,6 +22,7 @@ from ca_core.errors import (
     CredentialSpent,
     Misconfigured,
     NetworkNotAllowed,
+    NotActivated,
     ProfileNotGranted,
 )
 from ca_core.registration.proof_keys import ProofKeys, unpacked
@@ -60,6 +61,7 @@ class Credential(msgspec.Struct, frozen=True):
         profiles: of an EAB key, what the accounts that it binds may order; empty: whatever the registration holds.
         line: of an EAB key, the id of the one that it was rotated from first, or its own.
         successor: of an EAB key, the key identifier that it was rotated to.
+        dormant: whether it opens nothing until its sheet is activated.
         revoked_at: UTC seconds; of an EAB key, since when neither it nor the accounts that it bound have any power.
     """
 
@@ -78,13 +80,17 @@ class Credential(msgspec.Struct, frozen=True):
     successor: str | None = None
     revoked_at: int | None = None
     proof_key: bytes | None = None
+    dormant: bool = False
 
     def require_usable(self, now: int) -> None:
         """Let only a credential pass that has a use left; to be asked after its secret proved right.
 
         Raises:
             CredentialRevoked, CredentialSpent, CredentialExpired: it has not.
+            NotActivated: its sheet waits for that.
         """
+        if self.dormant:
+            raise NotActivated
         if self.revoked_at is not None:
             raise CredentialRevoked(f"this {self.label} is revoked; ask your registration authority for another one")
         if self.uses_left == 0:

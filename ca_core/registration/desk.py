@@ -16,17 +16,21 @@ from ca_core.audit.event import (
     StatusChanged,
 )
 from ca_core.clock import Clock
-from ca_core.errors import AccountTaken, NotFound, WrongState
+from ca_core.errors import AccountTaken, BadForm, ChangedMeanwhile, FieldFault, WrongState
 from ca_core.identity import new_id
+from ca_core.registration import changes as changes_module
 from ca_core.registration import credential as credential_module
 from ca_core.registration import recognition, vetting
 from ca_core.registration.account import Grant, Registration, Status
+from ca_core.registration.changes import NO_CHANGES, Changes
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
+from ca_core.registration.events import Amended
 from ca_core.registration.form import Form
-from ca_core.registration.kind import OFFICER, PRESETS, SERVER, Kind, Kinds
+from ca_core.registration.kind import OFFICER, PRESETS, Kind, Kinds
+from ca_core.registration.lookup import found, held, held_subscriber, held_vetted
 from ca_core.registration.proof_keys import proof_keys
 from ca_core.registration.sheet import Sheet, eab_key
-from ca_core.store import credentials, holds, registrations
+from ca_core.store import credentials, registrations
 from ca_core.store.database import Database, Transaction
 
 __all__ = ["Desk", "Form"]
@@ -91,7 +95,7 @@ class Desk:
         """
         now = self._clock.now()
         async with self._database.write() as tx:
-            registration = await _held_subscriber(tx, account)
+            registration = await held_subscriber(tx, account)
             return await self._replace_sheet(tx, registration, actor=actor, now=now)
 
     async def suspend(self, account: str, *, actor: str) -> None:
@@ -118,20 +122,52 @@ class Desk:
         """
         await self._move(account, was=(Status.ACTIVE, Status.SUSPENDED), to=Status.CLOSED, actor=actor)
 
-    async def renew_registration(self, account: str, *, actor: str) -> Sheet:
+    async def renew_registration(
+        self, account: str, changes: Changes = NO_CHANGES, *, actor: str, version: int | None = None
+    ) -> Sheet:
         """Renew the vetting of a registration, expired or not, and make a new sheet (RULES, S10).
+
+        Args:
+            changes: what is not as it was registered; the subject may be among it.
+            version: the one that the officer has seen; None means that it does not matter.
 
         Raises:
             NotFound, WrongState: no such account, or it is closed.
+            ChangedMeanwhile: it is of another version.
+            BadForm: names every wrong field.
         """
         now = self._clock.now()
         async with self._database.write() as tx:
-            registration = await _held_subscriber(tx, account)
+            registration = await held_subscriber(tx, account)
+            _require_version(registration, version)
             expires_at = now + self._kinds.named(registration.kind).registration_seconds
             await registrations.extend(tx, registration.id, expires_at=expires_at)
             event = RegistrationRenewed(expires_at=expires_at)
             await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
+            registration = await self._change(tx, registration, changes, actor=actor, now=now)
             return await self._replace_sheet(tx, registration, actor=actor, now=now)
+
+    async def amend(self, account: str, changes: Changes, *, actor: str, version: int | None = None) -> Registration:
+        """Change what is registered; certificates and sheets that exist stay as they are.
+
+        Args:
+            version: the one that the officer has seen; None means that it does not matter.
+
+        Raises:
+            NotFound, WrongState: no such account, it is closed, or no subscriber's.
+            ChangedMeanwhile: it is of another version.
+            BadForm: names every wrong field; the subject among them, which only a renewal changes.
+        """
+        if changes.subject is not msgspec.UNSET:
+            raise BadForm([FieldFault("subject", "changes only when the registration is renewed")])
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            registration = await held_vetted(tx, account)
+            _require_version(registration, version)
+            if registration.status is Status.CLOSED:
+                raise _closed(registration)
+            await self._change(tx, registration, changes, actor=actor, now=now)
+            return await found(tx, account)
 
     async def regrant(self, account: str, grants: tuple[Grant, ...], *, actor: str) -> None:
         """Replace the registered names; certificates that exist stay as they are.
@@ -141,7 +177,7 @@ class Desk:
         """
         now = self._clock.now()
         async with self._database.write() as tx:
-            registration = await _held(tx, account)
+            registration = await held(tx, account)
             await registrations.regrant(tx, registration.id, grants)
             await recognition.remember(tx, msgspec.structs.replace(registration, grants=grants))
             event = NamesChanged(names=_names(grants))
@@ -154,7 +190,7 @@ class Desk:
             NotFound: no such account.
         """
         async with self._database.read() as tx:
-            return await _found(tx, account)
+            return await found(tx, account)
 
     async def every(self) -> list[Registration]:
         """All registrations, oldest first."""
@@ -164,16 +200,28 @@ class Desk:
     async def _move(self, account: str, *, was: tuple[Status, ...], to: Status, actor: str) -> None:
         now = self._clock.now()
         async with self._database.write() as tx:
-            registration = await _held_subscriber(tx, account)
+            registration = await held_subscriber(tx, account)
             moved = [await registrations.move(tx, registration.id, was=status, to=to) for status in was]
             if not any(moved):
                 raise WrongState(f"the registration {account} is {registration.status}; it cannot become {to}")
             event: Event = StatusChanged(status=to.value)
             await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
 
+    async def _change(
+        self, tx: Transaction, was: Registration, changes: Changes, *, actor: str, now: int
+    ) -> Registration:
+        changed = changes_module.amended(was, changes, self._kinds.named(was.kind))
+        told = changes_module.told(was, changed)
+        if told:
+            await registrations.amend(tx, changed)
+            await recognition.remember(tx, changed)
+            event = Amended((await found(tx, was.account)).version, told)
+            await journal.record(tx, event, now=now, actor=actor, registration_id=was.id)
+        return changed
+
     async def _replace_sheet(self, tx: Transaction, registration: Registration, *, actor: str, now: int) -> Sheet:
         if registration.status is Status.CLOSED:
-            raise WrongState(f"the registration {registration.account} is closed; register the subscriber anew")
+            raise _closed(registration)
         if registration.kind == OFFICER.name:
             raise WrongState(f"{registration.account} is an officer's, and has no sheet; see: soapstone officer --help")
         await credentials.void_all(tx, registration.id, now=now)
@@ -196,8 +244,11 @@ class Desk:
             kid: str | None = None,
             proof: bytes | None = None,
         ) -> None:
-            id_ = new_id(now)
-            row = Credential(id_, registration.id, number, what, kid, secret, uses, now + seconds, proof_key=proof)
+            row = Credential(
+                *(new_id(now), registration.id, number, what, kid, secret, uses, now + seconds),
+                proof_key=proof,
+                dormant=kind.activation and what is not CredentialKind.PASSWORD,
+            )
             await credentials.insert(tx, row, now=now)
 
         if password:
@@ -218,24 +269,16 @@ class Desk:
         return Sheet(registration.account, registration.subject, number, password, code, eab)
 
 
-async def _found(tx: Transaction, account: str) -> Registration:
-    registration = await registrations.whole(tx, account)
-    if registration is None:
-        raise NotFound(f"there is no account {account[:64]}")
-    return registration
+def _require_version(registration: Registration, version: int | None) -> None:
+    if version is not None and registration.version != version:
+        raise ChangedMeanwhile(
+            f"the registration {registration.account} was changed meanwhile: it is of version {registration.version},"
+            f" and not of {version}; look at it again"
+        )
 
 
-async def _held(tx: Transaction, account: str) -> Registration:
-    """A registration as it stays until it is changed here: nobody else changes it, or acts by what it was."""
-    await tx.hold(holds.registration((await _found(tx, account)).id))
-    return await _found(tx, account)
-
-
-async def _held_subscriber(tx: Transaction, account: str) -> Registration:
-    registration = await _held(tx, account)
-    if registration.kind == SERVER.name:
-        raise WrongState(f"{account} is this server itself, and no subscriber")
-    return registration
+def _closed(registration: Registration) -> WrongState:
+    return WrongState(f"the registration {registration.account} is closed; register the subscriber anew")
 
 
 def _registered(registration: Registration) -> Registered:

@@ -63,7 +63,9 @@ class EabDesk:
                 tuple(dict.fromkeys(networks_module.checked(network) for network in form.networks)),
                 tuple(dict.fromkeys(form.profiles)),
             )
-            made, key = await self._make(tx, registration.id, registration.sheet, limits)
+            # It is one more secret of the sheet, and must not be a way around its activation.
+            dormant = await credentials.sleep(tx, registration.id)
+            made, key = await self._make(tx, registration.id, registration.sheet, limits, dormant=dormant)
             event = EabKeyAdded(key.kid, made.sheet, made.uses_left, made.expires_at, made.networks, made.profiles)
             await self._record(tx, event, made, actor)
         return made, key
@@ -90,7 +92,7 @@ class EabDesk:
             _require_open(await registrations.by_id(tx, old.registration_id))
             _require_rotatable(old, now)
             limits = EabForm(old.uses_left, expires_at or old.expires_at, old.networks, old.profiles)
-            new, key = await self._make(tx, old.registration_id, old.sheet, limits, line=old.line)
+            new, key = await self._make(tx, old.registration_id, old.sheet, limits, line=old.line, dormant=old.dormant)
             ends_at = min(old.expires_at, now + overlap_seconds - 1)
             if not await credentials.succeed(tx, old.id, successor=key.kid, expires_at=ends_at):
                 raise WrongState(f"the EAB key {kid} was rotated already, to {old.successor}; rotate that one")
@@ -156,7 +158,7 @@ class EabDesk:
         return registration, kind
 
     async def _make(
-        self, tx: Transaction, registration_id: str, sheet: int, limits: EabForm, *, line: str = ""
+        self, tx: Transaction, registration_id: str, sheet: int, limits: EabForm, *, line: str = "", dormant: bool
     ) -> tuple[Credential, EabKey]:
         now = self._clock.now()
         if limits.expires_at is None or limits.expires_at <= now:
@@ -175,6 +177,7 @@ class EabDesk:
             networks=limits.networks,
             profiles=limits.profiles,
             line=line or id_,
+            dormant=dormant,
         )
         await credentials.insert(tx, made, now=now)
         return made, eab_key(kid, mac_key)

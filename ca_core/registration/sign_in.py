@@ -19,6 +19,7 @@ from ca_core.errors import (
     CredentialRevoked,
     CredentialSpent,
     NetworkNotAllowed,
+    NotActivated,
     RegistrationClosed,
     RegistrationExpired,
     RegistrationSuspended,
@@ -40,7 +41,7 @@ from ca_core.store.database import Database
 
 _NOTED = (
     *(RegistrationSuspended, RegistrationClosed, RegistrationExpired, CredentialSpent, CredentialExpired),
-    *(CredentialRevoked, NetworkNotAllowed),
+    *(CredentialRevoked, NetworkNotAllowed, NotActivated),
     *(CertificateNotAccepted, CertificateExpired, CertificateRevoked),
 )
 """What is said to somebody whose secret or key was right."""
@@ -73,7 +74,7 @@ class SignIn:
         Raises:
             WrongSecret: unknown account, no such code, wrong or voided code: not told apart.
             Throttled: too many of those from this source.
-            RegistrationSuspended, RegistrationExpired, RegistrationClosed: the code was right.
+            RegistrationSuspended, RegistrationExpired, RegistrationClosed, NotActivated: the code was right.
         """
         async with self._database.read() as tx:
             registration = await registrations.by_account(tx, account)
@@ -113,6 +114,8 @@ class SignIn:
         account = registration.account
         async with self.noting(source=source, door=door, registration_id=registration.id, account=account):
             registration.require_active(self._clock.now())
+            if credential.dormant:
+                raise NotActivated
         return Applicant(
             registration.id,
             door,

@@ -15,12 +15,13 @@ from ca_core.audit.event import RevocationRequested, RevocationRequestLate
 from ca_core.clock import Clock, rfc3339
 from ca_core.errors import AlreadyRevoked, BadReason, CertificateExpired, InProgress, NotFound, WrongState
 from ca_core.policy.profile import Profile
+from ca_core.registration.kind import PRESETS, KindRevocation, Kinds
 from ca_core.revocation import acts, rules
 from ca_core.revocation.acts import Act
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.request import Escalation, RequestState, RevocationRequest
 from ca_core.revocation.rules import Asker, Course
-from ca_core.store import certificates, holds, revocation_requests
+from ca_core.store import certificates, holds, registrations, revocation_requests
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database, Transaction
 
@@ -53,12 +54,16 @@ class RevocationDesk:
 
     Args:
         profiles: by name; they say which requests wait, and which certificates may be on hold.
+        kinds: they may say that more requests wait.
     """
 
-    def __init__(self, database: Database, clock: Clock, profiles: Mapping[str, Profile]) -> None:
+    def __init__(
+        self, database: Database, clock: Clock, profiles: Mapping[str, Profile], kinds: Kinds = PRESETS
+    ) -> None:
         self._database = database
         self._clock = clock
         self._profiles = profiles
+        self._kinds = kinds
 
     async def ask(
         self, serial: str, reason: Reason, *, asker: Asker, actor: str, invalid_since: int | None = None
@@ -84,7 +89,10 @@ class RevocationDesk:
             await tx.hold(holds.STATUSES)
             certificate = await _known(tx, serial)
             _require_since(certificate, invalid_since, now=now)
-            course = rules.course(self._profiles.get(certificate.profile), asker, reason)
+            # One that the settings do not know any more has no rule, as a profile has none then.
+            kind = self._kinds.get((await registrations.by_id(tx, certificate.registration_id)).kind)
+            by_kind = kind.revocation if kind else KindRevocation.PROFILE
+            course = rules.course(self._profiles.get(certificate.profile), asker, reason, by_kind)
             if course is not Course.AT_ONCE:
                 return await self._put_down(tx, certificate, act, course)
             outcome = await _carry_out(tx, certificate, act)

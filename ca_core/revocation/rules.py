@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from ca_core.errors import BadReason
 from ca_core.policy.profile import Profile, RevocationRule
+from ca_core.registration.kind import KindRevocation
 from ca_core.revocation.reason import ALL_REASONS, COMPROMISE_REASONS, FINAL_REASONS, Reason
 
 _HOUR_SECONDS = 3600
@@ -102,11 +103,14 @@ def require_final(reason: Reason) -> None:
         raise BadReason(f"{reason.text} does not revoke a certificate for good; choose another reason")
 
 
-def course(profile: Profile | None, asker: Asker, reason: Reason) -> Course:
+def course(
+    profile: Profile | None, asker: Asker, reason: Reason, kind: KindRevocation = KindRevocation.PROFILE
+) -> Course:
     """What becomes of a request whose asker may give its reason.
 
     Args:
         profile: the certificate's; None where the settings do not know it any more.
+        kind: what the kind of its registration says; of both, the stricter one decides.
     """
     if asker in {Asker.OFFICER, Asker.OPERATOR}:
         return Course.AT_ONCE
@@ -114,7 +118,7 @@ def course(profile: Profile | None, asker: Asker, reason: Reason) -> Course:
     if asker is Asker.HOLDER and reason is Reason.KEY_COMPROMISE:
         return Course.AT_ONCE
     rule = profile.revocation if profile else RevocationRule.IMMEDIATE
-    return _COURSES[rule]
+    return max(_COURSES[rule], _OF_KINDS[kind], key=_BY_STRICTNESS.index)
 
 
 _COURSES = {
@@ -122,6 +126,12 @@ _COURSES = {
     RevocationRule.REVIEWED: Course.REVIEW,
     RevocationRule.REVIEWED_ON_HOLD: Course.REVIEW_ON_HOLD,
 }
+_OF_KINDS = {
+    KindRevocation.PROFILE: Course.AT_ONCE,
+    KindRevocation.AT_ONCE: Course.AT_ONCE,
+    KindRevocation.REVIEW: Course.REVIEW,
+}
+_BY_STRICTNESS = [Course.AT_ONCE, Course.REVIEW, Course.REVIEW_ON_HOLD]
 
 
 def may_replace(was: Reason, to: Reason, asker: Asker) -> bool:

@@ -10,14 +10,14 @@ from ca_core.store.database import Row, Transaction
 
 _SELECT = (
     "SELECT id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, networks, profiles, line,"
-    " successor, revoked_at, proof_key FROM credentials WHERE "
+    " successor, revoked_at, proof_key, dormant FROM credentials WHERE "
 )
 _LIST = msgspec.json.Decoder(tuple[str, ...])
 
 
 def _from_row(row: Row) -> Credential:
     id_, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, *limits = row
-    networks, profiles, line, successor, revoked_at, proof_key = limits
+    networks, profiles, line, successor, revoked_at, proof_key, dormant = limits
     return Credential(
         id=id_,
         registration_id=registration_id,
@@ -34,6 +34,7 @@ def _from_row(row: Row) -> Credential:
         successor=successor,
         revoked_at=revoked_at,
         proof_key=proof_key,
+        dormant=dormant == 1,
     )
 
 
@@ -42,9 +43,9 @@ async def insert(tx: Transaction, credential: Credential, *, now: int) -> None:
     await tx.execute(
         "INSERT INTO credentials"
         " (id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, created_at, networks,"
-        " profiles, line, successor, revoked_at, proof_key)"
+        " profiles, line, successor, revoked_at, proof_key, dormant)"
         " VALUES (:id, :registration_id, :sheet, :kind, :kid, :secret, :uses_left, :expires_at, NULL, :now, :networks,"
-        " :profiles, :line, NULL, NULL, :proof_key)",
+        " :profiles, :line, NULL, NULL, :proof_key, :dormant)",
         id=credential.id,
         registration_id=credential.registration_id,
         sheet=credential.sheet,
@@ -57,6 +58,7 @@ async def insert(tx: Transaction, credential: Credential, *, now: int) -> None:
         profiles=_text(credential.profiles),
         line=credential.line or credential.id,
         proof_key=credential.proof_key,
+        dormant=int(credential.dormant),
         now=now,
     )
 
@@ -68,6 +70,24 @@ async def void_all(tx: Transaction, registration_id: str, *, now: int) -> None:
         id=registration_id,
         now=now,
     )
+
+
+async def wake(tx: Transaction, registration_id: str) -> bool:
+    """Let what is dormant of the newest sheet work; False when nothing is."""
+    changed = await tx.execute(
+        "UPDATE credentials SET dormant = 0 WHERE registration_id = :id AND dormant = 1 AND voided_at IS NULL",
+        id=registration_id,
+    )
+    return changed > 0
+
+
+async def sleep(tx: Transaction, registration_id: str) -> bool:
+    """Whether anything of the newest sheet is dormant."""
+    row = await tx.one(
+        "SELECT 1 FROM credentials WHERE registration_id = :id AND dormant = 1 AND voided_at IS NULL LIMIT 1",
+        id=registration_id,
+    )
+    return row is not None
 
 
 async def current(tx: Transaction, registration_id: str, kind: CredentialKind) -> Credential | None:
@@ -153,13 +173,14 @@ async def spend(tx: Transaction, credential_id: str, *, now: int) -> None:
 
     Raises:
         CredentialRevoked, CredentialSpent, CredentialExpired: it is revoked, no use is left, it is past its date.
+        NotActivated: its sheet waits for that.
         WrongSecret: a newer sheet has voided it since it was checked.
     """
     changed = await tx.execute(
         "UPDATE credentials SET uses_left = uses_left - 1"
         # Said of the row as well: who waited for it looks at it once more, and not at the others.
         " WHERE uses_left > 0 AND line = (SELECT line FROM credentials WHERE id = :id AND voided_at IS NULL"
-        " AND revoked_at IS NULL AND expires_at >= :now AND uses_left > 0)",
+        " AND revoked_at IS NULL AND dormant = 0 AND expires_at >= :now AND uses_left > 0)",
         id=credential_id,
         now=now,
     )

@@ -9,6 +9,7 @@ registration           changes it, its sheets or its EAB keys                   
 acme key               brings an account key                                     -
 names of an account    settles or gives up an authorization of them              stands an order on one
 holding                issues of one registration, profile and set of names      -
+quota                  issues of one registration whose kind limits all of it   -
 statuses               revokes, holds or releases anything                       -
 key                    certifies a public key, or blocks it                      -
 waiting                puts a request down that an officer must look at          -
@@ -37,6 +38,11 @@ def registration(registration_id: str) -> str:
 def holding(registration_id: str, profile: str, names: str) -> str:
     """What a registration has, or waits for, of a profile and a set of names, as `names.canonical` writes them."""
     return f"holding:{registration_id}:{profile}:{hashlib.sha256(names.encode()).hexdigest()}"
+
+
+def quota(registration_id: str) -> str:
+    """How many live certificates a registration has in all."""
+    return f"quota:{registration_id}"
 
 
 def key(spki_sha256: bytes) -> str:

@@ -180,6 +180,29 @@ async def extend(tx: Transaction, registration_id: str, *, expires_at: int) -> N
     )
 
 
+async def touch(tx: Transaction, registration_id: str) -> None:
+    """Count a change that no column of it shows."""
+    await tx.execute("UPDATE registrations SET version = version + 1 WHERE id = :id", id=registration_id)
+
+
+async def amend(tx: Transaction, registration: Registration) -> None:
+    """Write down what is registered now, with the contact; the caller holds the registration."""
+    await tx.execute(
+        "UPDATE registrations SET subject = :subject, subject_der = :subject_der, names = :names,"
+        " profiles = :profiles, language = :language, uses = :uses, eab_uses = :eab_uses, contact = :contact,"
+        " version = version + 1 WHERE id = :id",
+        id=registration.id,
+        subject=registration.subject,
+        subject_der=registration.subject_der,
+        names=_text(registration.grants),
+        profiles=_text(registration.profiles),
+        language=registration.language,
+        uses=registration.uses,
+        eab_uses=registration.eab_uses,
+        contact=_text(registration.contact),
+    )
+
+
 async def regrant(tx: Transaction, registration_id: str, grants: tuple[Grant, ...]) -> None:
     """Replace the registered names."""
     await tx.execute(

@@ -14,7 +14,7 @@ from protocols.acme.links import Links, Resource
 from protocols.acme.objects import Account
 from protocols.acme.records import accounts as account_records
 from server.assembly import Office
-from server.cli.registrations import Uses
+from server.cli.form_options import Uses
 from server.cli.shared import Moment, echo_json, in_office, json_option, operator_actor
 
 _HOUR_SECONDS = 3600

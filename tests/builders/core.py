@@ -32,6 +32,7 @@ from ca_core.policy.request import CertificationRequest
 from ca_core.referral.desk import ReferralDesk
 from ca_core.referral.request import at_once
 from ca_core.registration.account import Grant
+from ca_core.registration.activation import ActivationDesk
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk, Form
 from ca_core.registration.eab_desk import EabDesk
@@ -85,6 +86,7 @@ class Core:
     enrollment: Enrollment
     desk: Desk
     eab_desk: EabDesk
+    activations: ActivationDesk
     sign_in: SignIn
     revocations: RevocationDesk
     referrals: ReferralDesk
@@ -249,8 +251,9 @@ async def core(
             ),
             desk=Desk(database, clock, keeper, kinds),
             eab_desk=EabDesk(database, clock, keeper, kinds),
+            activations=ActivationDesk(database, clock),
             sign_in=SignIn(database, clock, keeper),
-            revocations=RevocationDesk(database, clock, profiles),
+            revocations=RevocationDesk(database, clock, profiles, kinds),
             referrals=ReferralDesk(database, clock),
             decryption_keys=DecryptionKeys(database, clock, keeper),
             publisher=Publisher(database, clock, lambda: [CrlIssuer(ca, CRL_SECONDS, shards)]),

@@ -11,6 +11,7 @@ import pytest
 
 from ca_core.errors import BadReason
 from ca_core.policy.profile import DEVICE, RevocationRule
+from ca_core.registration.kind import KindRevocation
 from ca_core.revocation import rules
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.rules import MAY_GIVE, MEANINGS, Asker, Course
@@ -124,3 +125,19 @@ def test_the_officers_guide_says_what_the_tables_say() -> None:
         for reason in Reason
     }
     assert expected <= set(rows)
+
+
+@pytest.mark.parametrize(("rule", "kind"), list(itertools.product(RevocationRule, KindRevocation)))
+def test_of_the_rules_of_kind_and_profile_the_stricter_one_decides(rule: RevocationRule, kind: KindRevocation) -> None:
+    profile = msgspec.structs.replace(DEVICE, revocation=rule)
+
+    course = rules.course(profile, Asker.SUBSCRIBER, Reason.SUPERSEDED, kind)
+
+    alone = rules.course(profile, Asker.SUBSCRIBER, Reason.SUPERSEDED)
+    is_stricter = kind is KindRevocation.REVIEW and alone is Course.AT_ONCE
+    assert course is (Course.REVIEW if is_stricter else alone)
+
+
+def test_a_kind_keeps_no_proved_compromise_waiting() -> None:
+    assert rules.course(DEVICE, Asker.HOLDER, Reason.KEY_COMPROMISE, KindRevocation.REVIEW) is Course.AT_ONCE
+    assert rules.course(None, Asker.SUBSCRIBER, Reason.SUPERSEDED, KindRevocation.REVIEW) is Course.REVIEW
