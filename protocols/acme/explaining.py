@@ -72,11 +72,15 @@ class Explainer:
         alone = names.canonical(frozenset({identifier}))
         since = now - decision.JUST_HELD_SECONDS
         account, need = explaining.account, explaining.need
+        held = await certificates.holdings(tx, registration.id, profile.name, alone, now=now)
+        renewed = decision.renewed(held, window_days=profile.window_days(self._terms.window_days), now=now)
+        replaced = frozenset({renewed} if renewed else ())
         return Found(
-            held=await certificates.holdings(tx, registration.id, profile.name, alone, now=now),
+            held=held,
             was_held=await certificates.was_held(tx, registration.id, profile.name, alone, since=since),
             authorization=await self._usable(tx, account, need) if need and account.id else None,
             standing=await failures.standing(tx, account.id, now=now) if account.id else _FRESH,
+            live=await certificates.count_live(tx, registration.id, replaced=replaced, now=now),
         )
 
     async def _usable(self, tx: Transaction, account: Account, need: Needed) -> Authorization | None:

@@ -112,12 +112,14 @@ class Found(msgspec.Struct, frozen=True):
         held: live certificates of the profile for this name alone, the first to expire first.
         was_held: whether there is one, or was until lately.
         authorization: one that the order would use; None where it would make one.
+        live: how many live certificates the registration has in all, beside the one that this one would renew.
     """
 
     held: list[Holding]
     was_held: bool
     authorization: Authorization | None
     standing: Standing
+    live: int
 
 
 class Explaining:
@@ -132,6 +134,7 @@ class Explaining:
     ) -> None:
         self._terms = terms
         self._registration = registration
+        self._kind = terms.kinds.named(registration.kind)
         self._now = now
         self._key = None if isinstance(asker, Account) else asker
         self._account = asker if isinstance(asker, Account) else self._yet_to_be_made(self._key)
@@ -181,6 +184,8 @@ class Explaining:
         if found and self._profile:
             profile, need = self._profile, self.need
             self._decide("renewal", lambda: self._in_time(profile, found))
+            if self._kind.most_certificates is not None:
+                self._decide("quota", lambda: self._within_quota(found.live))
             if need:
                 is_authorized = _is_authorized(need, found)
                 self._decide("challenges", lambda: self._challenged(need, found))
@@ -255,7 +260,7 @@ class Explaining:
         return f"by the grant {self._registration.grant_for(named.identifier)}"
 
     def _in_time(self, profile: Profile, found: Found) -> str:
-        kind, days = self._terms.kinds.named(self._registration.kind), profile.window_days(self._terms.window_days)
+        kind, days = self._kind, profile.window_days(self._terms.window_days)
         decision.require_window(kind, profile, found.held, window_days=days, now=self._now)
         if not found.held:
             return f"no live {profile.name} certificate for this name alone, so there is nothing to wait for"
@@ -264,6 +269,10 @@ class Explaining:
             return f"the certificate {serial} is in its renewal window; limits do not count its renewal"
         count, most = len(found.held), kind.live_certificates
         return f"{count} live {profile.name} certificates for this name alone; the kind {kind.name} may hold {most}"
+
+    def _within_quota(self, live: int) -> str:
+        decision.require_quota(self._kind, live)
+        return f"{live} other live certificates; the kind {self._kind.name} may have {self._kind.most_certificates}"
 
     def _challenged(self, need: Needed, found: Found) -> str:
         if need.vetted:

@@ -19,6 +19,7 @@ from ca_core.names import Identifier
 from ca_core.policy.profile import BUILT_IN, Profile
 from ca_core.registration.agreement import Agreement
 from ca_core.registration.credential import SecretKeeper
+from ca_core.registration.kind import PRESETS, Kinds
 from ca_core.registration.sheet import Sheet
 from conformance import stores
 from protocols.acme.agreements import Agreements
@@ -267,6 +268,7 @@ async def acme_house(
     agreement: Agreement | None = None,
     caa: tuple[str, ...] = (),
     store: str = stores.WANTED,
+    kinds: Kinds = PRESETS,
 ) -> AsyncIterator[AcmeHouse]:
     """Build it.
 
@@ -274,7 +276,7 @@ async def acme_house(
         store: as `core` takes it.
         caa: by which names CAA records mean this CA; none: nobody asks for them.
     """
-    async with core(folder, profiles, store=store) as strongroom:
+    async with core(folder, profiles, store=store, kinds=kinds) as strongroom:
         probes, woken = StagedProbes(), list[None]()
         limits = limits or LimitOptions()
         counted = Limits(limits)

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from ca_core import names
-from ca_core.errors import CertificateOnHold, InProgress, NameNotGranted, TooEarly
+from ca_core.errors import CertificateOnHold, InProgress, NameNotGranted, QuotaReached, TooEarly
 from ca_core.policy import decision
 from ca_core.policy.decision import Holding, Verdict
 from ca_core.policy.profile import DEVICE, TLS_SERVER, ApprovalRule
@@ -100,6 +100,15 @@ def test_a_kind_may_tolerate_more_live_certificates() -> None:
     decision.require_window(kind, DEVICE, [HELD], window_days=30, now=1)
     with pytest.raises(TooEarly, match="opens on 1970-03-02T00:00:00Z"):
         decision.require_window(kind, DEVICE, [HELD, HELD], window_days=30, now=1)
+
+
+def test_a_kind_may_limit_all_live_certificates() -> None:
+    kind = msgspec.structs.replace(PRESETS["device"], most_certificates=2)
+
+    decision.require_quota(kind, 1)
+    decision.require_quota(PRESETS["device"], 1_000_000)
+    with pytest.raises(QuotaReached, match="has 2 live certificates, and one of the kind device may have 2"):
+        decision.require_quota(kind, 2)
 
 
 def test_a_name_of_a_kind_that_the_profile_has_not_is_refused() -> None:

@@ -17,6 +17,7 @@ from ca_core.policy.profile import BUILT_IN, TLS_SERVER, ApprovalRule
 from ca_core.registration.account import Grant
 from ca_core.registration.agreement import PLAIN_TEXT, agreement
 from ca_core.registration.eab_desk import EabForm
+from ca_core.registration.kind import PRESETS, Kinds
 from protocols.acme.dialogue import AcmeDialogue, AcmeOptions
 from protocols.acme.explaining import Explainer
 from protocols.acme.explanation import Answer, Explanation, Result, Terms, Wanted
@@ -66,7 +67,7 @@ def as_wanted(wanted: Wanted | str) -> Wanted:
     return Wanted(acme.kind_of(wanted), wanted) if isinstance(wanted, str) else wanted
 
 
-def explainer(house: AcmeHouse) -> Explainer:
+def explainer(house: AcmeHouse, kinds: Kinds = PRESETS) -> Explainer:
     options = house.services.options
     current = house.services.agreements.current
     terms = Terms(
@@ -78,6 +79,7 @@ def explainer(house: AcmeHouse) -> Explainer:
         current,
         caa_identities=options.caa_identities or None,
         open_account=options.open_account,
+        kinds=kinds,
     )
     return Explainer(house.core.database, house.core.clock, terms)
 
@@ -401,3 +403,25 @@ async def test_an_explanation_changes_and_counts_nothing(situation: Situation) -
         await situation.explained(name)
 
     assert [await situation.house.core.count(table) for table in tables] == before
+
+
+async def test_a_quota_is_explained_in_the_words_of_its_refusal(tmp_path: Path) -> None:
+    kinds = Kinds([msgspec.structs.replace(PRESETS["partner"], most_certificates=1)])
+    async with acme_house(tmp_path, AcmeOptions(), PROFILES, LIMITS, kinds=kinds) as house:
+        sheet = await house.core.register("corp", *GRANTS, kind="partner", profiles=HELD)
+        client = house.client()
+        await client.new_account(sheet)
+        situation = Situation(house, client)
+        before = await explainer(house, kinds).explain("corp", as_wanted("vetted.example"))
+        await holding(situation)
+
+        other = await explainer(house, kinds).explain("corp", as_wanted("a.below.example"))
+        answer = await situation.ordered("a.below.example")
+        house.core.clock.move(80 * DAY)
+        renewing = await explainer(house, kinds).explain("corp", as_wanted("vetted.example"))
+
+    assert about(before, "quota") == "0 other live certificates; the kind partner may have 1"
+    assert other.refusal is not None
+    assert (answer.status, answer.json["detail"]) == (403, other.refusal.text)
+    assert answer.json["type"].endswith(other.refusal.problem)
+    assert about(renewing, "quota") == about(before, "quota")
