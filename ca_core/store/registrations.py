@@ -98,7 +98,7 @@ async def insert(tx: Transaction, registration: Registration) -> bool:
         eab_uses=registration.eab_uses,
         realm=registration.realm,
         version=registration.version,
-        contact=_text(registration.contact),
+        contact=_text(registration.contact_read or Contact()),
     )
     return inserted == 1
 
