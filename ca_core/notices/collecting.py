@@ -15,6 +15,7 @@ from ca_core.notices import notice as notice_module
 from ca_core.notices.notice import DAYS, HOOKED, MAIL, MAILED, Notice, Told, Topic
 from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import SECONDS_PER_DAY, renewal_window
+from ca_core.registration.kind import RESERVED
 from ca_core.store import noticing, outbox
 from ca_core.store.database import Database, Transaction
 from ca_core.store.noticing import Cursor, Found, Whose
@@ -207,5 +208,9 @@ class Collector:
 
 
 def hook_channel(name: str, events: frozenset[Topic], realm: str) -> Channel:
-    """A webhook, which hears of one realm; empty: of all."""
-    return Channel(f"{notice_module.WEBHOOK}{name}", events & HOOKED, lambda whose: realm in {"", whose.realm})
+    """A webhook, which hears of one realm's subscribers; empty: of all; never of those who work at the desk."""
+
+    def reaches(whose: Whose) -> bool:
+        return realm in {"", whose.realm} and whose.kind not in RESERVED
+
+    return Channel(f"{notice_module.WEBHOOK}{name}", events & HOOKED, reaches)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import msgspec
 
+from ca_core.notices.notice import JOURNALED
 from ca_core.registration.contact import Contact
 from ca_core.registration.kind import SERVER
 from ca_core.revocation.reason import Reason
 from ca_core.store.database import Row, Transaction
 
-_WHOSE = "g.id, g.realm, g.expires_at, g.contact"
+_WHOSE = "g.id, g.kind, g.realm, g.expires_at, g.contact"
 _CONTACT = msgspec.json.Decoder(Contact)
 _CERTIFICATE = "c.serial, c.profile, c.names, c.not_before, c.not_after, c.recalled_at"
 # Neither is good for anything: what was revoked for good, and what was replaced by one that was not. A certificate of
@@ -24,18 +25,18 @@ _STILL_WANTED = (
     " AND n.issued_at >= c.not_after - :window AND NOT EXISTS"
     " (SELECT 1 FROM revocations q WHERE q.serial = n.serial))"
 )
+_EVENTS = ", ".join(f"'{event}'" for event in sorted(JOURNALED))
 _OF_JOURNAL = (
     " FROM journal j JOIN registrations g ON g.id = j.registration_id"
     " LEFT JOIN certificates c ON c.serial = j.serial WHERE j.position > :after AND j.position <= :head"
-    " AND j.event IN ('certificate-issued', 'certificate-revoked', 'status-changed', 'sheet-issued',"
-    " 'enrollment-referred', 'revocation-requested') AND g.kind <> :server ORDER BY j.position LIMIT :most"
+    f" AND j.event IN ({_EVENTS}) AND g.kind <> :server ORDER BY j.position LIMIT :most"
 )
 _HAPPENED = (
     f"SELECT j.position, j.id, j.at, j.event, j.detail, {_CERTIFICATE}, {_WHOSE}"  # our own words
     + _OF_JOURNAL
 )
 # The issuer and the end have an index: what ends later costs nothing, however much it is.
-_ENDING = (
+ENDING = (
     f"SELECT {_CERTIFICATE}, {_WHOSE} FROM certificates c"  # noqa: S608  # our own words
     " JOIN registrations g ON g.id = c.registration_id WHERE c.issuer = :issuer AND c.not_after >= :at"
     " AND c.not_after <= :until AND (c.not_after > :at OR c.serial > :last)"
@@ -78,6 +79,7 @@ class Whose(msgspec.Struct, frozen=True):
     """
 
     id: str
+    kind: str
     realm: str
     expires_at: int
     email: str
@@ -175,7 +177,7 @@ async def ending(tx: Transaction, issuer: str, *, after: Cursor, until: int, win
         window: for how long before the end of one another one replaces it, seconds.
     """
     rows = await tx.all(
-        _ENDING,
+        ENDING,
         issuer=issuer,
         at=after.at,
         last=after.last,
@@ -235,5 +237,5 @@ def _happened(row: Row) -> Happened:
 
 
 def _whose(row: Row) -> Whose:
-    id_, realm, expires_at, contact = row
-    return Whose(id_, realm, expires_at, _CONTACT.decode(contact).email)
+    id_, kind, realm, expires_at, contact = row
+    return Whose(id_, kind, realm, expires_at, _CONTACT.decode(contact).email)

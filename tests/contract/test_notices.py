@@ -20,10 +20,10 @@ from ca_core.policy.request import parse
 from ca_core.registration.contact import Contact
 from ca_core.registration.desk import Form
 from ca_core.revocation.reason import Reason
-from ca_core.store import outbox
+from ca_core.store import noticing, outbox
 from ca_core.store.certificates import Certificate
 from ca_core.store.outbox import Parcel
-from conformance.stores import KINDS
+from conformance.stores import KINDS, SQLITE
 from tests.builders import revocation
 from tests.builders.core import Core, core, granted
 from tests.builders.est import Csr, new_key
@@ -46,9 +46,9 @@ def collector(house: Core, channels: Sequence[Channel] = ALL) -> Collector:
     return Collector(house.database, house.clock, PROFILES, window_days=30, channels=channels)
 
 
-async def registered(house: Core, account: str = "acc", *, email: str = "ops@acc.example") -> None:
+async def registered(house: Core, account: str = "acc", *, email: str = "ops@acc.example", realm: str = "main") -> None:
     grants = granted(*(names.dns(f"{name}.{account}.example") for name in "abc"))
-    form = Form("device", f"CN={account}", None, account, grants, contact=Contact(email=email))
+    form = Form("device", f"CN={account}", None, account, grants, contact=Contact(email=email), realm=realm)
     await house.desk.register(form, actor="test")
 
 
@@ -202,6 +202,42 @@ async def test_what_was_replaced_or_revoked_is_not_said_to_expire(house: Core) -
     house.clock.move(23 * DAY)
 
     assert serials(await told(house, collecting)) == [[left.serial]]
+
+
+async def test_a_webhook_hears_of_its_own_realm(house: Core) -> None:
+    collecting = collector(house, (hook_channel("shop", HOOKED, "branch"), MAIL_CHANNEL))
+    await told(house, collecting)
+    await registered(house)
+    await registered(house, "other", realm="branch")
+    await issued(house)
+    await issued(house, "a", "other")
+
+    parcels = await told(house, collecting)
+
+    other = await house.desk.show("other")
+    assert [one.registration_id for via, one in parcels if via == HOOK] == [other.id]
+
+
+async def test_what_is_due_is_found_by_an_index(tmp_path: Path) -> None:
+    """Of SQLite: the other one chooses by how many rows there are, and here are few."""
+    async with core(tmp_path, PROFILES, store=SQLITE) as house, house.database.read() as tx:
+        plan = await tx.all(
+            f"EXPLAIN QUERY PLAN {noticing.ENDING}",  # the very statement
+            issuer="issuing",
+            at=0,
+            last="",
+            until=1,
+            hold=6,
+            window=1,
+            server="server",
+            most=1,
+        )
+
+    steps = [str(row[-1]) for row in plan]
+    assert any(
+        "c USING INDEX certificates_by_issuer (issuer=? AND not_after>? AND not_after<?)" in one for one in steps
+    )
+    assert [one for one in steps if one.startswith("SCAN")] == []
 
 
 async def test_who_is_suspended_or_has_no_address_gets_no_mail_of_an_end(house: Core) -> None:
