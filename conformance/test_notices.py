@@ -73,7 +73,6 @@ def test_a_certificates_life_is_told_once_whatever_restarts(told: House, shop: S
         device.ask_like(device.certificate)
         assert device.reenroll() == 200
         until(lambda: "renewed" in shop.events(), what="the partner hears of the renewal")
-        told.move_clock(days=84)
         serial = told.certificates(sheet["account"])[-1]["serial"]
         told.command("revoke", serial, "--reason", "superseded")
         told.command("suspend", sheet["account"])

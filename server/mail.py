@@ -48,6 +48,8 @@ class MailServer:
                 recipients=[recipient],
                 hostname=mail.host,
                 port=mail.port,
+                # Otherwise name servers would be asked for this machine's name.
+                local_hostname=mail.sender.rpartition("@")[2],
                 username=mail.username or None,
                 password=self._password.reveal() if self._password else None,
                 use_tls=mail.security == "tls",

@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 from ca_core import names
 from ca_core.errors import BadName, Misconfigured
 from ca_core.notices.notice import HOOKED
+from ca_core.registration.account import MAIN, checked_realm
 from server.setting_tables import Mail, Webhook
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -78,6 +79,10 @@ def _check_hook(name: str, hook: Webhook) -> None:
             raise Misconfigured(f"{key}.events: {event[:80]!r} is none of {known}")
     if not hook.events:
         raise Misconfigured(f"{key}.events must name some of {known}")
+    try:
+        checked_realm(hook.realm or MAIN)
+    except BadName as error:
+        raise Misconfigured(f"{key}.realm: {error}") from None
     for network in hook.networks:
         try:
             ipaddress.ip_network(network)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
+import re
 
 import msgspec
 
@@ -21,6 +22,7 @@ from ca_core.store import noticing, registrations, unsubscriptions
 from ca_core.store.database import Database, Transaction
 
 _MAC_DIGITS = 32
+_TOKEN = re.compile(r"([0-9a-f]{32})\.[0-9a-f]{32}")
 _UNKNOWN = "this link is not valid, or not any more; use the one in the newest mail"
 
 
@@ -75,6 +77,7 @@ class Readers:
         Raises:
             NotFound: it is no link of ours, or one that was sent to another address.
         """
+        # Whoever has no link of ours comes no further than to this read.
         async with self._database.read() as tx:
             registration_id, digest = await self._opened(tx, token)
             return not await unsubscriptions.has(tx, registration_id, digest)
@@ -85,6 +88,8 @@ class Readers:
         Raises:
             NotFound: as `is_told`.
         """
+        if not await self.is_told(token):
+            return
         async with self._database.write() as tx:
             registration_id, digest = await self._opened(tx, token)
             if await unsubscriptions.add(tx, registration_id, digest, now=self._clock.now()):
@@ -96,6 +101,8 @@ class Readers:
         Raises:
             NotFound: as `is_told`.
         """
+        if await self.is_told(token):
+            return
         async with self._database.write() as tx:
             registration_id, digest = await self._opened(tx, token)
             if await unsubscriptions.remove(tx, registration_id, digest):
@@ -123,7 +130,10 @@ class Readers:
         return f"{registration_id}.{mac.hex()[:_MAC_DIGITS]}"
 
     async def _opened(self, tx: Transaction, token: str) -> tuple[str, bytes]:
-        registration_id = token.partition(".")[0]
+        form = _TOKEN.fullmatch(token)
+        if form is None:
+            raise NotFound(_UNKNOWN)
+        registration_id = form[1]
         try:
             email = _checked((await registrations.contact_of(tx, registration_id)).email)
         except (NotFound, NotEver):

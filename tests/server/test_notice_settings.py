@@ -41,6 +41,8 @@ def test_mail_and_webhooks_can_be_set() -> None:
         ((*HOOK, 'webhooks.shop.url="https://u:p@shop.example/"'), "webhooks.shop.url"),
         ((*HOOK, 'webhooks.shop.url="https://[x/"'), "webhooks.shop.url"),
         ((*HOOK, 'webhooks.shop.events=["deleted"]'), "webhooks.shop.events"),
+        ((*HOOK, 'webhooks.shop.realm="No Such"'), "webhooks.shop.realm"),
+        ((*HOOK, 'webhooks."Shop!".url="https://shop.example/"'), "webhooks"),
         ((*HOOK, "webhooks.shop.events=[]"), "webhooks.shop.events"),
         ((*HOOK, 'webhooks.shop.networks=["10.0.0.1/8"]'), "webhooks.shop.networks"),
     ],
