@@ -265,6 +265,7 @@ class Enrollment:
         now: int,
     ) -> _Begun | Certificate | Referred:
         """Decide, and store what comes of it in the same transaction; or find what was issued or waits already."""
+        wish = decision.looked_at(wish, self._kinds.named(registration.kind))
         held = await self._grounds(tx, applicant, registration, wish, request, now=now)
         if request.is_made_here:
             may = partial(self._require_window, registration, wish.profile, now=now)
@@ -286,8 +287,7 @@ class Enrollment:
             made_keys.require_kept(request)
             if wish.period != WHOLE:
                 self._issuer.require_period(wish.profile, wish.period, now=now)
-            is_open = order is not None and order.is_open
-            return await intake.refer(tx, asking, earlier, is_open=is_open, now=now)
+            return await intake.refer(tx, asking, earlier, is_open=order is not None and order.is_open, now=now)
         intention = self._issuer.plan(
             registration,
             wish,

@@ -43,8 +43,6 @@ from ca_core.revocation.responder import Responder
 from ca_core.secret import Secret
 from ca_core.signing.key import is_in_token, make_key, open_key
 from ca_core.signing.software import KeyKind, generate, write_key
-from ca_core.staff.officers import Officers
-from ca_core.staff.tokens import Tokens
 from ca_core.store.authorities import Row
 from ca_core.store.database import Database
 from ca_core.store.migrate import Migration, found_in, migrate
@@ -55,6 +53,7 @@ from server.home import OWN_CERTIFICATE
 from server.own_certificate import OwnCertificate
 from server.own_places import ca_url, crl_url, ocsp_url, places
 from server.settings import Settings, read_secret
+from server.staff import Staff, staff
 
 AUTHORITY = "authority"
 """The folder of the CAs' keys."""
@@ -76,8 +75,7 @@ class Office:
     revocations: RevocationDesk
     referrals: ReferralDesk
     decryption_keys: DecryptionKeys
-    officers: Officers
-    tokens: Tokens
+    staff: Staff
     profiles: Mapping[str, Profile]
     kinds: Kinds
     places: Places
@@ -175,6 +173,7 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
             unmade.push_async_callback(database.discard)
         await migrate(database, migrations(), now=clock.now())
         desk, revocations = Desk(database, clock, keeper, kinds), RevocationDesk(database, clock, profiles, kinds)
+        referrals = ReferralDesk(database, clock, kinds)
         yield Office(
             home=home,
             settings=settings,
@@ -185,10 +184,9 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
             eab_desk=EabDesk(database, clock, keeper, kinds),
             activations=ActivationDesk(database, clock),
             revocations=revocations,
-            referrals=ReferralDesk(database, clock),
+            referrals=referrals,
             decryption_keys=DecryptionKeys(database, clock, keeper),
-            officers=Officers(database, clock, desk, revocations),
-            tokens=Tokens(database, clock, keeper),
+            staff=staff(database, clock, keeper, kinds, desk=desk, revocations=revocations, referrals=referrals),
             profiles=profiles,
             kinds=kinds,
             places=places(home, settings),

@@ -330,6 +330,7 @@ def _workers(opened: Office, room: Strongroom, doors: list[Listener], permission
         Worker("own-certificate", room.own_certificate.turn, every_seconds=5),
         Worker("authorities", _following_authorities(opened, room, doors), every_seconds=5),
         single("revocation-desk", revocation_desk(opened), every_seconds=_DESK_SECONDS),
+        single("approvals", opened.staff.approvals.turn, every_seconds=_DESK_SECONDS),
         single("referral-desk", referral_desk(opened), every_seconds=_DESK_SECONDS),
         Worker("approved", issuing_approved(opened, room, permission), every_seconds=_APPROVED_SECONDS),
         Worker("issuer", finish_left_intentions, every_seconds=2),

@@ -203,6 +203,17 @@ def renewed(holdings: list[Holding], *, window_days: int, now: int) -> str | Non
     return next((one.serial for one in issued if _window(one, window_days).is_open(now)), None)
 
 
+def looked_at(wish: Wish, kind: Kind) -> Wish:
+    """A wish with the approvals that a kind of registrations needs: officers look at all that would be automatic.
+
+    A profile that says when they look keeps its word, so that renewals need not wait.
+    """
+    if not kind.approvals.issue or wish.profile.approval is not ApprovalRule.AUTOMATIC:
+        return wish
+    profile = msgspec.structs.replace(wish.profile, approval=ApprovalRule.ALWAYS)
+    return msgspec.structs.replace(wish, profile=profile)
+
+
 def verdict(profile: Profile, *, was_held: bool) -> Verdict:
     """Whether an officer must look at a wish that nothing else stands against.
 

@@ -15,7 +15,10 @@ from ca_core.audit.event import (
 from ca_core.clock import Clock
 from ca_core.errors import NotFound, WrongState
 from ca_core.referral.request import CLOCKWORK, EnrollmentRequest, Escalation, RequestState
-from ca_core.store import enrollment_requests, registrations, work
+from ca_core.registration.kind import PRESETS, Kinds
+from ca_core.staff import votes
+from ca_core.staff.request import Agreed
+from ca_core.store import enrollment_requests, holds, registrations, work
 from ca_core.store.database import Database, Transaction
 from ca_core.work.item import ISSUE_APPROVED
 
@@ -26,9 +29,10 @@ _NUMBER_BITS = 63
 class ReferralDesk:
     """Decides requests for certificates; signs nothing."""
 
-    def __init__(self, database: Database, clock: Clock) -> None:
+    def __init__(self, database: Database, clock: Clock, kinds: Kinds = PRESETS) -> None:
         self._database = database
         self._clock = clock
+        self._kinds = kinds
 
     async def request(self, number: int) -> EnrollmentRequest | None:
         """Look a request up; None where the number is another kind's, or nobody's."""
@@ -42,18 +46,27 @@ class ReferralDesk:
         async with self._database.read() as tx:
             return await (enrollment_requests.every(tx) if every else enrollment_requests.pending(tx))
 
-    async def approve(self, number: int, *, actor: str, note: str = "") -> EnrollmentRequest:
+    async def approve(self, number: int, *, actor: str, note: str = "") -> EnrollmentRequest | Agreed:
         """Agree to a request: a running server issues it within seconds, if nothing stands against it then.
 
+        Where the registration's kind wants several officers, nothing comes of it before the last of them agrees.
+
         Raises:
-            NotFound, WrongState: there is no such request, or it does not wait any more.
+            NotFound, WrongState: there is no such request, it does not wait any more, or who agrees has agreed before.
             RegistrationSuspended, RegistrationExpired, RegistrationClosed: nothing could be issued.
         """
         now = self._clock.now()
         async with self._database.write() as tx:
-            asked = await _waiting(tx, number)
+            asked = await _held(tx, number)
             registration = await registrations.by_id(tx, asked.registration_id)
             registration.require_active(now)
+            kind = self._kinds.get(registration.kind)
+            needed = max(1, kind.approvals.issue if kind else 0)
+            agreed = await votes.agree(
+                tx, number, asked_by=asked.applicant.actor, needed=needed, actor=actor, note=note, now=now
+            )
+            if agreed is not None:
+                return agreed
             await self._decide(
                 tx, asked, RequestState.APPROVED, EnrollmentApproved(number, note), actor=actor, note=note
             )
@@ -67,7 +80,8 @@ class ReferralDesk:
             NotFound, WrongState: there is no such request, or it does not wait any more.
         """
         async with self._database.write() as tx:
-            asked = await _waiting(tx, number)
+            asked = await _held(tx, number)
+            await votes.disagree(tx, number, actor=actor, note=note, now=self._clock.now())
             await self._decide(
                 tx, asked, RequestState.REJECTED, EnrollmentRejected(number, note), actor=actor, note=note
             )
@@ -104,6 +118,13 @@ class ReferralDesk:
         now = self._clock.now()
         await journal.record(tx, event, now=now, actor=CLOCKWORK, registration_id=late.registration_id)
         return True
+
+
+async def _held(tx: Transaction, number: int) -> EnrollmentRequest:
+    """A request that waits: of two who vote on it at once, the second one sees what the first has said."""
+    if number.bit_length() <= _NUMBER_BITS:
+        await tx.hold(holds.request(number))
+    return await _waiting(tx, number)
 
 
 async def _waiting(tx: Transaction, number: int) -> EnrollmentRequest:

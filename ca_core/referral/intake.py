@@ -21,7 +21,7 @@ from ca_core.referral.request import (
     require_room,
     still_waiting,
 )
-from ca_core.store import certificates, credentials, enrollment_requests, holds
+from ca_core.store import approvals, certificates, credentials, enrollment_requests, holds
 from ca_core.store.database import Transaction
 
 
@@ -132,6 +132,8 @@ async def refer(
     if earlier is not None:
         if asking.request_key is not None and asking.request_key != earlier.request_key:
             await enrollment_requests.hand_over(tx, asking, earlier.number)
+            if asking.spki_sha256 != earlier.spki_sha256:
+                await approvals.forget(tx, earlier.number)
             event = EnrollmentHandedOver(request=earlier.number, spki_sha256=asking.spki_sha256.hex())
             await _journal(tx, asking, event, now=now)
         return Referred(earlier.number)

@@ -76,6 +76,7 @@ class Registration(msgspec.Struct, frozen=True, dict=True):
         eab_uses: how often the EAB key of a sheet works; None is unlimited.
         realm: the registration authority that it belongs to.
         version: grows with every change.
+        owner: the registration of the integrator that registered it; None where a person did.
         contact_read: None where it was not read with the rest, as on the doors; ask `contact`.
     """
 
@@ -95,6 +96,7 @@ class Registration(msgspec.Struct, frozen=True, dict=True):
     eab_uses: int | None = None
     realm: str = MAIN
     version: int = 1
+    owner: str | None = None
     contact_read: Contact | None = None
 
     @property

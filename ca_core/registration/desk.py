@@ -31,7 +31,7 @@ from ca_core.registration.lookup import found, held, held_subscriber, held_vette
 from ca_core.registration.proof_keys import proof_keys
 from ca_core.registration.sheet import Sheet, eab_key
 from ca_core.store import credentials, registrations
-from ca_core.store.database import Database, Transaction
+from ca_core.store.database import Claim, Database, Transaction
 
 __all__ = ["Desk", "Form"]
 
@@ -47,7 +47,7 @@ class Desk:
         self._keeper = keeper
         self._kinds = kinds
 
-    async def register(self, form: Form, *, actor: str) -> tuple[Registration, Sheet]:
+    async def register(self, form: Form, *, actor: str, claim: Claim | None = None) -> tuple[Registration, Sheet]:
         """Register a subscriber and make the first sheet.
 
         Raises:
@@ -74,11 +74,14 @@ class Desk:
             expires_at=now + kind.registration_seconds,
             eab_uses=kind.eab_uses if form.uses is msgspec.UNSET else form.uses,
             realm=form.realm,
+            owner=form.owner,
             # The first sheet makes it 1.
             version=0,
             contact_read=form.contact,
         )
         async with self._database.write() as tx:
+            if claim is not None:
+                await claim(tx)
             if not await registrations.insert(tx, registration):
                 raise AccountTaken(f"the account {registration.account} exists already; choose another")
             await recognition.remember(tx, registration)
@@ -86,7 +89,7 @@ class Desk:
             sheet = await self._make_sheet(tx, registration, kind, actor=actor, now=now)
         return msgspec.structs.replace(registration, sheet=sheet.number, version=1), sheet
 
-    async def new_sheet(self, account: str, *, actor: str) -> Sheet:
+    async def new_sheet(self, account: str, *, actor: str, claim: Claim | None = None) -> Sheet:
         """Make a new sheet; every secret of the one before is void at once.
 
         Raises:
@@ -96,6 +99,8 @@ class Desk:
         now = self._clock.now()
         async with self._database.write() as tx:
             registration = await held_subscriber(tx, account)
+            if claim is not None:
+                await claim(tx)
             return await self._replace_sheet(tx, registration, actor=actor, now=now)
 
     async def suspend(self, account: str, *, actor: str) -> None:

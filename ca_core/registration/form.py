@@ -20,6 +20,7 @@ class Form(msgspec.Struct, frozen=True):
         profiles: empty means the kind's.
         language: one of `LANGUAGES`.
         realm: the registration authority that it is to belong to.
+        owner: the registration of the integrator that registers it; None where a person does.
     """
 
     kind: str
@@ -31,3 +32,4 @@ class Form(msgspec.Struct, frozen=True):
     language: str = "zh-Hant"
     contact: Contact = Contact()
     realm: str = MAIN
+    owner: str | None = None

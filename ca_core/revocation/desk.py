@@ -15,15 +15,17 @@ from ca_core.audit.event import RevocationRequested, RevocationRequestLate
 from ca_core.clock import Clock, rfc3339
 from ca_core.errors import AlreadyRevoked, BadReason, CertificateExpired, InProgress, NotFound, WrongState
 from ca_core.policy.profile import Profile
-from ca_core.registration.kind import PRESETS, KindRevocation, Kinds
+from ca_core.registration.kind import PRESETS, Kind, KindRevocation, Kinds
 from ca_core.revocation import acts, rules
 from ca_core.revocation.acts import Act
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.request import Escalation, RequestState, RevocationRequest
 from ca_core.revocation.rules import Asker, Course
-from ca_core.store import certificates, holds, registrations, revocation_requests
+from ca_core.staff import votes
+from ca_core.staff.request import Agreed
+from ca_core.store import approvals, certificates, holds, registrations, revocation_requests
 from ca_core.store.certificates import Certificate
-from ca_core.store.database import Database, Transaction
+from ca_core.store.database import Claim, Database, Transaction
 
 CLOCKWORK = "server:revocation-desk"
 """The journal's actor for what time alone brings about."""
@@ -54,7 +56,7 @@ class RevocationDesk:
 
     Args:
         profiles: by name; they say which requests wait, and which certificates may be on hold.
-        kinds: they may say that more requests wait.
+        kinds: they may say that more requests wait, and how many officers must agree.
     """
 
     def __init__(
@@ -89,9 +91,11 @@ class RevocationDesk:
             await tx.hold(holds.STATUSES)
             certificate = await _known(tx, serial)
             _require_since(certificate, invalid_since, now=now)
-            # One that the settings do not know any more has no rule, as a profile has none then.
-            kind = self._kinds.get((await registrations.by_id(tx, certificate.registration_id)).kind)
+            kind = await self._kind(tx, certificate)
             by_kind = kind.revocation if kind else KindRevocation.PROFILE
+            if kind and kind.approvals.revoke:
+                # Who wants officers to agree wants them to look.
+                by_kind = KindRevocation.REVIEW
             course = rules.course(self._profiles.get(certificate.profile), asker, reason, by_kind)
             if course is not Course.AT_ONCE:
                 return await self._put_down(tx, certificate, act, course)
@@ -107,11 +111,13 @@ class RevocationDesk:
         asker: Asker = Asker.OPERATOR,
         invalid_since: int | None = None,
         note: str = "",
+        claim: Claim | None = None,
     ) -> Revoked:
         """Revoke for good and at once, as an officer or the operator does.
 
         Args:
             serial: 40 hex digits.
+            claim: what else is decided in the same transaction.
             invalid_since: since when it is not to be trusted, UTC seconds (RFC 5280, 5.3.2); None where nobody knows.
 
         Raises:
@@ -128,6 +134,8 @@ class RevocationDesk:
             await tx.hold(holds.STATUSES)
             certificate = await _known(tx, serial)
             _require_since(certificate, invalid_since, now=now)
+            if claim is not None:
+                await claim(tx)
             outcome = await _carry_out(tx, certificate, act)
         return _told(outcome)
 
@@ -165,11 +173,14 @@ class RevocationDesk:
             if request is not None:
                 await revocation_requests.set_holds(tx, request.number, holds=False)
 
-    async def approve(self, number: int, *, actor: str, note: str = "") -> Revoked:
-        """Revoke what a request asks for, with its reason.
+    async def approve(self, number: int, *, actor: str, note: str = "") -> Revoked | Agreed:
+        """Agree to a request: what it asks for is revoked, with its reason.
+
+        Where the registration's kind wants several officers, nothing comes of it before the last of them agrees.
 
         Raises:
-            NotFound, WrongState: there is no such request, or it does not wait any more.
+            NotFound, WrongState: there is no such request, it does not wait any more, or who agrees has agreed before.
+            OwnRequest: who agrees has asked for it.
             CertificateExpired: as it says; the request lapses by itself, unless a compromised key was blocked by it.
         """
         async with self._database.write() as tx:
@@ -179,6 +190,13 @@ class RevocationDesk:
                 self._officers_act(request.reason, actor=actor, note=note), request=request.number
             )
             certificate = await _known(tx, request.serial)
+            kind = await self._kind(tx, certificate)
+            needed = max(1, kind.approvals.revoke if kind else 0)
+            agreed = await votes.agree(
+                tx, number, asked_by=request.actor, needed=needed, actor=actor, note=note, now=act.now
+            )
+            if agreed is not None:
+                return agreed
             if not await acts.close_request(tx, request, RequestState.APPROVED, act):
                 raise _decided(request)
             outcome = await _carry_out(tx, certificate, act)
@@ -196,6 +214,7 @@ class RevocationDesk:
             act = msgspec.structs.replace(
                 self._officers_act(Reason.REMOVE_FROM_CRL, actor=actor, note=note), request=request.number
             )
+            await votes.disagree(tx, number, actor=actor, note=note, now=act.now)
             if not await acts.close_request(tx, request, RequestState.REJECTED, act):
                 raise _decided(request)
             if request.holds:
@@ -233,6 +252,10 @@ class RevocationDesk:
         async with self._database.read() as tx:
             return await certificates.every(tx, registration_id=registration_id)
 
+    async def _kind(self, tx: Transaction, certificate: Certificate) -> Kind | None:
+        # One that the settings do not know any more has no rule, as a profile has none then.
+        return self._kinds.get((await registrations.by_id(tx, certificate.registration_id)).kind)
+
     def _officers_act(self, reason: Reason, *, actor: str, note: str) -> Act:
         return Act(reason=reason, asker=Asker.OPERATOR, actor=actor, now=self._clock.now(), note=note)
 
@@ -269,6 +292,7 @@ class RevocationDesk:
         await revocation_requests.sharpen(
             tx, waiting.number, reason=act.reason, asker=act.asker, actor=act.actor, due_at=due_at
         )
+        await approvals.forget(tx, waiting.number)
         await _journal_request(tx, certificate, act, number=waiting.number, due_at=due_at)
         return UnderReview(waiting.number, due_at)
 

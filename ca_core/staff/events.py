@@ -36,3 +36,44 @@ class TokenEnded(Event, frozen=True, tag="token-ended"):
     """A bearer token was ended before its time."""
 
     token: str
+
+
+class DeskRequestMade(Event, frozen=True, tag="desk-request-made"):
+    """An officer asked for what others must agree to.
+
+    Attributes:
+        action: `register`, `reprint` or `revoke`.
+        note: why.
+    """
+
+    request: int
+    action: str
+    needed: int
+    due_at: int
+    note: str
+
+
+class VoteCast(Event, frozen=True, tag="vote-cast"):
+    """An officer agreed to a request that needs several.
+
+    Attributes:
+        given, needed: how many have agreed now, and how many must.
+    """
+
+    request: int
+    verdict: str
+    note: str
+    given: int
+    needed: int
+
+
+class DeskRequestClosed(Event, frozen=True, tag="desk-request-closed"):
+    """What an officer had asked for was decided, was done, or lapsed.
+
+    Attributes:
+        state: `approved`, `rejected`, `lapsed` or `done`.
+    """
+
+    request: int
+    state: str
+    note: str = ""

@@ -8,7 +8,7 @@ database's own file to translate.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -76,6 +76,10 @@ class Transaction(ABC):
     @abstractmethod
     async def script(self, sql: str) -> None:
         """Run a migration's statements within this transaction."""
+
+
+Claim = Callable[[Transaction], Awaitable[None]]
+"""What a caller has decided in the transaction of the service that it calls; it raises its refusal."""
 
 
 class Database(ABC):

@@ -5,6 +5,7 @@ Two that take what they need in this order never wait for each other. Rows that 
 =====================  ========================================================  ==================================
 what                   held alone by who                                         held shared by who
 =====================  ========================================================  ==================================
+request                votes on it                                               -
 registration           changes it, its sheets or its EAB keys                    issues, orders or binds by it
 acme key               brings an account key                                     -
 names of an account    settles or gives up an authorization of them              stands an order on one
@@ -28,6 +29,11 @@ STATUSES = "statuses:all"
 AUTHORITIES = "authorities:all"
 MIGRATIONS = "migrations:all"
 LEFTOVERS = "acme-leftovers:all"
+
+
+def request(number: int) -> str:
+    """What waits for officers under a number, and their votes on it."""
+    return f"request:{number}"
 
 
 def registration(registration_id: str) -> str:

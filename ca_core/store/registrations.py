@@ -14,7 +14,7 @@ from ca_core.store.database import Row, Transaction
 
 COLUMNS = (
     "g.id, g.account, g.kind, g.status, g.subject, g.subject_der, g.names, g.profiles, g.language, g.uses, g.sheet,"
-    " g.created_at, g.expires_at, g.eab_uses, g.realm, g.version"
+    " g.created_at, g.expires_at, g.eab_uses, g.realm, g.version, g.owner"
 )
 """What `from_row` reads, for statements that look at `registrations g` beside another table."""
 _SELECT = f"SELECT {COLUMNS} FROM registrations g WHERE "  # noqa: S608  # our own words
@@ -43,6 +43,7 @@ def _from_row(row: Row) -> Registration:
         eab_uses,
         realm,
         version,
+        owner,
     ) = row
     return Registration(
         id=id_,
@@ -61,6 +62,7 @@ def _from_row(row: Row) -> Registration:
         eab_uses=eab_uses,
         realm=realm,
         version=version,
+        owner=owner,
     )
 
 
@@ -79,9 +81,10 @@ async def insert(tx: Transaction, registration: Registration) -> bool:
     inserted = await tx.execute(
         "INSERT INTO registrations"
         " (id, account, kind, status, subject, subject_der, names, profiles, language, uses, sheet, created_at,"
-        " expires_at, eab_uses, realm, version, contact)"
+        " expires_at, eab_uses, realm, version, contact, owner)"
         " VALUES (:id, :account, :kind, :status, :subject, :subject_der, :names, :profiles, :language, :uses, :sheet,"
-        " :created_at, :expires_at, :eab_uses, :realm, :version, :contact) ON CONFLICT (account) DO NOTHING",
+        " :created_at, :expires_at, :eab_uses, :realm, :version, :contact, :owner)"
+        " ON CONFLICT (account) DO NOTHING",
         id=registration.id,
         account=registration.account,
         kind=registration.kind,
@@ -99,6 +102,7 @@ async def insert(tx: Transaction, registration: Registration) -> bool:
         realm=registration.realm,
         version=registration.version,
         contact=_text(registration.contact_read or Contact()),
+        owner=registration.owner,
     )
     return inserted == 1
 

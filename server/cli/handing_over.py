@@ -15,8 +15,9 @@ from ca_core.errors import Misconfigured
 from ca_core.registration import sheet as sheet_module
 from ca_core.registration.contact import Contact
 from ca_core.registration.sheet import Sheet
+from ca_core.staff.request import Pending
 from server.assembly import Office
-from server.cli.shared import in_office
+from server.cli.shared import echo_json, in_office
 from server.sheets import document
 
 _STANDARD_OUTPUT = "-"
@@ -24,6 +25,25 @@ _STANDARD_OUTPUT = "-"
 pdf_option = click.option(
     "--pdf", metavar="FILE", help="Print the sheet to a new file, or with - to a pipe; nothing else shows its secrets."
 )
+
+
+class Waits(Exception):
+    """There is no sheet yet: other officers must agree first."""
+
+    def __init__(self, pending: Pending) -> None:
+        super().__init__(f"{pending}; then: soapstone requests collect {pending.number}")
+        self.pending = pending
+
+
+def at_once(outcome: Sheet | Pending) -> Sheet:
+    """The sheet, where nobody else has to agree.
+
+    Raises:
+        Waits: somebody has to; `hand_over` says it.
+    """
+    if isinstance(outcome, Pending):
+        raise Waits(outcome)
+    return outcome
 
 
 class Addressee:
@@ -84,7 +104,15 @@ def hand_over(
             return ""
         return f"sheet {sheet.number} of {sheet.account} is in {pdf}; print it, then delete it"
 
-    if said := in_office(home, do):
+    try:
+        said = in_office(home, do)
+    except Waits as waits:
+        if as_json:
+            echo_json({"request": waits.pending.number, "needed": waits.pending.needed})
+        else:
+            click.echo(str(waits))
+        return
+    if said:
         click.echo(said)
 
 

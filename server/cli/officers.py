@@ -79,7 +79,7 @@ def add(  # noqa: PLR0917  # click hands options over by name
     request = _read_request(csr) if csr else None
 
     async def do(office: Office) -> _Made:
-        taken = await office.officers.add(name, Role(role), realm=realm, actor=operator_actor())
+        taken = await office.staff.officers.add(name, Role(role), realm=realm, actor=operator_actor())
         return await _made(office, taken, request, p12)
 
     _print_made(in_office(home, do), as_json=as_json)
@@ -96,7 +96,7 @@ def certificate(home: Path, name: str, csr: Path | None, p12: Path | None, *, as
     request = _read_request(csr) if csr else None
 
     async def do(office: Office) -> _Made:
-        return await _made(office, await office.officers.find(name), request, p12)
+        return await _made(office, await office.staff.officers.find(name), request, p12)
 
     _print_made(in_office(home, do), as_json=as_json)
 
@@ -108,7 +108,7 @@ def list_officers(home: Path, *, as_json: bool) -> None:
     """List who works here, and who has left."""
 
     async def do(office: Office) -> list[dict[str, object]]:
-        return [_shown(one) for one in await office.officers.every()]
+        return [_shown(one) for one in await office.staff.officers.every()]
 
     rows = in_office(home, do)
     if as_json:
@@ -126,7 +126,7 @@ def list_officers(home: Path, *, as_json: bool) -> None:
 @click.pass_obj
 def end(home: Path, name: str) -> None:
     """Let NAME go: certificates are revoked, tokens open nothing."""
-    revoked = in_office(home, lambda office: office.officers.end(name, actor=operator_actor()))
+    revoked = in_office(home, lambda office: office.staff.officers.end(name, actor=operator_actor()))
     click.echo(f"{name} has left; revoked: {', '.join(revoked) or 'nothing'}")
 
 
@@ -151,7 +151,7 @@ def add_token(home: Path, name: str, scope: tuple[str, ...], days: int, *, as_js
     wanted = frozenset(map(Action, scope))
 
     async def do(office: Office) -> tuple[str, str, int]:
-        made, text = await office.tokens.add(name, wanted, days=days, actor=operator_actor())
+        made, text = await office.staff.tokens.add(name, wanted, days=days, actor=operator_actor())
         return made.id, text.reveal(), made.expires_at
 
     token_id, text, expires_at = in_office(home, do)
@@ -169,7 +169,7 @@ def list_tokens(home: Path, name: str, *, as_json: bool) -> None:
     """List the tokens of the integrator NAME."""
 
     async def do(office: Office) -> list[dict[str, object]]:
-        integrator = await office.officers.find(name)
+        integrator = await office.staff.officers.find(name)
         return [
             {
                 "token_id": one.id,
@@ -178,7 +178,7 @@ def list_tokens(home: Path, name: str, *, as_json: bool) -> None:
                 "expires_at": rfc3339(one.expires_at),
                 "ended_at": None if one.ended_at is None else rfc3339(one.ended_at),
             }
-            for one in await office.tokens.of(integrator.registration_id)
+            for one in await office.staff.tokens.of(integrator.registration_id)
         ]
 
     rows = in_office(home, do)
@@ -195,7 +195,7 @@ def list_tokens(home: Path, name: str, *, as_json: bool) -> None:
 @click.pass_obj
 def end_token(home: Path, token_id: str) -> None:
     """End the token TOKEN_ID at once."""
-    in_office(home, lambda office: office.tokens.end(token_id, actor=operator_actor()))
+    in_office(home, lambda office: office.staff.tokens.end(token_id, actor=operator_actor()))
     click.echo(f"the token {token_id} opens nothing any more")
 
 

@@ -14,10 +14,11 @@ from ca_core.registration.contact import Contact
 from ca_core.registration.desk import Form
 from ca_core.registration.form import LANGUAGES
 from ca_core.registration.sheet import Sheet
+from ca_core.staff.request import Pending
 from server.assembly import Office
 from server.cli.form_options import Uses, contact_options, name_options, require_grantable, uses_of
-from server.cli.handing_over import Addressee, addressee_of, hand_over, pdf_option
-from server.cli.shared import echo_json, in_office, json_option, operator_actor
+from server.cli.handing_over import Addressee, addressee_of, at_once, hand_over, pdf_option
+from server.cli.shared import echo_json, in_office, json_option, operator, operator_actor
 
 
 @click.command()
@@ -66,8 +67,8 @@ def register(  # noqa: PLR0917  # click hands options over by name
 
     async def make(office: Office) -> Sheet:
         require_grantable(office, profiles)
-        _, sheet = await office.desk.register(form, actor=operator_actor())
-        return sheet
+        made = await office.staff.approvals.register(form, actor=operator())
+        return at_once(made if isinstance(made, Pending) else made[1])
 
     hand_over(home, whose, make, pdf=pdf, as_json=as_json)
 
@@ -79,9 +80,11 @@ def register(  # noqa: PLR0917  # click hands options over by name
 @click.pass_obj
 def sheet(home: Path, account: str, pdf: str | None, *, as_json: bool) -> None:
     """Make a new sheet for ACCOUNT; it voids the one before at once."""
-    _replace(
-        home, account, lambda office: office.desk.new_sheet(account, actor=operator_actor()), pdf=pdf, as_json=as_json
-    )
+
+    async def make(office: Office) -> Sheet:
+        return at_once(await office.staff.approvals.reprint(account, actor=operator()))
+
+    _replace(home, account, make, pdf=pdf, as_json=as_json)
 
 
 @click.command()

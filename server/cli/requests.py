@@ -5,17 +5,21 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
+import msgspec
 
 from ca_core.clock import rfc3339
 from ca_core.referral.request import EnrollmentRequest
+from ca_core.registration.desk import Form
+from ca_core.registration.sheet import Sheet
 from ca_core.revocation.request import RevocationRequest
+from ca_core.staff.decisions import Decided
+from ca_core.staff.request import DeskAction, DeskRequest, Revoking
+from ca_core.staff.waiting import ENROLLMENT, REVOCATION
 from ca_core.store import registrations, revocation_requests
 from ca_core.store.revocation_requests import Target
 from server.assembly import Office
-from server.cli.shared import echo_json, in_office, json_option, operator_actor
-
-REVOCATION = "revocation"
-ENROLLMENT = "enrollment"
+from server.cli.handing_over import Addressee, addressee_of, hand_over, pdf_option
+from server.cli.shared import echo_json, in_office, json_option, operator
 
 _every_option = click.option("--all", "every", is_flag=True, help="Also those that are decided.")
 _approve_note_option = click.option("--note", default="", metavar="TEXT", help="Why, for the journal.")
@@ -51,21 +55,12 @@ def list_requests(home: Path, *, every: bool, as_json: bool) -> None:
 @click.pass_obj
 def approve(home: Path, number: int, note: str, *, as_json: bool) -> None:
     """Have done what request ID asks for: a certificate issued, or one revoked."""
-
-    async def do(office: Office) -> tuple[dict[str, object], str]:
-        actor = operator_actor()
-        said: dict[str, object] = {"request": number, "state": "approved"}
-        if await office.referrals.request(number) is not None:
-            await office.referrals.approve(number, actor=actor, note=note)
-            return {**said, "kind": ENROLLMENT}, "a running server issues the certificate within seconds"
-        revoked = (await office.revocations.approve(number, actor=actor, note=note)).serials
-        return {**said, "kind": REVOCATION, "revoked": revoked}, f"revoked: {', '.join(revoked)}"
-
-    shown, follows = in_office(home, do)
+    decided = in_office(home, lambda office: office.staff.decisions.approve(number, actor=operator(), note=note))
     if as_json:
-        echo_json(shown)
+        revoked = {"revoked": decided.serials} if decided.what == REVOCATION else {}
+        echo_json({"request": number, "state": decided.state, "kind": decided.what, **revoked})
         return
-    click.echo(f"request {number} is approved; {follows}")
+    click.echo(_approved(decided))
 
 
 @requests.command()
@@ -75,28 +70,54 @@ def approve(home: Path, number: int, note: str, *, as_json: bool) -> None:
 @click.pass_obj
 def reject(home: Path, number: int, note: str, *, as_json: bool) -> None:
     """Turn request ID down; what is on hold because of it comes back."""
-
-    async def do(office: Office) -> tuple[dict[str, object], str]:
-        actor = operator_actor()
-        said: dict[str, object] = {"request": number, "state": "rejected"}
-        if await office.referrals.request(number) is not None:
-            await office.referrals.reject(number, actor=actor, note=note)
-            return {**said, "kind": ENROLLMENT}, ""
-        request = await office.revocations.reject(number, actor=actor, note=note)
-        released = [request.serial] if request.holds else []
-        return {**said, "kind": REVOCATION, "released": released}, f"; {request.serial} is released" if released else ""
-
-    shown, follows = in_office(home, do)
+    decided = in_office(home, lambda office: office.staff.decisions.reject(number, actor=operator(), note=note))
     if as_json:
-        echo_json(shown)
+        released = {"released": decided.serials} if decided.what == REVOCATION else {}
+        echo_json({"request": number, "state": decided.state, "kind": decided.what, **released})
         return
-    click.echo(f"request {number} is rejected{follows}")
+    released_too = "".join(f"; {serial} is released" for serial in decided.serials)
+    click.echo(f"request {number} is rejected{released_too}")
+
+
+@requests.command()
+@_id_argument
+@pdf_option
+@json_option
+@click.pass_obj
+def collect(home: Path, number: int, pdf: str | None, *, as_json: bool) -> None:
+    """Print the sheet of your request ID, once, after other officers have agreed to it."""
+
+    async def whose(office: Office) -> Addressee:
+        asked = await office.staff.approvals.find(number, actor=operator())
+        if asked.action is DeskAction.REGISTER:
+            form = msgspec.json.decode(asked.payload, type=Form)
+            return Addressee(form.subject, form.contact, form.language)
+        return await addressee_of(office, msgspec.json.decode(asked.payload, type=str))
+
+    async def make(office: Office) -> Sheet:
+        return await office.staff.approvals.collect(number, actor=operator())
+
+    hand_over(home, whose, make, pdf=pdf, as_json=as_json)
+
+
+def _approved(decided: Decided) -> str:
+    """What comes of an approval, as a line says it."""
+    if decided.agreed is not None:
+        return str(decided.agreed)
+    follows = {
+        ENROLLMENT: "a running server issues the certificate within seconds",
+        REVOCATION: f"revoked: {', '.join(decided.serials)}",
+        DeskAction.REVOKE: "the certificate is revoked",
+    }
+    who = f"who asked for it collects the sheet: soapstone requests collect {decided.number}"
+    return f"request {decided.number} is approved; {follows.get(decided.what, who)}"
 
 
 def _list(home: Path, *, every: bool, as_json: bool) -> None:
     async def do(office: Office) -> list[dict[str, object]]:
         revocations = await office.revocations.requests(every=every)
         enrollments = await office.referrals.requests(every=every)
+        asked_for = await office.staff.approvals.requests(operator(), every=every)
         async with office.database.read() as tx:
             accounts = await registrations.asking(tx, every=every)
             targets = await revocation_requests.targets(tx, every=every)
@@ -105,6 +126,7 @@ def _list(home: Path, *, every: bool, as_json: bool) -> None:
         for revocation in revocations:
             shown = _revocation(revocation, targets.get(revocation.serial), accounts, now)
             found.append((revocation.due_at, revocation.number, shown))
+        found += [(asked.due_at, asked.number, _asked(asked, now)) for asked in asked_for]
         found += [(request.due_at, request.number, _enrollment(request, accounts, now)) for request in enrollments]
         found.sort(key=lambda one: one[1] if every else one[:2])
         return [shown for _, _, shown in found]
@@ -123,6 +145,8 @@ def _list(home: Path, *, every: bool, as_json: bool) -> None:
 
 def _what(row: dict[str, object]) -> str:
     """What is asked for, by whom, as a line of the list says it."""
+    if row["kind"] in set(DeskAction):
+        return f"from {row['actor']}  {row['note']}"
     if row["kind"] == REVOCATION:
         held = "  on hold" if row["on_hold"] else ""
         return f"{row['serial']}  {row['reason']}  from the {row['asker']}{held}"
@@ -151,6 +175,27 @@ def _revocation(
     }
 
 
+def _asked(asked: DeskRequest, now: int) -> dict[str, object]:
+    """What an officer asked for, with every member that a revocation's request has."""
+    revoking = msgspec.json.decode(asked.payload, type=Revoking) if asked.action is DeskAction.REVOKE else None
+    form = msgspec.json.decode(asked.payload, type=Form) if asked.action is DeskAction.REGISTER else None
+    account = msgspec.json.decode(asked.payload, type=str) if asked.action is DeskAction.REPRINT else None
+    return {
+        "request": asked.number,
+        "kind": asked.action.value,
+        **_times(asked, now),
+        "serial": revoking.serial if revoking else None,
+        "account": form.account if form else account,
+        "profile": None,
+        "names": [str(grant) for grant in form.grants] if form else [],
+        "on_hold": False,
+        "reason": revoking.reason.text if revoking else None,
+        "asker": "officer",
+        "actor": asked.asked_by,
+        "needed": asked.needed,
+    }
+
+
 def _enrollment(request: EnrollmentRequest, accounts: dict[str, str], now: int) -> dict[str, object]:
     """A request for a certificate, with every member that a revocation's has."""
     return {
@@ -171,7 +216,7 @@ def _enrollment(request: EnrollmentRequest, accounts: dict[str, str], now: int) 
     }
 
 
-def _times(request: RevocationRequest | EnrollmentRequest, now: int) -> dict[str, object]:
+def _times(request: RevocationRequest | EnrollmentRequest | DeskRequest, now: int) -> dict[str, object]:
     """What both kinds have of a state."""
     decided_at = request.decided_at
     return {

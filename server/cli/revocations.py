@@ -9,9 +9,10 @@ import click
 from ca_core.revocation import reason as reason_module
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.rules import MAY_GIVE, Asker
+from ca_core.staff.request import Pending, Revoking
 from server.assembly import Office
 from server.cli.certificates import serial_in_hex
-from server.cli.shared import Moment, in_office, operator_actor
+from server.cli.shared import Moment, in_office, operator, operator_actor
 
 note_option = click.option("--note", default="", metavar="TEXT", help="Why, for the journal.")
 reason_option = click.option(
@@ -38,15 +39,19 @@ def revoke(home: Path, serial: str, reason: str, invalid_since: int | None, note
         _release(home, text, note)
         return
 
-    async def do(office: Office) -> tuple[str, ...]:
-        desk = office.revocations
+    async def do(office: Office) -> tuple[str, ...] | Pending:
         if code is Reason.CERTIFICATE_HOLD:
-            await desk.hold(text, actor=operator_actor(), note=note)
+            await office.revocations.hold(text, actor=operator_actor(), note=note)
             return ()
-        actor = operator_actor()
-        return (await desk.revoke(text, code, actor=actor, invalid_since=invalid_since, note=note)).serials
+        revoking = Revoking(text, code, invalid_since)
+        outcome = await office.staff.approvals.revoke(revoking, actor=operator(), note=note)
+        return outcome if isinstance(outcome, Pending) else outcome.serials
 
-    others = in_office(home, do)[1:]
+    done = in_office(home, do)
+    if isinstance(done, Pending):
+        click.echo(str(done))
+        return
+    others = done[1:]
     verb = "on hold" if code is Reason.CERTIFICATE_HOLD else f"revoked ({code.text})"
     click.echo(f"{text} is {verb}; a running server publishes the CRL within a minute")
     for other in others:

@@ -12,6 +12,7 @@ from typing import TypeVar
 import click
 import msgspec
 
+from ca_core.staff.role import Actor, console
 from server.assembly import Office, office
 
 T = TypeVar("T")
@@ -55,9 +56,14 @@ def _is_bare(text: str) -> bool:
     return True
 
 
+def operator() -> Actor:
+    """Who types; where votes are counted, the officer of that name."""
+    return console(getpass.getuser())
+
+
 def operator_actor() -> str:
     """Who types, as the journal writes it."""
-    return f"cli:operator:{getpass.getuser()}"
+    return operator().journal_name
 
 
 def in_office(home: Path, do: Callable[[Office], Awaitable[T]]) -> T:

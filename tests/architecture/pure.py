@@ -54,6 +54,7 @@ PURE = (
     "ca_core/signing/uri.py",
     "ca_core/staff/events.py",
     "ca_core/staff/officer.py",
+    "ca_core/staff/request.py",
     "ca_core/staff/role.py",
     "ca_core/staff/token.py",
     "protocols/acme/alpn.py",

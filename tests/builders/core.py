@@ -47,6 +47,7 @@ from ca_core.store.database import Database
 from ca_core.store.migrate import found_in, migrate
 from ca_core.store.opening import SQLITE, open_database
 from conformance import stores
+from server.staff import Staff, staff
 from tests.builders import linted
 from tests.builders.clock import SettableClock
 from tests.builders.journal import sequencer
@@ -95,6 +96,7 @@ class Core:
     profiles: Mapping[str, Profile]
     gate: Gate
     sequencer: Sequencer
+    staff: Staff
 
     @property
     def issuing_pem(self) -> bytes:
@@ -217,6 +219,7 @@ async def core(
 
     Args:
         store: the kind of database; by default, the one that this run is about.
+        kinds: of registrations.
     """
     clock = SettableClock()
     is_new = not (folder / "authority").exists()
@@ -240,6 +243,8 @@ async def core(
         await sequencing.turn()
         authorities = standing(ca)
         issuer = Issuer(database, clock, authorities, linter, crl_shards=shards)
+        desk, revocations = Desk(database, clock, keeper, kinds), RevocationDesk(database, clock, profiles, kinds)
+        referrals = ReferralDesk(database, clock, kinds)
         yield Core(
             clock=clock,
             database=database,
@@ -249,17 +254,18 @@ async def core(
             enrollment=Enrollment(
                 database, clock, issuer, profiles, window_days=30, gate=gate, blocked=blocked, kinds=kinds
             ),
-            desk=Desk(database, clock, keeper, kinds),
+            desk=desk,
             eab_desk=EabDesk(database, clock, keeper, kinds),
             activations=ActivationDesk(database, clock),
             sign_in=SignIn(database, clock, keeper),
-            revocations=RevocationDesk(database, clock, profiles, kinds),
-            referrals=ReferralDesk(database, clock),
+            revocations=revocations,
+            referrals=referrals,
             decryption_keys=DecryptionKeys(database, clock, keeper),
             publisher=Publisher(database, clock, lambda: [CrlIssuer(ca, CRL_SECONDS, shards)]),
             profiles=profiles,
             gate=gate,
             sequencer=sequencing,
+            staff=staff(database, clock, keeper, kinds, desk=desk, revocations=revocations, referrals=referrals),
         )
         await linted.require_clean(database, profiles)
     finally:

@@ -1,0 +1,314 @@
+"""What needs other officers' consent: registering, reprints of sheets and revocations, by the registration's kind."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import msgspec
+
+from ca_core.audit import journal
+from ca_core.clock import Clock
+from ca_core.errors import AlreadyRevoked, CertificateExpired, NotFound, WrongState
+from ca_core.registration import vetting
+from ca_core.registration.account import Registration
+from ca_core.registration.desk import Desk
+from ca_core.registration.form import Form
+from ca_core.registration.kind import PRESETS, Kinds
+from ca_core.registration.sheet import Sheet
+from ca_core.revocation.desk import RevocationDesk, Revoked
+from ca_core.staff import votes
+from ca_core.staff.events import DeskRequestClosed, DeskRequestMade
+from ca_core.staff.request import (
+    CLOCKWORK,
+    DUE_SECONDS,
+    LAPSE_SECONDS,
+    Agreed,
+    DeskAction,
+    DeskRequest,
+    DeskState,
+    Pending,
+    Revoking,
+)
+from ca_core.staff.role import EVERY_REALM, Action, Actor, name_in
+from ca_core.store import certificates, desk_requests, holds, registrations
+from ca_core.store.database import Database, Transaction
+from ca_core.store.request_numbers import next_number
+
+# Of the database's BIGINT; people type any number.
+_NUMBER_BITS = 63
+
+
+class Approvals:
+    """Does at once what needs nobody's consent, and has the rest wait; whoever asks is an actor who was proved."""
+
+    def __init__(
+        self, database: Database, clock: Clock, desk: Desk, revocations: RevocationDesk, kinds: Kinds = PRESETS
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._desk = desk
+        self._revocations = revocations
+        self._kinds = kinds
+
+    async def register(self, form: Form, *, actor: Actor, note: str = "") -> tuple[Registration, Sheet] | Pending:
+        """Register a subscriber in the actor's realm, as its own where the actor is an integrator.
+
+        Raises:
+            BadForm: names every wrong field.
+            AccountTaken: the account exists; of what waits, once it is collected.
+            NotPermitted: as it says.
+        """
+        actor.require(Action.REGISTER)
+        realm = form.realm if actor.realm == EVERY_REALM else actor.realm
+        form = msgspec.structs.replace(form, realm=realm, owner=actor.owner)
+        kind = self._kinds.named(form.kind)
+        needed = kind.approvals.register
+        if not needed:
+            return await self._desk.register(form, actor=actor.journal_name)
+        # Before others look at it; who collects is checked once more.
+        vetting.require_sound(form, kind)
+        payload = msgspec.json.encode(form).decode()
+        return await self._put_down(DeskAction.REGISTER, None, realm, payload, needed, actor=actor, note=note)
+
+    async def reprint(self, account: str, *, actor: Actor, note: str = "") -> Sheet | Pending:
+        """Make a new sheet of a registration.
+
+        Raises:
+            NotPermitted, NotFound, WrongState: as they say.
+        """
+        actor.require(Action.PRINT_SHEET)
+        registration = await self._seen(account, actor)
+        needed = self._kinds.named(registration.kind).approvals.reprint
+        if not needed:
+            return await self._desk.new_sheet(account, actor=actor.journal_name)
+        payload = msgspec.json.encode(account).decode()
+        return await self._put_down(
+            DeskAction.REPRINT, registration, registration.realm, payload, needed, actor=actor, note=note
+        )
+
+    async def revoke(self, revoking: Revoking, *, actor: Actor, note: str = "") -> Revoked | Pending:
+        """Revoke a certificate for good. Whoever cannot wait puts it on hold meanwhile, which needs nobody's consent.
+
+        Raises:
+            NotPermitted, NotFound: as they say.
+            Refusal: as `RevocationDesk.revoke` says.
+        """
+        actor.require(Action.REVOKE)
+        async with self._database.read() as tx:
+            certificate = await certificates.by_serial(tx, revoking.serial)
+            if certificate is None:
+                raise NotFound("there is no such certificate")
+            registration = await registrations.by_id(tx, certificate.registration_id)
+        if not actor.sees(registration):
+            raise NotFound("there is no such certificate")
+        needed = self._kinds.named(registration.kind).approvals.revoke
+        if not needed:
+            return await self._revoke(revoking, actor=actor.journal_name, note=note)
+        payload = msgspec.json.encode(revoking).decode()
+        return await self._put_down(
+            DeskAction.REVOKE, registration, registration.realm, payload, needed, actor=actor, note=note
+        )
+
+    async def approve(self, number: int, *, actor: Actor, note: str = "") -> DeskRequest | Agreed:
+        """Agree. With the last approval a revocation is carried out, and a sheet may be collected by who asked.
+
+        Raises:
+            NotPermitted, NotFound: as they say.
+            OwnRequest: the actor has asked for it.
+            WrongState: it does not wait any more, or the actor has voted on it already.
+        """
+        actor.require(Action.APPROVE)
+        now, name = self._clock.now(), actor.journal_name
+        async with self._database.write() as tx:
+            asked = await self._waiting(tx, number, actor)
+            agreed = await votes.agree(
+                tx, number, asked_by=asked.asked_by, needed=asked.needed, actor=name, note=note, now=now
+            )
+            if agreed is not None:
+                return agreed
+            await self._move(tx, asked, DeskState.PENDING, DeskState.APPROVED, actor=name)
+        if asked.action is DeskAction.REVOKE:
+            await self._carry_out(asked, actor=name)
+        return await self.find(number, actor=actor)
+
+    async def reject(self, number: int, *, actor: Actor, note: str = "") -> DeskRequest:
+        """Turn a request down, or take one's own back; what is agreed to and not collected yet, too.
+
+        Raises:
+            NotPermitted, NotFound: as they say.
+            WrongState: it does not wait any more.
+        """
+        now, name = self._clock.now(), actor.journal_name
+        async with self._database.write() as tx:
+            asked = await self._open(tx, number, actor)
+            if name_in(asked.asked_by) != actor.name:
+                actor.require(Action.REJECT)
+            await votes.disagree(tx, number, actor=name, note=note, now=now)
+            await self._move(tx, asked, asked.state, DeskState.REJECTED, actor=name, note=note)
+        return await self.find(number, actor=actor)
+
+    async def collect(self, number: int, *, actor: Actor) -> Sheet:
+        """Have done what all have agreed to, and get its sheet, once; only who asked can.
+
+        Raises:
+            NotFound: there is no such request, or somebody else asked.
+            WrongState: it waits still, or is collected.
+            Refusal: as `Desk.register` and `Desk.new_sheet` say.
+        """
+        async with self._database.read() as tx:
+            asked = await self._known(tx, number, actor)
+        if name_in(asked.asked_by) != actor.name or asked.action is DeskAction.REVOKE:
+            raise NotFound(f"there is no request {number} of yours with a sheet to collect")
+
+        async def claim(tx: Transaction) -> None:
+            await self._move(tx, asked, DeskState.APPROVED, DeskState.DONE, actor=actor.journal_name)
+
+        if asked.action is DeskAction.REPRINT:
+            account = msgspec.json.decode(asked.payload, type=str)
+            return await self._desk.new_sheet(account, actor=actor.journal_name, claim=claim)
+        form = msgspec.json.decode(asked.payload, type=Form)
+        return (await self._desk.register(form, actor=actor.journal_name, claim=claim))[1]
+
+    async def find(self, number: int, *, actor: Actor) -> DeskRequest:
+        """Look a request up.
+
+        Raises:
+            NotFound: there is none in the actor's realm.
+        """
+        async with self._database.read() as tx:
+            return await self._known(tx, number, actor)
+
+    async def requests(self, actor: Actor, *, every: bool = False) -> list[DeskRequest]:
+        """What officers ask for in the actor's realm and is open, the most urgent first; or all of it, oldest first."""
+        async with self._database.read() as tx:
+            found = await (desk_requests.every if every else desk_requests.open_ones)(tx, actor.realm)
+        return [asked for asked in found if actor.owner is None or name_in(asked.asked_by) == actor.name]
+
+    async def turn(self) -> None:
+        """One turn of the worker: what waits for too long lapses, and what a crash left is carried out."""
+        now = self._clock.now()
+        async with self._database.read() as tx:
+            lapsing = await desk_requests.lapsing(tx, before=now - LAPSE_SECONDS)
+            left = await desk_requests.approved_revocations(tx)
+        for asked in lapsing:
+            async with self._database.write() as tx:
+                # Unless an officer, or another server, decides it at this moment.
+                with suppress(WrongState):
+                    await self._move(tx, asked, asked.state, DeskState.LAPSED, actor=CLOCKWORK)
+        for asked in left:
+            await self._carry_out(asked, actor=CLOCKWORK)
+
+    async def _put_down(
+        self,
+        action: DeskAction,
+        registration: Registration | None,
+        realm: str,
+        payload: str,
+        needed: int,
+        *,
+        actor: Actor,
+        note: str,
+    ) -> Pending:
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            asked = DeskRequest(
+                number=await next_number(tx),
+                action=action,
+                registration_id=registration.id if registration else None,
+                realm=realm,
+                payload=payload,
+                asked_by=actor.journal_name,
+                needed=needed,
+                state=DeskState.PENDING,
+                requested_at=now,
+                due_at=now + DUE_SECONDS,
+                note=note,
+            )
+            await desk_requests.insert(tx, asked)
+            event = DeskRequestMade(asked.number, action.value, needed, asked.due_at, note)
+            await self._record(tx, event, asked, actor=actor.journal_name)
+        return Pending(asked.number, needed)
+
+    async def _seen(self, account: str, actor: Actor) -> Registration:
+        registration = await self._desk.show(account)
+        if not actor.sees(registration):
+            raise NotFound(f"there is no account {account[:64]}")
+        return registration
+
+    async def _known(self, tx: Transaction, number: int, actor: Actor) -> DeskRequest:
+        asked = await desk_requests.by_number(tx, number) if number.bit_length() <= _NUMBER_BITS else None
+        is_hidden = actor.owner is not None and asked is not None and name_in(asked.asked_by) != actor.name
+        if asked is None or is_hidden or actor.realm not in {EVERY_REALM, asked.realm}:
+            raise NotFound(f"there is no request {number}; see: soapstone requests")
+        return asked
+
+    async def _open(self, tx: Transaction, number: int, actor: Actor) -> DeskRequest:
+        """A request as it stays until it is changed here: of two who vote at once, the second one sees the first."""
+        if number.bit_length() <= _NUMBER_BITS:
+            await tx.hold(holds.request(number))
+        asked = await self._known(tx, number, actor)
+        if asked.state not in {DeskState.PENDING, DeskState.APPROVED}:
+            raise _decided(asked)
+        return asked
+
+    async def _waiting(self, tx: Transaction, number: int, actor: Actor) -> DeskRequest:
+        asked = await self._open(tx, number, actor)
+        if asked.state is not DeskState.PENDING:
+            raise _decided(asked)
+        return asked
+
+    async def _carry_out(self, asked: DeskRequest, *, actor: str) -> None:
+        """Revoke what all have agreed to; where there is nothing to revoke any more, that is the end of it too."""
+
+        async def claim(tx: Transaction) -> None:
+            await self._move(tx, asked, DeskState.APPROVED, DeskState.DONE, actor=actor)
+
+        revoking = msgspec.json.decode(asked.payload, type=Revoking)
+        try:
+            await self._revocations.revoke(
+                revoking.serial,
+                revoking.reason,
+                actor=asked.asked_by,
+                invalid_since=revoking.invalid_since,
+                note=asked.note,
+                claim=claim,
+            )
+        except (AlreadyRevoked, CertificateExpired) as refusal:
+            async with self._database.write() as tx:
+                with suppress(WrongState):
+                    await self._move(
+                        tx, asked, DeskState.APPROVED, DeskState.LAPSED, actor=CLOCKWORK, note=str(refusal)
+                    )
+
+    async def _revoke(self, revoking: Revoking, *, actor: str, note: str) -> Revoked:
+        return await self._revocations.revoke(
+            revoking.serial, revoking.reason, actor=actor, invalid_since=revoking.invalid_since, note=note
+        )
+
+    async def _move(
+        self,
+        tx: Transaction,
+        asked: DeskRequest,
+        was: DeskState,
+        to: DeskState,
+        *,
+        actor: str,
+        note: str | None = None,
+    ) -> None:
+        now = self._clock.now()
+        if not await desk_requests.move(tx, asked.number, was=was, to=to, now=now, decided_by=actor, note=note):
+            current = await desk_requests.by_number(tx, asked.number)
+            raise _decided(current or asked)
+        await self._record(tx, DeskRequestClosed(asked.number, to.value, note or ""), asked, actor=actor)
+
+    async def _record(
+        self, tx: Transaction, event: DeskRequestMade | DeskRequestClosed, asked: DeskRequest, *, actor: str
+    ) -> None:
+        now = self._clock.now()
+        await journal.record(tx, event, now=now, actor=actor, registration_id=asked.registration_id)
+
+
+def _decided(asked: DeskRequest) -> WrongState:
+    if asked.state is DeskState.PENDING:
+        return WrongState(f"request {asked.number} waits still for other officers")
+    return WrongState(f"request {asked.number} does not wait any more: it is {asked.state}")

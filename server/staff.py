@@ -1,0 +1,50 @@
+"""Whoever works at the registration authority, as the composition root hands it to desk, API and commands."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ca_core.clock import Clock
+from ca_core.referral.desk import ReferralDesk
+from ca_core.registration.credential import SecretKeeper
+from ca_core.registration.desk import Desk
+from ca_core.registration.kind import Kinds
+from ca_core.revocation.desk import RevocationDesk
+from ca_core.staff.approvals import Approvals
+from ca_core.staff.decisions import Decisions
+from ca_core.staff.officers import Officers
+from ca_core.staff.tokens import Tokens
+from ca_core.staff.waiting import WaitingList
+from ca_core.store.database import Database
+
+
+@dataclass(frozen=True)
+class Staff:
+    """Officers, the tokens of integrators, and what needs the consent of several."""
+
+    officers: Officers
+    tokens: Tokens
+    approvals: Approvals
+    decisions: Decisions
+    waiting: WaitingList
+
+
+def staff(
+    database: Database,
+    clock: Clock,
+    keeper: SecretKeeper,
+    kinds: Kinds,
+    *,
+    desk: Desk,
+    revocations: RevocationDesk,
+    referrals: ReferralDesk,
+) -> Staff:
+    """Build it over the desks."""
+    approvals = Approvals(database, clock, desk, revocations, kinds)
+    return Staff(
+        officers=Officers(database, clock, desk, revocations),
+        tokens=Tokens(database, clock, keeper),
+        approvals=approvals,
+        decisions=Decisions(database, referrals, revocations, approvals),
+        waiting=WaitingList(database, kinds),
+    )

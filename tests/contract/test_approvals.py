@@ -1,0 +1,431 @@
+"""Approvals, officers and tokens on every database: votes, who may cast them, and what comes of the last one."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from ca_core.applicant import Applicant, Door
+from ca_core.errors import (
+    AccountTaken,
+    BadRequest,
+    CertificateNotAccepted,
+    CredentialExpired,
+    CredentialRevoked,
+    NotFound,
+    NotPermitted,
+    OwnRequest,
+    RegistrationClosed,
+    RegistrationSuspended,
+    WrongSecret,
+    WrongState,
+)
+from ca_core.policy.request import parse
+from ca_core.referral.request import Referred, RequestState
+from ca_core.registration.credential import SecretKeeper
+from ca_core.registration.desk import Form
+from ca_core.registration.kind import PRESETS, Approvals, Kinds
+from ca_core.registration.sheet import Sheet
+from ca_core.revocation.desk import Revoked, UnderReview
+from ca_core.revocation.reason import Reason
+from ca_core.revocation.rules import Asker
+from ca_core.secret import Secret
+from ca_core.staff.reception import Reception
+from ca_core.staff.request import LAPSE_SECONDS, Agreed, DeskRequest, DeskState, Pending, Revoking
+from ca_core.staff.role import EVERY_REALM, Action, Actor, Role, Via, console
+from conformance.stores import KINDS
+from tests.builders import csr
+from tests.builders.core import Core
+from tests.builders.core import core as open_core
+from tests.builders.reviewed import work
+
+DAY = 86_400
+STRICT = Kinds(
+    msgspec.structs.replace(kind, approvals=Approvals(register=2, issue=2, revoke=1, reprint=1))
+    if kind.name == "partner"
+    else kind
+    for kind in PRESETS.values()
+)
+"""In which partners are everybody's business, and the others nobody's but the officer's."""
+
+
+def officer(name: str, realm: str = "north", role: Role = Role.OFFICER, via: Via = Via.DESK) -> Actor:
+    return Actor(name, role, realm, f"id-of-{name}", via)
+
+
+ALICE, BOB, CAROL = officer("alice"), officer("bob"), officer("carol")
+FORM = Form("partner", "CN=panel,O=Example,C=TW", account="panel", profiles=("device",))
+
+
+@pytest.fixture(params=KINDS)
+async def core(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Core]:
+    async with open_core(tmp_path, store=request.param, kinds=STRICT) as opened:
+        yield opened
+
+
+async def asked(core: Core, form: Form = FORM, actor: Actor = ALICE) -> int:
+    pending = await core.staff.approvals.register(form, actor=actor, note="a contract")
+    assert isinstance(pending, Pending)
+    return pending.number
+
+
+async def registered(core: Core) -> Sheet:
+    number = await asked(core)
+    for actor in (BOB, CAROL):
+        await core.staff.approvals.approve(number, actor=actor)
+    return await core.staff.approvals.collect(number, actor=ALICE)
+
+
+async def enrolled(core: Core) -> tuple[Applicant, int]:
+    sheet = await registered(core)
+    assert sheet.enrollment_code is not None
+    who = await core.sign_in.by_enrollment_code("panel", sheet.enrollment_code, source="192.0.2.1", door=Door.EST)
+    waits = await core.enrollment.enroll(who, parse(csr.csr(csr.ec_key())), profile_name="device")
+    assert isinstance(waits, Referred)
+    return who, waits.number
+
+
+async def issued(core: Core) -> str:
+    """The serial of a certificate that two have agreed to."""
+    _, number = await enrolled(core)
+    for actor in (BOB, CAROL):
+        await core.staff.decisions.approve(number, actor=actor)
+    await work(core)
+    (certificate,) = [one for one in await core.certificates() if one.profile == "device"]
+    return certificate.serial
+
+
+async def test_a_registration_waits_for_two_others_and_its_sheet_is_collected_once(core: Core) -> None:
+    number = await asked(core)
+    approvals = core.staff.approvals
+
+    with pytest.raises(OwnRequest):
+        await approvals.approve(number, actor=ALICE)
+    first = await approvals.approve(number, actor=BOB, note="known")
+    with pytest.raises(WrongState, match="bob has voted"):
+        await approvals.approve(number, actor=BOB)
+    with pytest.raises(WrongState, match="waits still"):
+        await approvals.collect(number, actor=ALICE)
+    second = await approvals.approve(number, actor=CAROL, note="seen the papers")
+    with pytest.raises(NotFound):
+        await approvals.collect(number, actor=BOB)
+    sheet = await approvals.collect(number, actor=ALICE)
+    with pytest.raises(WrongState, match="done"):
+        await approvals.collect(number, actor=ALICE)
+
+    assert first == Agreed(number, 1, 2)
+    assert isinstance(second, DeskRequest)
+    assert second.state is DeskState.APPROVED
+    assert (await core.desk.show("panel")).realm == "north"
+    assert sheet.enrollment_code is not None
+    assert [(vote.officer, vote.note) for vote in await core.staff.waiting.votes(number)] == [
+        ("bob", "known"),
+        ("carol", "seen the papers"),
+    ]
+    events = await core.journal("desk-request-made", "vote-cast", "desk-request-closed", "registered")
+    assert [entry.event for entry in events] == [
+        "desk-request-made",
+        "vote-cast",
+        "vote-cast",
+        "desk-request-closed",
+        "desk-request-closed",
+        "registered",
+    ]
+    assert events[0].detail["note"] == "a contract"
+    assert events[1].detail["note"] == "known"
+
+
+async def test_who_asks_at_the_desk_cannot_agree_on_the_command_line(core: Core) -> None:
+    number = await asked(core)
+
+    with pytest.raises(OwnRequest):
+        await core.staff.approvals.approve(number, actor=console("alice"))
+    assert isinstance(await core.staff.approvals.approve(number, actor=console("root")), Agreed)
+
+
+async def test_of_officers_who_agree_at_once_none_is_lost(core: Core) -> None:
+    number = await asked(core)
+
+    outcomes = await asyncio.gather(*(core.staff.approvals.approve(number, actor=one) for one in (BOB, CAROL)))
+
+    assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Agreed", "DeskRequest"]
+    assert (await core.staff.approvals.find(number, actor=ALICE)).state is DeskState.APPROVED
+
+
+async def test_of_many_who_collect_at_once_one_gets_the_sheet(core: Core) -> None:
+    number = await asked(core)
+    for actor in (BOB, CAROL):
+        await core.staff.approvals.approve(number, actor=actor)
+
+    outcomes = await asyncio.gather(
+        *(core.staff.approvals.collect(number, actor=ALICE) for _ in range(5)), return_exceptions=True
+    )
+
+    assert sum(isinstance(outcome, Sheet) for outcome in outcomes) == 1
+
+
+async def test_one_who_rejects_is_enough_and_the_reason_is_kept(core: Core) -> None:
+    number = await asked(core)
+    await core.staff.approvals.approve(number, actor=BOB)
+
+    rejected = await core.staff.approvals.reject(number, actor=CAROL, note="no contract")
+
+    assert (rejected.state, rejected.note, rejected.decided_by) == (
+        DeskState.REJECTED,
+        "no contract",
+        "desk:officer:carol",
+    )
+    with pytest.raises(WrongState, match="rejected"):
+        await core.staff.approvals.approve(number, actor=officer("dave"))
+    with pytest.raises(NotFound):
+        await core.desk.show("panel")
+
+
+async def test_who_asked_may_take_it_back(core: Core) -> None:
+    number = await asked(core)
+
+    assert (await core.staff.approvals.reject(number, actor=ALICE)).state is DeskState.REJECTED
+
+
+async def test_what_nobody_decides_or_collects_lapses(core: Core) -> None:
+    pending, approved = await asked(core), await asked(core, msgspec.structs.replace(FORM, account="other"))
+    for actor in (BOB, CAROL):
+        await core.staff.approvals.approve(approved, actor=actor)
+    await core.staff.approvals.turn()
+    core.clock.move(LAPSE_SECONDS)
+
+    await core.staff.approvals.turn()
+
+    for number in (pending, approved):
+        assert (await core.staff.approvals.find(number, actor=ALICE)).state is DeskState.LAPSED
+    with pytest.raises(WrongState, match="lapsed"):
+        await core.staff.approvals.collect(approved, actor=ALICE)
+
+
+async def test_a_reprint_waits_for_one_other(core: Core) -> None:
+    first = await registered(core)
+
+    pending = await core.staff.approvals.reprint("panel", actor=BOB)
+    assert isinstance(pending, Pending)
+    assert (await core.desk.show("panel")).sheet == first.number
+    await core.staff.approvals.approve(pending.number, actor=ALICE)
+    second = await core.staff.approvals.collect(pending.number, actor=BOB)
+
+    assert second.number == first.number + 1
+
+
+async def test_a_certificate_waits_for_two_and_the_third_time_is_no_vote(core: Core) -> None:
+    _, number = await enrolled(core)
+
+    first = await core.staff.decisions.approve(number, actor=BOB)
+    with pytest.raises(WrongState, match="bob has voted"):
+        await core.staff.decisions.approve(number, actor=BOB)
+    assert await work(core) == 0
+    second = await core.staff.decisions.approve(number, actor=CAROL)
+    await work(core)
+
+    assert (first.state, first.agreed) == ("pending", Agreed(number, 1, 2))
+    assert second.state == "approved"
+    request = await core.referrals.request(number)
+    assert request is not None
+    assert request.state is RequestState.ISSUED
+
+
+async def test_a_revocation_at_the_desk_waits_for_another_and_is_then_carried_out(core: Core) -> None:
+    serial = await issued(core)
+
+    pending = await core.staff.approvals.revoke(Revoking(serial, Reason.SUPERSEDED), actor=ALICE, note="replaced")
+    assert isinstance(pending, Pending)
+    with pytest.raises(OwnRequest):
+        await core.staff.decisions.approve(pending.number, actor=ALICE)
+    done = await core.staff.decisions.approve(pending.number, actor=BOB)
+
+    assert (done.what, done.state) == ("revoke", "done")
+    (revoked,) = await core.journal("certificate-revoked")
+    assert (revoked.serial, revoked.actor, revoked.detail["note"]) == (serial, "desk:officer:alice", "replaced")
+
+
+async def test_a_revocation_that_a_subscriber_asks_for_waits_too(core: Core) -> None:
+    serial = await issued(core)
+
+    waits = await core.revocations.ask(serial, Reason.SUPERSEDED, asker=Asker.SUBSCRIBER, actor="acme:acme-account:x")
+    assert isinstance(waits, UnderReview)
+    done = await core.staff.decisions.approve(waits.number, actor=ALICE)
+
+    assert (done.what, done.serials) == ("revocation", (serial,))
+
+
+async def test_what_is_revoked_meanwhile_needs_no_carrying_out(core: Core) -> None:
+    serial = await issued(core)
+    pending = await core.staff.approvals.revoke(Revoking(serial, Reason.SUPERSEDED), actor=ALICE)
+    assert isinstance(pending, Pending)
+    await core.revocations.revoke(serial, Reason.KEY_COMPROMISE, actor="cli:operator:root")
+
+    done = await core.staff.decisions.approve(pending.number, actor=BOB)
+
+    assert done.state == "lapsed"
+
+
+async def test_another_realm_sees_nothing_of_it(core: Core) -> None:
+    number = await asked(core)
+    south = officer("sam", "south", Role.SUPERVISOR)
+
+    for attempt in (
+        core.staff.approvals.approve(number, actor=south),
+        core.staff.approvals.find(number, actor=south),
+        core.staff.decisions.reject(number, actor=south),
+    ):
+        with pytest.raises(NotFound):
+            await attempt
+    assert await core.staff.waiting.page(south) == []
+    await registered_in_the_north(core, number)
+    with pytest.raises(NotFound):
+        await core.staff.approvals.reprint("panel", actor=south)
+
+
+async def registered_in_the_north(core: Core, number: int) -> None:
+    for actor in (BOB, CAROL):
+        await core.staff.approvals.approve(number, actor=actor)
+    await core.staff.approvals.collect(number, actor=ALICE)
+
+
+async def test_requests_about_another_realms_subscribers_are_not_decided(core: Core) -> None:
+    _, number = await enrolled(core)
+
+    with pytest.raises(NotFound):
+        await core.staff.decisions.approve(number, actor=officer("sam", "south"))
+    with pytest.raises(NotPermitted):
+        await core.staff.decisions.reject(number, actor=officer("ann", role=Role.AUDITOR))
+
+
+async def test_all_that_waits_is_one_list_in_pages(core: Core) -> None:
+    serial = await issued(core)
+    revocation = await core.revocations.ask(serial, Reason.SUPERSEDED, asker=Asker.SUBSCRIBER, actor="acme:a:x")
+    assert isinstance(revocation, UnderReview)
+    reprint = await core.staff.approvals.reprint("panel", actor=BOB)
+    register = await asked(core, msgspec.structs.replace(FORM, account="other"))
+
+    everything = await core.staff.waiting.page(officer("ann", EVERY_REALM, Role.AUDITOR))
+    first = await core.staff.waiting.page(ALICE, most=1)
+    rest = await core.staff.waiting.page(ALICE, after=(first[0].due_at, first[0].number), most=10)
+
+    assert isinstance(reprint, Pending)
+    assert {(one.what, one.number, one.needed, one.given) for one in everything} == {
+        ("revocation", revocation.number, 1, 0),
+        ("reprint", reprint.number, 1, 0),
+        ("register", register, 2, 0),
+    }
+    assert first + rest == everything
+    assert {one.account for one in everything} == {"panel", None}
+
+
+async def test_a_kind_that_needs_nobody_is_done_at_once_in_the_officers_own_realm(core: Core) -> None:
+    form = Form("device", "CN=d,C=TW", account="meter", realm="south")
+
+    made = await core.staff.approvals.register(form, actor=ALICE)
+
+    assert isinstance(made, tuple)
+    assert made[0].realm == "north"
+    assert isinstance(await core.staff.approvals.reprint("meter", actor=ALICE), Sheet)
+
+
+async def test_an_integrator_has_what_it_registered_and_nothing_else(core: Core) -> None:
+    taken = await core.staff.officers.add("panel", Role.INTEGRATOR, realm="north", actor="cli:operator:root")
+    me = taken.acting(Via.API)
+    await core.staff.approvals.register(Form("device", "CN=d,C=TW", account="mine"), actor=me)
+    await core.staff.approvals.register(Form("device", "CN=e,C=TW", account="theirs"), actor=ALICE)
+
+    assert me.sees(await core.desk.show("mine"))
+    assert isinstance(await core.staff.approvals.reprint("mine", actor=me), Sheet)
+    with pytest.raises(NotFound):
+        await core.staff.approvals.reprint("theirs", actor=me)
+    assert "officer.panel" not in {one.account for one in await core.desk.every()}
+
+
+def reception(core: Core) -> Reception:
+    return Reception(core.database, core.clock, SecretKeeper(bytes(32)), core.sign_in)
+
+
+async def test_a_token_is_good_for_its_scope_until_it_ends(core: Core) -> None:
+    await core.staff.officers.add("panel", Role.INTEGRATOR, realm="north", actor="cli:operator:root")
+    scope = frozenset({Action.REGISTER})
+    token, text = await core.staff.tokens.add("panel", scope, days=1, actor="cli:operator:root")
+    at = reception(core)
+
+    async def shown(secret: Secret = text, scheme: str = "Bearer") -> Actor:
+        return await at.by_token(f"{scheme} {secret.reveal()}", source="192.0.2.1")
+
+    actor = await shown()
+    assert (actor.name, actor.role, actor.realm, actor.permitted) == ("panel", Role.INTEGRATOR, "north", scope)
+    for wrong in (shown(Secret(text.reveal()[:-1] + "!")), shown(scheme="Basic"), shown(Secret("sst_" + "0" * 60))):
+        with pytest.raises(WrongSecret):
+            await wrong
+    await core.desk.suspend("officer.panel", actor="cli:operator:root")
+    with pytest.raises(RegistrationSuspended):
+        await shown()
+    await core.desk.resume("officer.panel", actor="cli:operator:root")
+    core.clock.move(DAY + 1)
+    with pytest.raises(CredentialExpired):
+        await shown()
+    await core.staff.tokens.end(token.id, actor="cli:operator:root")
+    with pytest.raises(CredentialRevoked):
+        await shown()
+    with pytest.raises(WrongState):
+        await core.staff.tokens.end(token.id, actor="cli:operator:root")
+    (kept,) = await core.staff.tokens.of(token.registration_id)
+    assert kept.ended_at == core.clock.now()
+    assert text.reveal().encode() not in kept.secret
+
+
+async def test_tokens_are_for_integrators_and_for_what_they_may(core: Core) -> None:
+    await core.staff.officers.add("alice", Role.OFFICER, realm="north", actor="cli:operator:root")
+    await core.staff.officers.add("panel", Role.INTEGRATOR, realm="north", actor="cli:operator:root")
+
+    with pytest.raises(NotFound):
+        await core.staff.tokens.add("alice", frozenset(), days=1, actor="cli:operator:root")
+    with pytest.raises(BadRequest, match="server:backup"):
+        await core.staff.tokens.add("panel", frozenset({Action.BACK_UP}), days=1, actor="cli:operator:root")
+    await core.staff.officers.end("panel", actor="cli:operator:root")
+    with pytest.raises(RegistrationClosed):
+        await core.staff.tokens.add("panel", frozenset(), days=1, actor="cli:operator:root")
+
+
+async def test_an_officer_is_proved_by_their_certificate_until_they_leave(core: Core) -> None:
+    taken = await core.staff.officers.add("alice", Role.SUPERVISOR, realm="north", actor="cli:operator:root")
+    who = Applicant(taken.registration_id, Door.CLI, "operator", "root")
+    certificate = await core.enroll(who, parse(csr.csr(csr.ec_key())), profile_name="officer")
+    at = reception(core)
+
+    actor = await at.by_certificate(certificate.der, source="192.0.2.1", via=Via.DESK)
+    assert actor == Actor("alice", Role.SUPERVISOR, "north", taken.registration_id, Via.DESK)
+    with pytest.raises(AccountTaken):
+        await core.staff.officers.add("alice", Role.OFFICER, realm="south", actor="cli:operator:root")
+    with pytest.raises(WrongState, match="has no sheet"):
+        await core.desk.new_sheet("officer.alice", actor="cli:operator:root")
+    with pytest.raises(CertificateNotAccepted):
+        await at.by_certificate(b"nonsense", source="192.0.2.1", via=Via.DESK)
+    assert await core.staff.officers.end("alice", actor="cli:operator:root") == (certificate.serial,)
+    with pytest.raises(WrongState):
+        await core.staff.officers.end("alice", actor="cli:operator:root")
+    with pytest.raises(RegistrationClosed):
+        (await core.staff.officers.find("alice")).acting(Via.DESK)
+    assert [one.name for one in await core.staff.officers.every("north")] == ["alice"]
+    assert await core.staff.officers.every("south") == []
+
+
+async def test_who_needs_nobody_revokes_at_once(core: Core) -> None:
+    sheet = await core.register("meter", kind="device")
+    assert sheet.enrollment_code is not None
+    who = await core.sign_in.by_enrollment_code("meter", sheet.enrollment_code, source="192.0.2.1", door=Door.EST)
+    certificate = await core.enroll(who, parse(csr.csr(csr.ec_key())))
+    revoking = Revoking(certificate.serial, Reason.SUPERSEDED)
+
+    with pytest.raises(NotFound):
+        await core.staff.approvals.revoke(revoking, actor=ALICE)
+    with pytest.raises(NotFound):
+        await core.staff.approvals.revoke(Revoking("00" * 20, Reason.SUPERSEDED), actor=console("root"))
+    assert isinstance(await core.staff.approvals.revoke(revoking, actor=console("root")), Revoked)
