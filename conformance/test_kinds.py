@@ -108,6 +108,14 @@ def test_every_wrong_field_of_a_form_is_named_and_nobody_is_registered(attempt: 
     assert attempt("show", "branch").returncode == 1
 
 
+@pytest.mark.parametrize("kind", ["server", "officer"])
+def test_nobody_is_registered_by_hand_as_the_server_or_an_officer(attempt: Attempt, kind: str) -> None:
+    done = attempt("register", "--kind", kind, "--subject", "CN=Mallory", "--account", "mallory")
+
+    assert f"there is no kind '{kind}'" in done.stderr
+    assert attempt("show", "mallory").returncode == 1
+
+
 def test_a_kind_grants_no_other_profiles_and_what_is_no_kind_nothing(attempt: Attempt) -> None:
     asked = ("--subject", "CN=x", "--identity-number", "00501503")
 

@@ -160,10 +160,17 @@ class Kinds(Mapping[str, Kind]):
         Raises:
             NotFound: there is none of this name.
         """
-        kind = self._kinds.get(name) or RESERVED.get(name)
-        if kind is None:
+        return RESERVED[name] if name in RESERVED else self.offered(name)
+
+    def offered(self, name: str) -> Kind:
+        """Look up a kind of which an officer may register somebody; whoever takes a form from outside asks this.
+
+        Raises:
+            NotFound: there is none of this name, or it is a reserved one.
+        """
+        if name not in self._kinds:
             raise NotFound(f"there is no kind {name[:64]!r}; choose one of {', '.join(self._kinds)}")
-        return kind
+        return self._kinds[name]
 
 
 PRESETS = Kinds(

@@ -66,6 +66,7 @@ def register(  # noqa: PLR0917  # click hands options over by name
         return Addressee(form.subject, form.contact, form.language)
 
     async def make(office: Office) -> Sheet:
+        office.kinds.offered(kind)
         require_grantable(office, profiles)
         made = await office.staff.approvals.register(form, actor=operator())
         return at_once(made if isinstance(made, Pending) else made[1])
