@@ -197,3 +197,20 @@ def test_a_name_is_given_once(staff: Staff, tmp_path: Path) -> None:
     assert "there is, or was, an officer erin already" in again.stderr
     listed = {one["name"]: one for one in json.loads(staff.house.command("officer", "list", "--json"))}
     assert listed["erin"]["ended_at"] is not None
+
+
+def test_a_partner_is_registered_once_another_officer_agrees(tmp_path: Path) -> None:
+    house = House(tmp_path, "kinds.partner.approvals.register=1")
+    try:
+        form = ("--kind", "partner", "--subject", "CN=panel,O=Example,C=TW", "--account", "panel", "--json")
+
+        asked = json.loads(house.command("register", *form))
+        own = run(SOAPSTONE, "--home", house.home, "requests", "approve", str(asked["request"]))
+        (waits,) = json.loads(house.command("requests", "list", "--json"))
+
+        assert asked["needed"] == 1
+        assert (own.returncode, "your own" in own.stderr) == (1, True)
+        assert (waits["kind"], waits["account"], waits["state"]) == ("register", "panel", "pending")
+        assert run(SOAPSTONE, "--home", house.home, "show", "panel").returncode == 1
+    finally:
+        house.close()
