@@ -6,9 +6,8 @@ decides without a word, a compare-and-set, a unique index or `hold` decides here
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -16,11 +15,11 @@ import asyncpg
 from ca_core.errors import Damaged, Misconfigured
 from ca_core.store.database import Database, Row, Table, Transaction, Value, tables_of
 from ca_core.store.postgresql.duties import Duties, lock_number
-from ca_core.store.postgresql.faults import FAULTS, faults_as_ours
+from ca_core.store.postgresql.faults import faults_as_ours
+from ca_core.store.postgresql.lending import Lender
 from ca_core.store.postgresql.spelling import bound, bound_each, spelled, statements
 
 TABLES = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()"
-_WAIT_SECONDS = 10
 _LONGEST_SCRIPT_SECONDS = 86_400
 _UNHURRIED = "SET LOCAL statement_timeout = 0"
 _TABLES = (
@@ -31,15 +30,6 @@ _TABLES = (
     " ORDER BY t.oid, c.attnum"
 )
 _FAULTS = "SELECT checksum_failures FROM pg_stat_database WHERE datname = current_database()"
-
-
-class Session(asyncpg.Connection):  # type: ignore[misc]  # asyncpg says no types
-    """One connection of the pool."""
-
-    async def reset(self, **within: float | None) -> None:
-        """Undo what was left open, also by who was cancelled; nothing else of ours outlives its use."""
-        if self.is_in_transaction():
-            await self.execute("ROLLBACK", **within)
 
 
 class PostgresqlTransaction(Transaction):
@@ -103,17 +93,17 @@ class PostgresqlTransaction(Transaction):
 
 
 class PostgresqlDatabase(Database):
-    """A pool of connections; each serves whoever comes.
+    """Some connections; each serves whoever comes.
 
     Args:
-        readers: whose sessions cannot write.
-        writers: whose sessions can.
+        readers: lends sessions that cannot write.
+        writers: lends sessions that can.
         found: the names of the tables that were there when it was opened.
     """
 
     is_shared = True
 
-    def __init__(self, readers: asyncpg.Pool, writers: asyncpg.Pool, duties: Duties, found: frozenset[str]) -> None:
+    def __init__(self, readers: Lender, writers: Lender, duties: Duties, found: frozenset[str]) -> None:
         self._readers = readers
         self._writers = writers
         self._duties = duties
@@ -123,24 +113,18 @@ class PostgresqlDatabase(Database):
         """Whether this process has a duty."""
         return await self._duties.holds(duty)
 
-    @asynccontextmanager
-    async def write(self) -> AsyncIterator[Transaction]:
+    def write(self) -> AbstractAsyncContextManager[Transaction]:
         """Open a transaction; the database hears of it with its first statement."""
-        async with _lent(self._writers) as connection:
-            tx = PostgresqlTransaction(connection, ahead=["BEGIN"])
-            yield tx
-            await tx.commit()
+        return _Block(self._writers, ahead=("BEGIN",))
 
     async def run(self, sql: str, **values: Value) -> int:
         """Run one statement, which is a transaction to the server, too."""
-        async with _lent(self._writers) as connection:
-            return await PostgresqlTransaction(connection).execute(sql, **values)
+        async with _Block(self._writers) as tx:
+            return await tx.execute(sql, **values)
 
-    @asynccontextmanager
-    async def read(self) -> AsyncIterator[Transaction]:
+    def read(self) -> AbstractAsyncContextManager[Transaction]:
         """Lend a connection on which each statement is by itself."""
-        async with _lent(self._readers) as connection:
-            yield PostgresqlTransaction(connection)
+        return _Block(self._readers)
 
     @asynccontextmanager
     async def still(self) -> AsyncIterator[Transaction]:
@@ -184,19 +168,27 @@ class PostgresqlDatabase(Database):
     async def close(self) -> None:
         """Close every connection; who still has one loses it."""
         await self._duties.close()
-        for pool in (self._readers, self._writers):
-            with suppress(*FAULTS):
-                async with asyncio.timeout(_WAIT_SECONDS):
-                    await pool.close()
+        for lender in (self._readers, self._writers):
+            await lender.close()
 
 
-@asynccontextmanager
-async def _lent(pool: asyncpg.Pool) -> AsyncIterator[asyncpg.Connection]:
-    with faults_as_ours():
-        connection = await pool.acquire(timeout=_WAIT_SECONDS)
-    try:
-        yield connection
-    finally:
-        # Where this fails the connection is closed, and the server undoes what was not committed.
-        with suppress(*FAULTS):
-            await pool.release(connection)
+class _Block(AbstractAsyncContextManager[Transaction]):
+    """A connection for the length of a block, with which ends what the block began."""
+
+    def __init__(self, lender: Lender, *, ahead: Sequence[str] = ()) -> None:
+        self._lender = lender
+        self._ahead = ahead
+
+    async def __aenter__(self) -> Transaction:
+        self._connection = await self._lender.borrow()
+        self._tx = PostgresqlTransaction(self._connection, ahead=self._ahead)
+        return self._tx
+
+    async def __aexit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        is_whole = False
+        try:
+            if kind is None:
+                await self._tx.commit()
+                is_whole = True
+        finally:
+            await self._lender.give_back(self._connection, is_whole=is_whole)

@@ -15,8 +15,7 @@ import pytest
 from ca_core.errors import BadRequest, Damaged, Misconfigured, StoreUnavailable
 from ca_core.store.database import Database, Transaction
 from ca_core.store.opening import open_database
-from ca_core.store.postgresql import database as lending
-from ca_core.store.postgresql import duties, opening
+from ca_core.store.postgresql import duties, lending, opening
 from conformance.postgresql import Cluster
 
 MOST = 4
@@ -273,6 +272,43 @@ async def test_who_finds_no_connection_free_waits_for_a_bounded_time(database: D
     release.set()
     await asyncio.gather(*keeping)
     assert await number_of(database, "a") == 1
+
+
+async def test_a_connection_that_nobody_has_needed_for_long_is_not_relied_on(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def pid() -> int:
+        async with database.read() as tx:
+            return await pid_of(tx)
+
+    first = await pid()
+    assert await pid() == first
+
+    monkeypatch.setattr(lending, "_IDLE_SECONDS", 0)
+    assert await pid() != first
+
+
+async def test_after_many_at_once_no_connection_is_missing(cluster: Cluster, name: str, database: Database) -> None:
+    async def ask(number: int) -> None:
+        async with asyncio.timeout(number * 0.0003), database.write() as tx:
+            await tx.execute(INSERT, name=f"n{number}", number=number)
+
+    await asyncio.gather(*(ask(number) for number in range(100)), return_exceptions=True)
+
+    inside, release = asyncio.Barrier(EACH + 1), asyncio.Event()
+
+    async def keep() -> None:
+        async with database.write() as tx:
+            await tx.one("SELECT 1")
+            await inside.wait()
+            await release.wait()
+
+    keeping = [asyncio.create_task(keep()) for _ in range(EACH)]
+    async with asyncio.timeout(5):
+        await inside.wait()
+    release.set()
+    await asyncio.gather(*keeping)
+    await nothing_is_left_open(cluster, name)
 
 
 @pytest.mark.usefixtures("impatient")
