@@ -28,7 +28,7 @@ def new(kind: str = WANTED) -> str:
 def run(url: str, home: Path, sql: str) -> list[tuple[Any, ...]]:
     """Run a statement behind the server's back; return the rows, if it has any."""
     if url.startswith("postgresql:"):
-        return postgresql.of_this_run().run(sql, _name(url))
+        return postgresql.of_this_run().run(sql, name(url))
     with closing(sqlite3.connect(home / url.removeprefix("sqlite:"))) as store, store:
         return store.execute(sql).fetchall()
 
@@ -36,8 +36,9 @@ def run(url: str, home: Path, sql: str) -> list[tuple[Any, ...]]:
 def forget(url: str) -> None:
     """Remove a store that `new` gave out, whoever is still connected to it."""
     if url.startswith("postgresql:"):
-        postgresql.of_this_run().drop(_name(url))
+        postgresql.of_this_run().drop(name(url))
 
 
-def _name(url: str) -> str:
+def name(url: str) -> str:
+    """The database of a store in PostgreSQL."""
     return url.partition("@/")[2].partition("?")[0]
