@@ -25,6 +25,14 @@ def new(kind: str = WANTED) -> str:
     return cluster.url(cluster.make())
 
 
+def copy(url: str) -> str:
+    """What `store.url` says of another store with the same in it; one in a file is copied with its folder."""
+    if url.startswith("postgresql:"):
+        cluster = postgresql.of_this_run()
+        return cluster.url(cluster.make(template=name(url)))
+    return url
+
+
 def run(url: str, home: Path, sql: str) -> list[tuple[Any, ...]]:
     """Run a statement behind the server's back; return the rows, if it has any."""
     if url.startswith("postgresql:"):
