@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,27 @@ def copy(url: str) -> str:
         cluster = postgresql.of_this_run()
         return cluster.url(cluster.make(template=name(url)))
     return url
+
+
+def remembered(url: str, home: Path) -> Callable[[], None]:
+    """What brings a store back to what it holds now; nobody may have it open, now and then."""
+    if url.startswith("postgresql:"):
+        cluster, kept = postgresql.of_this_run(), name(copy(url))
+
+        def go_back() -> None:
+            forget(url)
+            cluster.run(f"ALTER DATABASE {kept} RENAME TO {name(url)}")
+
+        return go_back
+    file = home / url.removeprefix("sqlite:")
+    held = file.read_bytes()
+
+    def put_back() -> None:
+        for path in home.glob(f"{file.name}*"):
+            path.unlink()
+        file.write_bytes(held)
+
+    return put_back
 
 
 def run(url: str, home: Path, sql: str) -> list[tuple[Any, ...]]:
