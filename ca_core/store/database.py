@@ -8,7 +8,7 @@ database's own file to translate.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any, ClassVar, TypeAlias
@@ -50,6 +50,27 @@ class Transaction(ABC):
 
         Where the short ones run on the event loop, this one does not.
         """
+        return await self.execute(sql, **values)
+
+    async def later(self, sql: str, *, or_else: Callable[[], Exception] | None = None, **values: Value) -> None:
+        """Change something by the end of the transaction.
+
+        Where each statement is a journey to a server, those that are left for later travel together: none of them sees
+        what another one changes, and no two may change the same row. Whatever else is run sees all that were before it.
+
+        Args:
+            or_else: makes what is raised when no row was changed, here or wherever that is found out; it must end the
+                transaction.
+        """
+        if await self.execute(sql, **values) == 0 and or_else is not None:
+            raise or_else()
+
+    async def later_each(self, sql: str, values: Sequence[dict[str, Value]]) -> None:
+        """As `later`, once for each set of values."""
+        await self.execute_each(sql, values)
+
+    async def execute_beside(self, sql: str, **values: Value) -> int:
+        """As `execute`, together with what was left for later, of which it need not see anything."""
         return await self.execute(sql, **values)
 
     @abstractmethod
