@@ -111,11 +111,10 @@ def _peer(request: web.BaseRequest) -> Peer:
     tls: SSLObject | None = transport.get_extra_info("ssl_object")
     if tls is None:
         return Peer(address=address)
-    certificate = tls.getpeercert(binary_form=True)
-    cipher = tls.cipher()
+    cipher: tuple[str, str, int] | None = transport.get_extra_info("cipher")
     return Peer(
         address=address,
-        certificate=certificate,
+        certificate=tls.getpeercert(binary_form=True),
         tls_unique=_tls_unique(tls),
         tls_exporter=_tls_exporter(tls),
         cipher_bits=None if cipher is None else cipher[2],

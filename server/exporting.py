@@ -164,6 +164,8 @@ class ExportingObject:
         self._incoming, self._outgoing = incoming, outgoing
         self._peer: bytes | None = None
         self._has_peer = False
+        # Whether all that came is read: to ask OpenSSL once more would say the same, and take longer than most steps.
+        self._is_dry = True
 
     @property
     def session_reused(self) -> bool:
@@ -176,9 +178,9 @@ class ExportingObject:
         Raises:
             ssl.SSLWantReadError: nothing has, or more has to; asyncio begins before a client has said anything.
         """
-        if not self._incoming.pending:
-            raise _more_has_to_come()
         self._take_in()
+        if self._is_dry:
+            raise _more_has_to_come()
         self._do(self._tls.do_handshake)
 
     def read(self, wanted: int, buffer: memoryview | None = None) -> bytes | int:
@@ -188,6 +190,8 @@ class ExportingObject:
             ssl.SSLWantReadError: nothing has come yet.
         """
         self._take_in()
+        if self._is_dry:
+            raise _more_has_to_come()
         try:
             octets = self._do(self._tls.recv, min(wanted, _RECORD_OCTETS))
         except ssl.SSLZeroReturnError:
@@ -209,7 +213,11 @@ class ExportingObject:
             ssl.SSLWantReadError: it has not yet.
         """
         self._take_in()
-        self._do(self._shut_down)
+        if self._do(self._tls.shutdown):
+            return
+        if self._is_dry:
+            raise _more_has_to_come()
+        self._do(self._tls.shutdown)
 
     def getpeercert(self, binary_form: bool = False) -> bytes | dict[str, str] | None:  # noqa: FBT001, FBT002  # the base's
         """DER of the client's certificate, or None; asyncio asks for a dictionary that nobody reads."""
@@ -249,16 +257,14 @@ class ExportingObject:
         # After the end nothing is taken in any more; writing an empty buffer would be an error.
         if self._incoming.pending:
             self._tls.bio_write(self._incoming.read())
-
-    def _shut_down(self) -> None:
-        if not self._tls.shutdown():
-            self._tls.shutdown()
+            self._is_dry = False
 
     def _do(self, step: Callable[..., T], *values: int | bytes) -> T:
         """Take one step, and send what goes out after it."""
         try:
             return step(*values)
         except SSL.WantReadError:
+            self._is_dry = True
             raise _more_has_to_come() from None
         except SSL.ZeroReturnError:
             raise ssl.SSLZeroReturnError(ssl.SSL_ERROR_ZERO_RETURN, "the other side is done") from None
