@@ -8,10 +8,10 @@ database's own file to translate.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -29,6 +29,13 @@ class Table(msgspec.Struct, frozen=True):
     name: str
     columns: tuple[str, ...]
     key: tuple[str, ...]
+
+
+class Statement(NamedTuple):
+    """A statement and its values."""
+
+    sql: str
+    values: Mapping[str, Value]
 
 
 class Transaction(ABC):
@@ -137,6 +144,19 @@ class Database(ABC):
         """
         async with self.write() as tx:
             return await tx.execute(sql, **values)
+
+    async def run_beside(self, change: Statement, look: Statement) -> tuple[int, Row | None]:
+        """Run one statement as a transaction of its own, and one that looks and sees nothing of it, in one journey.
+
+        Returns:
+            how many rows were changed, and the first row that was found; where there is none, the number says nothing.
+
+        Raises:
+            StoreUnavailable: as `write`.
+        """
+        changed = await self.run(change.sql, **change.values)
+        async with self.read() as tx:
+            return changed, await tx.one(look.sql, **look.values)
 
     @abstractmethod
     def read(self) -> AbstractAsyncContextManager[Transaction]:

@@ -14,11 +14,11 @@ from typing import NamedTuple
 import asyncpg
 
 from ca_core.errors import Damaged, Misconfigured
-from ca_core.store.database import Database, Row, Table, Transaction, Value, tables_of
+from ca_core.store.database import Database, Row, Statement, Table, Transaction, Value, tables_of
 from ca_core.store.postgresql.duties import Duties, lock_number
 from ca_core.store.postgresql.faults import faults_as_ours
 from ca_core.store.postgresql.lending import Lender
-from ca_core.store.postgresql.spelling import bound, bound_each, joined, spelled, statements
+from ca_core.store.postgresql.spelling import beside, bound, bound_each, joined, spelled, statements
 
 TABLES = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = current_schema()"
 _LONGEST_SCRIPT_SECONDS = 86_400
@@ -140,7 +140,7 @@ class PostgresqlTransaction(Transaction):
         if len(left) == 1:
             counts = [await self._executed(left[0].sql, left[0].values)]
         else:
-            text, sent = joined([(one.sql, one.values) for one in left])
+            text, sent = joined([Statement(one.sql, one.values) for one in left])
             (counts,) = await self._connection.fetch(text, *sent)
         for one, count in zip(left, counts, strict=True):
             if count == 0 and one.or_else is not None:
@@ -158,7 +158,7 @@ class PostgresqlTransaction(Transaction):
         if len(left) == 1:
             await self._run_left()
             return
-        text, sent = joined([(one.sql, one.values) for one in left], needed=needed[0] if needed else None)
+        text, sent = joined([Statement(one.sql, one.values) for one in left], needed=needed[0] if needed else None)
         self._left = []
         try:
             await self._connection.fetch(text, *sent)
@@ -205,6 +205,18 @@ class PostgresqlDatabase(Database):
         """Run one statement, which is a transaction to the server, too."""
         async with _Block(self._writers) as tx:
             return await tx.execute(sql, **values)
+
+    async def run_beside(self, change: Statement, look: Statement) -> tuple[int, Row | None]:
+        """Run two statements as one."""
+        text, sent = beside(change, look)
+        connection, is_whole = await self._writers.borrow(), False
+        try:
+            with faults_as_ours():
+                rows = await connection.fetch(text, *sent)
+            is_whole = True
+        finally:
+            await self._writers.give_back(connection, is_whole=is_whole)
+        return (int(rows[0][0]), tuple(rows[0])[1:]) if rows else (0, None)
 
     def read(self) -> AbstractAsyncContextManager[Transaction]:
         """Lend a connection on which each statement is by itself."""

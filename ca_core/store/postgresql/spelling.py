@@ -12,11 +12,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TypeAlias
 
 import msgspec
 
-from ca_core.store.database import Value
+from ca_core.store.database import Statement, Value
 
 _MOST_TEXTS = 2048
 
@@ -48,10 +47,6 @@ class Spelled(msgspec.Struct, frozen=True):
     names: tuple[str, ...]
 
 
-Part: TypeAlias = tuple[str, Mapping[str, Value]]
-"""A statement and its values."""
-
-
 def bound(sql: str, values: Mapping[str, Value]) -> tuple[str, list[Value]]:
     """A statement and its values in order."""
     statement = spelled(sql, _types(values))
@@ -65,14 +60,28 @@ def bound_each(sql: str, values: Sequence[Mapping[str, Value]]) -> tuple[str, li
     return statement.text, [[each[name] for name in statement.names] for each in values]
 
 
-def joined(parts: Sequence[Part], *, needed: int | None = None) -> tuple[str, list[Value]]:
+def joined(parts: Sequence[Statement], *, needed: int | None = None) -> tuple[str, list[Value]]:
     """Several statements that change something as one, whose only row says how many rows each has changed; and values.
 
     Args:
         needed: which of them fails all when it changes none.
     """
     text, places = _joined(tuple((sql, _types(values)) for sql, values in parts), needed)
-    return text, [parts[number][1][name] for number, name in places]
+    return text, [parts[number].values[name] for number, name in places]
+
+
+def beside(change: Statement, look: Statement) -> tuple[str, list[Value]]:
+    """One that changes something and one that looks as one, whose rows begin with how many rows were changed."""
+    first = spelled(change.sql, _types(change.values))
+    second = spelled(look.sql, _types(look.values), len(first.names) + 1)
+    text = _beside(first.text, second.text)
+    return text, [*(change.values[name] for name in first.names), *(look.values[name] for name in second.names)]
+
+
+@lru_cache(maxsize=_MOST_TEXTS)
+def _beside(change: str, look: str) -> str:
+    columns = look.removeprefix("SELECT ")
+    return f"WITH part AS ({change} RETURNING 1) SELECT (SELECT COUNT(*) FROM part), {columns}"  # noqa: S608  # ours
 
 
 @lru_cache(maxsize=_MOST_TEXTS)

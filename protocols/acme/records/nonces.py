@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ca_core.store.database import Database, Transaction
+from ca_core.store.database import Database, Row, Statement, Transaction
 
 _NAME = "acme"
 
@@ -19,6 +19,15 @@ async def spend(database: Database, seed: bytes, mark: bytes, *, issued_at: int)
     """Spend a nonce, for good; False when it was spent before, is too old, or is of another seed."""
     changed = await database.run(_SPEND, name=_NAME, seed=seed, mark=mark, issued_at=issued_at)
     return changed == 1
+
+
+async def spend_beside(
+    database: Database, seed: bytes, mark: bytes, look: Statement, *, issued_at: int
+) -> tuple[bool, Row | None]:
+    """As `spend`, and look at something in the same journey; what is found in vain tells nothing of the nonce."""
+    spending = Statement(_SPEND, {"name": _NAME, "seed": seed, "mark": mark, "issued_at": issued_at})
+    changed, row = await database.run_beside(spending, look)
+    return changed == 1, row
 
 
 async def seed(tx: Transaction) -> tuple[bytes, int] | None:
