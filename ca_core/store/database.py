@@ -136,16 +136,7 @@ class Database(ABC):
             StoreUnavailable: the database is locked, full, not writable or away.
         """
 
-    async def run(self, sql: str, **values: Value) -> int:
-        """Run one statement as a transaction of its own; return how many rows it changed.
-
-        Raises:
-            StoreUnavailable: as `write`.
-        """
-        async with self.write() as tx:
-            return await tx.execute(sql, **values)
-
-    async def run_beside(self, change: Statement, look: Statement) -> tuple[int, Row | None]:
+    async def run(self, change: Statement, look: Statement | None = None) -> tuple[int, Row | None]:
         """Run one statement as a transaction of its own, and one that looks and sees nothing of it, in one journey.
 
         Returns:
@@ -154,7 +145,10 @@ class Database(ABC):
         Raises:
             StoreUnavailable: as `write`.
         """
-        changed = await self.run(change.sql, **change.values)
+        async with self.write() as tx:
+            changed = await tx.execute(change.sql, **change.values)
+        if look is None:
+            return changed, None
         async with self.read() as tx:
             return changed, await tx.one(look.sql, **look.values)
 

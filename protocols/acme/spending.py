@@ -131,13 +131,14 @@ class SharedSpending:
     async def _spend(self, nonce: str | None) -> None:
         seed = self._seed
         read = self._mint.read(nonce, self._clock.now())
-        if not await records.spend(self._database, seed, read.mark, issued_at=read.issued_at):
+        is_spent, _ = await records.spend(self._database, seed, read.mark, issued_at=read.issued_at)
+        if not is_spent:
             raise BadNonce
 
     async def _spend_beside(self, nonce: str | None, database: Database, look: Statement) -> Row | None:
         seed = self._seed
         read = self._mint.read(nonce, self._clock.now())
-        is_spent, row = await records.spend_beside(database, seed, read.mark, look, issued_at=read.issued_at)
+        is_spent, row = await records.spend(database, seed, read.mark, look, issued_at=read.issued_at)
         if row is not None and not is_spent:
             raise BadNonce
         return row

@@ -6,11 +6,16 @@ import pytest
 
 from ca_core.errors import Misconfigured, StoreUnavailable
 from ca_core.store import key_owners, work
-from ca_core.store.database import Database, Transaction
+from ca_core.store.database import Database, Statement, Transaction, Value
 from ca_core.store.migrate import Migration, migrate
 from server.assembly import migrations
 
 OWNER = {"purpose": "authentication", "registration_id": "r"}
+
+
+async def run(database: Database, sql: str, **values: Value) -> int:
+    changed, _ = await database.run(Statement(sql, values))
+    return changed
 
 
 async def keys(database: Database) -> int:
@@ -208,8 +213,8 @@ async def test_one_statement_is_a_transaction_of_its_own(database: Database) -> 
     async with database.write() as tx:
         await tx.execute("INSERT INTO agreed (name, fingerprint) VALUES ('a', 'b')")
 
-    assert await database.run(count, name="a", fingerprint="c") == 1
-    assert await database.run(count, name="nobody", fingerprint="c") == 0
+    assert await run(database, count, name="a", fingerprint="c") == 1
+    assert await run(database, count, name="nobody", fingerprint="c") == 0
 
     async with database.read() as tx:
         assert await tx.all("SELECT name, fingerprint FROM agreed") == [("a", "c")]
@@ -217,13 +222,13 @@ async def test_one_statement_is_a_transaction_of_its_own(database: Database) -> 
 
 async def test_a_statement_that_fails_by_itself_leaves_no_trace_and_no_lock(database: Database) -> None:
     add = "INSERT INTO agreed (name, fingerprint) VALUES (:name, 'x')"
-    await database.run(add, name="a")
+    await run(database, add, name="a")
 
     for _ in range(20):
         with pytest.raises(Exception, match=r"(?i)unique"):
-            await database.run(add, name="a")
+            await run(database, add, name="a")
 
-    assert await database.run(add, name="b") == 1
+    assert await run(database, add, name="b") == 1
 
 
 CLAIM = (
@@ -267,7 +272,7 @@ async def test_a_look_sees_what_was_left_for_later_before_it(database: Database)
 async def test_what_changes_no_row_by_the_end_takes_all_with_it(
     database: Database, looks: bool, others: int, guards: int
 ) -> None:
-    await database.run(CLAIM, key=b"a", purpose="one")
+    await run(database, CLAIM, key=b"a", purpose="one")
 
     async def write() -> None:
         async with database.write() as tx:
@@ -287,7 +292,7 @@ async def test_what_changes_no_row_by_the_end_takes_all_with_it(
 
 
 async def test_of_two_that_change_the_same_by_the_end_one_does(database: Database) -> None:
-    await database.run(CLAIM, key=b"a", purpose="one")
+    await run(database, CLAIM, key=b"a", purpose="one")
 
     async def move(to: str) -> None:
         async with database.write() as tx:

@@ -201,13 +201,11 @@ class PostgresqlDatabase(Database):
         """Open a transaction; the database hears of it with its first statement."""
         return _Block(self._writers, begins=True)
 
-    async def run(self, sql: str, **values: Value) -> int:
+    async def run(self, change: Statement, look: Statement | None = None) -> tuple[int, Row | None]:
         """Run one statement, which is a transaction to the server, too."""
-        async with _Block(self._writers) as tx:
-            return await tx.execute(sql, **values)
-
-    async def run_beside(self, change: Statement, look: Statement) -> tuple[int, Row | None]:
-        """Run two statements as one."""
+        if look is None:
+            async with _Block(self._writers) as tx:
+                return await tx.execute(change.sql, **change.values), None
         text, sent = beside(change, look)
         connection, is_whole = await self._writers.borrow(), False
         try:

@@ -15,18 +15,17 @@ ON CONFLICT (mark) DO NOTHING
 """
 
 
-async def spend(database: Database, seed: bytes, mark: bytes, *, issued_at: int) -> bool:
-    """Spend a nonce, for good; False when it was spent before, is too old, or is of another seed."""
-    changed = await database.run(_SPEND, name=_NAME, seed=seed, mark=mark, issued_at=issued_at)
-    return changed == 1
-
-
-async def spend_beside(
-    database: Database, seed: bytes, mark: bytes, look: Statement, *, issued_at: int
+async def spend(
+    database: Database, seed: bytes, mark: bytes, look: Statement | None = None, *, issued_at: int
 ) -> tuple[bool, Row | None]:
-    """As `spend`, and look at something in the same journey; what is found in vain tells nothing of the nonce."""
+    """Spend a nonce, for good, and look at something in the same journey.
+
+    Returns:
+        whether it was: False when it was spent before, is too old, or is of another seed; and the first row that the
+        look has found. Where it has found nothing, nobody knows of the nonce.
+    """
     spending = Statement(_SPEND, {"name": _NAME, "seed": seed, "mark": mark, "issued_at": issued_at})
-    changed, row = await database.run_beside(spending, look)
+    changed, row = await database.run(spending, look)
     return changed == 1, row
 
 

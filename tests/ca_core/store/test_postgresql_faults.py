@@ -13,7 +13,7 @@ import asyncpg
 import pytest
 
 from ca_core.errors import BadRequest, Damaged, Misconfigured, StoreUnavailable
-from ca_core.store.database import Database, Transaction
+from ca_core.store.database import Database, Statement, Transaction, Value
 from ca_core.store.opening import open_database
 from ca_core.store.postgresql import duties, lending, opening
 from conformance.postgresql import Cluster
@@ -45,6 +45,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lending, "_WAIT_SECONDS", 0.5)
     monkeypatch.setattr(duties, "_SILENCE_SECONDS", 0.5)
     monkeypatch.setitem(opening._CONNECTING, "command_timeout", 0.5)
+
+
+async def run(database: Database, sql: str, **values: Value) -> int:
+    changed, _ = await database.run(Statement(sql, values))
+    return changed
 
 
 async def number_of(database: Database, name: str) -> int | None:
@@ -123,11 +128,11 @@ async def test_two_statements_at_once_in_one_transaction_are_our_mistake(databas
 
 
 async def test_one_statement_by_itself_is_stored_or_says_why_not(database: Database) -> None:
-    assert await database.run(INSERT, name="c", number=3) == 1
-    assert await database.run(f"{INSERT} ON CONFLICT DO NOTHING", name="c", number=4) == 0
+    assert await run(database, INSERT, name="c", number=3) == 1
+    assert await run(database, f"{INSERT} ON CONFLICT DO NOTHING", name="c", number=4) == 0
 
     with pytest.raises(StoreUnavailable):
-        await database.run("DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$")
+        await run(database, "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$")
     assert await number_of(database, "c") == 3
 
 
