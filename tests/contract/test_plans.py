@@ -14,8 +14,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.policy.profile import ApprovalRule
 from ca_core.revocation.reason import Reason
-from ca_core.store import revocation_requests
-from ca_core.store.database import Database
+from ca_core.store import revocation_requests, shards
+from ca_core.store.database import Database, Value
 from conformance.stores import KINDS
 from protocols.acme.links import Resource
 from protocols.acme.records import leftovers, orders
@@ -109,3 +109,15 @@ async def test_the_worker_reads_the_certificates_of_requests_and_no_others(datab
     (of_certificates,) = [step for step in steps if step.name == "c"]
     assert "serial" in of_certificates.by
     assert "revocation_requests_pending" in {step.index for step in steps}
+
+
+@pytest.mark.parametrize("sql", [shards.LIVE, shards.LAST_EXPIRY])
+async def test_shards_are_found_without_a_look_at_each_certificate(database: Database, sql: str) -> None:
+    values: dict[str, Value] = {"issuer": "issuing"} | ({"since": 0} if ":since" in sql else {})
+
+    steps = {step.name: step for step in await plan(database, sql, **values) if step.name != "known"}
+
+    # Of all that are the issuer's, the first one is wanted. PostgreSQL does not say how it goes on from one.
+    assert steps.keys() - {"later"} == {"first", "held"}
+    assert {step.index for step in steps.values()} == {"certificates_by_shard"}
+    assert all("shard" in step.by for name, step in steps.items() if name != "first")
