@@ -303,3 +303,11 @@ async def test_of_two_that_change_the_same_by_the_end_one_does(database: Databas
 
     assert sorted(type(one).__name__ for one in outcomes) == ["NoneType"] + ["ValueError"] * 7
     assert len(await purposes(database)) == 2
+
+
+async def test_what_is_no_text_is_the_same_error_on_both(database: Database) -> None:
+    async with database.read() as tx:
+        with pytest.raises(UnicodeEncodeError) as refused:
+            await tx.all("SELECT 1 FROM work WHERE id = :id", id="\udcff")
+
+    assert refused.value.object == "\udcff"

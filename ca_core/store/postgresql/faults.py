@@ -53,6 +53,9 @@ def _as_ours(error: Exception) -> Exception | None:
     if not isinstance(error, asyncpg.PostgresError):
         # The driver or the system speaks, of a connection that is gone; but two tasks in one transaction are a bug.
         return None if _OURS_AT_ONCE in str(error) else _unavailable()
+    if isinstance(error.__cause__, UnicodeEncodeError):
+        # What is no text comes to no server; it is the same error as in SQLite.
+        return UnicodeEncodeError(*error.__cause__.args)
     code, said = error.sqlstate or "", error.args[0]
     if code.startswith(_PASSING) or isinstance(error, asyncpg.InvalidCachedStatementError):
         return _unavailable()
