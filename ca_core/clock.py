@@ -34,15 +34,15 @@ class SystemClock:
 
     def now(self) -> int:
         """Return UTC seconds since 1970, plus the offset of a development clock."""
-        return int(time.time()) + self._offset_seconds()
+        now = int(time.time())
+        return now if self._offset_file is None else now + _offset_seconds(self._offset_file)
 
-    def _offset_seconds(self) -> int:
-        if self._offset_file is None:
-            return 0
-        try:
-            return int(self._offset_file.read_text("ascii").strip() or "0")
-        except (OSError, ValueError):
-            return 0
+
+def _offset_seconds(file: Path) -> int:
+    try:
+        return int(file.read_text("ascii").strip() or "0")
+    except (OSError, ValueError):
+        return 0
 
 
 def as_datetime(seconds: int) -> datetime:

@@ -13,6 +13,7 @@ from cryptography.x509.oid import ObjectIdentifier, SignatureAlgorithmOID
 from ca_core.errors import Misconfigured
 
 SEQUENCE = 0x30
+INTEGER = 0x02
 BIT_STRING = 0x03
 OCTET_STRING = 0x04
 EMPTY_SEQUENCE = bytes((SEQUENCE, 0))

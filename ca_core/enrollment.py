@@ -17,7 +17,7 @@ from ca_core import names as names_module
 from ca_core.applicant import Applicant, Door
 from ca_core.audit.gate import Gate
 from ca_core.clock import Clock
-from ca_core.errors import Busy, InProgress, Refusal, WrongState
+from ca_core.errors import Busy, InProgress, Refusal
 from ca_core.issuance.issuer import Issuer
 from ca_core.made_keys import grounds as made_keys
 from ca_core.names import Identifier
@@ -151,6 +151,9 @@ class Enrollment:
         self.check_key(request.public_key)
         async with self._database.write() as tx:
             await tx.hold(holds.registration(applicant.registration_id), shared=True)
+            if order is not None and profile_name is not None:
+                # What is known beforehand is held in the same journey.
+                await grounds.hold(tx, applicant.registration_id, profile_name, order.names, request)
             registration = await registrations.by_id(tx, applicant.registration_id)
             registration.require_active(now)
             if applicant.serial is not None:
@@ -347,8 +350,7 @@ class Enrollment:
         """Check what is asked for against profile and registration; return what is held of it."""
         decision.require_fit(wish.profile, applicant, request)
         decision.require_grants(registration, wish)
-        # From here on nobody else decides about the same: neither what is held changes, nor what waits.
-        await tx.hold(holds.holding(registration.id, wish.profile.name, names_module.canonical(wish.names)))
+        await grounds.hold(tx, registration.id, wish.profile.name, wish.names, request)
         if self._kinds.named(registration.kind).most_certificates is not None:
             await tx.hold(holds.quota(registration.id))
         return await grounds.held(tx, registration, wish.profile, wish.names, now=now)
@@ -383,8 +385,7 @@ class Enrollment:
 
 
 async def _stored(tx: Transaction, begun: _Begun, *, now: int) -> _Begun:
-    if not await certificates.intend(tx, begun.intention, now=now):
-        raise WrongState("this order has a certificate already; fetch it")
+    await certificates.intend(tx, begun.intention, now=now)
     if begun.request.is_made_here:
         await made_keys.record(tx, begun.intention, begun.request, actor=begun.actor, now=now)
     return begun

@@ -13,11 +13,19 @@ from ca_core.policy.renewal import Grace, no_grace
 from ca_core.policy.request import CertificationRequest, same_subject
 from ca_core.registration.account import Registration
 from ca_core.registration.kind import Kind
-from ca_core.store import certificates, key_owners, registrations
+from ca_core.store import certificates, holds, key_owners, registrations
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Transaction
 
 _COPY = "differs from the certificate's; copy it, and ask for other names in ChangeSubjectName (RFC 7030, 4.2.2)"
+
+
+async def hold(
+    tx: Transaction, registration_id: str, profile: str, names: frozenset[Identifier], request: CertificationRequest
+) -> None:
+    """Let nobody else decide about the same from here on: neither what is held changes, nor what waits, nor the key."""
+    await tx.hold(holds.holding(registration_id, profile, names_module.canonical(names)))
+    await tx.hold(holds.key(request.spki_sha256))
 
 
 async def held(

@@ -20,6 +20,7 @@ MAX_URI_OCTETS = 2000
 _A_LABEL_PREFIX = "xn--"
 _REMEMBERED_LABELS = 4096
 _REMEMBERED_NAMES = 4096
+_REMEMBERED_IN_A_REQUEST = 256
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)")
 _LOCAL_PART = re.compile(r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+(\.[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+)*")
 _PERMANENT = re.compile(r"[A-Za-z0-9._:/+=-]{1,128}")
@@ -165,10 +166,12 @@ def parse(kind: str, text: str) -> Identifier:
     return parser(text)
 
 
-def above(name: Identifier) -> list[str]:
+# Here and below: several ask in one request.
+@lru_cache(maxsize=_REMEMBERED_IN_A_REQUEST)
+def above(name: Identifier) -> tuple[str, ...]:
     """The zones that a DNS name lies in, the nearest first; never the name itself."""
     labels = name.value.split(".")
-    return [".".join(labels[start:]) for start in range(1, len(labels))]
+    return tuple(".".join(labels[start:]) for start in range(1, len(labels)))
 
 
 def is_below(name: Identifier, ancestor: Identifier) -> bool:
@@ -176,6 +179,7 @@ def is_below(name: Identifier, ancestor: Identifier) -> bool:
     return name.kind is ancestor.kind is Kind.DNS and name.value.endswith(f".{ancestor.value}")
 
 
+@lru_cache(maxsize=_REMEMBERED_IN_A_REQUEST)
 def canonical(names: frozenset[Identifier]) -> str:
     """One spelling of a set of names, for indexes: sorted, one a line."""
     return "\n".join(sorted(str(name) for name in names))

@@ -83,10 +83,15 @@ def end() -> None:
 
 
 class Cluster:
-    """A server and the databases in it."""
+    """A server and the databases in it.
+
+    Attributes:
+        log: what the server has to say.
+    """
 
     def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="soapstone-pg-"))
+        self.log = self.folder / "log"
         self.port = _free_port()
         self._names = (f"store{number}" for number in itertools.count(1))
         self._process: subprocess.Popen[bytes] | None = None
@@ -148,7 +153,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
-        with (self.folder / "log").open("ab") as log:
+        with self.log.open("ab") as log:
             command = [*_as_nobody_special(), str(_program("postgres")), "-D", str(self.folder / "data")]
             self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
         deadline = time.monotonic() + _READY_SECONDS
@@ -156,8 +161,8 @@ class Cluster:
             try:
                 self.run("SELECT 1")
             except psycopg.OperationalError:
-                assert self._process.poll() is None, (self.folder / "log").read_text()
-                assert time.monotonic() < deadline, (self.folder / "log").read_text()
+                assert self._process.poll() is None, self.log.read_text()
+                assert time.monotonic() < deadline, self.log.read_text()
                 time.sleep(0.02)
             else:
                 return

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import signal
-import sqlite3
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -19,7 +18,6 @@ from conformance.clients.device import Device
 from conformance.house import House, client, must
 
 _SOON_SECONDS = 20
-_DATABASE = "soapstone.db"
 
 
 class Callers:
@@ -189,17 +187,14 @@ def older(house: House, tmp_path: Path) -> Callers:
     """A house that serves an older database than its checkpoint knows."""
     callers = Callers(house, tmp_path)
     house.stop()
-    older = (house.home / _DATABASE).read_bytes()
+    go_back = stores.remembered(house.store, house.home)
     house.start()
     assert callers.enroll() == 200
     house.stop()
-    for path in house.home.glob(f"{_DATABASE}*"):
-        path.unlink()
-    (house.home / _DATABASE).write_bytes(older)
+    go_back()
     return callers
 
 
-@pytest.mark.in_a_file
 def test_an_older_database_waits_for_its_operator(house: House, older: Callers) -> None:
     unproved = house.attempt("journal", "verify")
     house.start()
@@ -284,17 +279,15 @@ def test_a_restored_older_backup_waits_for_its_operator(house: House, tmp_path: 
     assert [one["status"] for one in house.certificates(account)] == ["revoked"]
 
 
-@pytest.mark.in_a_file
 def test_rows_that_are_cut_off_under_a_running_server_stop_issuance(house: House, tmp_path: Path) -> None:
     callers = Callers(house, tmp_path)
     last = int(str(verified(house)["position"])) - 2
-    with sqlite3.connect(house.home / _DATABASE) as store:
-        store.execute("DELETE FROM journal WHERE position > ? OR position IS NULL", (last,))
-        store.execute(
-            "UPDATE journal_head SET position = ?, hash = (SELECT hash FROM journal WHERE position = ?)", (last, last)
-        )
-        store.execute("DELETE FROM journal_checkpoints")
-    store.close()
+    for statement in (
+        "DELETE FROM journal WHERE position > {last} OR position IS NULL",
+        "UPDATE journal_head SET position = {last}, hash = (SELECT hash FROM journal WHERE position = {last})",
+    ):
+        house.behind_its_back(statement.format(last=last))
+    house.behind_its_back("DELETE FROM journal_checkpoints")
     soon(lambda: "event=journal-trouble" in house.log)
 
     callers.assert_refused()

@@ -118,6 +118,24 @@ def test_a_move_that_ended_before_its_last_step_is_made_again(house: House, else
     assert "is in use" in house.attempt("migrate", "--to", elsewhere).stderr
 
 
+def test_a_move_that_failed_after_something_was_signed_in_the_new_place_is_made(house: House, elsewhere: str) -> None:
+    """For what was signed there is known there alone."""
+    house.stop()
+    in_the_way = house.home / "tls" / "server.new"
+    in_the_way.mkdir()
+
+    failed = house.attempt("migrate", "--to", elsewhere)
+
+    assert failed.returncode == 1
+    assert "the home has moved" in failed.stderr
+    assert "server.pem cannot be written" in failed.stderr
+    assert "is at" in house.attempt("migrate", "--to", elsewhere).stderr
+    in_the_way.rmdir()
+    house.start()
+    house.command("journal", "verify")
+    house.stop()
+
+
 def test_a_store_in_use_is_not_written_over(house: House, tmp_path: Path) -> None:
     house.stop()
     (tmp_path / "second").mkdir()

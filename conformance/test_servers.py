@@ -16,7 +16,9 @@ from cryptography import x509
 
 from conformance import postgresql
 from conformance.acme import Answer, Client
+from conformance.clients.certbot import at_home
 from conformance.clients.device import Device
+from conformance.clients.machine import Machine
 from conformance.house import SOAPSTONE, House, must, run
 from conformance.load import Subscriber, under_load
 from conformance.servers import Servers, servers
@@ -27,7 +29,12 @@ T = TypeVar("T")
 @pytest.fixture(scope="module")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
     # Shorter-lived than the window, so that it may always be renewed.
-    with servers(tmp_path_factory.mktemp("servers"), "profiles.device.validity_hours=24") as opened:
+    brief = (
+        "profiles.device.validity_hours=24",
+        "profiles.brief.based_on=tls-server",
+        "profiles.brief.validity_hours=24",
+    )
+    with servers(tmp_path_factory.mktemp("servers"), *brief) as opened:
         yield opened
 
 
@@ -64,6 +71,35 @@ def test_acme_and_est_go_through_a_balancer_to_either_server(pair: Servers, tmp_
     # With the certificate of one server at the other, for the balancer changes between them.
     assert [device.reenroll(), device.reenroll()] == [200, 200]
     assert all(house.log.count("event=request listener=public") > 2 for house in pair.both)
+
+
+def test_certbot_renews_at_the_server_that_is_left(pair: Servers, tmp_path: Path) -> None:
+    name = "balanced.localhost"
+    sheet = pair.one.register(
+        *("--kind", "organization", "--account", "balanced", "--subject", "CN=Balanced,O=Example,C=TW"),
+        *("--profile", "brief", "--dns", name, "--challenged"),
+    )
+    directory = f"https://localhost:{pair.port}/acme/directory"
+    machine = Machine(pair.one, tmp_path / "machine", sheet, SERVER=directory, NAME=name)
+    at_home(machine.folder, pair.one)
+    machine.paste_first("certbot trust")
+    assert machine.paste("certbot settings").returncode == 0
+    issued = machine.paste("certbot issue")
+    assert issued.returncode == 0, issued.stderr
+    first = (machine.folder / "live" / name / "cert.pem").read_bytes()
+
+    pair.one.stop()
+    try:
+        renewed = machine.shell("certbot renew --force-renewal")
+        left = pair.other.certificates("balanced")
+    finally:
+        pair.one.start()
+
+    assert renewed.returncode == 0, renewed.stderr
+    assert (machine.folder / "live" / name / "cert.pem").read_bytes() != first
+    assert machine.verifies(f"live/{name}/cert.pem", untrusted=f"live/{name}/chain.pem")
+    assert len(left) == 2
+    assert pair.one.certificates("balanced") == left
 
 
 def test_a_nonce_of_one_server_is_spent_at_the_other_and_never_twice(pair: Servers) -> None:

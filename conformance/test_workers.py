@@ -5,10 +5,12 @@ from __future__ import annotations
 import http.client
 import os
 import signal
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -171,6 +173,58 @@ def test_no_worker_outlives_the_process_that_started_it(house: House) -> None:
     house.kill()
 
     wait_until(lambda: not any(map(is_alive, workers)))
+
+
+@contextmanager
+def begun(house: House) -> Iterator[None]:
+    """A request whose body does not come."""
+    context = ssl.create_default_context(cafile=str(house.trust))
+    with (
+        socket.create_connection(("localhost", house.port)) as plain,
+        context.wrap_socket(plain, server_hostname="localhost") as tls,
+    ):
+        head = ("POST /acme/new-account HTTP/1.1", "Host: localhost", "Content-Type: application/jose+json")
+        tls.sendall("\r\n".join([*head, "Content-Length: 9", "", ""]).encode())
+        time.sleep(0.5)
+        yield
+
+
+def cpu_ticks(pid: int) -> int:
+    """What a process has used, of which there are a hundred in a second; as much as ever when it is gone."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_a_worker_that_is_left_alone_spends_nothing_on_who_is_still_there(house: House) -> None:
+    with begun(house):
+        workers = workers_of(house)
+        house.kill()
+        wait_until(lambda: sum(map(is_alive, workers)) == 1)
+        (waiting,) = filter(is_alive, workers)
+        before = cpu_ticks(waiting)
+
+        time.sleep(2)
+
+        assert is_alive(waiting)
+        assert cpu_ticks(waiting) - before < 20
+    wait_until(lambda: not any(map(is_alive, workers)))
+
+
+def listening(pid: int) -> set[int]:
+    """The ports that a process listens on."""
+    rows = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
+    open_files = {str(file.readlink()) for file in Path(f"/proc/{pid}/fd").iterdir()}
+    return {int(row[1].partition(":")[2], 16) for row in rows if row[3] == "0A" and f"socket:[{row[9]}]" in open_files}
+
+
+def test_every_worker_listens_once_the_server_says_that_it_is_ready(house: House) -> None:
+    for _ in range(3):
+        house.stop()
+        house.start()
+
+        found = [listening(pid) for pid in workers_of(house)]
+
+        assert found == [{house.port, house.port + 1, house.port + 3}] * _WORKERS
 
 
 def test_a_home_is_served_once(house: House) -> None:

@@ -7,7 +7,6 @@ from ssl import SSLObject
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 from aiohttp.payload import Payload
-from multidict import CIMultiDict
 
 from protocols.wire import Peer, Reply, Request
 from server.exporting import ExportingObject
@@ -62,7 +61,7 @@ def _read(request: web.BaseRequest, body: bytes) -> Request:
 def write(reply: Reply) -> web.Response:
     """Turn a reply into a response; its Content-Length is known, so it is never chunked."""
     # A short Server header in place of aiohttp's banner: strongSwan reads header blocks below 1,024 octets only.
-    headers = CIMultiDict([*reply.headers, ("Server", "soapstone")])
+    headers = [*reply.headers, ("Server", "soapstone")]
     body = InPieces(reply.body) if len(reply.body) > _PIECE_OCTETS else reply.body
     response = web.Response(status=reply.status, headers=headers, body=body)
     if reply.is_last:
@@ -112,11 +111,10 @@ def _peer(request: web.BaseRequest) -> Peer:
     tls: SSLObject | None = transport.get_extra_info("ssl_object")
     if tls is None:
         return Peer(address=address)
-    certificate = tls.getpeercert(binary_form=True)
-    cipher = tls.cipher()
+    cipher: tuple[str, str, int] | None = transport.get_extra_info("cipher")
     return Peer(
         address=address,
-        certificate=certificate,
+        certificate=tls.getpeercert(binary_form=True),
         tls_unique=_tls_unique(tls),
         tls_exporter=_tls_exporter(tls),
         cipher_bits=None if cipher is None else cipher[2],

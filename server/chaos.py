@@ -17,6 +17,7 @@ import msgspec
 
 from ca_core.clock import Clock
 from ca_core.errors import Refusal
+from ca_core.store.database import Database, Row, Statement
 from protocols.acme.errors import BadNonce
 from protocols.acme.probes import CaaFound, Probes, Question, Seen
 from protocols.acme.spending import Spending
@@ -97,6 +98,15 @@ class UnreliableSpending:
     async def spend(self, nonce: str | None) -> None:
         """Accept a nonce, once, and not always."""
         await self._inner.spend(nonce)
+        self._roll()
+
+    async def spend_beside(self, nonce: str | None, database: Database, look: Statement) -> Row | None:
+        """The same, with a look."""
+        row = await self._inner.spend_beside(nonce, database, look)
+        self._roll()
+        return row
+
+    def _roll(self) -> None:
         if self._dice.below(100) < self._percent:
             raise BadNonce("this good nonce was refused on purpose (chaos); try again with the one in this answer")
 

@@ -9,6 +9,7 @@ import resource
 import socket
 from collections import Counter
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -22,6 +23,7 @@ _LOG_SECONDS = 10
 _OTHER_FILES = 200
 _STALLED_MS = 60_000
 _IPV6_PREFIX = 64
+_REMEMBERED = 1024
 
 
 class Room(msgspec.Struct, frozen=True):
@@ -94,7 +96,8 @@ class Door(socket.socket):
             OSError: the port is in use, or may not be opened.
         """
         is_v6 = ipaddress.ip_address(address).version == 6  # noqa: PLR2004  # IPv6 is its name
-        super().__init__(socket.AF_INET6 if is_v6 else socket.AF_INET, socket.SOCK_STREAM)
+        self._family = socket.AF_INET6 if is_v6 else socket.AF_INET
+        super().__init__(self._family, socket.SOCK_STREAM)
         self._doorman = doorman
         self._let_in = 0
         try:
@@ -123,7 +126,7 @@ class Door(socket.socket):
             leave = self._doorman.admit(address[0])
             if leave is not None:
                 self._let_in += 1
-                return _Seat(came, leave), address
+                return _Seat(self._family, came, leave), address
             came.close()
         self._let_in = 0
         raise BlockingIOError
@@ -132,8 +135,8 @@ class Door(socket.socket):
 class _Seat(socket.socket):
     """A connection that says when it ends."""
 
-    def __init__(self, came: socket.socket, leave: Callable[[], None]) -> None:
-        super().__init__(came.family, came.type, came.proto, fileno=came.detach())
+    def __init__(self, family: socket.AddressFamily, came: socket.socket, leave: Callable[[], None]) -> None:
+        super().__init__(family, socket.SOCK_STREAM, came.proto, fileno=came.detach())
         self._leave: Callable[[], None] | None = leave
         # Who takes nothing of what is sent holds its place no longer than this; asyncio would wait for ever.
         self.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, _STALLED_MS)
@@ -161,6 +164,7 @@ def capacity(wanted: int, listeners: int) -> int:
     return each
 
 
+@lru_cache(maxsize=_REMEMBERED)
 def _source(address: str) -> str:
     """Who one counts as: of IPv6, everybody has a /64 at least."""
     parsed = ipaddress.ip_address(address)

@@ -33,7 +33,7 @@ _CIPHERS = b"@SECLEVEL=2:ECDHE+AESGCM:ECDHE+CHACHA20:ECDHE+AES:!aNULL:!SHA1:!AES
 _EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 _TURNS = 4
 _RECORD_OCTETS = 16_384
-_FLUSH_OCTETS = 1 << 16
+_FLUSH_OCTETS = 1 << 14
 
 T = TypeVar("T")
 _Key = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -119,7 +119,8 @@ def _context(own: tuple[x509.Certificate, ...], key: _Key, anchors: tuple[x509.C
     context.set_cipher_list(_CIPHERS)
     # A resumed session repeats another connection's channel binding and client certificate; a renegotiated one
     # changes them under way. With the cache off and no tickets there is nothing to resume, under 1.2 as under 1.3.
-    context.set_options(SSL.OP_NO_TICKET | SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
+    context.set_options(SSL.OP_NO_RENEGOTIATION | SSL.OP_NO_COMPRESSION)
+    context.set_tlsext_servername_callback(_without_tickets)
     # The longest key that both know, as the standard library's contexts do it: private keys may travel here.
     context.set_options(SSL.OP_CIPHER_SERVER_PREFERENCE)
     context.set_session_cache_mode(_SESSION_CACHE_OFF)
@@ -141,6 +142,15 @@ def _context(own: tuple[x509.Certificate, ...], key: _Key, anchors: tuple[x509.C
     return context
 
 
+def _without_tickets(connection: SSL.Connection) -> None:
+    """Called for each ClientHello, whether it names a server or not; where this fails, the handshake does.
+
+    A context that has the option from the start sends two tickets under TLS 1.3 nevertheless, which open nothing here
+    and cost as much as a record each, and pyOpenSSL cannot set how many. Set here, it takes back that one was due.
+    """
+    connection.set_options(SSL.OP_NO_TICKET)
+
+
 def _select(_: SSL.Connection, offered: list[bytes]) -> Any:  # noqa: ANN401  # octets, or a type without a public name
     return _HTTP if _HTTP in offered else SSL.NO_OVERLAPPING_PROTOCOLS
 
@@ -154,6 +164,8 @@ class ExportingObject:
         self._incoming, self._outgoing = incoming, outgoing
         self._peer: bytes | None = None
         self._has_peer = False
+        # Whether all that came is read: to ask OpenSSL once more would say the same, and take longer than most steps.
+        self._is_dry = True
 
     @property
     def session_reused(self) -> bool:
@@ -161,6 +173,14 @@ class ExportingObject:
         return False
 
     def do_handshake(self) -> None:
+        """Go on with what has come.
+
+        Raises:
+            ssl.SSLWantReadError: nothing has, or more has to; asyncio begins before a client has said anything.
+        """
+        self._take_in()
+        if self._is_dry:
+            raise _more_has_to_come()
         self._do(self._tls.do_handshake)
 
     def read(self, wanted: int, buffer: memoryview | None = None) -> bytes | int:
@@ -169,8 +189,11 @@ class ExportingObject:
         Raises:
             ssl.SSLWantReadError: nothing has come yet.
         """
+        self._take_in()
+        if self._is_dry:
+            raise _more_has_to_come()
         try:
-            octets = self._do(lambda: self._tls.recv(min(wanted, _RECORD_OCTETS)))
+            octets = self._do(self._tls.recv, min(wanted, _RECORD_OCTETS))
         except ssl.SSLZeroReturnError:
             octets = b""
         if buffer is None:
@@ -181,7 +204,7 @@ class ExportingObject:
     def write(self, octets: bytes | bytearray | memoryview) -> int:
         # What has come in stays where it is: asyncio stops reading from the socket by how much of it waits there, and
         # a client that sends on and takes no answer would have all of it put into memory, piece by piece.
-        return self._do(lambda: self._tls.send(bytes(octets)), taking_in=False)
+        return self._do(self._tls.send, bytes(octets))
 
     def unwrap(self) -> None:
         """Say that this side is done, and wait for the other one to say so.
@@ -189,16 +212,20 @@ class ExportingObject:
         Raises:
             ssl.SSLWantReadError: it has not yet.
         """
-        if not self._do(self._tls.shutdown):
-            self._do(self._tls.shutdown)
+        self._take_in()
+        if self._do(self._tls.shutdown):
+            return
+        if self._is_dry:
+            raise _more_has_to_come()
+        self._do(self._tls.shutdown)
 
     def getpeercert(self, binary_form: bool = False) -> bytes | dict[str, str] | None:  # noqa: FBT001, FBT002  # the base's
         """DER of the client's certificate, or None; asyncio asks for a dictionary that nobody reads."""
         if not binary_form:
             return {}
         if not self._has_peer:
-            certificate = self._tls.get_peer_certificate(as_cryptography=True)
-            self._peer = None if certificate is None else certificate.public_bytes(Encoding.DER)
+            certificate = self._tls.get_peer_certificate()
+            self._peer = None if certificate is None else crypto.dump_certificate(crypto.FILETYPE_ASN1, certificate)
             self._has_peer = True
         return self._peer
 
@@ -226,15 +253,19 @@ class ExportingObject:
             case _:
                 return None
 
-    def _do(self, step: Callable[[], T], *, taking_in: bool = True) -> T:
-        """Take one step, with what came before it and what goes out after it."""
+    def _take_in(self) -> None:
         # After the end nothing is taken in any more; writing an empty buffer would be an error.
-        if taking_in and self._incoming.pending:
+        if self._incoming.pending:
             self._tls.bio_write(self._incoming.read())
+            self._is_dry = False
+
+    def _do(self, step: Callable[..., T], *values: int | bytes) -> T:
+        """Take one step, and send what goes out after it."""
         try:
-            return step()
+            return step(*values)
         except SSL.WantReadError:
-            raise ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "more has to come") from None
+            self._is_dry = True
+            raise _more_has_to_come() from None
         except SSL.ZeroReturnError:
             raise ssl.SSLZeroReturnError(ssl.SSL_ERROR_ZERO_RETURN, "the other side is done") from None
         except SSL.Error as error:
@@ -243,11 +274,17 @@ class ExportingObject:
             self._flush()
 
     def _flush(self) -> None:
-        try:
-            while True:
-                self._outgoing.write(self._tls.bio_read(_FLUSH_OCTETS))
-        except SSL.WantReadError:
-            return
+        going = _FLUSH_OCTETS
+        # To find the buffer empty is an exception of pyOpenSSL's, and so is dear: fewer than asked for are all.
+        while going == _FLUSH_OCTETS:
+            try:
+                going = self._outgoing.write(self._tls.bio_read(_FLUSH_OCTETS))
+            except SSL.WantReadError:
+                return
+
+
+def _more_has_to_come() -> ssl.SSLWantReadError:
+    return ssl.SSLWantReadError(ssl.SSL_ERROR_WANT_READ, "more has to come")
 
 
 def _reason(error: SSL.Error) -> str:

@@ -13,7 +13,7 @@ import tomli_w
 from ca_core.audit import journal
 from ca_core.audit.event import Event
 from ca_core.audit.verification import verify
-from ca_core.errors import Misconfigured
+from ca_core.errors import Misconfigured, SoapstoneError
 from ca_core.files import replace
 from ca_core.store.database import Database, Table, Transaction
 from ca_core.store.migrate import migrate
@@ -50,7 +50,7 @@ async def move_store(home: Path, url: str, *, actor: str, tell: Tell) -> None:
 
     Raises:
         Misconfigured: the store is being served, the new place holds a store already, or something does not agree;
-            then the settings are as they were.
+            then the settings are as they were. Or the home has gone on in the new place, and met something there.
     """
     with sole_server(home):
         async with office(home) as opened:
@@ -68,8 +68,7 @@ async def move_store(home: Path, url: str, *, actor: str, tell: Tell) -> None:
         with ExitStack() as undo:
             undo.callback(replace, home / FILE_NAME, before.encode(), mode=0o600)
             replace(home / FILE_NAME, after.encode(), mode=0o600)
-            await _go_on(home, tell)
-            undo.pop_all()
+            await _go_on(home, url, undo, tell)
 
 
 def with_store(text: str, url: str) -> str:
@@ -128,7 +127,7 @@ async def _is_left_by_a_move(tx: Transaction, ours: Transaction, there: set[str]
     """Whether a copy of our own store was committed, and no home has gone on from it: that would be in its journal."""
     if "journal" not in there or await tx.one(_OLDEST) != await ours.one(_OLDEST):
         return False
-    return await tx.one(_NEWEST) == (StoreMoved.__struct_config__.tag,)
+    return await _ends_with_the_move(tx)
 
 
 async def _fill(opened: Office, target: Database, url: str, *, actor: str, tell: Tell) -> None:
@@ -163,14 +162,35 @@ async def _prove_journal(opened: Office, target: Database, tell: Tell) -> None:
     tell(f"journal: {proven.rows} rows proved")
 
 
-async def _go_on(home: Path, tell: Tell) -> None:
-    """Issue a certificate from the new place, as a server does that goes on there."""
+async def _go_on(home: Path, url: str, undo: ExitStack, tell: Tell) -> None:
+    """Issue a certificate from the new place, as a server does that goes on there.
+
+    Args:
+        undo: puts the settings back. Once anything happened in the new place that the old one does not know, nobody
+            does: what is signed stays signed, and a further move would write over it.
+    """
     async with office(home) as opened:
         room = await strongroom(opened)
         sequencer = await open_sequencer(opened, room.gate)
         if found := await sequencer.advance():
             raise Misconfigured(found)
         room.gate.succeeded()
-        serial = await room.own_certificate.renew()
-        await sequencer.advance()
+        put_back = undo.pop_all()
+        try:
+            serial = await room.own_certificate.renew()
+            await sequencer.advance()
+        except SoapstoneError as error:
+            async with opened.database.read() as tx:
+                has_begun = not await _ends_with_the_move(tx)
+            if has_begun:
+                raise Misconfigured(
+                    f"the home has moved, and goes on from {url}; but there, {error};"
+                    " mend that, and ask: soapstone doctor"
+                ) from error
+            put_back.close()
+            raise
     tell(f"renewed: this server's TLS certificate, now {serial}")
+
+
+async def _ends_with_the_move(tx: Transaction) -> bool:
+    return await tx.one(_NEWEST) == (StoreMoved.__struct_config__.tag,)

@@ -138,13 +138,23 @@ async def serve(home: Path, ready: Callable[[Office], Awaitable[None]], *, crew:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop.set)
     if crew:
-        # Nothing is ever written there: what can be read is its end.
-        loop.add_reader(sys.stdin.fileno(), stop.set)
+        _heed_end(loop, sys.stdin.fileno(), stop)
     async with open_doors(home, crew=crew) as opened:
         await ready(opened)
         loop.call_later(garbage.LOADED_SECONDS, garbage.look_seldom)
         await stop.wait()
         _LOG.info("event=stopping")
+
+
+def _heed_end(loop: asyncio.AbstractEventLoop, pipe: int, stop: asyncio.Event) -> None:
+    """Stop at the end of what can be read from a pipe; nothing is ever written there."""
+
+    def end() -> None:
+        # It stays readable: the loop would come back to it for as long as clients are waited for.
+        loop.remove_reader(pipe)
+        stop.set()
+
+    loop.add_reader(pipe, end)
 
 
 async def _require_open_account(opened: Office) -> None:

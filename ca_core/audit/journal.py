@@ -28,13 +28,16 @@ async def record(
     registration_id: str | None = None,
     serial: str | None = None,
 ) -> None:
-    """Append one event: one INSERT, which waits for no other writer. The sequencer chains it within a second.
+    """Append one event, by the end of the transaction: one INSERT, which waits for no other writer.
+
+    The sequencer chains it within a second.
 
     Args:
         actor: who did it, such as `acme:acme-account:192.0.2.7` or `cli:operator:root`.
         serial: the certificate concerned, as 40 hex digits.
     """
-    await tx.execute(_INSERT, **_row(event, now=now, actor=actor, registration_id=registration_id, serial=serial))
+    row = _row(event, now=now, actor=actor, registration_id=registration_id, serial=serial)
+    await tx.later_each(_INSERT, [row])
 
 
 async def record_each(tx: Transaction, events: Sequence[tuple[Event, str, str]], *, now: int, actor: str) -> None:

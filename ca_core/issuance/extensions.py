@@ -59,6 +59,8 @@ _VARYING = {
     for value in (x509.SubjectAlternativeName([x509.DNSName("a.example")]), x509.SubjectKeyIdentifier(bytes(20)))
 }
 _IDENTIFIER_OCTETS = 5
+_SHORT_HEADER_OCTETS = 2
+_LONG_FORM = 0x80
 _EXTENSIONS = 0xA3
 _TIME = b"\x17\x0d700101000000Z"
 _KEY = der.sequence(der.sequence(b"\x06\x03\x2b\x65\x70"), der.header(der.BIT_STRING, 33) + bytes(33))
@@ -116,7 +118,7 @@ def parted(extensions: Sequence[asn1.TLV]) -> Parted:
     values: dict[x509.ObjectIdentifier, bytes] = {}
     for element in extensions:
         octets = asn1.encode_der(element)
-        stand_ins = _VARYING.get(bytes(element.data[:_IDENTIFIER_OCTETS]))
+        stand_ins = _VARYING.get(_identifier(octets))
         if stand_ins is not None:
             found = asn1.decode_der(der.Extension, octets)
             require(asn1.encode_der(found) == octets, "an extension that is not in DER")
@@ -129,6 +131,14 @@ def parted(extensions: Sequence[asn1.TLV]) -> Parted:
         values.get(ExtensionOID.SUBJECT_ALTERNATIVE_NAME),
         values.get(ExtensionOID.SUBJECT_KEY_IDENTIFIER),
     )
+
+
+def _identifier(octets: bytes) -> bytes:
+    """What an extension in DER begins with, as far as the identifiers of those that vary reach."""
+    # Not by the element's `data`: each look at it takes as long as to encode it.
+    long_form = octets[1] - _LONG_FORM if octets[1] > _LONG_FORM else 0
+    start = _SHORT_HEADER_OCTETS + long_form
+    return octets[start : start + _IDENTIFIER_OCTETS]
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -17,6 +17,7 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 
 from ca_core import der
+from ca_core import names as names_module
 from ca_core.audit import journal
 from ca_core.audit.event import CertificateIssued
 from ca_core.clock import Clock
@@ -50,6 +51,10 @@ RECOVERY = "server:recovery"
 
 class CheckFailed(Exception):
     """What was signed is not what was planned: our bug, or a key that is not the certificate's."""
+
+
+class _Settled(Exception):
+    """An intention is none any more."""
 
 
 class Issuer:
@@ -238,27 +243,28 @@ class Issuer:
 
     async def _store(self, intention: Intention, certificate: bytes, *, actor: str, recovered: bool) -> Certificate:
         now = self._clock.now()
-        async with self._database.write() as tx:
-            # The recovery may have finished the same intention meanwhile, with another signature: the first one stays.
-            if await certificates.issue(tx, intention.serial, certificate, now=now):
-                await journal.record(
-                    tx,
-                    CertificateIssued(
-                        profile=intention.profile,
-                        names=tuple(sorted(map(str, intention.names))),
-                        not_after=intention.not_after,
-                        replaces=intention.replaces,
-                        recovered=recovered,
-                    ),
-                    now=now,
-                    actor=actor,
-                    registration_id=intention.registration_id,
-                    serial=intention.serial,
-                )
-            stored = await certificates.by_serial(tx, intention.serial)
-        if stored is None:
-            raise InProgress("the registration changed while this was being signed", retry_after_seconds=1)
-        return stored
+        issued = CertificateIssued(
+            profile=intention.profile,
+            names=tuple(sorted(map(str, intention.names))),
+            not_after=intention.not_after,
+            replaces=intention.replaces,
+            recovered=recovered,
+        )
+        concerns = {"registration_id": intention.registration_id, "serial": intention.serial}
+        try:
+            async with self._database.write() as tx:
+                await certificates.issue_once(tx, intention.serial, certificate, or_else=_Settled, now=now)
+                await journal.record(tx, issued, now=now, actor=actor, **concerns)
+        except _Settled:
+            # The recovery has finished the same intention meanwhile, with another signature: the first one stays.
+            async with self._database.read() as tx:
+                stored = await certificates.by_serial(tx, intention.serial)
+            if stored is None:
+                raise InProgress(
+                    "the registration changed while this was being signed", retry_after_seconds=1
+                ) from None
+            return stored
+        return _issued(intention, certificate, now=now)
 
     async def recover(self, profiles: Mapping[str, Profile], *, before: int) -> int:
         """Finish every intention made before a time, or give it up (DESIGN, invariant 1); return how many.
@@ -337,6 +343,23 @@ def _unusable() -> KeyUnavailable:
     """What a subscriber is told of a CA that the operator has to see to."""
     text = "certificates cannot be signed for the moment; send the same request again later"
     return KeyUnavailable(text, retry_after_seconds=_UNUSABLE_SECONDS)
+
+
+def _issued(intention: Intention, certificate: bytes, *, now: int) -> Certificate:
+    return Certificate(
+        serial=intention.serial,
+        issuer=intention.issuer,
+        registration_id=intention.registration_id,
+        profile=intention.profile,
+        names=names_module.canonical(intention.names),
+        spki_sha256=intention.spki_sha256,
+        not_before=intention.not_before,
+        not_after=intention.not_after,
+        replaces=intention.replaces,
+        issued_at=now,
+        der=certificate,
+        shard=intention.shard,
+    )
 
 
 def _check(ca: IssuingCa, certificate: bytes, intention: Intention) -> None:

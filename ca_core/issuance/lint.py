@@ -22,6 +22,7 @@ from ca_core.policy.profile import Profile
 
 __all__ = ["LintFailed", "Reading", "lint"]
 
+_SERIAL_HEADER = der.header(der.INTEGER, SERIAL_OCTETS)
 _SIGN_BIT = 0x80
 _KEY_IDENTIFIER_OCTETS = 20
 # What cryptography and our own readers raise on bytes that are not what they should be.
@@ -41,9 +42,11 @@ class Reading(NamedTuple):
 
     Attributes:
         certificate: under no signature.
+        subject_der: its subject.
     """
 
     certificate: x509.Certificate
+    subject_der: bytes
     extensions: Kinds
 
 
@@ -104,7 +107,7 @@ def lint(
             has_names=bool(names),
             has_subject=subject_der != der.EMPTY_SEQUENCE,
         )
-        return Reading(certificate, kinds)
+        return Reading(certificate, subject_der, kinds)
     except _UNREADABLE as error:
         raise LintFailed(f"cannot be read: {error}") from error
 
@@ -112,9 +115,10 @@ def lint(
 def _check_members(
     outline: _Outline, issuer: IssuerCertificate, algorithm: bytes, subject_der: bytes, spki: bytes
 ) -> None:
-    serial = bytes(outline.serial.data)
+    serial = asn1.encode_der(outline.serial)
     require(outline.version == x509.Version.v3.value, "not version 3")
-    require(len(serial) == SERIAL_OCTETS and not serial[0] & _SIGN_BIT, "the serial is not positive in 20 octets")
+    is_of_20_octets = serial.startswith(_SERIAL_HEADER) and not serial[len(_SERIAL_HEADER)] & _SIGN_BIT
+    require(is_of_20_octets, "the serial is not positive in 20 octets")
     require(asn1.encode_der(outline.signature) == algorithm, "another signature algorithm than the key's")
     require(asn1.encode_der(outline.issuer) == issuer.subject_der, "another issuer than the CA's subject")
     require(asn1.encode_der(outline.subject) == subject_der, "another subject than the registered one")

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from ca_core.issuance.extensions import Kinds
 from ca_core.issuance.lint import Reading
 from ca_core.names import Identifier, Kind
+from ca_core.policy import subject
 from ca_core.policy.profile import Profile
 
 
@@ -49,5 +50,5 @@ def shape_of(
         key=(read.certificate.public_key_algorithm_oid.dotted_string, len(spki)),
         extensions=read.extensions,
         name_kinds=frozenset(name.kind for name in names),
-        subject=tuple(attribute.oid.dotted_string for attribute in read.certificate.subject),
+        subject=subject.attribute_types(read.subject_der),
     )

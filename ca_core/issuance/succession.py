@@ -18,7 +18,7 @@ from ca_core.policy.keys import spki_der, spki_sha256
 from ca_core.signing.key import SigningKey
 from ca_core.signing.software import KeyKind
 from ca_core.store import authorities as table
-from ca_core.store import holds, key_owners
+from ca_core.store import holds, key_owners, shards
 from ca_core.store.authorities import CrossRow, Row
 from ca_core.store.database import Database, Transaction
 
@@ -66,7 +66,7 @@ class Succession:
         async with self._database.read() as tx:
             rows = [row for row in await table.every(tx) if row.certificate is not None]
             crosses = [_cross(row) for row in await table.crosses(tx) if row.certificate is not None]
-            expiries = {row.name: await table.last_expiry(tx, row.name) or 0 for row in rows}
+            expiries = {row.name: await shards.last_expiry(tx, row.name) or 0 for row in rows}
         # In a thread: a token that has to be looked for takes its time, and proofs take milliseconds.
         standings = await asyncio.to_thread(self._opened, rows, crosses, expiries)
         self.authorities.take(standings, crosses)

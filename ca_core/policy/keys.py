@@ -86,7 +86,7 @@ def check_key(public_key: PublicKeyTypes, blocked: Blocklist = NOTHING_BLOCKED) 
         _check_rsa(numbers.n, numbers.e)
     elif isinstance(public_key, ec.EllipticCurvePublicKey) and not isinstance(public_key.curve, _CURVES):
         raise WeakKey(f"curve {public_key.curve.name} is not certified here; use P-256, P-384 or P-521")
-    if spki_sha256(spki_der(public_key)) in blocked:
+    if blocked and spki_sha256(spki_der(public_key)) in blocked:
         raise KeyCompromised
 
 

@@ -190,7 +190,7 @@ def _parsed(der: bytes, *, is_made_here: bool) -> CertificationRequest:
     csr = x509.load_der_x509_csr(der)
     public_key = csr.public_key()
     if not is_made_here:
-        _require_possession(csr)
+        _require_possession(csr, public_key)
     info = asn1.decode_der(_RequestInfo, csr.tbs_certrequest_bytes)
     extensions = _extensions(info)
     require_end_entity(extensions)
@@ -217,10 +217,10 @@ def _parsed(der: bytes, *, is_made_here: bool) -> CertificationRequest:
     )
 
 
-def _require_possession(csr: x509.CertificateSigningRequest) -> None:
+def _require_possession(csr: x509.CertificateSigningRequest, public_key: CertificatePublicKeyTypes) -> None:
     if csr.signature_algorithm_oid not in _HASHED_INSIDE and not isinstance(csr.signature_hash_algorithm, _HASHES):
         raise BadCsr("the certification request must be signed with SHA-256, SHA-384, SHA-512, Ed25519 or ML-DSA")
-    keys.require_affordable(csr.public_key())
+    keys.require_affordable(public_key)
     if not csr.is_signature_valid:
         raise PossessionNotProved("the signature of the certification request is wrong; sign with the key in it")
 

@@ -125,6 +125,16 @@ def texts(name_der: bytes, attribute_type: ObjectIdentifier) -> tuple[str, ...]:
     return tuple(text for text in found if text is not None)
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def attribute_types(name_der: bytes) -> tuple[str, ...]:
+    """The object identifier of each attribute in a Name, in dotted form and in order.
+
+    Raises:
+        ValueError: no Name.
+    """
+    return tuple(attribute.type.dotted_string for rdn in _rdns(name_der) for attribute in rdn)
+
+
 def without_foreign_common_name(name_der: bytes, names: Collection[str]) -> bytes:
     """A Name without those common names that are none of `names`; all else stays as it is, byte for byte.
 

@@ -20,7 +20,7 @@ from ca_core.errors import Busy
 from ca_core.revocation.crl import FULL, name_of
 from ca_core.revocation.press import ACTOR, CrlIssuer, Press
 from ca_core.revocation.shelf import Publication, Shelf
-from ca_core.store import publications, revocations, work
+from ca_core.store import publications, shards, work
 from ca_core.store.database import Database
 from ca_core.store.publications import Edition
 from ca_core.work.item import PUBLISH_CRL, Item
@@ -141,11 +141,11 @@ class Publisher:
         async with self._database.write() as tx:
             has_moved = await publications.add_address(tx, issuer.name, issuer.ca.certificate.crl_url, now=now)
         async with self._database.read() as tx:
-            earlier = await revocations.live_shards(tx, issuer.name, since=now - issuer.lifetime_seconds)
+            earlier = await shards.live(tx, issuer.name, since=now - issuer.lifetime_seconds)
             published = await publications.shards(tx, issuer.name)
-        shards = frozenset({FULL, *current, *earlier})
-        self._shards[issuer.name] = shards
-        return [(issuer.name, shard) for shard in sorted(shards if has_moved else shards - published)]
+        wanted = frozenset({FULL, *current, *earlier})
+        self._shards[issuer.name] = wanted
+        return [(issuer.name, shard) for shard in sorted(wanted if has_moved else wanted - published)]
 
     async def _ask_for_what_is_due(self, issuers: dict[str, CrlIssuer]) -> None:
         async with self._database.read() as tx:

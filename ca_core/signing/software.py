@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -16,6 +16,7 @@ from ca_core import der
 from ca_core.errors import Misconfigured
 from ca_core.files import write_new
 from ca_core.policy.key_types import key_name
+from ca_core.signing.threads import Beside
 
 KeyKind = Literal["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"]
 MlDsaPrivateKey = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey
@@ -31,7 +32,7 @@ _LONG_OCTETS = 1 << 17
 class SoftwareKey:
     """A CA key in this process's memory; the private key is held by a closure and has no way out."""
 
-    __slots__ = ("_sign", "_waits", "algorithm", "public_key")
+    __slots__ = ("_beside", "_sign", "_waits", "algorithm", "public_key")
 
     def __init__(self, private_key: PrivateKey) -> None:
         """Take the key.
@@ -45,6 +46,7 @@ class SoftwareKey:
         # RSA and ML-DSA take a millisecond or more and give the interpreter free meanwhile; an EC signature is
         # over before a thread has woken up.
         self._waits = not isinstance(private_key, ec.EllipticCurvePrivateKey)
+        self._beside = Beside("software-key")
 
     def __repr__(self) -> str:
         """Say nothing."""
@@ -56,7 +58,7 @@ class SoftwareKey:
     async def sign(self, tbs: bytes) -> bytes:
         """Sign as `algorithm` says."""
         if self._waits or len(tbs) > _LONG_OCTETS:
-            return await asyncio.to_thread(self._sign, tbs)
+            return await self._beside.run(partial(self._sign, tbs))
         return self._sign(tbs)
 
     def sign_at_once(self, tbs: bytes) -> bytes:

@@ -1,16 +1,20 @@
-"""A few threads that do short work in order, so that the event loop never waits for a token."""
+"""Threads that do short work in order, so that the event loop never waits for a token or a long signature."""
 
 from __future__ import annotations
 
 import asyncio
 import queue
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import suppress
 
 from ca_core.errors import KeyUnavailable
 
-_Job = tuple["Future[bytes]", Callable[[], bytes]]
+_Work = Callable[[], bytes]
+_Job = tuple["Future[bytes]", _Work]
+_JobBeside = tuple[asyncio.AbstractEventLoop, "asyncio.Future[bytes]", _Work]
 
 
 class Threads:
@@ -60,9 +64,57 @@ class Threads:
                 self._idle.release()
                 future, work = self._jobs.get()
             if future.set_running_or_notify_cancel():
-                try:
-                    future.set_result(work())
-                except Exception as error:  # noqa: BLE001  # it flies on in the coroutine that waits
-                    future.set_exception(error)
+                _tell(future, _outcome(work))
             # Waiting for the next job, a thread keeps nothing of this one alive.
             del future, work
+
+
+class Beside:
+    """Does work in one thread, in the order in which it came; however much waits.
+
+    An executor of the standard library would do the same and more, at twice the price, and what is done here takes a
+    quarter of a millisecond. The thread begins with the first piece of work, and ends with this object.
+    """
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._jobs: queue.SimpleQueue[_JobBeside | None] = queue.SimpleQueue()
+        self._has_begun = False
+
+    async def run(self, work: Callable[[], bytes]) -> bytes:
+        """Do a piece of work. What it raises flies on; who was cancelled meanwhile hears nothing of it."""
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[bytes] = loop.create_future()
+        self._jobs.put((loop, told, work))
+        if not self._has_begun:
+            self._has_begun = True
+            # It knows the queue and not this object, which would live as long as the thread.
+            threading.Thread(target=_work_beside, args=(self._jobs,), name=self._name, daemon=True).start()
+            weakref.finalize(self, self._jobs.put, None)
+        return await told
+
+
+def _work_beside(jobs: queue.SimpleQueue[_JobBeside | None]) -> None:
+    while (job := jobs.get()) is not None:
+        loop, told, work = job
+        # The loop may have ended meanwhile, and nobody waits then.
+        with suppress(RuntimeError):
+            loop.call_soon_threadsafe(_tell, told, _outcome(work))
+        # As above.
+        del job, loop, told, work
+
+
+def _outcome(work: _Work) -> bytes | Exception:
+    try:
+        return work()
+    except Exception as error:  # noqa: BLE001  # it flies on in the coroutine that waits
+        return error
+
+
+def _tell(told: Future[bytes] | asyncio.Future[bytes], outcome: bytes | Exception) -> None:
+    if told.done():
+        return
+    if isinstance(outcome, Exception):
+        told.set_exception(outcome)
+    else:
+        told.set_result(outcome)

@@ -106,9 +106,3 @@ async def certify_cross(tx: Transaction, subject: str, issuer: str, certificate:
         certificate=certificate,
     )
     return changed == 1
-
-
-async def last_expiry(tx: Transaction, issuer: str) -> int | None:
-    """When the last certificate of an issuer expires, UTC seconds; None when it issued none."""
-    row = await tx.one("SELECT MAX(not_after) FROM certificates WHERE issuer = :issuer", issuer=issuer)
-    return None if row is None else row[0]

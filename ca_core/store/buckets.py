@@ -35,7 +35,7 @@ async def take(tx: Transaction, meter: str, payers: tuple[str, ...], rate: Rate,
         now: UTC seconds.
     """
     each, empty, moment = _each(rate), _empty(rate, now), now * _MICROSECONDS
-    changed = await tx.execute(
+    changed = await tx.execute_beside(
         _TAKE,
         meter=meter,
         one=payers[0],

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from enum import StrEnum
 
 import msgspec
 
 from ca_core import names as names_module
 from ca_core.clock import rfc3339
-from ca_core.errors import CertificateExpired, CertificateNotAccepted, CertificateOnHold, CertificateRevoked
+from ca_core.errors import (
+    CertificateExpired,
+    CertificateNotAccepted,
+    CertificateOnHold,
+    CertificateRevoked,
+    WrongState,
+)
 from ca_core.names import Identifier
 from ca_core.policy.decision import Holding
 from ca_core.registration.kind import SERVER
@@ -139,6 +146,11 @@ _GOOD = (
     " ORDER BY c.issued_at DESC, c.serial LIMIT :most"
 )
 
+_ISSUE = (
+    "UPDATE certificates SET state = 'issued', der = :der, tbs = NULL, issued_at = :now"
+    " WHERE serial = :serial AND state = 'intended'"
+)
+
 _INTENTION = (
     "SELECT serial, issuer, request_key, registration_id, profile, names, spki_sha256, not_before, not_after,"
     " replaces, door, tbs, shard FROM certificates WHERE state = 'intended' AND "
@@ -159,10 +171,14 @@ def names_digest(names: str) -> bytes:
     return hashlib.sha256(names.encode()).digest()
 
 
-async def intend(tx: Transaction, intention: Intention, *, now: int) -> bool:
-    """Store an intention; False when its request key is taken already."""
+async def intend(tx: Transaction, intention: Intention, *, now: int) -> None:
+    """Store an intention, by the end of the transaction.
+
+    Raises:
+        WrongState: its request key is taken already.
+    """
     names = names_module.canonical(intention.names)
-    inserted = await tx.execute(
+    await tx.later(
         "INSERT INTO certificates (serial, issuer, state, request_key, registration_id, profile, names, names_digest,"
         " spki_sha256, not_before, not_after, replaces, door, tbs, shard, intended_at)"
         " VALUES (:serial, :issuer, 'intended', :request_key, :registration_id, :profile, :names, :names_digest,"
@@ -183,20 +199,22 @@ async def intend(tx: Transaction, intention: Intention, *, now: int) -> bool:
         tbs=intention.tbs,
         shard=intention.shard,
         now=now,
+        or_else=lambda: WrongState("this order has a certificate already; fetch it"),
     )
-    return inserted == 1
 
 
-async def issue(tx: Transaction, serial: str, der: bytes, *, now: int) -> bool:
-    """Turn an intention into a certificate by compare-and-set; False when it is none any more."""
-    changed = await tx.execute(
-        "UPDATE certificates SET state = 'issued', der = :der, tbs = NULL, issued_at = :now"
-        " WHERE serial = :serial AND state = 'intended'",
-        serial=serial,
-        der=der,
-        now=now,
-    )
-    return changed == 1
+async def issue(tx: Transaction, serial: str, der: bytes, *, now: int) -> None:
+    """Turn an intention of the same transaction into a certificate."""
+    await tx.execute(_ISSUE, serial=serial, der=der, now=now)
+
+
+async def issue_once(tx: Transaction, serial: str, der: bytes, *, or_else: Callable[[], Exception], now: int) -> None:
+    """Turn an intention into a certificate by compare-and-set, by the end of the transaction.
+
+    Args:
+        or_else: makes what is raised when it is no intention any more.
+    """
+    await tx.later(_ISSUE, serial=serial, der=der, now=now, or_else=or_else)
 
 
 async def abandon(tx: Transaction, serial: str) -> bool:

@@ -8,10 +8,10 @@ database's own file to translate.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from pathlib import Path
-from typing import Any, ClassVar, TypeAlias
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -29,6 +29,13 @@ class Table(msgspec.Struct, frozen=True):
     name: str
     columns: tuple[str, ...]
     key: tuple[str, ...]
+
+
+class Statement(NamedTuple):
+    """A statement and its values."""
+
+    sql: str
+    values: Mapping[str, Value]
 
 
 class Transaction(ABC):
@@ -50,6 +57,27 @@ class Transaction(ABC):
 
         Where the short ones run on the event loop, this one does not.
         """
+        return await self.execute(sql, **values)
+
+    async def later(self, sql: str, *, or_else: Callable[[], Exception] | None = None, **values: Value) -> None:
+        """Change something by the end of the transaction.
+
+        Where each statement is a journey to a server, those that are left for later travel together: none of them sees
+        what another one changes, and no two may change the same row. Whatever else is run sees all that were before it.
+
+        Args:
+            or_else: makes what is raised when no row was changed, here or wherever that is found out; it must end the
+                transaction.
+        """
+        if await self.execute(sql, **values) == 0 and or_else is not None:
+            raise or_else()
+
+    async def later_each(self, sql: str, values: Sequence[dict[str, Value]]) -> None:
+        """As `later`, once for each set of values."""
+        await self.execute_each(sql, values)
+
+    async def execute_beside(self, sql: str, **values: Value) -> int:
+        """As `execute`, together with what was left for later, of which it need not see anything."""
         return await self.execute(sql, **values)
 
     @abstractmethod
@@ -112,14 +140,21 @@ class Database(ABC):
             StoreUnavailable: the database is locked, full, not writable or away.
         """
 
-    async def run(self, sql: str, **values: Value) -> int:
-        """Run one statement as a transaction of its own; return how many rows it changed.
+    async def run(self, change: Statement, look: Statement | None = None) -> tuple[int, Row | None]:
+        """Run one statement as a transaction of its own, and one that looks and sees nothing of it, in one journey.
+
+        Returns:
+            how many rows were changed, and the first row that was found; where there is none, the number says nothing.
 
         Raises:
             StoreUnavailable: as `write`.
         """
         async with self.write() as tx:
-            return await tx.execute(sql, **values)
+            changed = await tx.execute(change.sql, **change.values)
+        if look is None:
+            return changed, None
+        async with self.read() as tx:
+            return changed, await tx.one(look.sql, **look.values)
 
     @abstractmethod
     def read(self) -> AbstractAsyncContextManager[Transaction]:

@@ -10,9 +10,9 @@ registration           changes it, its sheets or its EAB keys                   
 acme key               brings an account key                                     -
 names of an account    settles or gives up an authorization of them              stands an order on one
 holding                issues of one registration, profile and set of names      -
-quota                  issues of one registration whose kind limits all of it   -
 statuses               revokes, holds or releases anything                       -
 key                    certifies a public key, or blocks it                      -
+quota                  issues of one registration whose kind limits all of it   -
 waiting                puts a request down that an officer must look at          -
 order                  settles one of its authorizations                         -
 =====================  ========================================================  ==================================

@@ -33,16 +33,19 @@ async def is_blocked(tx: Transaction, spki_sha256: bytes) -> bool:
 async def claim(tx: Transaction, spki_sha256: bytes, *, purpose: str, registration_id: str) -> bool:
     """Make a public key this owner's for this purpose; False when it is somebody's or something's else.
 
-    Insert first, look after: two claims at once cannot both find the key free. Nobody blocks it until this is over.
+    Insert first, look after where there is one: two claims at once cannot both find the key free. Nobody blocks it
+    until this is over.
     """
     await tx.hold(holds.key(spki_sha256))
-    await tx.execute(
+    inserted = await tx.execute(
         "INSERT INTO key_owners (spki_sha256, purpose, registration_id)"
         " VALUES (:spki_sha256, :purpose, :registration_id) ON CONFLICT DO NOTHING",
         spki_sha256=spki_sha256,
         purpose=purpose,
         registration_id=registration_id,
     )
+    if inserted:
+        return True
     row = await tx.one(
         "SELECT purpose, registration_id FROM key_owners WHERE spki_sha256 = :spki_sha256",
         spki_sha256=spki_sha256,

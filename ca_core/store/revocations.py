@@ -138,13 +138,3 @@ async def next_shard(tx: Transaction, issuer: str, *, after: int) -> int | None:
         "SELECT MIN(shard) FROM revocations WHERE issuer = :issuer AND shard > :after", issuer=issuer, after=after
     )
     return row[0] if row else None
-
-
-async def live_shards(tx: Transaction, issuer: str, *, since: int) -> set[int]:
-    """The shards of certificates that expire at a time or later, issued or intended; it reads them all."""
-    rows = await tx.all(
-        "SELECT DISTINCT shard FROM certificates WHERE issuer = :issuer AND not_after >= :since",
-        issuer=issuer,
-        since=since,
-    )
-    return {shard for (shard,) in rows}

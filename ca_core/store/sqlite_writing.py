@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 
 from ca_core.errors import Refusal
 from ca_core.store.database import Row, Transaction, Value
@@ -114,6 +114,8 @@ class Writer:
         until = loop.time() + _BUSY_SECONDS
         while True:
             try:
+                # What could not be gone back from at the time.
+                self._connection.rollback()
                 self._connection.execute("BEGIN IMMEDIATE")
             except sqlite3.OperationalError as error:
                 if code_of(error) != sqlite3.SQLITE_BUSY or loop.time() > until:
@@ -124,11 +126,14 @@ class Writer:
 
     def _keep(self, group: _Group, *, is_first: bool) -> None:
         """Make a block that has ended well a member; the first one sees to the commit."""
-        if not self._connection.in_transaction:
-            # The block has gone on after a fault by which SQLite gave everything up.
-            raise unavailable()
-        if not is_first:
-            self._connection.execute("RELEASE block")
+        try:
+            if not self._connection.in_transaction:
+                # The block has gone on after a fault by which SQLite gave everything up.
+                raise unavailable()
+            if not is_first:
+                self._connection.execute("RELEASE block")
+        except sqlite3.Error as error:
+            raise as_ours(error) from error
         group.members += 1
         if is_first:
             # It waits for its turn behind the blocks that wait already: those are the group.
@@ -138,10 +143,10 @@ class Writer:
 
     def _undo(self, group: _Group, *, is_first: bool) -> None:
         """Go back to before a block; without asking what it did."""
-        if is_first or not self._connection.in_transaction:
-            self._give_up(group)
-            return
         try:
+            if is_first or not self._connection.in_transaction:
+                self._give_up(group)
+                return
             self._connection.execute("ROLLBACK TO block")
             self._connection.execute("RELEASE block")
         except sqlite3.Error as error:
@@ -151,26 +156,30 @@ class Writer:
         async with self._turn:
             if group.told.done():
                 return
+            is_stored, cause = False, None
             try:
                 # In the thread: the disk may take as long as it likes.
                 await to_its_end(self._line.thread.commit())
+                is_stored = True
             except sqlite3.Error as error:
-                self._give_up(group, error)
-            except asyncio.CancelledError:
-                # The loop ends; whether it was stored is known by the disk alone.
-                self._give_up(group)
-                raise
-            else:
-                self._group = None
-                group.told.set_result(True)
+                cause = error
+            finally:
+                # Whatever was raised: cancelled as the loop ends, it may be stored, which the disk alone knows.
+                if is_stored:
+                    self._group = None
+                    group.told.set_result(True)
+                else:
+                    self._give_up(group, cause)
 
     def _give_up(self, group: _Group, cause: sqlite3.Error | None = None) -> None:
         """Go back to before a whole group, and tell its members."""
         self._group = None
-        # SQLite may have done so already, as with a full disk; then this does nothing.
-        self._connection.rollback()
         group.cause = cause
         group.told.set_result(False)
+        # SQLite may have done so already, as with a full disk; then this does nothing. Where it cannot, the next
+        # BEGIN asks again, or says that it cannot be had.
+        with suppress(sqlite3.Error):
+            self._connection.rollback()
 
 
 class Writing(Transaction):

@@ -29,8 +29,8 @@ from protocols.wire import Reply, Request
 __all__ = ["AcmeDialogue", "AcmeOptions", "AcmeServices"]
 
 _FIRST_ERROR_STATUS = 400
+_CACHE_CONTROL = "Cache-Control"
 _ALWAYS = (
-    ("Cache-Control", "no-store"),
     # Clients that run in a browser; what is asked for is signed, and no cookie opens anything here.
     ("Access-Control-Allow-Origin", "*"),
     ("Access-Control-Expose-Headers", "Link, Location, Replay-Nonce, Retry-After"),
@@ -67,6 +67,7 @@ class AcmeDialogue:
         self._services = services
         self._sign_in = AcmeSignIn(services)
         self._routes = _routes(services)
+        self._index = ("Link", f'<{services.links.to(Resource.DIRECTORY)}>;rel="index"')
 
     async def answer(self, request: Request) -> Reply:
         """Answer one request; every refusal becomes a reply, and anything else that is raised is a bug."""
@@ -116,10 +117,11 @@ class AcmeDialogue:
 
     def _dressed(self, reply: Reply, method: str, resource: Resource | None) -> Reply:
         """Add what every reply carries, and a nonce where one can be used (RFC 8555, 6.5 and 7.1)."""
-        own = {name for name, _ in reply.headers}
-        headers = [*reply.headers, *(header for header in _ALWAYS if header[0] not in own)]
+        headers = [*reply.headers, *_ALWAYS]
+        if _CACHE_CONTROL not in dict(reply.headers):
+            headers.append((_CACHE_CONTROL, "no-store"))
         if resource is not Resource.DIRECTORY or reply.status >= _FIRST_ERROR_STATUS:
-            headers.append(("Link", f'<{self._services.links.to(Resource.DIRECTORY)}>;rel="index"'))
+            headers.append(self._index)
         is_error = reply.status >= _FIRST_ERROR_STATUS
         if method == "POST" or is_error or (resource is Resource.NEW_NONCE and method != "OPTIONS"):
             headers.append(("Replay-Nonce", self._services.nonces.issue()))

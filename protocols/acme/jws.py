@@ -167,18 +167,20 @@ def members(payload: bytes, shape: type[T]) -> T:
     """
     try:
         decoded = msgspec.json.decode(payload, type=shape)
-        # msgspec keeps the last of two equal members and says nothing; the standard library lets us look.
-        _DUPLICATES.decode(payload.decode())
+        # msgspec keeps the last of two equal members and says nothing; the standard library lets us look. That nothing
+        # stands behind the value, and but white space before it, msgspec has seen.
+        _DUPLICATES.raw_decode(payload.decode().lstrip(_WHITE))
         return decoded
     except (ValueError, RecursionError) as error:
         raise BadRequest(f"the JSON cannot be accepted: {_in_short(error)}") from None
 
 
 def _refuse_duplicates(pairs: list[tuple[str, object]]) -> None:
-    if len({name for name, _ in pairs}) != len(pairs):
+    if len(dict(pairs)) != len(pairs):
         raise ValueError("a member appears twice in one object")
 
 
+_WHITE: Final = " \t\r\n"
 # Made once: `json.loads` would make one for each call.
 _DUPLICATES: Final = json.JSONDecoder(object_pairs_hook=_refuse_duplicates, parse_int=str, parse_float=str)
 

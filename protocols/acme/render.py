@@ -171,8 +171,8 @@ def order(
     """
     url = links.to(Resource.ORDER, shown.id)
     body = _Order(
-        status=order_status.value,
-        identifiers=tuple(IdentifierJson(one.kind.value, one.value) for one in shown.identifiers),
+        status=order_status,
+        identifiers=tuple(IdentifierJson(one.kind, one.value) for one in shown.identifiers),
         authorizations=tuple(links.to(Resource.AUTHORIZATION, id_) for id_ in authorization_ids),
         finalize=links.to(Resource.FINALIZE, shown.id),
         profile=shown.profile,

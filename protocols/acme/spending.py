@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable
-from typing import Protocol
+from collections.abc import Awaitable, Callable
+from typing import Protocol, TypeVar
 
 from ca_core.clock import Clock
-from ca_core.store.database import Database
+from ca_core.store.database import Database, Row, Statement
 from protocols.acme.errors import BadNonce
 from protocols.acme.nonces import LIFETIME_SECONDS, RANDOM_OCTETS, Mint, Nonces
 from protocols.acme.records import nonces as records
@@ -18,6 +18,9 @@ SKEW_SECONDS = 60
 _SEED_OCTETS = 32
 _SLACK_SECONDS = 600
 """For how much longer marks are kept than nonces are good; more than any two clocks differ."""
+
+
+T = TypeVar("T")
 
 
 class Spending(Protocol):
@@ -32,6 +35,13 @@ class Spending(Protocol):
         Raises:
             BadNonce: absent, forged, too old, from the future, or spent; the answer's own nonce is a good one.
             StoreUnavailable: it cannot be told now.
+        """
+
+    async def spend_beside(self, nonce: str | None, database: Database, look: Statement) -> Row | None:
+        """As `spend`, and return the first row of a look, in one journey to a store that is far.
+
+        Raises:
+            BadNonce, StoreUnavailable: as `spend`; the nonce that comes with a look in vain may be spent or not.
         """
 
 
@@ -49,6 +59,13 @@ class OwnSpending:
     async def spend(self, nonce: str | None) -> None:
         """Accept a nonce, once."""
         self._nonces.spend(nonce, self._clock.now())
+
+    async def spend_beside(self, nonce: str | None, database: Database, look: Statement) -> Row | None:
+        """Look, and accept a nonce, once."""
+        async with database.read() as tx:
+            row = await tx.one(look.sql, **look.values)
+        self._nonces.spend(nonce, self._clock.now())
+        return row
 
 
 class SharedSpending:
@@ -93,22 +110,38 @@ class SharedSpending:
 
     async def spend(self, nonce: str | None) -> None:
         """Accept a nonce, once."""
+        await self._persistently(lambda: self._spend(nonce))
+
+    async def spend_beside(self, nonce: str | None, database: Database, look: Statement) -> Row | None:
+        """Accept a nonce, once, and look."""
+        return await self._persistently(lambda: self._spend_beside(nonce, database, look))
+
+    async def _persistently(self, spend: Callable[[], Awaitable[T]]) -> T:
         seed = self._seed
         try:
-            await self._spend(nonce)
+            return await spend()
         except BadNonce:
             # It may be of a seed that another server has just made; or the seed is gone, and this answer has to bring
             # a nonce of the next one.
             await self.open()
             if self._seed == seed:
                 raise
-            await self._spend(nonce)
+            return await spend()
 
     async def _spend(self, nonce: str | None) -> None:
         seed = self._seed
         read = self._mint.read(nonce, self._clock.now())
-        if not await records.spend(self._database, seed, read.mark, issued_at=read.issued_at):
+        is_spent, _ = await records.spend(self._database, seed, read.mark, issued_at=read.issued_at)
+        if not is_spent:
             raise BadNonce
+
+    async def _spend_beside(self, nonce: str | None, database: Database, look: Statement) -> Row | None:
+        seed = self._seed
+        read = self._mint.read(nonce, self._clock.now())
+        is_spent, row = await records.spend(database, seed, read.mark, look, issued_at=read.issued_at)
+        if row is not None and not is_spent:
+            raise BadNonce
+        return row
 
     async def forget(self) -> None:
         """Forget the marks of nonces that are too old for every clock."""

@@ -17,6 +17,7 @@ from ca_core.issuance.key_files import key_files
 from ca_core.store.opening import SQLITE
 from server import home as home_module
 from server import settings as settings_module
+from server.archive import pack, unpack
 from server.assembly import Office
 from server.cli.shared import in_office, operator_actor
 from server.home import TRUST_ANCHOR
@@ -84,8 +85,7 @@ def restore(home: Path, file: Path | None, *, acknowledge: bool) -> None:
     home_module.refuse_existing(home)
     try:
         with home_module.staging(home) as folder:
-            with tarfile.open(file) as archive:
-                archive.extractall(folder, filter="data")
+            unpack(file, folder)
             _drop_checkpoint(folder, home)
             sync_all(folder)
     except (OSError, tarfile.TarError) as error:
@@ -157,10 +157,7 @@ def _drop_checkpoint(folder: Path, home: Path) -> None:
 
 def _pack(file: Path, home: Path, members: dict[str, Path]) -> None:
     try:
-        file.touch(mode=0o600, exist_ok=False)
-        with tarfile.open(file, "w:gz") as archive:
-            for name, path in members.items():
-                archive.add(path, arcname=name)
+        pack(file, members)
     except FileExistsError:
         raise Misconfigured(f"{file} exists already and is not overwritten; choose another name") from None
     except OSError as error:

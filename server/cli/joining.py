@@ -13,6 +13,7 @@ from ca_core.files import replace, sync_all
 from ca_core.store.opening import SQLITE
 from server import home as home_module
 from server import settings as settings_module
+from server.archive import unpack
 from server.assembly import Office, strongroom
 from server.cli.backup import HANDED_OVER
 from server.cli.shared import in_office
@@ -30,8 +31,7 @@ def join(home: Path, file: Path, assignments: tuple[str, ...]) -> None:
     home_module.refuse_existing(home)
     try:
         with home_module.staging(home) as folder:
-            with tarfile.open(file) as archive:
-                archive.extractall(folder, filter="data")
+            unpack(file, folder)
             (folder / "tls").mkdir(mode=0o700)
             settings = _settings(folder, assignments)
             (folder / FILE_NAME).unlink()

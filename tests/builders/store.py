@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -13,7 +14,7 @@ from ca_core.store.migrate import migrate
 from ca_core.store.opening import open_database
 from conformance import stores
 from conformance.postgresql import Cluster
-from conformance.stores import SQLITE
+from conformance.stores import POSTGRESQL, SQLITE
 from server.assembly import migrations
 
 _URL = "store.url"
@@ -28,6 +29,17 @@ def store_of(folder: Path, kind: str = stores.WANTED) -> str:
         said.write_text(stores.new(kind))
         given_out.append(said.read_text())
     return said.read_text()
+
+
+def kept(folder: Path) -> None:
+    """Let a folder's store outlive the file of tests that made it."""
+    given_out.remove(store_of(folder))
+
+
+def copied(source: Path, target: Path) -> None:
+    """Copy a folder with what its store holds, which nobody has open; whoever asked removes both."""
+    shutil.copytree(source, target, dirs_exist_ok=True)
+    (target / _URL).write_text(stores.copy(store_of(source)))
 
 
 class Stores:
@@ -82,3 +94,26 @@ async def _template(cluster: Cluster) -> str:
         await _migrated(cluster.url(name), cluster.folder)
         _templates[cluster] = name
     return _templates[cluster]
+
+
+_POWER_CUT = {
+    SQLITE: ("CREATE TRIGGER power_cut BEFORE UPDATE ON {} BEGIN SELECT RAISE(ABORT, 'power cut'); END",),
+    POSTGRESQL: (
+        "CREATE FUNCTION power_cut() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE EXCEPTION ''power cut''; END'",
+        "CREATE TRIGGER power_cut BEFORE UPDATE ON {} EXECUTE FUNCTION power_cut()",
+    ),
+}
+_POWER_BACK = {SQLITE: ("DROP TRIGGER power_cut",), POSTGRESQL: ("DROP FUNCTION power_cut CASCADE",)}
+
+
+@asynccontextmanager
+async def unchangeable(database: Database, table: str) -> AsyncIterator[None]:
+    """Have every UPDATE of a table fail in the block, as on a disk that is lost."""
+    kind = POSTGRESQL if database.is_shared else SQLITE
+    async with database.write() as tx:
+        for statement in _POWER_CUT[kind]:
+            await tx.execute(statement.format(table))
+    yield
+    async with database.write() as tx:
+        for statement in _POWER_BACK[kind]:
+            await tx.execute(statement)

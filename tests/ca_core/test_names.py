@@ -91,8 +91,8 @@ def test_an_unknown_kind_is_refused() -> None:
 
 
 def test_a_zone_is_above_its_names_and_not_one_of_them() -> None:
-    assert names.above(names.dns("a.z.example")) == ["z.example", "example"]
-    assert names.above(names.dns("example")) == []
+    assert names.above(names.dns("a.z.example")) == ("z.example", "example")
+    assert names.above(names.dns("example")) == ()
 
 
 def test_a_set_of_names_has_one_spelling_and_comes_back_from_it() -> None:

@@ -10,7 +10,7 @@ from ca_core.errors import Throttled
 from ca_core.metering import SharedMeter
 from ca_core.policy.buckets import Rate, hourly
 from ca_core.store import buckets
-from ca_core.store.database import Database
+from ca_core.store.database import Database, Statement
 from conformance.postgresql import Cluster
 from protocols.acme.errors import BadNonce
 from protocols.acme.nonces import LIFETIME_SECONDS
@@ -73,6 +73,32 @@ async def test_of_many_servers_that_are_sent_one_nonce_one_accepts_it(database: 
 
     assert sum(outcome is None for outcome in outcomes) == 1
     assert sum(isinstance(outcome, BadNonce) for outcome in outcomes) == 7
+
+
+LOOK = Statement("SELECT name, floor FROM acme_nonce_seeds WHERE name = :name", {"name": "acme"})
+NOTHING = Statement("SELECT name FROM acme_nonce_seeds WHERE name = :name", {"name": "other"})
+
+
+async def test_what_is_looked_at_beside_comes_with_a_nonce_that_one_accepts(database: Database) -> None:
+    several = await servers(database, *(SettableClock() for _ in range(8)))
+    nonce = several[0].issue()
+
+    spending = (server.spend_beside(nonce, database, LOOK) for server in several)
+    outcomes = await asyncio.gather(*spending, return_exceptions=True)
+
+    assert [outcome for outcome in outcomes if not isinstance(outcome, BadNonce)] == [("acme", 0)]
+    assert await several[0].spend_beside(several[1].issue(), database, NOTHING) is None
+    for bad in (nonce, "", None):
+        with pytest.raises(BadNonce):
+            await several[1].spend_beside(bad, database, LOOK)
+
+
+async def test_a_nonce_of_a_new_seed_is_looked_at_beside_too(database: Database) -> None:
+    one, other = await servers(database, SettableClock(), SettableClock())
+    await lose_the_unlogged(database)
+    await other.open()
+
+    assert await one.spend_beside(other.issue(), database, LOOK) == ("acme", 0)
 
 
 async def test_servers_that_start_at_once_agree_on_one_seed(database: Database) -> None:

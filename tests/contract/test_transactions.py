@@ -6,11 +6,16 @@ import pytest
 
 from ca_core.errors import Misconfigured, StoreUnavailable
 from ca_core.store import key_owners, work
-from ca_core.store.database import Database, Transaction
+from ca_core.store.database import Database, Statement, Transaction, Value
 from ca_core.store.migrate import Migration, migrate
 from server.assembly import migrations
 
 OWNER = {"purpose": "authentication", "registration_id": "r"}
+
+
+async def run(database: Database, sql: str, **values: Value) -> int:
+    changed, _ = await database.run(Statement(sql, values))
+    return changed
 
 
 async def keys(database: Database) -> int:
@@ -208,8 +213,8 @@ async def test_one_statement_is_a_transaction_of_its_own(database: Database) -> 
     async with database.write() as tx:
         await tx.execute("INSERT INTO agreed (name, fingerprint) VALUES ('a', 'b')")
 
-    assert await database.run(count, name="a", fingerprint="c") == 1
-    assert await database.run(count, name="nobody", fingerprint="c") == 0
+    assert await run(database, count, name="a", fingerprint="c") == 1
+    assert await run(database, count, name="nobody", fingerprint="c") == 0
 
     async with database.read() as tx:
         assert await tx.all("SELECT name, fingerprint FROM agreed") == [("a", "c")]
@@ -217,10 +222,92 @@ async def test_one_statement_is_a_transaction_of_its_own(database: Database) -> 
 
 async def test_a_statement_that_fails_by_itself_leaves_no_trace_and_no_lock(database: Database) -> None:
     add = "INSERT INTO agreed (name, fingerprint) VALUES (:name, 'x')"
-    await database.run(add, name="a")
+    await run(database, add, name="a")
 
     for _ in range(20):
         with pytest.raises(Exception, match=r"(?i)unique"):
-            await database.run(add, name="a")
+            await run(database, add, name="a")
 
-    assert await database.run(add, name="b") == 1
+    assert await run(database, add, name="b") == 1
+
+
+CLAIM = (
+    "INSERT INTO key_owners (spki_sha256, purpose, registration_id) VALUES (:key, :purpose, 'r') ON CONFLICT DO NOTHING"
+)
+MOVE = "UPDATE key_owners SET purpose = :to WHERE spki_sha256 = :key AND purpose = :was"
+
+
+async def purposes(database: Database) -> list[str]:
+    async with database.read() as tx:
+        return [purpose for (purpose,) in await tx.all("SELECT purpose FROM key_owners ORDER BY spki_sha256")]
+
+
+@pytest.mark.parametrize("number", [1, 2, 5])
+async def test_what_is_left_for_later_is_stored_by_the_end(database: Database, number: int) -> None:
+    async with database.write() as tx:
+        for one in range(number):
+            await tx.later(CLAIM, key=b"%d" % one, purpose=f"p{one}")
+        await tx.later_each(CLAIM, [{"key": b"x%d" % one, "purpose": "x"} for one in range(number)])
+
+    assert await purposes(database) == [f"p{one}" for one in range(number)] + ["x"] * number
+
+
+async def test_a_look_sees_what_was_left_for_later_before_it(database: Database) -> None:
+    async with database.write() as tx:
+        await tx.later(CLAIM, key=b"a", purpose="one")
+        await tx.later(CLAIM, key=b"b", purpose="two")
+        assert len(await tx.all("SELECT 1 FROM key_owners")) == 2
+        await tx.later(CLAIM, key=b"c", purpose="three")
+        assert await tx.execute(MOVE, key=b"c", was="three", to="four") == 1
+        await tx.later(MOVE, key=b"a", was="one", to="five")
+        assert await tx.execute_beside(CLAIM, key=b"d", purpose="six") == 1
+        assert await tx.execute_beside(CLAIM, key=b"d", purpose="seven") == 0
+
+    assert await purposes(database) == ["five", "two", "four", "six"]
+
+
+@pytest.mark.parametrize("looks", [False, True])
+@pytest.mark.parametrize("others", [0, 1, 3])
+@pytest.mark.parametrize("guards", [0, 1, 2])
+async def test_what_changes_no_row_by_the_end_takes_all_with_it(
+    database: Database, looks: bool, others: int, guards: int
+) -> None:
+    await run(database, CLAIM, key=b"a", purpose="one")
+
+    async def write() -> None:
+        async with database.write() as tx:
+            if looks:
+                assert len(await tx.all("SELECT 1 FROM key_owners")) == 1
+            for one in range(others):
+                await tx.later(CLAIM, key=b"o%d" % one, purpose="other")
+            for one in range(guards):
+                await tx.later(CLAIM, key=b"g%d" % one, purpose="guard", or_else=RuntimeError)
+            await tx.later(MOVE, key=b"a", was="two", to="three", or_else=ValueError)
+            await tx.later(CLAIM, key=b"z", purpose="last")
+
+    with pytest.raises(ValueError, match=r"^$"):
+        await write()
+
+    assert await purposes(database) == ["one"]
+
+
+async def test_of_two_that_change_the_same_by_the_end_one_does(database: Database) -> None:
+    await run(database, CLAIM, key=b"a", purpose="one")
+
+    async def move(to: str) -> None:
+        async with database.write() as tx:
+            await tx.later(MOVE, key=b"a", was="one", to=to, or_else=ValueError)
+            await tx.later(CLAIM, key=to.encode(), purpose="winner")
+
+    outcomes = await asyncio.gather(*(move(f"to{number}") for number in range(8)), return_exceptions=True)
+
+    assert sorted(type(one).__name__ for one in outcomes) == ["NoneType"] + ["ValueError"] * 7
+    assert len(await purposes(database)) == 2
+
+
+async def test_what_is_no_text_is_the_same_error_on_both(database: Database) -> None:
+    async with database.read() as tx:
+        with pytest.raises(UnicodeEncodeError) as refused:
+            await tx.all("SELECT 1 FROM work WHERE id = :id", id="\udcff")
+
+    assert refused.value.object == "\udcff"

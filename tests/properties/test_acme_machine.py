@@ -28,6 +28,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from ca_core.names import dns
 from ca_core.registration.sheet import Sheet
+from conformance import stores
 from protocols.acme.expiry import KEPT_SECONDS, Expiry
 from protocols.acme.links import Resource
 from protocols.acme.probes import Seen
@@ -35,6 +36,7 @@ from protocols.encoding import base64url
 from tests.builders import jws
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client, acme_house, csr_for
 from tests.builders.core import granted
+from tests.builders.store import copied, kept, store_of
 from tests.properties.acme_model import (
     DAY,
     ORDER_SECONDS,
@@ -77,6 +79,7 @@ def template() -> Path:
             pass
 
     asyncio.run(make())
+    kept(folder)
     return folder
 
 
@@ -88,7 +91,7 @@ class AcmeMachine(RuleBasedStateMachine):
         self.runner = asyncio.Runner()
         self.open = AsyncExitStack()
         self.folder = Path(tempfile.mkdtemp(prefix="machine-"))
-        shutil.copytree(template(), self.folder, dirs_exist_ok=True)
+        copied(template(), self.folder)
         self.house: AcmeHouse = self.run(self.open.enter_async_context(acme_house(self.folder)))
         self.model = Model()
         self.clients: dict[str, Client] = {}
@@ -104,6 +107,7 @@ class AcmeMachine(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.run(self.open.aclose())
         self.runner.close()
+        stores.forget(store_of(self.folder))
         shutil.rmtree(self.folder)
 
     # -- What clients do ------------------------------------------------------------------------------------

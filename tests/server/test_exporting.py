@@ -147,6 +147,30 @@ async def test_a_new_certificate_serves_new_connections_and_a_bad_one_changes_no
     assert echo.asked[0].peer.certificate == leaf.der
 
 
+@BOTH
+@VERSIONS
+@pytest.mark.parametrize("name", ["localhost", None])
+def test_no_ticket_is_sent_that_would_open_nothing(
+    tmp_path: Path, name: str | None, version: ssl.TLSVersion, exporting: bool
+) -> None:
+    to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()
+    server = server_tls(tmp_path, exporting=exporting).wrap_bio(to_server, to_client, server_side=True)
+    context = client_tls(tmp_path, version)
+    context.check_hostname = False
+    client = context.wrap_bio(to_client, to_server, server_hostname=name)
+
+    for _ in range(3):
+        with suppress(ssl.SSLWantReadError):
+            client.do_handshake()
+        with suppress(ssl.SSLWantReadError):
+            server.do_handshake()
+
+    assert client.version() == server.version()
+    # Under TLS 1.3 they would come behind the handshake.
+    assert to_client.pending == 0
+    assert client.session is None or not client.session.has_ticket
+
+
 def test_nobody_renegotiates(tmp_path: Path) -> None:
     """RFC 9266, 4.2; a second handshake would change under way who the client is."""
     to_server, to_client = ssl.MemoryBIO(), ssl.MemoryBIO()

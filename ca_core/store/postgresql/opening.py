@@ -17,9 +17,10 @@ import asyncpg
 
 from ca_core.errors import Misconfigured
 from ca_core.store.database import Database
-from ca_core.store.postgresql.database import TABLES, PostgresqlDatabase, Session
+from ca_core.store.postgresql.database import TABLES, PostgresqlDatabase
 from ca_core.store.postgresql.duties import Duties
 from ca_core.store.postgresql.faults import FAULTS
+from ca_core.store.postgresql.lending import Lender
 
 FEWEST_CONNECTIONS = 2
 _BEGIN = "postgresql://"
@@ -85,21 +86,27 @@ async def open_postgresql(url: str, *, create: bool, connections: int) -> Databa
     finally:
         await first.close()
     most = max(connections, FEWEST_CONNECTIONS)
-    # Two pools, so that whoever only reads cannot write, and never waits for those who do.
-    readers = await _pool(options, most=most // 2, default_transaction_read_only="on")
-    writers = await _pool(options, most=most - most // 2, default_transaction_read_only="off")
+    # Apart, so that whoever only reads cannot write, and never waits for those who do.
+    readers = _lender(options, most=most // 2, default_transaction_read_only="on")
+    writers = _lender(options, most=most - most // 2, default_transaction_read_only="off")
     return PostgresqlDatabase(readers, writers, Duties(partial(asyncpg.connect, **options)), found)
 
 
-async def _pool(options: dict[str, Any], *, most: int, **more: str) -> asyncpg.Pool:
+def _lender(options: dict[str, Any], *, most: int, **more: str) -> Lender:
     session = {**options["server_settings"], **more}
-    return await asyncpg.create_pool(
-        **{**options, "server_settings": session}, connection_class=Session, init=_set, min_size=0, max_size=most
-    )
 
+    async def opened() -> asyncpg.Connection:
+        connection = await asyncpg.connect(**{**options, "server_settings": session})
+        is_ready = False
+        try:
+            await connection.execute(_DURABLE)
+            is_ready = True
+        finally:
+            if not is_ready:
+                connection.terminate()
+        return connection
 
-async def _set(connection: asyncpg.Connection) -> None:
-    await connection.execute(_DURABLE)
+    return Lender(opened, most=most)
 
 
 def _options(url: str) -> dict[str, Any]:

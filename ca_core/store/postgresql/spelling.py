@@ -15,7 +15,7 @@ from functools import lru_cache
 
 import msgspec
 
-from ca_core.store.database import Value
+from ca_core.store.database import Statement, Value
 
 _MOST_TEXTS = 2048
 
@@ -49,7 +49,7 @@ class Spelled(msgspec.Struct, frozen=True):
 
 def bound(sql: str, values: Mapping[str, Value]) -> tuple[str, list[Value]]:
     """A statement and its values in order."""
-    statement = spelled(sql, tuple(zip(values, map(type, values.values()), strict=True)))
+    statement = spelled(sql, _types(values))
     return statement.text, [values[name] for name in statement.names]
 
 
@@ -60,12 +60,52 @@ def bound_each(sql: str, values: Sequence[Mapping[str, Value]]) -> tuple[str, li
     return statement.text, [[each[name] for name in statement.names] for each in values]
 
 
+def joined(parts: Sequence[Statement], *, needed: int | None = None) -> tuple[str, list[Value]]:
+    """Several statements that change something as one, whose only row says how many rows each has changed; and values.
+
+    Args:
+        needed: which of them fails all when it changes none.
+    """
+    text, places = _joined(tuple((sql, _types(values)) for sql, values in parts), needed)
+    return text, [parts[number].values[name] for number, name in places]
+
+
+def beside(change: Statement, look: Statement) -> tuple[str, list[Value]]:
+    """One that changes something and one that looks as one, whose rows begin with how many rows were changed."""
+    first = spelled(change.sql, _types(change.values))
+    second = spelled(look.sql, _types(look.values), len(first.names) + 1)
+    text = _beside(first.text, second.text)
+    return text, [*(change.values[name] for name in first.names), *(look.values[name] for name in second.names)]
+
+
 @lru_cache(maxsize=_MOST_TEXTS)
-def spelled(sql: str, types: tuple[tuple[str, type], ...] = ()) -> Spelled:
+def _beside(change: str, look: str) -> str:
+    columns = look.removeprefix("SELECT ")
+    return f"WITH part AS ({change} RETURNING 1) SELECT (SELECT COUNT(*) FROM part), {columns}"  # noqa: S608  # ours
+
+
+@lru_cache(maxsize=_MOST_TEXTS)
+def _joined(
+    parts: tuple[tuple[str, tuple[tuple[str, type], ...]], ...], needed: int | None
+) -> tuple[str, tuple[tuple[int, str], ...]]:
+    each: list[Spelled] = []
+    for sql, types in parts:
+        each.append(spelled(sql, types, sum(len(one.names) for one in each) + 1))
+    changes = ", ".join(f"part{number} AS ({one.text} RETURNING 1)" for number, one in enumerate(each))
+    # They are run in the order in which they are counted. No function fails, but dividing by nothing does.
+    counted = ("1 / COUNT(*)" if number == needed else "COUNT(*)" for number in range(len(each)))
+    counts = ", ".join(f"(SELECT {one} FROM part{number})" for number, one in enumerate(counted))  # noqa: S608  # ours
+    places = tuple((number, name) for number, one in enumerate(each) for name in one.names)
+    return f"WITH {changes} SELECT {counts}", places
+
+
+@lru_cache(maxsize=_MOST_TEXTS)
+def spelled(sql: str, types: tuple[tuple[str, type], ...] = (), first: int = 1) -> Spelled:
     """Spell one statement.
 
     Args:
         types: of the values, by their names; of one that is None the server finds it.
+        first: the number of its first value.
     """
     places: dict[str, int] = {}
     casts = {name: f"::{_TYPES[kind]}" for name, kind in types if kind in _TYPES}
@@ -73,7 +113,7 @@ def spelled(sql: str, types: tuple[tuple[str, type], ...] = ()) -> Spelled:
 
     def respell(token: re.Match[str]) -> str:
         if name := token["name"]:
-            return f"${places.setdefault(name, len(places) + 1)}{casts.get(name, '')}"
+            return f"${places.setdefault(name, len(places) + first)}{casts.get(name, '')}"
         if joined := token["joined"]:
             return f"STRING_AGG(UPPER(ENCODE({joined}, 'hex')), '')"
         if token["unlogged"]:
@@ -97,3 +137,7 @@ def statements(script: str) -> list[str]:
             found.append("")
     found[-1] += script[reached:]
     return [statement.strip() for statement in found if statement.strip()]
+
+
+def _types(values: Mapping[str, Value]) -> tuple[tuple[str, type], ...]:
+    return tuple(zip(values, map(type, values.values()), strict=True))

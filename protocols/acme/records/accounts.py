@@ -9,7 +9,7 @@ import msgspec
 from ca_core.registration.account import Registration
 from ca_core.registration.agreement import Acceptance
 from ca_core.store import registrations
-from ca_core.store.database import Row, Transaction, Value
+from ca_core.store.database import Row, Statement, Transaction, Value
 from protocols.acme import states
 from protocols.acme.jwk import AccountKey
 from protocols.acme.objects import Account
@@ -81,9 +81,13 @@ async def by_id(tx: Transaction, account_id: str) -> Account | None:
     return _from_row(await tx.one(_SELECT + "a.id = :id", id=account_id))
 
 
-async def with_registration(tx: Transaction, account_id: str) -> tuple[Account, Registration] | None:
+def with_registration(account_id: str) -> Statement:
     """Find by identity, whatever its status, together with its registration as it stands: one look says who asks."""
-    row = await tx.one(_WITH_REGISTRATION, id=account_id)
+    return Statement(_WITH_REGISTRATION, {"id": account_id})
+
+
+def found_with_registration(row: Row | None) -> tuple[Account, Registration] | None:
+    """What `with_registration` has found."""
     account = _from_row(row[_OF_REGISTRATION:]) if row else None
     return None if row is None or account is None else (account, registrations.from_row(row[:_OF_REGISTRATION]))
 

@@ -10,11 +10,9 @@ from protocols.acme import states
 from protocols.acme.objects import Authorization, Challenge
 from protocols.acme.states import AuthorizationStatus, ChallengeStatus, Event
 
-_AUTHORIZATION = (
-    "SELECT a.id, a.account_id, a.kind, a.value, a.status, a.vetted, a.expires_at, a.created_at, a.spans,"
-    " a.proved_by"
-    " FROM acme_authorizations a "
-)
+COLUMNS = "a.id, a.account_id, a.kind, a.value, a.status, a.vetted, a.expires_at, a.created_at, a.spans, a.proved_by"
+"""What `from_row` reads, for statements that look at `acme_authorizations a` beside another table."""
+_AUTHORIZATION = f"SELECT {COLUMNS} FROM acme_authorizations a "  # noqa: S608  # our own words
 _CHALLENGE = (
     "SELECT id, authorization_id, type, token, status, error, validated_at, answered_from FROM acme_challenges WHERE "
 )
@@ -27,7 +25,8 @@ _ALIKE = (
 )
 
 
-def _authorization(row: Row) -> Authorization:
+def from_row(row: Row) -> Authorization:
+    """The authorization that a row says."""
     id_, account_id, kind, value, status, vetted, expires_at, created_at, spans, proved_by = row
     return Authorization(
         id=id_,
@@ -49,7 +48,7 @@ def _challenge(row: Row) -> Challenge:
 
 async def insert(tx: Transaction, authorizations: Sequence[Authorization], challenges: Sequence[Challenge]) -> None:
     """Store new authorizations, and then their challenges."""
-    await tx.execute_each(
+    await tx.later_each(
         "INSERT INTO acme_authorizations"
         " (id, account_id, kind, value, status, vetted, expires_at, created_at, spans)"
         " VALUES (:id, :account_id, :kind, :value, :status, :vetted, :expires_at, :created_at, :spans)",
@@ -68,7 +67,7 @@ async def insert(tx: Transaction, authorizations: Sequence[Authorization], chall
             for one in authorizations
         ],
     )
-    await tx.execute_each(
+    await tx.later_each(
         "INSERT INTO acme_challenges (id, authorization_id, type, token, status, error, validated_at)"
         " VALUES (:id, :authorization_id, :type, :token, :status, NULL, :validated_at)",
         [
@@ -97,13 +96,13 @@ async def of_account(tx: Transaction, authorization_id: str, account_id: str) ->
         id=authorization_id,
         account_id=account_id,
     )
-    return _authorization(row) if row else None
+    return from_row(row) if row else None
 
 
 async def by_id(tx: Transaction, authorization_id: str) -> Authorization | None:
     """Find by identity, whoever owns it."""
     row = await tx.one(_AUTHORIZATION + "WHERE a.id = :id", id=authorization_id)
-    return _authorization(row) if row else None
+    return from_row(row) if row else None
 
 
 async def of_order(tx: Transaction, order_id: str) -> list[Authorization]:
@@ -113,7 +112,7 @@ async def of_order(tx: Transaction, order_id: str) -> list[Authorization]:
         " ORDER BY a.kind, a.value",
         order_id=order_id,
     )
-    return [_authorization(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 async def proved(tx: Transaction, account_id: str, identifier: Identifier, *, good_until: int) -> Authorization | None:
@@ -132,7 +131,7 @@ async def proved(tx: Transaction, account_id: str, identifier: Identifier, *, go
         valid=AuthorizationStatus.VALID.value,
         good_until=good_until,
     )
-    return _authorization(row) if row else None
+    return from_row(row) if row else None
 
 
 async def spanning(tx: Transaction, account_id: str, *, good_until: int) -> list[Authorization]:
@@ -148,7 +147,7 @@ async def spanning(tx: Transaction, account_id: str, *, good_until: int) -> list
         valid=AuthorizationStatus.VALID.value,
         good_until=good_until,
     )
-    return [_authorization(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 async def alike(tx: Transaction, wanted: Authorization, *, good_until: int) -> Authorization | None:
@@ -170,7 +169,7 @@ async def alike(tx: Transaction, wanted: Authorization, *, good_until: int) -> A
         good_until=good_until,
         untouched=ChallengeStatus.PENDING.value,
     )
-    return _authorization(row) if row else None
+    return from_row(row) if row else None
 
 
 async def expire(tx: Transaction, *, now: int) -> None:

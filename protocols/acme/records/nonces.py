@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ca_core.store.database import Database, Transaction
+from ca_core.store.database import Database, Row, Statement, Transaction
 
 _NAME = "acme"
 
@@ -15,10 +15,18 @@ ON CONFLICT (mark) DO NOTHING
 """
 
 
-async def spend(database: Database, seed: bytes, mark: bytes, *, issued_at: int) -> bool:
-    """Spend a nonce, for good; False when it was spent before, is too old, or is of another seed."""
-    changed = await database.run(_SPEND, name=_NAME, seed=seed, mark=mark, issued_at=issued_at)
-    return changed == 1
+async def spend(
+    database: Database, seed: bytes, mark: bytes, look: Statement | None = None, *, issued_at: int
+) -> tuple[bool, Row | None]:
+    """Spend a nonce, for good, and look at something in the same journey.
+
+    Returns:
+        whether it was: False when it was spent before, is too old, or is of another seed; and the first row that the
+        look has found. Where it has found nothing, nobody knows of the nonce.
+    """
+    spending = Statement(_SPEND, {"name": _NAME, "seed": seed, "mark": mark, "issued_at": issued_at})
+    changed, row = await database.run(spending, look)
+    return changed == 1, row
 
 
 async def seed(tx: Transaction) -> tuple[bytes, int] | None:

@@ -12,15 +12,24 @@ from ca_core.policy.period import WishedPeriod
 from ca_core.referral.request import CLOCKWORK, EnrollmentRequest, RequestState
 from ca_core.store.database import Row, Transaction
 from protocols.acme import problems, states
-from protocols.acme.errors import AccountNotValid
+from protocols.acme.errors import AccountNotValid, AlreadyReplaced, OrderNotReady
 from protocols.acme.objects import Order, order_id, request_key
 from protocols.acme.records import accounts
 from protocols.acme.states import AccountStatus, AuthorizationStatus, Event, OrderStatus
 
-_SELECT = (
-    "SELECT id, account_id, status, identifiers, profile, expires_at, error, csr_digest, created_at,"
-    " not_before, not_after, replaces"
-    " FROM acme_orders WHERE "
+COLUMNS = (
+    "o.id, o.account_id, o.status, o.identifiers, o.profile, o.expires_at, o.error, o.csr_digest, o.created_at,"
+    " o.not_before, o.not_after, o.replaces"
+)
+"""What `from_row` reads, for statements that look at `acme_orders o` beside another table."""
+OUTCOME = "c.state, c.serial, r.number, r.state, r.note, r.decided_by"
+"""What `outcome_of` reads, of `certificates c` and `enrollment_requests r` by the order's request key."""
+_SELECT = f"SELECT {COLUMNS} FROM acme_orders o WHERE "  # noqa: S608  # our own words
+_OF_ACCOUNT = (
+    "SELECT c.issuer, c.der FROM certificates c"  # noqa: S608  # as above
+    f" JOIN acme_orders o ON o.id = SUBSTR(c.request_key, {len(request_key('')) + 1})"
+    " WHERE c.serial = :serial AND c.state = 'issued' AND c.request_key = :prefix || o.id"
+    " AND o.account_id = :account_id"
 )
 # As `outcome` says it, for many: what is processing without a certificate or an officer's attention is invalid.
 # In these words the index says it, and those without end that came to nothing are not looked through.
@@ -50,7 +59,8 @@ class Outcome(msgspec.Struct, frozen=True):
     why: str = ""
 
 
-def _from_row(row: Row) -> Order:
+def from_row(row: Row) -> Order:
+    """The order that a row says."""
     id_, account_id, status, identifiers, profile, expires_at, error, csr_digest, created_at, *wished = row
     not_before, not_after, replaces = wished
     return Order(
@@ -68,12 +78,15 @@ def _from_row(row: Row) -> Order:
     )
 
 
-async def insert(tx: Transaction, order: Order, authorization_ids: Sequence[str]) -> bool:
+async def insert(tx: Transaction, order: Order, authorization_ids: Sequence[str]) -> None:
     """Store a new order over authorizations that are stored already.
 
-    False when another order, which is not invalid, replaces the same certificate.
+    Raises:
+        AlreadyReplaced: another order, which is not invalid, replaces the same certificate.
     """
-    inserted = await tx.execute(
+    # With a look at what comes of it where there may be one; nothing can stand on an order that is not stored.
+    store = tx.later if order.replaces is None else tx.execute
+    inserted = await store(
         "INSERT INTO acme_orders"
         " (id, account_id, status, identifiers, profile, expires_at, error, csr_digest, created_at,"
         " not_before, not_after, replaces)"
@@ -91,18 +104,17 @@ async def insert(tx: Transaction, order: Order, authorization_ids: Sequence[str]
         replaces=order.replaces,
     )
     if inserted == 0:
-        return False
-    await tx.execute_each(
+        raise AlreadyReplaced
+    await tx.later_each(
         "INSERT INTO acme_order_authorizations (order_id, authorization_id) VALUES (:order_id, :authorization_id)",
         [{"order_id": order.id, "authorization_id": id_} for id_ in authorization_ids],
     )
-    return True
 
 
 async def of_account(tx: Transaction, order_id: str, account_id: str) -> Order | None:
     """Find an order of one account; another's is as little there as one that does not exist."""
     row = await tx.one(_SELECT + "id = :id AND account_id = :account_id", id=order_id, account_id=account_id)
-    return _from_row(row) if row else None
+    return from_row(row) if row else None
 
 
 async def by_request_key(tx: Transaction, key: str | None) -> Order | None:
@@ -110,7 +122,7 @@ async def by_request_key(tx: Transaction, key: str | None) -> Order | None:
     if key is None or not key.startswith(request_key("")):
         return None
     row = await tx.one(_SELECT + "id = :id", id=key.removeprefix(request_key("")))
-    return _from_row(row) if row else None
+    return from_row(row) if row else None
 
 
 async def listed(tx: Transaction, account_id: str, *, before: str, now: int, most: int) -> list[str]:
@@ -131,12 +143,13 @@ async def listed(tx: Transaction, account_id: str, *, before: str, now: int, mos
     return [id_ for (id_,) in rows]
 
 
-async def finalize(tx: Transaction, order_id: str, csr_digest: bytes, *, now: int) -> bool:
-    """Claim a ready order for one request by compare-and-set.
+async def finalize(tx: Transaction, order_id: str, csr_digest: bytes, *, now: int) -> None:
+    """Claim a ready order for one request by compare-and-set, by the end of the transaction.
 
-    False when it is not ready any more, or its account has lost its power since it was asked.
+    Raises:
+        OrderNotReady: it is not ready any more, or its account has lost its power since it was asked.
     """
-    changed = await tx.execute(
+    await tx.later(
         "UPDATE acme_orders SET status = :to, csr_digest = :csr_digest"
         " WHERE id = :id AND status = :was AND expires_at >= :now"
         " AND EXISTS (SELECT 1 FROM acme_accounts a LEFT JOIN credentials c ON c.id = a.credential_id"
@@ -147,8 +160,8 @@ async def finalize(tx: Transaction, order_id: str, csr_digest: bytes, *, now: in
         to=states.after(states.ORDER, OrderStatus.READY, Event.FINALIZED).value,
         account_valid=AccountStatus.VALID.value,
         now=now,
+        or_else=lambda: OrderNotReady("the order is not ready any more"),
     )
-    return changed == 1
 
 
 async def over(tx: Transaction, authorization_id: str) -> list[str]:
@@ -240,12 +253,17 @@ async def outcome(tx: Transaction, order_id: str) -> Outcome:
     """
     # One statement, which sees one moment: what waits becomes an intention in one transaction.
     row = await tx.one(
-        "SELECT c.state, c.serial, r.number, r.state, r.note, r.decided_by FROM (SELECT :request_key AS request_key) k"
+        f"SELECT {OUTCOME} FROM (SELECT :request_key AS request_key) k"  # noqa: S608  # our own words
         " LEFT JOIN certificates c ON c.request_key = k.request_key"
         " LEFT JOIN enrollment_requests r ON r.request_key = k.request_key",
         request_key=request_key(order_id),
     )
-    state, serial, number, waiting, note, decided_by = row or (None,) * 6
+    return outcome_of(row or (None,) * 6)
+
+
+def outcome_of(row: Row) -> Outcome:
+    """What became of an order that was finalized, by a row of what the core has of it."""
+    state, serial, number, waiting, note, decided_by = row
     if state == "issued":
         return Outcome(states.after(states.ORDER, OrderStatus.PROCESSING, Event.ISSUED), serial)
     if state is not None:
@@ -297,6 +315,12 @@ async def owner_of(tx: Transaction, serial: str) -> str | None:
     return owner[0] if owner else None
 
 
+async def certificate(tx: Transaction, serial: str, account_id: str) -> tuple[str, bytes] | None:
+    """The issuer's name and the DER of a certificate that an order of an account brought; None when none did."""
+    row = await tx.one(_OF_ACCOUNT, serial=serial, prefix=request_key(""), account_id=account_id)
+    return (row[0], row[1]) if row else None
+
+
 async def release(tx: Transaction, replaces: str, *, now: int) -> bool:
     """Give a certificate free whose replacement ran out or was given up; both are seen by time or by the core only.
 
@@ -306,7 +330,7 @@ async def release(tx: Transaction, replaces: str, *, now: int) -> bool:
     row = await tx.one(_SELECT + "replaces = :replaces AND status <> 'invalid'", replaces=replaces)
     if row is None:
         return True
-    order = _from_row(row)
+    order = from_row(row)
     seen = Outcome(order.status_at(now))
     if order.status is OrderStatus.PROCESSING:
         seen = await outcome(tx, order.id)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from ca_core.errors import NotFound
-from ca_core.store import certificates
 from protocols.acme import links, render
 from protocols.acme.links import Resource
 from protocols.acme.records import orders
@@ -33,13 +32,13 @@ class Certificates:
         asked.require_post_as_get()
         serial, _, number = id_.partition("/")
         async with self._database.read() as tx:
-            owner = await orders.owner_of(tx, serial)
-            certificate = await certificates.by_serial(tx, serial) if owner == asked.account.id else None
-        if certificate is None:
+            found = await orders.certificate(tx, serial, asked.account.id)
+        if found is None:
             raise NotFound("there is no such certificate, or it is not yours")
-        chains, which = self._chains_pem(certificate.issuer), int(number or 0)
+        issuer, der = found
+        chains, which = self._chains_pem(issuer), int(number or 0)
         if which >= len(chains):
             raise NotFound("there is no such chain any more; fetch the certificate without a number")
         others = [links.alternate(serial, other) for other in range(len(chains)) if other != which]
         alternates = [self._links.to(Resource.CERTIFICATE, other) for other in others]
-        return render.chain(certificate.der, chains[which], alternates)
+        return render.chain(der, chains[which], alternates)

@@ -95,8 +95,7 @@ class Finalize:
             await self._services.permission.require(asked.account, order.identifiers, challenged, source=asked.source)
 
         async def claim(tx: Transaction, taken: EnrollmentRequest | None) -> None:
-            if not await orders.finalize(tx, order.id, digest, now=now):
-                raise OrderNotReady("the order is not ready any more")
+            await orders.finalize(tx, order.id, digest, now=now)
             if taken is not None:
                 await orders.overtake(tx, taken.request_key, _OVERTAKEN)
 

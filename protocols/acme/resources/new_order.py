@@ -8,7 +8,6 @@ from ca_core.policy.profile import Profile
 from ca_core.store import holds, registrations
 from ca_core.store.database import Transaction
 from protocols.acme import order_messages, ordering
-from protocols.acme.errors import AlreadyReplaced
 from protocols.acme.events import OrderPlaced
 from protocols.acme.objects import Authorization
 from protocols.acme.ordering import Ordered
@@ -77,8 +76,7 @@ class NewOrder:
         now: int,
     ) -> View:
         order = ordering.ordered(asked.account, wanted, profile, used, now=now)
-        if not await orders.insert(tx, order, [one.id for one in used]):
-            raise AlreadyReplaced
+        await orders.insert(tx, order, [one.id for one in used])
         if granted := tuple(sorted(str(one.identifier) for one in used if one.vetted)):
             await self._record(tx, NamesGranted(order=order.id, names=granted), asked, now=now)
         # One row says it all where every name is vetted.

@@ -8,7 +8,7 @@ from ca_core.errors import NotFound
 from protocols.acme import problems, render
 from protocols.acme.links import Links
 from protocols.acme.objects import Authorization, Order
-from protocols.acme.records import authorizations, orders
+from protocols.acme.records import views
 from protocols.acme.records.orders import Outcome
 from protocols.acme.services import AcmeServices
 from protocols.acme.sign_in import ByAccount
@@ -62,14 +62,12 @@ async def view(services: AcmeServices, asked: ByAccount, id_: str) -> View:
         NotFound: there is none, or it is another account's.
     """
     async with services.database.read() as tx:
-        order = await orders.of_account(tx, id_, asked.account.id)
-        if order is None:
-            raise NotFound("there is no such order, or it is not yours")
-        needed = await authorizations.of_order(tx, order.id)
-        if order.status is OrderStatus.PROCESSING:
-            outcome = await orders.outcome(tx, order.id)
-        else:
-            outcome = Outcome(order.status_at(services.clock.now()))
+        found = await views.of_account(tx, id_, asked.account.id)
+    if found is None:
+        raise NotFound("there is no such order, or it is not yours")
+    order, outcome, needed = found
+    if order.status is not OrderStatus.PROCESSING:
+        outcome = Outcome(order.status_at(services.clock.now()))
     if outcome.status is OrderStatus.INVALID and order.error is None:
         order = msgspec.structs.replace(order, error=_why_invalid(order, outcome))
     return View(order, outcome, tuple(needed))

@@ -503,17 +503,6 @@ async def test_an_unproved_compromise_says_nothing_about_what_was_revoked_and_ha
     assert await core.journal("key-blocked") == []
 
 
-async def test_the_worker_reads_the_certificates_of_requests_and_no_others(reviewed: Core) -> None:
-    async with reviewed.database.read() as tx:
-        plan = await tx.all("EXPLAIN QUERY PLAN " + revocation_requests.EXPIRED, now=0)
-
-    steps = [row[-1] for row in plan]
-    (certificates_step,) = [step for step in steps if " c " in step]
-    assert certificates_step.startswith("SEARCH c USING INDEX")
-    assert "(serial=?)" in certificates_step
-    assert any("USING INDEX revocation_requests_pending" in step for step in steps)
-
-
 async def test_a_request_that_lapses_is_the_one_whose_certificate_expired(reviewed: Core) -> None:
     old = await waiting(reviewed, await issued(reviewed, "old"))
     reviewed.clock.move(60 * DAY)

@@ -72,7 +72,7 @@ def test_nothing_of_a_key_is_reachable_but_its_signatures(kind: KeyKind) -> None
     # A closure holds the key: who opens closures reads memory, and not attributes.
     owners = [getattr(value, "__self__", None) for value in values]
     assert not any(hasattr(thing, "private_bytes") for thing in [*values, *owners])
-    assert names == {"_sign", "_waits", "algorithm", "public_key", "require_ready", "sign", "sign_at_once"}
+    assert names == {"_beside", "_sign", "_waits", "algorithm", "public_key", "require_ready", "sign", "sign_at_once"}
 
 
 def test_an_ml_dsa_key_is_written_as_its_seed() -> None:

@@ -13,10 +13,9 @@ import asyncpg
 import pytest
 
 from ca_core.errors import BadRequest, Damaged, Misconfigured, StoreUnavailable
-from ca_core.store.database import Database, Transaction
+from ca_core.store.database import Database, Statement, Transaction, Value
 from ca_core.store.opening import open_database
-from ca_core.store.postgresql import database as lending
-from ca_core.store.postgresql import duties, opening
+from ca_core.store.postgresql import duties, lending, opening
 from conformance.postgresql import Cluster
 
 MOST = 4
@@ -46,6 +45,11 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lending, "_WAIT_SECONDS", 0.5)
     monkeypatch.setattr(duties, "_SILENCE_SECONDS", 0.5)
     monkeypatch.setitem(opening._CONNECTING, "command_timeout", 0.5)
+
+
+async def run(database: Database, sql: str, **values: Value) -> int:
+    changed, _ = await database.run(Statement(sql, values))
+    return changed
 
 
 async def number_of(database: Database, name: str) -> int | None:
@@ -124,11 +128,11 @@ async def test_two_statements_at_once_in_one_transaction_are_our_mistake(databas
 
 
 async def test_one_statement_by_itself_is_stored_or_says_why_not(database: Database) -> None:
-    assert await database.run(INSERT, name="c", number=3) == 1
-    assert await database.run(f"{INSERT} ON CONFLICT DO NOTHING", name="c", number=4) == 0
+    assert await run(database, INSERT, name="c", number=3) == 1
+    assert await run(database, f"{INSERT} ON CONFLICT DO NOTHING", name="c", number=4) == 0
 
     with pytest.raises(StoreUnavailable):
-        await database.run("DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$")
+        await run(database, "DO $$ BEGIN RAISE EXCEPTION 'no' USING ERRCODE = '53100'; END $$")
     assert await number_of(database, "c") == 3
 
 
@@ -273,6 +277,43 @@ async def test_who_finds_no_connection_free_waits_for_a_bounded_time(database: D
     release.set()
     await asyncio.gather(*keeping)
     assert await number_of(database, "a") == 1
+
+
+async def test_a_connection_that_nobody_has_needed_for_long_is_not_relied_on(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def pid() -> int:
+        async with database.read() as tx:
+            return await pid_of(tx)
+
+    first = await pid()
+    assert await pid() == first
+
+    monkeypatch.setattr(lending, "_IDLE_SECONDS", 0)
+    assert await pid() != first
+
+
+async def test_after_many_at_once_no_connection_is_missing(cluster: Cluster, name: str, database: Database) -> None:
+    async def ask(number: int) -> None:
+        async with asyncio.timeout(number * 0.0003), database.write() as tx:
+            await tx.execute(INSERT, name=f"n{number}", number=number)
+
+    await asyncio.gather(*(ask(number) for number in range(100)), return_exceptions=True)
+
+    inside, release = asyncio.Barrier(EACH + 1), asyncio.Event()
+
+    async def keep() -> None:
+        async with database.write() as tx:
+            await tx.one("SELECT 1")
+            await inside.wait()
+            await release.wait()
+
+    keeping = [asyncio.create_task(keep()) for _ in range(EACH)]
+    async with asyncio.timeout(5):
+        await inside.wait()
+    release.set()
+    await asyncio.gather(*keeping)
+    await nothing_is_left_open(cluster, name)
 
 
 @pytest.mark.usefixtures("impatient")

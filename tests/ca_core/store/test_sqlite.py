@@ -15,6 +15,8 @@ from ca_core.store import sqlite_writing
 from ca_core.store.database import Transaction
 from ca_core.store.opening import open_database
 from ca_core.store.sqlite import SqliteDatabase
+from ca_core.store.sqlite_lines import open_line
+from ca_core.store.sqlite_writing import Writer
 
 FILE = "store.db"
 _INSERT = "INSERT INTO notes (text) VALUES (:text)"
@@ -288,3 +290,31 @@ async def test_what_was_begun_is_stored_before_the_store_closes(tmp_path: Path) 
 
     await writing
     assert stored(tmp_path) == {"a"}
+
+
+@pytest.mark.parametrize("loses_thread", [False, True])
+async def test_whoever_loses_the_connection_is_told_so_with_the_whole_group(
+    tmp_path: Path, *, loses_thread: bool
+) -> None:
+    """Whatever is raised then, and by whom."""
+    line = await open_line(tmp_path / "lost.db", read_only=False, waits=False)
+    writer = Writer(line)
+    async with writer.block() as tx:
+        await tx.execute("CREATE TABLE notes (text TEXT)")
+
+    async def write(*, last: bool) -> None:
+        async with writer.block() as tx:
+            await tx.execute("INSERT INTO notes (text) VALUES ('a')")
+            if last and loses_thread:
+                stopped = line.thread.stop()
+                assert stopped is not None
+                await stopped
+            elif last:
+                line.connection.close()
+
+    async with asyncio.timeout(10):
+        together = asyncio.gather(write(last=False), write(last=True), return_exceptions=True)
+        outcomes = [*await together, *await asyncio.gather(write(last=False), return_exceptions=True)]
+
+    assert all(isinstance(outcome, Exception) for outcome in outcomes), outcomes
+    await line.thread.close()

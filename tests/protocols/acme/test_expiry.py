@@ -6,7 +6,7 @@ from ca_core.names import dns
 from protocols.acme.expiry import Expiry
 from protocols.acme.links import Resource
 from protocols.acme.probes import Seen
-from protocols.acme.records import failures, leftovers, orders
+from protocols.acme.records import failures
 from tests.builders.acme import LINKS, AcmeHouse, Answer, Client, url
 
 DAY = 86_400
@@ -71,18 +71,6 @@ async def test_a_proof_that_ran_out_is_shown_as_expired_and_nobody_can_give_it_u
     assert shown.json["status"] == "expired"
     assert shown.json["expires"]
     assert (await client.post(authorization, {"status": "deactivated"})).status == 409
-
-
-async def test_what_came_to_nothing_is_not_looked_through_for_what_did_not(house: AcmeHouse) -> None:
-    texts = dict.fromkeys(
-        ("account_id", "before", "pending", "ready", "processing", "prefix", "waiting", "approved"), ""
-    )
-    async with house.core.database.read() as tx:
-        listed_ = await tx.all("EXPLAIN QUERY PLAN " + orders.LISTED, **texts, now=0, most=1)
-        failed = await tx.all("EXPLAIN QUERY PLAN " + orders.FAIL_ALL, to="", error="", account_id="", was="ready")
-
-    assert "USING INDEX acme_orders_listed" in listed_[0][-1]
-    assert "USING INDEX acme_orders_listed" in failed[0][-1]
 
 
 async def test_the_list_has_no_order_that_is_invalid(house: AcmeHouse) -> None:
@@ -188,14 +176,3 @@ async def test_failures_are_forgotten_after_a_month_without_one_unless_the_name_
     assert await house.core.count("acme_failures") == 1
     async with house.core.database.read() as tx:
         assert [one.identifier for one in await failures.paused(tx)] == [dns("b.example")]
-
-
-async def test_what_is_kept_is_not_looked_through_for_what_is_cleared_away(house: AcmeHouse) -> None:
-    async with house.core.database.read() as tx:
-        old = await tx.all("EXPLAIN QUERY PLAN " + leftovers.OLD_ORDERS, before=0, prefix="", most=1)
-        ahead = await tx.all("EXPLAIN QUERY PLAN " + leftovers.OLD_AUTHORIZATIONS, before=0, most=1)
-        failed = await tx.all("EXPLAIN QUERY PLAN " + leftovers.OLD_FAILURES, before=0, most=1)
-
-    assert "acme_orders_ended" in old[0][-1]
-    assert "acme_authorizations_ahead" in ahead[0][-1]
-    assert "acme_failures_over" in failed[0][-1]
