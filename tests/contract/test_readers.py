@@ -101,7 +101,8 @@ async def test_an_address_that_is_none_gets_nothing(house: Core, email: str) -> 
     """The form refuses it; what was written down otherwise is looked at all the same."""
     id_ = await registered(house)
     contact = msgspec.json.encode(Contact(email=email)).decode()
-    await house.database.run("UPDATE registrations SET contact = :contact WHERE id = :id", contact=contact, id=id_)
+    async with house.database.write() as tx:
+        await tx.execute("UPDATE registrations SET contact = :contact WHERE id = :id", contact=contact, id=id_)
 
     with pytest.raises(NotEver, match="e-mail"):
         await readers(house).of(about(id_, Topic.SUSPENDED))

@@ -48,3 +48,6 @@ CREATE TABLE unsubscriptions (
 );
 
 CREATE INDEX registrations_by_end ON registrations (expires_at, id);
+
+-- What ends soon, whatever CRL shows it.
+CREATE INDEX certificates_by_issuer ON certificates (issuer, not_after);
