@@ -257,7 +257,8 @@ class Issuer:
                 await journal.record(tx, issued, now=now, actor=actor, **concerns)
         except _Settled:
             # The recovery has finished the same intention meanwhile, with another signature: the first one stays.
-            async with self._database.read() as tx:
+            # Where commits are shared, it may wait for the very one that this had a part in, and is read by no others.
+            async with self._database.write() as tx:
                 stored = await certificates.by_serial(tx, intention.serial)
             if stored is None:
                 raise InProgress(

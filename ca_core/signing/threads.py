@@ -82,24 +82,26 @@ class Beside:
         self._has_begun = False
 
     async def run(self, work: Callable[[], bytes]) -> bytes:
-        """Do a piece of work. What it raises flies on; who was cancelled meanwhile hears nothing of it."""
-        loop = asyncio.get_running_loop()
-        told: asyncio.Future[bytes] = loop.create_future()
-        self._jobs.put((loop, told, work))
+        """Do a piece of work. What it raises flies on. Cancelling spares it; what has begun ends unheard."""
         if not self._has_begun:
-            self._has_begun = True
             # It knows the queue and not this object, which would live as long as the thread.
             threading.Thread(target=_work_beside, args=(self._jobs,), name=self._name, daemon=True).start()
             weakref.finalize(self, self._jobs.put, None)
+            self._has_begun = True
+        loop = asyncio.get_running_loop()
+        told: asyncio.Future[bytes] = loop.create_future()
+        self._jobs.put((loop, told, work))
         return await told
 
 
 def _work_beside(jobs: queue.SimpleQueue[_JobBeside | None]) -> None:
     while (job := jobs.get()) is not None:
         loop, told, work = job
-        # The loop may have ended meanwhile, and nobody waits then.
-        with suppress(RuntimeError):
-            loop.call_soon_threadsafe(_tell, told, _outcome(work))
+        # Who does not wait any more takes no time from who does: of more than can be done in time, something is.
+        if not told.done():
+            # The loop may have ended meanwhile, and nobody waits then.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(_tell, told, _outcome(work))
         # As above.
         del job, loop, told, work
 

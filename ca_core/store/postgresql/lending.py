@@ -59,7 +59,7 @@ class Lender:
         Args:
             is_whole: whether its last statement was answered; else it may be under way still.
         """
-        if is_whole and not connection.is_in_transaction():
+        if is_whole and not _is_in_transaction(connection):
             self._put(connection)
         else:
             # To its end, also for who is cancelled again: until then its locks are held.
@@ -152,13 +152,18 @@ class Lender:
         """Wait until what was cancelled has ended, and undo what was left open."""
         try:
             async with asyncio.timeout(_WAIT_SECONDS):
-                if not connection.is_in_transaction():
+                if not _is_in_transaction(connection):
                     # As far as anybody knows: this waits until it is known.
                     await connection.execute("SELECT")
-                if connection.is_in_transaction():
+                if _is_in_transaction(connection):
                     await connection.execute("ROLLBACK")
         except FAULTS:
             # The server undoes what was not committed when it sees that we have gone.
             connection.terminate()
         finally:
             self._put(connection)
+
+
+def _is_in_transaction(connection: asyncpg.Connection) -> bool:
+    # One that was closed from this side, by us or where asyncpg could not cancel, cannot even be asked.
+    return not connection.is_closed() and connection.is_in_transaction()

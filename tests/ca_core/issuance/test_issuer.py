@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import asyncio
+
 import msgspec
 import pytest
 from cryptography import x509
@@ -99,6 +101,15 @@ async def test_a_request_that_finishes_after_the_recovery_gets_what_the_recovery
     await complete(core.issuer, intention, request, subject_der)
 
     assert len(await core.journal("certificate-issued")) == 1
+
+
+async def test_a_request_that_finishes_together_with_the_recovery_gets_what_was_stored(core: Core) -> None:
+    intention, request, subject_der = await intended(core)
+
+    await asyncio.gather(core.recover(), *(complete(core.issuer, intention, request, subject_der) for _ in range(3)))
+
+    assert len(await core.journal("certificate-issued")) == 1
+    assert [one.serial for one in await core.certificates()] == [intention.serial]
 
 
 async def test_a_request_that_finishes_after_its_intention_was_given_up_gets_nothing(core: Core) -> None:

@@ -77,3 +77,42 @@ def hold(begun: threading.Event, end: threading.Event) -> bytes:
     begun.set()
     end.wait()
     return b"held"
+
+
+async def test_what_nobody_waits_for_any_more_is_not_done() -> None:
+    """Else a key that is asked for more than it can do would do nothing in time."""
+    beside, begun, end = Beside("given up"), threading.Event(), threading.Event()
+    done: list[bytes] = []
+
+    def work(name: bytes) -> bytes:
+        done.append(name)
+        return name
+
+    working = asyncio.ensure_future(beside.run(lambda: hold(begun, end)))
+    await asyncio.to_thread(begun.wait)
+    given_up = [asyncio.ensure_future(beside.run(partial(work, b"given up"))) for _ in range(3)]
+    wanted = asyncio.ensure_future(beside.run(partial(work, b"wanted")))
+    await asyncio.sleep(0)
+
+    for one in given_up:
+        one.cancel()
+    await asyncio.wait(given_up)
+    end.set()
+
+    assert (await working, await wanted) == (b"held", b"wanted")
+    assert done == [b"wanted"]
+
+
+async def test_a_thread_that_cannot_begin_is_begun_with_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    beside = Beside("late")
+
+    def refuse(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refuse)
+        with pytest.raises(RuntimeError, match="new thread"):
+            await beside.run(lambda: b"")
+
+    async with asyncio.timeout(5):
+        assert await beside.run(lambda: b"next") == b"next"

@@ -400,3 +400,47 @@ async def test_a_waiter_for_a_hold_that_is_cancelled_leaves_no_lock(
         await asyncio.wait([task])
 
     await nothing_is_left_open(cluster, name)
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("asks", [False, True])
+async def test_who_keeps_a_connection_beyond_the_end_loses_it_and_is_told_so(
+    cluster: Cluster, name: str, *, asks: bool
+) -> None:
+    database = await open_database(cluster.url(name), Path(), create=True)
+
+    async def keep(begun: asyncio.Event) -> None:
+        async with database.write() as tx:
+            await tx.execute(INSERT, name="c", number=1)
+            begun.set()
+            await (tx.all("SELECT pg_sleep(30)") if asks else asyncio.sleep(1))
+
+    begun = asyncio.Event()
+    keeping = asyncio.create_task(keep(begun))
+    await begun.wait()
+    await database.close()
+
+    with pytest.raises(StoreUnavailable):
+        await keeping
+    await nothing_is_left_open(cluster, name)
+
+
+async def test_who_is_cancelled_where_the_server_takes_no_word_of_it_is_cancelled_all_the_same(
+    cluster: Cluster, name: str, database: Database
+) -> None:
+    async def wait() -> None:
+        async with database.read() as tx:
+            await tx.all("SELECT pg_sleep(30)")
+
+    task = asyncio.create_task(wait())
+    await asyncio.sleep(0.2)
+    (door,) = cluster.folder.glob(".s.PGSQL.*[0-9]")
+
+    aside = door.rename(cluster.folder / "aside")
+    task.cancel()
+    await asyncio.wait([task])
+    aside.rename(door)
+
+    assert task.cancelled()
+    assert await number_of(database, "a") == 1
+    await nothing_is_left_open(cluster, name)
