@@ -1,4 +1,4 @@
-"""Threads that do short work in order, so that the event loop never waits for a token or a long signature."""
+"""Threads that do short work in order: the event loop never waits for a token, a long signature or a password."""
 
 from __future__ import annotations
 
@@ -9,12 +9,28 @@ import weakref
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from typing import Any, NamedTuple, TypeVar
 
-from ca_core.errors import KeyUnavailable
+from ca_core.errors import Busy
 
-_Work = Callable[[], bytes]
-_Job = tuple["Future[bytes]", _Work]
+T = TypeVar("T")
+_Work = Callable[[], Any]
+_Job = tuple["Future[Any]", _Work]
 _JobBeside = tuple[asyncio.AbstractEventLoop, "asyncio.Future[bytes]", _Work]
+
+
+class Crowded(NamedTuple):
+    """What is said to whom threads have no time for.
+
+    Attributes:
+        refusal: the leaf.
+        full: when too much is waiting already.
+        slow: when it takes too long.
+    """
+
+    refusal: type[Busy]
+    full: str
+    slow: str
 
 
 class Threads:
@@ -23,32 +39,31 @@ class Threads:
     They are daemons: a call that never returns from a token's library must not keep the server from ending.
     """
 
-    def __init__(self, name: str, *, most: int, waiting: int) -> None:
+    def __init__(self, name: str, *, most: int, waiting: int, crowded: Crowded) -> None:
         self._name = name
         self._most = most
+        self._crowded = crowded
         self._jobs: queue.Queue[_Job] = queue.Queue(maxsize=waiting)
         self._idle = threading.Semaphore(0)
         self._count = 0
 
-    async def run(self, work: Callable[[], bytes], *, timeout_seconds: float) -> bytes:
+    async def run(self, work: Callable[[], T], *, timeout_seconds: float) -> T:
         """Do a piece of work. Cancelling takes it out of the queue; what has begun ends unheard.
 
         Raises:
-            KeyUnavailable: too much is waiting already, or it takes too long.
+            Busy: the leaf of it that was given: too much is waiting already, or it takes too long.
         """
-        future: Future[bytes] = Future()
+        future: Future[T] = Future()
         try:
             self._jobs.put_nowait((future, work))
         except queue.Full:
-            raise KeyUnavailable("too much is waiting for the CA's key; try again", retry_after_seconds=1) from None
+            raise self._crowded.refusal(self._crowded.full, retry_after_seconds=1) from None
         self._hire()
         try:
             async with asyncio.timeout(timeout_seconds):
                 return await asyncio.wrap_future(future)
         except TimeoutError:
-            raise KeyUnavailable(
-                "the CA's key does not answer in time; try again", retry_after_seconds=round(timeout_seconds)
-            ) from None
+            raise self._crowded.refusal(self._crowded.slow, retry_after_seconds=round(timeout_seconds)) from None
 
     def _hire(self) -> None:
         """Called by the event loop's thread only."""
@@ -106,14 +121,14 @@ def _work_beside(jobs: queue.SimpleQueue[_JobBeside | None]) -> None:
         del job, loop, told, work
 
 
-def _outcome(work: _Work) -> bytes | Exception:
+def _outcome(work: Callable[[], T]) -> T | Exception:
     try:
         return work()
     except Exception as error:  # noqa: BLE001  # it flies on in the coroutine that waits
         return error
 
 
-def _tell(told: Future[bytes] | asyncio.Future[bytes], outcome: bytes | Exception) -> None:
+def _tell(told: Future[T] | asyncio.Future[T], outcome: T | Exception) -> None:
     if told.done():
         return
     if isinstance(outcome, Exception):

@@ -16,7 +16,7 @@ from ca_core import der
 from ca_core.errors import Misconfigured
 from ca_core.files import write_new
 from ca_core.policy.key_types import key_name
-from ca_core.signing.threads import Beside
+from ca_core.threads import Beside
 
 KeyKind = Literal["ec-p256", "ec-p384", "rsa-2048", "rsa-3072", "rsa-4096", "ml-dsa-44", "ml-dsa-65", "ml-dsa-87"]
 MlDsaPrivateKey = mldsa.MLDSA44PrivateKey | mldsa.MLDSA65PrivateKey | mldsa.MLDSA87PrivateKey

@@ -20,9 +20,9 @@ from ca_core.secret import Secret
 from ca_core.signing import raw
 from ca_core.signing.library import TokenAway
 from ca_core.signing.raw import TokenKeyKind, TokenPublicKey
-from ca_core.signing.threads import Threads
 from ca_core.signing.token import OpenKey, Place
 from ca_core.signing.uri import TokenUri
+from ca_core.threads import Crowded, Threads
 
 SESSIONS = 4
 QUEUED = 256
@@ -30,6 +30,11 @@ TIMEOUT_SECONDS = 10.0
 FIRST_REST_SECONDS, LONGEST_REST_SECONDS = 1, 30
 _CHALLENGE_OCTETS = 32
 _LOG = logging.getLogger("soapstone.token")
+_CROWDED = Crowded(
+    KeyUnavailable,
+    full="too much is waiting for the CA's key; try again",
+    slow="the CA's key does not answer in time; try again",
+)
 
 ReadPin = Callable[[], Secret | None]
 
@@ -43,7 +48,7 @@ class TokenKey:
         self.public_key = public_key
         self.algorithm: bytes = der.signature_algorithm(public_key)
         self._keyhole = keyhole
-        self._threads = Threads("token", most=SESSIONS, waiting=QUEUED)
+        self._threads = Threads("token", most=SESSIONS, waiting=QUEUED, crowded=_CROWDED)
 
     def __repr__(self) -> str:
         """Say nothing."""

@@ -13,7 +13,7 @@ NOTE = re.compile(r"\b(TODO|FIXME|XXX|NotImplementedError)\b")
 # what flies in a thread to the coroutine that waits for it, and keeps nothing.
 EDGE = ("server/bridge.py", "server/middleware.py")
 WORKER = ("server/workers.py",)
-CARRIER = ("ca_core/signing/threads.py",)
+CARRIER = ("ca_core/threads.py",)
 
 # Spelled in parts, or this file would be the first to be found.
 MOCK = "unittest" + ".mock"

@@ -6,11 +6,13 @@ import threading
 import pytest
 
 from ca_core.errors import KeyUnavailable
-from ca_core.signing.threads import Threads
+from ca_core.threads import Crowded, Threads
+
+CROWDED = Crowded(KeyUnavailable, full="too much is waiting", slow="it does not answer in time")
 
 
 async def test_no_more_work_is_done_at_once_than_there_are_threads() -> None:
-    gate, threads = threading.Barrier(3), Threads("test", most=2, waiting=10)
+    gate, threads = threading.Barrier(3), Threads("test", most=2, waiting=10, crowded=CROWDED)
 
     async def work(name: bytes) -> bytes:
         return await threads.run(lambda: meet(gate, name), timeout_seconds=5)
@@ -24,7 +26,7 @@ async def test_no_more_work_is_done_at_once_than_there_are_threads() -> None:
 
 
 async def test_what_is_too_much_is_refused_at_once() -> None:
-    begun, end, threads = threading.Event(), threading.Event(), Threads("full", most=1, waiting=1)
+    begun, end, threads = threading.Event(), threading.Event(), Threads("full", most=1, waiting=1, crowded=CROWDED)
     working = asyncio.ensure_future(threads.run(lambda: hold(begun, end), timeout_seconds=5))
     await asyncio.to_thread(begun.wait)
     queued = asyncio.ensure_future(threads.run(lambda: b"queued", timeout_seconds=5))
@@ -38,7 +40,7 @@ async def test_what_is_too_much_is_refused_at_once() -> None:
 
 
 async def test_who_waits_too_long_is_told_to_come_again() -> None:
-    begun, end, threads = threading.Event(), threading.Event(), Threads("slow", most=1, waiting=10)
+    begun, end, threads = threading.Event(), threading.Event(), Threads("slow", most=1, waiting=10, crowded=CROWDED)
     done: list[str] = []
     working = asyncio.ensure_future(threads.run(lambda: hold(begun, end), timeout_seconds=5))
     await asyncio.to_thread(begun.wait)
@@ -54,7 +56,7 @@ async def test_who_waits_too_long_is_told_to_come_again() -> None:
 
 async def test_what_was_wrong_flies_to_who_asked() -> None:
     with pytest.raises(ZeroDivisionError):
-        await Threads("wrong", most=1, waiting=1).run(lambda: bytes(1 // 0), timeout_seconds=5)
+        await Threads("wrong", most=1, waiting=1, crowded=CROWDED).run(lambda: bytes(1 // 0), timeout_seconds=5)
 
 
 def meet(gate: threading.Barrier, name: bytes) -> bytes:

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from ca_core.signing.threads import Beside
+from ca_core.threads import Beside
 
 
 async def test_work_is_done_in_another_thread_in_the_order_in_which_it_came() -> None:
