@@ -19,6 +19,7 @@ class Door(StrEnum):
     SERVER = "server"
     DESK = "desk"
     API = "api"
+    PORTAL = "portal"
 
 
 class Applicant(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ca_core import errors as core
+from ca_core.registration import errors as signing_in
 
 _FORBIDDEN = 403
 _UNAVAILABLE = 503
@@ -25,6 +26,13 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.CertificateNotAccepted: Answer(_FORBIDDEN, "certificate-not-accepted"),
         # A certificate cannot be had by asking again; a token could: 401 says that there are such.
         core.StaffUnproven: Answer(401, "unproven"),
+        signing_in.SessionEnded: Answer(401, "session-ended"),
+        signing_in.PasskeyRefused: Answer(_FORBIDDEN, "passkey-refused"),
+        signing_in.BadPassword: Answer(422, "bad-password"),
+        signing_in.PasswordToBeChanged: Answer(_FORBIDDEN, "password-to-be-changed"),
+        signing_in.SecondFactorNeeded: Answer(_FORBIDDEN, "second-factor-needed"),
+        signing_in.PageOutdated: Answer(_FORBIDDEN, "page-outdated"),
+        signing_in.SignInsCrowded: Answer(_UNAVAILABLE, "sign-ins-crowded"),
         core.BadRequest: Answer(400, "bad-request"),
         core.BadCsr: Answer(400, "bad-csr"),
         core.PossessionNotProved: Answer(400, "possession-not-proved"),

@@ -49,6 +49,7 @@ from server.middleware import Dialogue
 from server.proxies import Proxies
 from server.routes import PublicDialogue
 from server.settings import Settings
+from server.signing_in import signing_in
 from server.web.agreement import AgreementPages
 from server.web.help import HelpPages, help_facts
 from server.web.notices import NoticePages
@@ -61,6 +62,7 @@ _STALE_AMONG_SERVERS = 10, 2
 """The same where a server may die while others go on: its subscribers wait for no longer than clients do. Longer than
 whoever waits at a door waits for a signature; should two sign, the first one that is stored stays."""
 _FORGET_SECONDS = 60
+_SESSIONS_SECONDS = 600
 _SEED_SECONDS = 2
 """How often servers ask whether the seed of their nonces is still there: a crash of the database takes it away."""
 _SEQUENCER_SECONDS = 0.5
@@ -112,13 +114,18 @@ async def _served(home: Path, crew: int) -> AsyncIterator[Office]:
         telling = notices.workers(opened)
         leaving = Leaving()
         health = Health(opened.database, opened.clock, room.gate, leaving, can_sign=room.can_sign)
+        entering = signing_in(opened, room.sign_in, crew=crew)
         doors = _listeners(opened, room, acme.dialogue(validate.wake), pages, health)
         bounds = _bounds(opened.settings, len(doors), crew)
         exits = await listeners.listen(opened.settings.listen, doors, bounds, leaving)
         expiry = Worker(
             "acme-expiry", for_all(opened.database, "acme-expiry", acme.expiry().turn), every_seconds=_EXPIRY_SECONDS
         )
-        tasks = workers.start([validate, sequencer, expiry, *telling, *_workers(opened, room, doors, acme.permission)])
+        forgetting = Worker(
+            "sessions", for_all(opened.database, "sessions", entering.forget), every_seconds=_SESSIONS_SECONDS
+        )
+        jobs = [validate, sequencer, expiry, forgetting, *telling, *_workers(opened, room, doors, acme.permission)]
+        tasks = workers.start(jobs)
         try:
             yield opened
         finally:

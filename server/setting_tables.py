@@ -180,6 +180,26 @@ class Webhook(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defa
     trust_anchors: str = ""
 
 
+class Passwords(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """Passwords that subscribers choose.
+
+    Attributes:
+        blocklist: file of passwords that nobody may choose, one on each line, relative to the home; empty: none.
+        memory_kib, passes: what one hash by argon2id costs.
+    """
+
+    blocklist: str = ""
+    memory_kib: int = 19_456
+    passes: int = 2
+
+
+class Sessions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How long somebody stays signed in: without doing anything, and in all."""
+
+    idle_minutes: int = 15
+    longest_hours: int = 8
+
+
 class Chaos(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """Trouble on purpose, for the authors of ACME clients; in a development home only.
 

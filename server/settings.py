@@ -23,7 +23,7 @@ from ca_core.registration.kind_settings import KindSettings, kinds_from, read_ki
 from ca_core.secret import Secret
 from protocols.est.labels import Label
 from protocols.est.messages import OPERATIONS
-from server import notice_settings
+from server import notice_settings, sign_in_settings
 from server.addresses import is_base_url, is_web_page
 from server.probes import settings as probe_settings
 from server.proxies import checked_networks
@@ -40,7 +40,9 @@ from server.setting_tables import (
     Limits,
     Mail,
     Ocsp,
+    Passwords,
     Renewal,
+    Sessions,
     Store,
     Webhook,
 )
@@ -93,6 +95,8 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     crl: Crl = Crl()
     ocsp: Ocsp = Ocsp()
     keys: Keys = Keys()
+    passwords: Passwords = Passwords()
+    sessions: Sessions = Sessions()
     limits: Limits = Limits()
     mail: Mail = Mail()
     webhooks: dict[str, Webhook] = {}
@@ -229,6 +233,7 @@ def _check(settings: Settings) -> None:
         raise Misconfigured(f"ocsp.lifetime_hours must be from an hour to {_LONGEST_OCSP_HOURS} hours")
     _check_limits(settings.limits)
     notice_settings.check(settings.mail, settings.webhooks)
+    sign_in_settings.check(settings.passwords, settings.sessions)
     _check_chaos(settings.chaos, is_allowed=settings.development)
     _check_addresses(settings)
     _check_agreement(settings.agreement)
@@ -347,6 +352,7 @@ def _check_files(settings: Settings) -> None:
     for key, path in (
         ("journal.checkpoint_file", settings.journal.checkpoint_file),
         ("keys.blocklist", settings.keys.blocklist),
+        ("passwords.blocklist", settings.passwords.blocklist),
         ("agreement.file", settings.agreement.file),
         *((f"est.labels.{name}.trust_anchors", one.trust_anchors) for name, one in settings.est.labels.items()),
     ):

@@ -26,21 +26,30 @@ class Topic(StrEnum):
     ABOUT_TO_EXPIRE = "about-to-expire"
     WAITING = "waiting"
     SUSPENDED = "suspended"
+    PASSWORD_SUSPENDED = "password-suspended"  # a topic's name, no secret
     NEW_SHEET = "new-sheet"
     REGISTRATION_ENDS = "registration-ends"
 
 
 MAILED = frozenset(
-    {Topic.ABOUT_TO_EXPIRE, Topic.REVOKED, Topic.SUSPENDED, Topic.NEW_SHEET, Topic.REGISTRATION_ENDS},
+    {
+        Topic.ABOUT_TO_EXPIRE,
+        Topic.REVOKED,
+        Topic.SUSPENDED,
+        Topic.PASSWORD_SUSPENDED,
+        Topic.NEW_SHEET,
+        Topic.REGISTRATION_ENDS,
+    },
 )
 HOOKED = frozenset({Topic.ISSUED, Topic.RENEWED, Topic.REVOKED, Topic.ABOUT_TO_EXPIRE, Topic.WAITING})
-LEGALLY_DUE = frozenset({Topic.REVOKED, Topic.SUSPENDED, Topic.NEW_SHEET})
+LEGALLY_DUE = frozenset({Topic.REVOKED, Topic.SUSPENDED, Topic.PASSWORD_SUSPENDED, Topic.NEW_SHEET})
 """What is mailed whether or not it is wanted: it takes something away, or opens something."""
 
 JOURNALED: Mapping[str, Topic] = {
     "certificate-issued": Topic.ISSUED,
     "certificate-revoked": Topic.REVOKED,
     "status-changed": Topic.SUSPENDED,
+    "password-suspended": Topic.PASSWORD_SUSPENDED,
     "sheet-issued": Topic.NEW_SHEET,
     "enrollment-referred": Topic.WAITING,
     "revocation-requested": Topic.WAITING,

@@ -43,6 +43,7 @@ class CredentialKind(StrEnum):
     """What a credential opens."""
 
     PASSWORD = "initial-password"  # a kind's name, not a secret
+    CHOSEN_PASSWORD = "password"  # as above
     ENROLLMENT_CODE = "enrollment-code"
     EAB_KEY = "eab-key"
 
@@ -53,7 +54,7 @@ class Credential(msgspec.Struct, frozen=True):
     Attributes:
         sheet: the number of the sheet it was handed over on.
         kid: the key identifier of an EAB key; else None.
-        secret: keyed hash, or for an EAB key the sealed MAC key.
+        secret: keyed hash; for an EAB key the sealed MAC key, for a chosen password its slow hash (`password.py`).
         proof_key: of an enrollment code, its sealed `ProofKeys`; None where the sheet is older than CMC here.
         uses_left: None is unlimited.
         expires_at, voided_at: UTC seconds.

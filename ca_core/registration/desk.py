@@ -30,7 +30,7 @@ from ca_core.registration.kind import OFFICER, PRESETS, Kind, Kinds
 from ca_core.registration.lookup import found, held, held_subscriber, held_vetted
 from ca_core.registration.proof_keys import proof_keys
 from ca_core.registration.sheet import Sheet, eab_key
-from ca_core.store import credentials, registrations
+from ca_core.store import credentials, registrations, sessions
 from ca_core.store.database import Claim, Database, Transaction
 
 __all__ = ["Desk", "Form"]
@@ -209,6 +209,9 @@ class Desk:
             moved = [await registrations.move(tx, registration.id, was=status, to=to) for status in was]
             if not any(moved):
                 raise WrongState(f"the registration {account} is {registration.status}; it cannot become {to}")
+            if to is not Status.ACTIVE:
+                # For good: what is resumed later begins with a password again.
+                await sessions.end_all(tx, registration.id)
             event: Event = StatusChanged(status=to.value)
             await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
 
@@ -230,6 +233,7 @@ class Desk:
         if registration.kind == OFFICER.name:
             raise WrongState(f"{registration.account} is an officer's, and has no sheet; see: soapstone officer --help")
         await credentials.void_all(tx, registration.id, now=now)
+        await sessions.end_all(tx, registration.id)
         return await self._make_sheet(tx, registration, self._kinds.named(registration.kind), actor=actor, now=now)
 
     async def _make_sheet(

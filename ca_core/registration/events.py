@@ -30,3 +30,66 @@ class SheetActivated(Event, frozen=True, tag="sheet-activated"):
     """The machine secrets of a sheet work from now on."""
 
     number: int
+
+
+class SignedIn(Event, frozen=True, tag="signed-in"):
+    """A subscriber or an officer began a session.
+
+    Attributes:
+        step: what the session is for: `signed-in`, or the step that is still missing.
+    """
+
+    step: str
+
+
+class SignedOut(Event, frozen=True, tag="signed-out"):
+    """A session was ended by who it was of."""
+
+
+class PasswordSuspended(Event, frozen=True, tag="password-suspended"):
+    """A password opens nothing any more, after several wrong ones in its place; only a new sheet ends that.
+
+    Attributes:
+        guesses: how many different ones.
+    """
+
+    guesses: int
+
+
+class PasswordChanged(Event, frozen=True, tag="password-changed"):
+    """A password was chosen; every other session of its registration is over.
+
+    Attributes:
+        is_first: whether it replaces the initial one of a sheet.
+    """
+
+    is_first: bool
+
+
+class PasskeyAdded(Event, frozen=True, tag="passkey-added"):
+    """Somebody registered a passkey.
+
+    Attributes:
+        passkey: the beginning of its identifier, in hex.
+    """
+
+    passkey: str
+    label: str
+
+
+class PasskeyRemoved(Event, frozen=True, tag="passkey-removed"):
+    """A passkey opens nothing any more."""
+
+    passkey: str
+    label: str
+
+
+class PasskeyRejected(Event, frozen=True, tag="passkey-rejected"):
+    """A passkey's answer proved nothing.
+
+    Attributes:
+        why: `counter` where its counter did not grow, which a copied key shows; else `wrong`.
+    """
+
+    passkey: str
+    why: str

@@ -6,7 +6,8 @@ Two that take what they need in this order never wait for each other. Rows that 
 what                   held alone by who                                         held shared by who
 =====================  ========================================================  ==================================
 request                votes on it                                               -
-registration           changes it, its sheets or its EAB keys                    issues, orders or binds by it
+registration           changes it, its sheets or its EAB keys                    issues, orders, binds, signs in by it
+password               counts a wrong one, suspends it, acts on a right one      -
 acme key               brings an account key                                     -
 names of an account    settles or gives up an authorization of them              stands an order on one
 holding                issues of one registration, profile and set of names      -
@@ -39,6 +40,11 @@ def request(number: int) -> str:
 def registration(registration_id: str) -> str:
     """What is registered of one subscriber, with sheets and EAB keys."""
     return f"registration:{registration_id}"
+
+
+def password(subject: bytes) -> str:
+    """The wrong passwords that were typed in the place of one."""
+    return f"password:{subject.hex()}"
 
 
 def holding(registration_id: str, profile: str, names: str) -> str:

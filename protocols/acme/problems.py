@@ -9,6 +9,7 @@ from typing import NamedTuple
 import msgspec
 
 from ca_core import errors as core
+from ca_core.registration import errors as signing_in
 from protocols.acme import errors as acme
 from protocols.acme.links import Help, Links
 from protocols.wire import Reply
@@ -40,6 +41,13 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         core.WrongSecret: _UNAUTHORIZED,
         core.CertificateNotAccepted: _UNAUTHORIZED,
         core.StaffUnproven: _UNAUTHORIZED,
+        signing_in.SessionEnded: _UNAUTHORIZED,
+        signing_in.PasskeyRefused: _UNAUTHORIZED,
+        signing_in.BadPassword: _MALFORMED,
+        signing_in.PasswordToBeChanged: _UNAUTHORIZED,
+        signing_in.SecondFactorNeeded: _UNAUTHORIZED,
+        signing_in.PageOutdated: _UNAUTHORIZED,
+        signing_in.SignInsCrowded: _RATE_LIMITED,
         # RFC 8555, 7.3.1: status 400.
         acme.AccountDoesNotExist: Answer(400, "accountDoesNotExist"),
         acme.BadExternalAccountBinding: _UNAUTHORIZED,

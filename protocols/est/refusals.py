@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from ca_core import errors as core
 from ca_core.referral.request import Referred
+from ca_core.registration import errors as signing_in
 from protocols.cmc import errors as cmc
 from protocols.cms import errors as cms
 from protocols.est import errors as est
@@ -21,6 +22,13 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
         est.AuthenticationRequired: 401,
         core.CertificateNotAccepted: 403,
         core.StaffUnproven: 403,
+        signing_in.SessionEnded: 403,
+        signing_in.PasskeyRefused: 403,
+        signing_in.BadPassword: 400,
+        signing_in.PasswordToBeChanged: 403,
+        signing_in.SecondFactorNeeded: 403,
+        signing_in.PageOutdated: 403,
+        signing_in.SignInsCrowded: 503,
         est.CertificateRequired: 403,
         est.BindingMismatch: 403,
         est.BindingRequired: 403,

@@ -11,10 +11,13 @@ import msgspec
 from ca_core.clock import rfc3339
 from ca_core.registration.account import MAIN, Grant, Registration
 from ca_core.registration.contact import Contact
+from ca_core.registration.credential import CredentialKind
 from ca_core.registration.desk import Form
 from ca_core.registration.form import LANGUAGES
 from ca_core.registration.sheet import Sheet
 from ca_core.staff.request import Pending
+from ca_core.store import passwords
+from ca_core.store.passwords import Standing
 from server.assembly import Office
 from server.cli.form_options import Uses, contact_options, name_options, require_grantable, uses_of
 from server.cli.handing_over import Addressee, addressee_of, at_once, hand_over, pdf_option
@@ -114,7 +117,9 @@ def show(home: Path, account: str, *, as_json: bool) -> None:
     """Show the registration of ACCOUNT."""
 
     async def do(office: Office) -> dict[str, object]:
-        return _shown(await office.desk.show(account), office.clock.now())
+        shown = _shown(await office.desk.show(account), office.clock.now())
+        async with office.database.read() as tx:
+            return {**shown, "password": _password(await passwords.standing(tx, account))}
 
     row = in_office(home, do)
     if as_json:
@@ -161,6 +166,15 @@ def _in_words(value: object) -> str:
             return "unlimited"
         case _:
             return str(value)
+
+
+def _password(standing: Standing | None) -> str:
+    """Where the password for the portal stands; what is suspended needs a new sheet (RULES, S5)."""
+    if standing is None:
+        return "none"
+    if standing.suspended_at is not None:
+        return "suspended"
+    return "chosen" if standing.kind is CredentialKind.CHOSEN_PASSWORD else "initial"
 
 
 def _replace(

@@ -22,6 +22,7 @@ def of(*serials: str, more: int = 0) -> Notice:
         ("certificate-issued", {"replaces": "ab"}, Topic.RENEWED),
         ("status-changed", {"status": "suspended"}, Topic.SUSPENDED),
         ("status-changed", {"status": "active"}, None),
+        ("password-suspended", {"guesses": 3}, Topic.PASSWORD_SUSPENDED),
         ("sheet-issued", {"number": 2}, Topic.NEW_SHEET),
         ("enrollment-referred", {"request": 7}, Topic.WAITING),
         ("crl-published", {}, None),

@@ -1,0 +1,74 @@
+"""Who signs in with a browser, at the portal and at the desk: what both of them share."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ca_core.registration.password import Passwords
+from ca_core.registration.password_hash import Cost
+from ca_core.registration.password_proof import PasswordProof
+from ca_core.registration.portal_sign_in import PortalSignIn
+from ca_core.registration.session import Bounds
+from ca_core.registration.sessions import Sessions
+from ca_core.registration.sign_in import SignIn
+from ca_core.staff.officer_sign_in import OfficerSignIn
+from server.assembly import Office
+from server.sign_in_settings import read_blocklist
+from server.web.passkeys import Passkeys
+
+_MINUTE_SECONDS, _HOUR_SECONDS = 60, 3600
+
+
+@dataclass(frozen=True)
+class SigningIn:
+    """Sessions, and the ways into them.
+
+    Attributes:
+        portal_passkeys, desk_passkeys: each is good for the host of its pages.
+    """
+
+    sessions: Sessions
+    proof: PasswordProof
+    portal: PortalSignIn
+    officers: OfficerSignIn
+    portal_passkeys: Passkeys
+    desk_passkeys: Passkeys
+
+    async def forget(self) -> None:
+        """Remove sessions that are over, and guesses that count for nothing."""
+        await self.sessions.forget()
+        await self.proof.forget()
+
+
+def signing_in(opened: Office, sign_in: SignIn, *, crew: int = 0) -> SigningIn:
+    """Put it together.
+
+    Args:
+        sign_in: journals who was right and is refused all the same.
+        crew: how many processes serve the home together; they share what passwords may take of the machine.
+
+    Raises:
+        Misconfigured: the blocklist cannot be read.
+    """
+    settings, database, clock, keeper = opened.settings, opened.database, opened.clock, opened.keeper
+    passwords = Passwords(
+        keeper,
+        blocked=read_blocklist(settings.passwords.blocklist, opened.home),
+        cost=Cost(settings.passwords.memory_kib, settings.passwords.passes),
+        # One core is left for everything else.
+        at_once=max(1, (len(os.sched_getaffinity(0)) - 1) // max(crew, 1)),
+    )
+    bounds = Bounds(settings.sessions.idle_minutes * _MINUTE_SECONDS, settings.sessions.longest_hours * _HOUR_SECONDS)
+    sessions = Sessions(database, clock, keeper, bounds)
+    proof = PasswordProof(database, clock, keeper, passwords, meters=opened.counts.meters)
+    return SigningIn(
+        sessions=sessions,
+        proof=proof,
+        portal=PortalSignIn(
+            database, clock, proof=proof, sessions=sessions, sign_in=sign_in, passwords=passwords, kinds=opened.kinds
+        ),
+        officers=OfficerSignIn(database, clock, sessions),
+        portal_passkeys=Passkeys(database, clock, keeper, sessions, origin=settings.public),
+        desk_passkeys=Passkeys(database, clock, keeper, sessions, origin=settings.desk),
+    )

@@ -1,0 +1,303 @@
+"""Passkeys: registering them and signing in with them (Web Authentication, level 2, 7.1 and 7.2).
+
+Both ceremonies take two requests: the first one gives the browser options with a challenge, which is kept with the
+session and good for one answer; the second one brings what the passkey has signed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from typing import TypeVar
+from urllib.parse import urlsplit
+
+from webauthn import (
+    generate_authentication_options,
+    generate_registration_options,
+    options_to_json,
+    verify_authentication_response,
+    verify_registration_response,
+)
+from webauthn.helpers import (
+    generate_challenge,
+    parse_attestation_object,
+    parse_authentication_credential_json,
+    parse_registration_credential_json,
+)
+from webauthn.helpers.exceptions import WebAuthnException
+from webauthn.helpers.structs import (
+    AttestationFormat,
+    AuthenticationCredential,
+    AuthenticatorSelectionCriteria,
+    CredentialDeviceType,
+    PublicKeyCredentialDescriptor,
+    RegistrationCredential,
+    ResidentKeyRequirement,
+    UserVerificationRequirement,
+)
+
+from ca_core.audit import journal
+from ca_core.audit.event import Event
+from ca_core.clock import Clock
+from ca_core.errors import BadRequest, NotFound, TooLarge, WrongState
+from ca_core.registration import spelling
+from ca_core.registration.credential import SecretKeeper
+from ca_core.registration.errors import PasskeyRefused
+from ca_core.registration.events import PasskeyAdded, PasskeyRejected, PasskeyRemoved, SignedIn
+from ca_core.registration.passkey import LONGEST_ID, LONGEST_LABEL, MOST, Passkey
+from ca_core.registration.session import Challenge, Session, Step
+from ca_core.registration.sessions import Sessions
+from ca_core.secret import Secret
+from ca_core.store import holds, passkeys, registrations, sessions
+from ca_core.store.database import Database, Transaction
+
+MOST_OCTETS = 1 << 16
+"""Of what a browser answers."""
+_NAME = "Soapstone"
+_CEREMONY_SECONDS = 300
+_MILLISECONDS = 1000
+_REGISTER, _SHOW = "register", "show"
+# Octets that somebody chooses are taken apart by several decoders, each with errors of its own.
+_UNREADABLE = (
+    *(WebAuthnException, ValueError, LookupError, TypeError, AttributeError),
+    *(EOFError, ArithmeticError, RecursionError),
+)
+_WRONG = "the passkey's answer is not right; try again"
+_KNOWN_FORMATS = frozenset({AttestationFormat.NONE, AttestationFormat.PACKED})
+T = TypeVar("T")
+
+
+class Passkeys:
+    """The passkeys of whoever is signed in, or half way in.
+
+    Args:
+        origin: where the pages are, as `https://ca.example:8443`; a passkey is good for its host alone.
+    """
+
+    def __init__(
+        self, database: Database, clock: Clock, keeper: SecretKeeper, sessions_: Sessions, *, origin: str
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._sessions = sessions_
+        self._origin = origin
+        self._host = urlsplit(origin).hostname or ""
+        self._users = keeper.key_from(b"soapstone passkey user")
+
+    async def of(self, registration_id: str) -> list[Passkey]:
+        """All of a registration, the oldest first."""
+        async with self._database.read() as tx:
+            return await passkeys.of(tx, registration_id)
+
+    async def begin_registering(self, session: Session) -> str:
+        """The options of a new passkey, in JSON, as `navigator.credentials.create()` takes them.
+
+        Raises:
+            PasswordToBeChanged, SecondFactorNeeded: whoever is signed in is not all the way in.
+            WrongState: there are too many already.
+        """
+        session.require_signed_in()
+        held = await self.of(session.registration.id)
+        if len(held) >= MOST:
+            raise WrongState(f"there are {MOST} passkeys already; remove one first")
+        options = generate_registration_options(
+            rp_id=self._host,
+            rp_name=_NAME,
+            user_name=session.registration.account,
+            user_id=hmac.digest(self._users, session.registration.id.encode(), hashlib.sha256),
+            challenge=await self._challenge(session, _REGISTER),
+            timeout=_CEREMONY_SECONDS * _MILLISECONDS,
+            authenticator_selection=AuthenticatorSelectionCriteria(
+                resident_key=ResidentKeyRequirement.PREFERRED, user_verification=UserVerificationRequirement.REQUIRED
+            ),
+            exclude_credentials=[PublicKeyCredentialDescriptor(id=one.credential_id) for one in held],
+        )
+        return options_to_json(options)
+
+    async def register(self, session: Session, label: str, answer: bytes, *, source: str) -> Passkey:
+        """Store the passkey that a browser has made.
+
+        Args:
+            label: what its holder calls it.
+            answer: the credential in JSON.
+            source: textual IP address.
+
+        Raises:
+            PasswordToBeChanged, SecondFactorNeeded: as for `begin_registering`.
+            BadRequest, TooLarge: the label or the answer.
+            PasskeyRefused: it is no answer to the challenge of this session.
+            WrongState: the passkey is registered already.
+        """
+        session.require_signed_in()
+        label = _checked_label(label)
+        credential = _read(answer, parse_registration_credential_json)
+        challenge = await self._spent(session, _REGISTER)
+        made = self._made(session, label, credential, challenge)
+        async with self._database.write() as tx:
+            await tx.hold(holds.registration(session.registration.id), shared=True)
+            if not await passkeys.insert(tx, made):
+                raise WrongState("this passkey is registered already")
+            await self._record(tx, PasskeyAdded(made.name, label), session, source)
+        return made
+
+    async def begin_showing(self, session: Session) -> str:
+        """What a passkey is to sign, in JSON, as `navigator.credentials.get()` takes it.
+
+        Raises:
+            NotFound: there is no passkey to show.
+        """
+        held = await self.of(session.registration.id)
+        if not held:
+            raise NotFound("no passkey is registered for this account")
+        options = generate_authentication_options(
+            rp_id=self._host,
+            challenge=await self._challenge(session, _SHOW),
+            timeout=_CEREMONY_SECONDS * _MILLISECONDS,
+            allow_credentials=[PublicKeyCredentialDescriptor(id=one.credential_id) for one in held],
+            user_verification=UserVerificationRequirement.REQUIRED,
+        )
+        return options_to_json(options)
+
+    async def show(self, session: Session, answer: bytes, *, source: str) -> Secret:
+        """Let whoever is half way in be all the way in; returns the token of the session in the old one's place.
+
+        Args:
+            answer: the credential in JSON.
+            source: textual IP address.
+
+        Raises:
+            BadRequest, TooLarge: it cannot be read.
+            PasskeyRefused: it is no answer to the challenge of this session by a passkey of its holder.
+            SessionEnded, RegistrationSuspended, RegistrationExpired, RegistrationClosed: meanwhile.
+        """
+        credential = _read(answer, parse_authentication_credential_json)
+        challenge = await self._spent(session, _SHOW)
+        async with self._database.read() as tx:
+            passkey = await passkeys.by_id(tx, credential.raw_id)
+        if passkey is None or passkey.registration_id != session.registration.id:
+            raise PasskeyRefused(_WRONG)
+        sign_count = await self._proved(session, passkey, credential, challenge, source)
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            await tx.hold(holds.registration(session.registration.id), shared=True)
+            (await registrations.by_id(tx, session.registration.id)).require_active(now)
+            if not await passkeys.use(tx, passkey, sign_count=sign_count, now=now):
+                raise PasskeyRefused(_WRONG)
+            token = await self._sessions.rotate(tx, session, Step.SIGNED_IN, credential_id=session.credential_id)
+            await self._record(tx, SignedIn(Step.SIGNED_IN.value), session, source)
+        return token
+
+    async def remove(self, session: Session, credential_id: bytes, *, source: str) -> None:
+        """Remove one of the session's holder.
+
+        Raises:
+            PasswordToBeChanged, SecondFactorNeeded: as for `begin_registering`.
+            NotFound: there is none such, or it is somebody else's.
+        """
+        session.require_signed_in()
+        async with self._database.write() as tx:
+            passkey = await passkeys.by_id(tx, credential_id)
+            if (
+                passkey is None
+                or passkey.registration_id != session.registration.id
+                or not await passkeys.remove(tx, passkey)
+            ):
+                raise NotFound("there is no such passkey")
+            await self._record(tx, PasskeyRemoved(passkey.name, passkey.label), session, source)
+
+    async def _challenge(self, session: Session, ceremony: str) -> bytes:
+        value = generate_challenge()
+        await self._sessions.challenge(session, Challenge(ceremony, value, self._clock.now() + _CEREMONY_SECONDS))
+        return value
+
+    async def _spent(self, session: Session, ceremony: str) -> bytes:
+        """The challenge of a ceremony, which is good for this one answer."""
+        challenge = session.challenge
+        if challenge is None or challenge.ceremony != ceremony or self._clock.now() > challenge.ends_at:
+            raise PasskeyRefused("nothing was asked of a passkey, or too long ago; try again")
+        async with self._database.write() as tx:
+            if not await sessions.spend_challenge(tx, session.key, challenge):
+                raise PasskeyRefused(_WRONG)
+        return challenge.value
+
+    def _made(self, session: Session, label: str, credential: RegistrationCredential, challenge: bytes) -> Passkey:
+        try:
+            # Others bring chains of certificates along, and we asked for none.
+            if parse_attestation_object(credential.response.attestation_object).fmt not in _KNOWN_FORMATS:
+                raise PasskeyRefused("the passkey attests itself in a way that was not asked for; take another one")
+            verified = verify_registration_response(
+                credential=credential,
+                expected_challenge=challenge,
+                expected_rp_id=self._host,
+                expected_origin=self._origin,
+                require_user_verification=True,
+            )
+        except _UNREADABLE:
+            raise PasskeyRefused(_WRONG) from None
+        if not 1 <= len(verified.credential_id) <= LONGEST_ID:
+            raise PasskeyRefused(_WRONG)
+        return Passkey(
+            credential_id=verified.credential_id,
+            registration_id=session.registration.id,
+            label=label,
+            public_key=verified.credential_public_key,
+            sign_count=verified.sign_count,
+            is_synced=verified.credential_device_type is CredentialDeviceType.MULTI_DEVICE,
+            created_at=self._clock.now(),
+        )
+
+    async def _proved(
+        self, session: Session, passkey: Passkey, credential: AuthenticationCredential, challenge: bytes, source: str
+    ) -> int:
+        """How often the passkey says that it has signed."""
+        try:
+            verified = verify_authentication_response(
+                credential=credential,
+                expected_challenge=challenge,
+                expected_rp_id=self._host,
+                expected_origin=self._origin,
+                credential_public_key=passkey.public_key,
+                # The count is looked at below, to tell a copied key from a wrong answer.
+                credential_current_sign_count=0,
+                require_user_verification=True,
+            )
+        except _UNREADABLE:
+            await self._reject(session, passkey, "wrong", source)
+            raise PasskeyRefused(_WRONG) from None
+        if passkey.is_copied(verified.new_sign_count):
+            await self._reject(session, passkey, "counter", source)
+            raise PasskeyRefused(
+                "this passkey has been used elsewhere since, as a copy of it would be; remove it and tell your"
+                " registration authority"
+            )
+        return verified.new_sign_count
+
+    async def _reject(self, session: Session, passkey: Passkey, why: str, source: str) -> None:
+        async with self._database.write() as tx:
+            await self._record(tx, PasskeyRejected(passkey.name, why), session, source)
+
+    async def _record(self, tx: Transaction, event: Event, session: Session, source: str) -> None:
+        await journal.record(
+            tx,
+            event,
+            now=self._clock.now(),
+            actor=f"{session.door}:passkey:{source}",
+            registration_id=session.registration.id,
+        )
+
+
+def _read(answer: bytes, parse: Callable[[str], T]) -> T:
+    if len(answer) > MOST_OCTETS:
+        raise TooLarge(f"a passkey's answer has at most {MOST_OCTETS} octets")
+    try:
+        return parse(answer.decode())
+    except _UNREADABLE:
+        raise BadRequest("the passkey's answer cannot be read; try again") from None
+
+
+def _checked_label(label: str) -> str:
+    text = label.strip()
+    if not 1 <= len(text) <= LONGEST_LABEL or spelling.fault_of(text) is not None:
+        raise BadRequest(f"a passkey's name has 1 to {LONGEST_LABEL} characters, none of them invisible")
+    return text
