@@ -144,18 +144,16 @@ class Collector:
             was = await noticing.cursor(tx, name)
             if was == to:
                 return
-            issuers = [*await noticing.issuers(tx)] if are_certificates else [None]
         # Where notices were set up now, they are from now on; where the clock was ahead, the marks know what was told.
         if was is not None and was.at < to.at:
-            for issuer in issuers:
-                await self._look_through(issuer, was, to, days, now=now)
+            await self._look_through(was, to, days, are_certificates=are_certificates, now=now)
         async with self._database.write() as tx:
             await noticing.move(tx, name, was, to)
 
-    async def _look_through(self, issuer: str | None, place: Cursor, to: Cursor, days: int, *, now: int) -> None:
+    async def _look_through(self, place: Cursor, to: Cursor, days: int, *, are_certificates: bool, now: int) -> None:
         """Put down what ends up to a place; a crash leaves the marks of what was put down, and it begins anew."""
         while place != to:
-            page = await self._page(place, to.at, issuer)
+            page = await self._page(place, to.at, are_certificates=are_certificates)
             place = page[-1][2] if len(page) == _PAGE else to
             if not page:
                 return
@@ -164,13 +162,15 @@ class Collector:
                     if end.at >= now and await noticing.mark(tx, end.last, ends_at=end.at, days=days):
                         await self._put_end(tx, whose, found, end.at, days, now=now)
 
-    async def _page(self, was: Cursor, until: int, issuer: str | None) -> list[tuple[Whose, Found | None, Cursor]]:
-        """What ends, whose it is, and its place; registrations where no CA is meant."""
+    async def _page(
+        self, was: Cursor, until: int, *, are_certificates: bool
+    ) -> list[tuple[Whose, Found | None, Cursor]]:
+        """What ends, whose it is, and its place: certificates, or registrations."""
         async with self._database.read() as tx:
-            if issuer is None:
+            if not are_certificates:
                 registrations = await noticing.ending_registrations(tx, after=was, until=until, most=_PAGE)
                 return [(one, None, Cursor(one.expires_at, one.id)) for one in registrations]
-            found = await noticing.ending(tx, issuer, after=was, until=until, window=self.window_seconds, most=_PAGE)
+            found = await noticing.ending(tx, after=was, until=until, window=self.window_seconds, most=_PAGE)
             return [(one.whose, one.found, Cursor(one.found.not_after, one.found.serial)) for one in found]
 
     async def _put_end(

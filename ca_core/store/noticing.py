@@ -35,10 +35,10 @@ _HAPPENED = (
     f"SELECT j.position, j.id, j.at, j.event, j.detail, {_CERTIFICATE}, {_WHOSE}"  # our own words
     + _OF_JOURNAL
 )
-# The issuer and the end have an index: what ends later costs nothing, however much it is.
+# The end has an index: what ends later costs nothing, however much it is.
 ENDING = (
     f"SELECT {_CERTIFICATE}, {_WHOSE} FROM certificates c"  # noqa: S608  # our own words
-    " JOIN registrations g ON g.id = c.registration_id WHERE c.issuer = :issuer AND c.not_after >= :at"
+    " JOIN registrations g ON g.id = c.registration_id WHERE c.not_after >= :at"
     " AND c.not_after <= :until AND (c.not_after > :at OR c.serial > :last)"
     f" AND g.status = 'active' AND g.kind <> :server AND {_STILL_WANTED} ORDER BY c.not_after, c.serial LIMIT :most"
 )
@@ -159,26 +159,14 @@ async def happened(tx: Transaction, *, after: int, head: int, most: int) -> list
     return [_happened(row) for row in rows]
 
 
-async def issuers(tx: Transaction) -> list[str]:
-    """The names of all CAs that have issued, also of those that this server has no more: one step in an index each."""
-    found, last = list[str](), ""
-    while row := await tx.one("SELECT MIN(issuer) FROM certificates WHERE issuer > :last", last=last):
-        if row[0] is None:
-            break
-        last = row[0]
-        found.append(last)
-    return found
-
-
-async def ending(tx: Transaction, issuer: str, *, after: Cursor, until: int, window: int, most: int) -> list[Ending]:
-    """Certificates of a CA that end behind a cursor and up to a time, in their order, and should be replaced.
+async def ending(tx: Transaction, *, after: Cursor, until: int, window: int, most: int) -> list[Ending]:
+    """Certificates that end behind a cursor and up to a time, in their order, and should be replaced.
 
     Args:
         window: for how long before the end of one another one replaces it, seconds.
     """
     rows = await tx.all(
         ENDING,
-        issuer=issuer,
         at=after.at,
         last=after.last,
         until=until,

@@ -50,4 +50,4 @@ CREATE TABLE unsubscriptions (
 CREATE INDEX registrations_by_end ON registrations (expires_at, id);
 
 -- What ends soon, whatever CRL shows it.
-CREATE INDEX certificates_by_issuer ON certificates (issuer, not_after);
+CREATE INDEX certificates_by_end ON certificates (state, not_after, serial);
