@@ -29,6 +29,7 @@ from ca_core.policy.profile import MESSAGE_SIGNER, OCSP_RESPONDER, Profile
 from ca_core.policy.profile_settings import profiles_from
 from ca_core.referral.desk import ReferralDesk
 from ca_core.registration.activation import ActivationDesk
+from ca_core.registration.bulk import BulkRegistration
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk
 from ca_core.registration.eab_desk import EabDesk
@@ -76,6 +77,7 @@ class Office:
     referrals: ReferralDesk
     decryption_keys: DecryptionKeys
     staff: Staff
+    imports: BulkRegistration
     profiles: Mapping[str, Profile]
     kinds: Kinds
     places: Places
@@ -187,6 +189,7 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
             referrals=referrals,
             decryption_keys=DecryptionKeys(database, clock, keeper),
             staff=staff(database, clock, keeper, kinds, desk=desk, revocations=revocations, referrals=referrals),
+            imports=BulkRegistration(database, clock, keeper, desk=desk, kinds=kinds, profiles=profiles),
             profiles=profiles,
             kinds=kinds,
             places=places(home, settings),

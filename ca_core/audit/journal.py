@@ -40,7 +40,9 @@ async def record(
     await tx.later_each(_INSERT, [row])
 
 
-async def record_each(tx: Transaction, events: Sequence[tuple[Event, str, str]], *, now: int, actor: str) -> None:
+async def record_each(
+    tx: Transaction, events: Sequence[tuple[Event, str | None, str | None]], *, now: int, actor: str
+) -> None:
     """Append many events of one actor, each with the registration and the serial concerned, in one hop."""
     await tx.execute_each(
         _INSERT,

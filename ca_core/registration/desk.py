@@ -2,40 +2,32 @@
 
 from __future__ import annotations
 
-import secrets
-
 import msgspec
 
 from ca_core.audit import journal
 from ca_core.audit.event import (
     Event,
     NamesChanged,
-    Registered,
     RegistrationRenewed,
     SheetIssued,
     StatusChanged,
 )
 from ca_core.clock import Clock
 from ca_core.errors import AccountTaken, BadForm, ChangedMeanwhile, FieldFault, WrongState
-from ca_core.identity import new_id
 from ca_core.registration import changes as changes_module
-from ca_core.registration import credential as credential_module
-from ca_core.registration import recognition, vetting
+from ca_core.registration import making, recognition, vetting
 from ca_core.registration.account import Grant, Registration, Status
 from ca_core.registration.changes import NO_CHANGES, Changes
-from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
+from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.events import Amended
 from ca_core.registration.form import Form
 from ca_core.registration.kind import OFFICER, PRESETS, Kind, Kinds
 from ca_core.registration.lookup import found, held, held_subscriber, held_vetted
-from ca_core.registration.proof_keys import proof_keys
-from ca_core.registration.sheet import Sheet, eab_key
+from ca_core.registration.sheet import Sheet
 from ca_core.store import credentials, registrations, sessions
 from ca_core.store.database import Claim, Database, Transaction
 
 __all__ = ["Desk", "Form"]
-
-_ACCOUNT_OCTETS = 5
 
 
 class Desk:
@@ -58,34 +50,16 @@ class Desk:
         now = self._clock.now()
         kind = self._kinds.named(form.kind)
         subject_der = vetting.require_sound(form, kind)
-        registration = Registration(
-            id=new_id(now),
-            account=form.account or f"{kind.name[:3]}-{secrets.token_hex(_ACCOUNT_OCTETS)}",
-            kind=kind.name,
-            status=Status.ACTIVE,
-            subject=form.subject,
-            subject_der=subject_der,
-            grants=form.grants,
-            profiles=form.profiles or kind.profiles,
-            language=form.language,
-            uses=kind.code_uses if form.uses is msgspec.UNSET else form.uses,
-            sheet=0,
-            created_at=now,
-            expires_at=now + kind.registration_seconds,
-            eab_uses=kind.eab_uses if form.uses is msgspec.UNSET else form.uses,
-            realm=form.realm,
-            owner=form.owner,
-            # The first sheet makes it 1.
-            version=0,
-            contact_read=form.contact,
-        )
+        registration = making.new_registration(form, kind, subject_der, now=now)
         async with self._database.write() as tx:
             if claim is not None:
                 await claim(tx)
             if not await registrations.insert(tx, registration):
                 raise AccountTaken(f"the account {registration.account} exists already; choose another")
             await recognition.remember(tx, registration)
-            await journal.record(tx, _registered(registration), now=now, actor=actor, registration_id=registration.id)
+            await journal.record(
+                tx, making.registered(registration), now=now, actor=actor, registration_id=registration.id
+            )
             sheet = await self._make_sheet(tx, registration, kind, actor=actor, now=now)
         return msgspec.structs.replace(registration, sheet=sheet.number, version=1), sheet
 
@@ -240,42 +214,10 @@ class Desk:
         self, tx: Transaction, registration: Registration, kind: Kind, *, actor: str, now: int
     ) -> Sheet:
         number = await registrations.next_sheet(tx, registration.id)
-        password = credential_module.new_password() if kind.has_password else None
-        code = credential_module.new_enrollment_code() if kind.has_enrollment_code else None
-        eab = None
-
-        async def keep(
-            what: CredentialKind,
-            secret: bytes,
-            uses: int | None,
-            seconds: int,
-            *,
-            kid: str | None = None,
-            proof: bytes | None = None,
-        ) -> None:
-            row = Credential(
-                *(new_id(now), registration.id, number, what, kid, secret, uses, now + seconds),
-                proof_key=proof,
-                dormant=kind.activation and what is not CredentialKind.PASSWORD,
-            )
-            await credentials.insert(tx, row, now=now)
-
-        if password:
-            await keep(
-                CredentialKind.PASSWORD, self._keeper.hashed(registration.id, password), None, kind.password_seconds
-            )
-        if code:
-            hashed = self._keeper.hashed(registration.id, code)
-            proof = self._keeper.sealed_proof(registration.id, proof_keys(code, registration.account))
-            await keep(CredentialKind.ENROLLMENT_CODE, hashed, registration.uses, kind.code_seconds, proof=proof)
-        if kind.has_eab_key:
-            kid, mac_key = credential_module.new_kid(), credential_module.new_mac_key()
-            eab = eab_key(kid, mac_key)
-            sealed = self._keeper.sealed(kid, mac_key)
-            await keep(CredentialKind.EAB_KEY, sealed, registration.eab_uses, kind.eab_seconds, kid=kid)
-        event = SheetIssued(number=number)
-        await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
-        return Sheet(registration.account, registration.subject, number, password, code, eab)
+        sheet, made = making.new_sheet(registration, kind, self._keeper, number=number, now=now)
+        await credentials.insert_each(tx, made, now=now)
+        await journal.record(tx, SheetIssued(number=number), now=now, actor=actor, registration_id=registration.id)
+        return sheet
 
 
 def _require_version(registration: Registration, version: int | None) -> None:
@@ -288,16 +230,6 @@ def _require_version(registration: Registration, version: int | None) -> None:
 
 def _closed(registration: Registration) -> WrongState:
     return WrongState(f"the registration {registration.account} is closed; register the subscriber anew")
-
-
-def _registered(registration: Registration) -> Registered:
-    return Registered(
-        account=registration.account,
-        kind=registration.kind,
-        subject=registration.subject,
-        profiles=registration.profiles,
-        names=_names(registration.grants),
-    )
 
 
 def _names(grants: tuple[Grant, ...]) -> tuple[str, ...]:

@@ -93,3 +93,33 @@ class PasskeyRejected(Event, frozen=True, tag="passkey-rejected"):
 
     passkey: str
     why: str
+
+
+class ImportBegun(Event, frozen=True, tag="import-begun"):
+    """Many are being registered at once; each has events of its own, by the same actor.
+
+    Attributes:
+        key: what makes it the same import again; of a file, the SHA-256 of its content.
+        run: 1 and up; of one that was taken up again, a higher one.
+    """
+
+    key: str
+    realm: str
+    run: int
+
+
+class ImportEnded(Event, frozen=True, tag="import-ended"):
+    """A run of an import has come to its end.
+
+    Attributes:
+        registered, waiting, new_sheets, passed_over, bad: lines, by what became of them; `new_sheets` were registered
+            by an earlier run that could not hand their sheets over, `passed_over` were done by one.
+    """
+
+    key: str
+    run: int
+    registered: int
+    waiting: int
+    new_sheets: int
+    passed_over: int
+    bad: int

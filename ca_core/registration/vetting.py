@@ -41,11 +41,15 @@ def require_sound(form: Form, kind: Kind) -> bytes:
     Raises:
         BadForm: names every wrong field.
     """
-    faults = [*_of_form(form, kind), *of_subject(form.subject), *of_grants(form.grants, kind)]
-    faults += of_contact(form.contact, kind)
-    if faults:
+    if faults := of_form(form, kind):
         raise BadForm(faults)
     return subject.subject_der(form.subject)
+
+
+def of_form(form: Form, kind: Kind) -> list[FieldFault]:
+    """What is wrong with a form, field by field."""
+    faults = [*_of_fields(form, kind), *of_subject(form.subject), *of_grants(form.grants, kind)]
+    return faults + of_contact(form.contact, kind)
 
 
 def of_subject(text: str) -> list[FieldFault]:
@@ -122,7 +126,7 @@ def countries() -> frozenset[str]:
     return frozenset(code for code in codes if len(code) == _COUNTRY_LETTERS and code.isalpha()) - _NO_COUNTRIES
 
 
-def _of_form(form: Form, kind: Kind) -> Iterator[FieldFault]:
+def _of_fields(form: Form, kind: Kind) -> Iterator[FieldFault]:
     if form.account:
         yield from _refused("account", checked_account, form.account)
     yield from _refused("realm", checked_realm, form.realm)

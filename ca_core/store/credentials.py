@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
 from ca_core.errors import WrongSecret
 from ca_core.registration.credential import Credential, CredentialKind
-from ca_core.store.database import Row, Transaction
+from ca_core.store.database import Row, Transaction, Value
 
 _SELECT = (
     "SELECT id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, networks, profiles, line,"
     " successor, revoked_at, proof_key, dormant FROM credentials WHERE "
+)
+_INSERT = (
+    "INSERT INTO credentials"
+    " (id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, created_at, networks,"
+    " profiles, line, successor, revoked_at, proof_key, dormant)"
+    " VALUES (:id, :registration_id, :sheet, :kind, :kid, :secret, :uses_left, :expires_at, NULL, :now, :networks,"
+    " :profiles, :line, NULL, NULL, :proof_key, :dormant)"
 )
 _LIST = msgspec.json.Decoder(tuple[str, ...])
 
@@ -40,27 +49,12 @@ def _from_row(row: Row) -> Credential:
 
 async def insert(tx: Transaction, credential: Credential, *, now: int) -> None:
     """Store a new credential."""
-    await tx.execute(
-        "INSERT INTO credentials"
-        " (id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, created_at, networks,"
-        " profiles, line, successor, revoked_at, proof_key, dormant)"
-        " VALUES (:id, :registration_id, :sheet, :kind, :kid, :secret, :uses_left, :expires_at, NULL, :now, :networks,"
-        " :profiles, :line, NULL, NULL, :proof_key, :dormant)",
-        id=credential.id,
-        registration_id=credential.registration_id,
-        sheet=credential.sheet,
-        kind=credential.kind.value,
-        kid=credential.kid,
-        secret=credential.secret,
-        uses_left=credential.uses_left,
-        expires_at=credential.expires_at,
-        networks=_text(credential.networks),
-        profiles=_text(credential.profiles),
-        line=credential.line or credential.id,
-        proof_key=credential.proof_key,
-        dormant=int(credential.dormant),
-        now=now,
-    )
+    await tx.execute(_INSERT, **_values(credential, now=now))
+
+
+async def insert_each(tx: Transaction, made: Iterable[Credential], *, now: int) -> None:
+    """Store new credentials, in one hop."""
+    await tx.execute_each(_INSERT, [_values(credential, now=now) for credential in made])
 
 
 async def void_all(tx: Transaction, registration_id: str, *, now: int) -> None:
@@ -196,3 +190,22 @@ async def spend(tx: Transaction, credential_id: str, *, now: int) -> None:
 
 def _text(values: tuple[str, ...]) -> str:
     return msgspec.json.encode(values).decode()
+
+
+def _values(credential: Credential, *, now: int) -> dict[str, Value]:
+    return {
+        "id": credential.id,
+        "registration_id": credential.registration_id,
+        "sheet": credential.sheet,
+        "kind": credential.kind.value,
+        "kid": credential.kid,
+        "secret": credential.secret,
+        "uses_left": credential.uses_left,
+        "expires_at": credential.expires_at,
+        "networks": _text(credential.networks),
+        "profiles": _text(credential.profiles),
+        "line": credential.line or credential.id,
+        "proof_key": credential.proof_key,
+        "dormant": int(credential.dormant),
+        "now": now,
+    }

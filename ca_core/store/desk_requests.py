@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from ca_core.staff.request import DeskAction, DeskRequest, DeskState
 from ca_core.staff.role import EVERY_REALM
-from ca_core.store.database import Row, Transaction
+from ca_core.store.database import Row, Transaction, Value
 
 _SELECT = (
     "SELECT number, action, registration_id, realm, payload, asked_by, needed, state, requested_at, due_at, decided_at,"
     " decided_by, note FROM desk_requests WHERE "
+)
+
+
+_INSERT = (
+    "INSERT INTO desk_requests (number, action, registration_id, realm, payload, asked_by, needed, state,"
+    " requested_at, due_at, note) VALUES (:number, :action, :registration_id, :realm, :payload, :asked_by,"
+    " :needed, 'pending', :requested_at, :due_at, :note)"
 )
 
 
@@ -34,21 +43,12 @@ def _request(row: Row) -> DeskRequest:
 
 async def insert(tx: Transaction, asked: DeskRequest) -> None:
     """Store a request that waits."""
-    await tx.execute(
-        "INSERT INTO desk_requests (number, action, registration_id, realm, payload, asked_by, needed, state,"
-        " requested_at, due_at, note) VALUES (:number, :action, :registration_id, :realm, :payload, :asked_by,"
-        " :needed, 'pending', :requested_at, :due_at, :note)",
-        number=asked.number,
-        action=asked.action.value,
-        registration_id=asked.registration_id,
-        realm=asked.realm,
-        payload=asked.payload,
-        asked_by=asked.asked_by,
-        needed=asked.needed,
-        requested_at=asked.requested_at,
-        due_at=asked.due_at,
-        note=asked.note,
-    )
+    await tx.execute(_INSERT, **_values(asked))
+
+
+async def insert_each(tx: Transaction, asked: Sequence[DeskRequest]) -> None:
+    """Store requests that wait, in one hop."""
+    await tx.execute_each(_INSERT, [_values(one) for one in asked])
 
 
 async def by_number(tx: Transaction, number: int) -> DeskRequest | None:
@@ -107,3 +107,18 @@ async def approved_revocations(tx: Transaction) -> list[DeskRequest]:
         _SELECT + "state = 'approved' AND action = :revoke ORDER BY number", revoke=DeskAction.REVOKE.value
     )
     return [_request(row) for row in rows]
+
+
+def _values(asked: DeskRequest) -> dict[str, Value]:
+    return {
+        "number": asked.number,
+        "action": asked.action.value,
+        "registration_id": asked.registration_id,
+        "realm": asked.realm,
+        "payload": asked.payload,
+        "asked_by": asked.asked_by,
+        "needed": asked.needed,
+        "requested_at": asked.requested_at,
+        "due_at": asked.due_at,
+        "note": asked.note,
+    }

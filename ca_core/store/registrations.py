@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
@@ -10,7 +11,7 @@ from ca_core.errors import NotFound
 from ca_core.registration.account import Grant, Registration, Status
 from ca_core.registration.contact import Contact
 from ca_core.registration.kind import OFFICER, SERVER
-from ca_core.store.database import Row, Transaction
+from ca_core.store.database import Row, Transaction, Value
 
 COLUMNS = (
     "g.id, g.account, g.kind, g.status, g.subject, g.subject_der, g.names, g.profiles, g.language, g.uses, g.sheet,"
@@ -19,6 +20,19 @@ COLUMNS = (
 """What `from_row` reads, for statements that look at `registrations g` beside another table."""
 _SELECT = f"SELECT {COLUMNS} FROM registrations g WHERE "  # noqa: S608  # our own words
 _WHOLE = f"SELECT {COLUMNS}, g.contact FROM registrations g WHERE "  # noqa: S608  # our own words
+_INSERT = (
+    "INSERT INTO registrations"
+    " (id, account, kind, status, subject, subject_der, names, profiles, language, uses, sheet, created_at,"
+    " expires_at, eab_uses, realm, version, contact, owner)"
+    " VALUES (:id, :account, :kind, :status, :subject, :subject_der, :names, :profiles, :language, :uses, :sheet,"
+    " :created_at, :expires_at, :eab_uses, :realm, :version, :contact, :owner)"
+    " ON CONFLICT (account) DO NOTHING"
+)
+AT_ONCE = 200
+"""How many accounts are looked up by one statement."""
+_ANY_OF = ", ".join(f":one{number}" for number in range(AT_ONCE))
+_STORED = f"SELECT id FROM registrations WHERE id IN ({_ANY_OF})"  # noqa: S608  # our own words
+_TAKEN = f"SELECT account FROM registrations WHERE account IN ({_ANY_OF})"  # noqa: S608  # our own words
 _MOST_REMEMBERED = 512
 _GRANTS = msgspec.json.Decoder(tuple[Grant, ...])
 _CONTACT = msgspec.json.Decoder(Contact)
@@ -78,33 +92,22 @@ def from_row(row: Row) -> Registration:
 
 async def insert(tx: Transaction, registration: Registration) -> bool:
     """Store a new registration; False when its account exists already."""
-    inserted = await tx.execute(
-        "INSERT INTO registrations"
-        " (id, account, kind, status, subject, subject_der, names, profiles, language, uses, sheet, created_at,"
-        " expires_at, eab_uses, realm, version, contact, owner)"
-        " VALUES (:id, :account, :kind, :status, :subject, :subject_der, :names, :profiles, :language, :uses, :sheet,"
-        " :created_at, :expires_at, :eab_uses, :realm, :version, :contact, :owner)"
-        " ON CONFLICT (account) DO NOTHING",
-        id=registration.id,
-        account=registration.account,
-        kind=registration.kind,
-        status=registration.status.value,
-        subject=registration.subject,
-        subject_der=registration.subject_der,
-        names=_text(registration.grants),
-        profiles=_text(registration.profiles),
-        language=registration.language,
-        uses=registration.uses,
-        sheet=registration.sheet,
-        created_at=registration.created_at,
-        expires_at=registration.expires_at,
-        eab_uses=registration.eab_uses,
-        realm=registration.realm,
-        version=registration.version,
-        contact=_text(registration.contact_read or Contact()),
-        owner=registration.owner,
-    )
-    return inserted == 1
+    return await tx.execute(_INSERT, **_values(registration)) == 1
+
+
+async def insert_each(tx: Transaction, new: Sequence[Registration]) -> set[str]:
+    """Store new registrations, at most `AT_ONCE`, in one hop; return the ids of those whose account did not exist."""
+    if not new:
+        return set()
+    await tx.execute_each(_INSERT, [_values(registration) for registration in new])
+    rows = await tx.all(_STORED, **_padded([registration.id for registration in new]))
+    return {str(row[0]) for row in rows}
+
+
+async def taken(tx: Transaction, accounts: Sequence[str]) -> set[str]:
+    """Which of these accounts, at most `AT_ONCE`, exist."""
+    rows = await tx.all(_TAKEN, **_padded(accounts)) if accounts else []
+    return {str(row[0]) for row in rows}
 
 
 async def by_account(tx: Transaction, account: str) -> Registration | None:
@@ -229,3 +232,31 @@ async def next_sheet(tx: Transaction, registration_id: str) -> int:
 
 def _text(value: tuple[Grant, ...] | tuple[str, ...] | Contact) -> str:
     return msgspec.json.encode(value).decode()
+
+
+def _padded(texts: Sequence[str]) -> dict[str, Value]:
+    """The values of `_ANY_OF`: one statement, whose plan is kept, for whatever number of them."""
+    return {f"one{number}": texts[min(number, len(texts) - 1)] for number in range(AT_ONCE)}
+
+
+def _values(registration: Registration) -> dict[str, Value]:
+    return {
+        "id": registration.id,
+        "account": registration.account,
+        "kind": registration.kind,
+        "status": registration.status.value,
+        "subject": registration.subject,
+        "subject_der": registration.subject_der,
+        "names": _text(registration.grants),
+        "profiles": _text(registration.profiles),
+        "language": registration.language,
+        "uses": registration.uses,
+        "sheet": registration.sheet,
+        "created_at": registration.created_at,
+        "expires_at": registration.expires_at,
+        "eab_uses": registration.eab_uses,
+        "realm": registration.realm,
+        "version": registration.version,
+        "contact": _text(registration.contact_read or Contact()),
+        "owner": registration.owner,
+    }

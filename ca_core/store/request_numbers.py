@@ -13,3 +13,9 @@ async def next_number(tx: Transaction) -> int:
     """Take the next number; one that is not used after all stays free for ever."""
     ((number,),) = await tx.all("UPDATE request_numbers SET last = last + 1 RETURNING last")
     return int(number)
+
+
+async def next_numbers(tx: Transaction, count: int) -> range:
+    """Take several numbers, as `next_number` does."""
+    ((last,),) = await tx.all("UPDATE request_numbers SET last = last + :count RETURNING last", count=count)
+    return range(int(last) - count + 1, int(last) + 1)

@@ -9,13 +9,10 @@ from typing import Any
 import click
 import msgspec
 
-from ca_core import names
-from ca_core.errors import BadName
-from ca_core.names import Identifier
 from ca_core.registration.account import Grant
 from ca_core.registration.vetting import MOST_USES
 from server.assembly import Office
-from server.cli.naming import a_labels
+from server.cli.naming import granted
 
 Command = Callable[..., None]
 _NAMES = (
@@ -101,19 +98,6 @@ def require_grantable(office: Office, profiles: tuple[str, ...]) -> None:
 
 def _grants(given: dict[str, tuple[str, ...]], *, vetted: bool) -> tuple[Grant, ...]:
     grants = [
-        *(Grant(names.dns(a_labels(name)), vetted=vetted) for name in given["dns"]),
-        *(Grant(_zone(name), zone=True, vetted=vetted) for name in given["zone"]),
-        *(Grant(names.ip(address), vetted=vetted) for address in given["ip"]),
-        *(Grant(names.email(mailbox), vetted=vetted) for mailbox in given["email"]),
-        *(Grant(names.permanent(identifier)) for identifier in given["device_id"]),
+        granted(option.replace("_", "-"), text, vetted=vetted) for option, texts in given.items() for text in texts
     ]
     return tuple(dict.fromkeys(grants))
-
-
-def _zone(name: str) -> Identifier:
-    zone = names.dns(a_labels(name))
-    if zone.is_wildcard:
-        raise BadName(
-            f"{name!r} is a wildcard; --zone {name[2:]} grants every name below it, --dns {name} the wildcard"
-        )
-    return zone

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from importlib import import_module
+from keyword import iskeyword
 from pathlib import Path
 from typing import NoReturn
 
@@ -26,6 +27,7 @@ _COMMANDS = {
     "amend": "changing",
     "renew-registration": "changing",
     "activate": "changing",
+    "import": "importing",
     "eab": "eab",
     "decryption-key": "decryption_keys",
     "certificates": "certificates",
@@ -64,7 +66,8 @@ class Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         module = import_module(f"server.cli.{_COMMANDS[cmd_name]}")
-        command: click.Command = getattr(module, cmd_name.replace("-", "_"))
+        name = cmd_name.replace("-", "_")
+        command: click.Command = getattr(module, f"{name}_" if iskeyword(name) else name)
         return command
 
 

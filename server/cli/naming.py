@@ -9,6 +9,7 @@ import idna
 from ca_core import names
 from ca_core.errors import BadName
 from ca_core.names import Identifier, Kind
+from ca_core.registration.account import Grant
 
 
 def a_labels(name: str) -> str:
@@ -53,3 +54,34 @@ def _guessed(text: str) -> Kind:
     except ValueError:
         return Kind.DNS
     return Kind.IP
+
+
+def granted(option: str, text: str, *, vetted: bool) -> Grant:
+    """What an option of `register` grants, as it was typed.
+
+    Args:
+        option: `dns`, `zone`, `ip`, `email` or `device-id`; no challenge proves the last one.
+
+    Raises:
+        BadName: it is no such name.
+    """
+    match option:
+        case "dns":
+            return Grant(names.dns(a_labels(text)), vetted=vetted)
+        case "zone":
+            return Grant(_zone(text), zone=True, vetted=vetted)
+        case "ip":
+            return Grant(names.ip(text), vetted=vetted)
+        case "email":
+            return Grant(names.email(text), vetted=vetted)
+        case _:
+            return Grant(names.permanent(text))
+
+
+def _zone(name: str) -> Identifier:
+    zone = names.dns(a_labels(name))
+    if zone.is_wildcard:
+        raise BadName(
+            f"{name!r} is a wildcard; --zone {name[2:]} grants every name below it, --dns {name} the wildcard"
+        )
+    return zone

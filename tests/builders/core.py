@@ -33,6 +33,7 @@ from ca_core.referral.desk import ReferralDesk
 from ca_core.referral.request import at_once
 from ca_core.registration.account import Grant
 from ca_core.registration.activation import ActivationDesk
+from ca_core.registration.bulk import BulkRegistration
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk, Form
 from ca_core.registration.eab_desk import EabDesk
@@ -97,6 +98,7 @@ class Core:
     gate: Gate
     sequencer: Sequencer
     staff: Staff
+    imports: BulkRegistration
 
     @property
     def issuing_pem(self) -> bytes:
@@ -266,6 +268,7 @@ async def core(
             gate=gate,
             sequencer=sequencing,
             staff=staff(database, clock, keeper, kinds, desk=desk, revocations=revocations, referrals=referrals),
+            imports=BulkRegistration(database, clock, keeper, desk=desk, kinds=kinds, profiles=profiles),
         )
         await linted.require_clean(database, profiles)
     finally:
