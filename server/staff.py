@@ -12,6 +12,8 @@ from ca_core.registration.kind import Kinds
 from ca_core.revocation.desk import RevocationDesk
 from ca_core.staff.approvals import Approvals
 from ca_core.staff.decisions import Decisions
+from ca_core.staff.dossiers import Dossiers
+from ca_core.staff.holding import Holding
 from ca_core.staff.officers import Officers
 from ca_core.staff.tokens import Tokens
 from ca_core.staff.waiting import WaitingList
@@ -27,6 +29,8 @@ class Staff:
     approvals: Approvals
     decisions: Decisions
     waiting: WaitingList
+    dossiers: Dossiers
+    holding: Holding
 
 
 def staff(
@@ -47,4 +51,6 @@ def staff(
         approvals=approvals,
         decisions=Decisions(database, referrals, revocations, approvals),
         waiting=WaitingList(database, kinds),
+        dossiers=Dossiers(database, kinds),
+        holding=Holding(database, revocations),
     )
