@@ -21,10 +21,12 @@ help:  ## show this list
 
 up: .venv/.server  ## start a server, with an example registration the first time
 	@requirements/fonts
+	@server/web/assets/install
 	@exec $(BIN)/soapstone up
 
 test: lint  ## everything: style, types, imports, tests, real clients, coverage
 	conformance/install
+	server/web/assets/install --required
 	$(PYTEST) --cov
 	$(BIN)/coverage report --include="$$($(BIN)/python -m tests.architecture.pure)" --fail-under=100
 

@@ -9,6 +9,8 @@ from ca_core.staff.reception import Reception
 from ca_core.staff.role import Actor, Via
 from protocols.wire import Reply, Request, plain_text
 from server.api.dialogue import PREFIX as API
+from server.web.asset_files import PREFIX as ASSETS
+from server.web.asset_files import AssetFiles
 
 
 class StaffDialogue(Protocol):
@@ -27,15 +29,19 @@ class DeskDoor:
     Args:
         api: what is below `/api/`; tokens are taken there and nowhere else.
         desk: all the rest.
+        assets: what pages load; whoever asks may have it, also who is told that they are no officer.
     """
 
-    def __init__(self, reception: Reception, api: StaffDialogue, desk: StaffDialogue) -> None:
+    def __init__(self, reception: Reception, api: StaffDialogue, desk: StaffDialogue, assets: AssetFiles) -> None:
         self._reception = reception
         self._api = api
         self._desk = desk
+        self._assets = assets
 
     async def answer(self, request: Request) -> Reply:
         """Answer one request."""
+        if request.path.startswith(ASSETS):
+            return self._assets.answer(request)
         via = Via.API if request.path.startswith(API) else Via.DESK
         dialogue = self._api if via is Via.API else self._desk
         try:

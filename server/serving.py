@@ -33,7 +33,7 @@ from server.acme_door import AcmeDoor
 from server.api.dialogue import ApiDialogue
 from server.assembly import Office, Strongroom, office, strongroom
 from server.cmc_door import full_cmc
-from server.desk.dialogue import DeskDialogue
+from server.desk.routes import desk_dialogue
 from server.desk_door import DeskDoor
 from server.desks import issuing_approved, referral_desk, revocation_desk
 from server.doorman import Room, capacity
@@ -51,6 +51,7 @@ from server.routes import PublicDialogue
 from server.settings import Settings
 from server.signing_in import signing_in
 from server.web.agreement import AgreementPages
+from server.web.asset_files import AssetFiles
 from server.web.help import HelpPages, help_facts
 from server.web.notices import NoticePages
 from server.workers import Worker
@@ -235,7 +236,8 @@ def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
 
 def _desk(opened: Office, room: Strongroom) -> DeskDoor:
     reception = Reception(opened.database, opened.clock, opened.keeper, room.sign_in)
-    return DeskDoor(reception, ApiDialogue(), DeskDialogue())
+    assets = AssetFiles()
+    return DeskDoor(reception, ApiDialogue(), desk_dialogue(opened, assets), assets)
 
 
 def _bounds(settings: Settings, doors: int, crew: int) -> Bounds:

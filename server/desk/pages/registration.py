@@ -1,0 +1,111 @@
+"""The page of one registration: what is registered, its credentials and certificates, its history, what can be done."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+import msgspec
+
+from ca_core.policy.status import CertificateStatus, certificate_status
+from ca_core.registration.account import Registration, Status
+from ca_core.registration.credential import Credential
+from ca_core.staff.role import Action
+from ca_core.store.certificates import Certificate
+from protocols.wire import Reply
+from server.desk import credentials
+from server.desk.route import Route
+from server.desk.subscribers import place_of, seen
+from server.desk.visit import Visit
+from server.desk.words import phrase
+
+DONE: Mapping[str, str] = {
+    "amended": phrase("The registration was changed."),
+    "suspend": phrase("The registration is suspended: every door is shut to it."),
+    "resume": phrase("The registration goes on."),
+    "close": phrase("The registration is closed for good."),
+    "activate": phrase("The sheet is activated."),
+    "key-revoked": phrase("The EAB key is revoked."),
+    "key-restored": phrase("The EAB key is restored."),
+}
+"""What a page says of what was just done; the address carries the key, and never a text."""
+
+
+class Way(msgspec.Struct, frozen=True):
+    """A link to what can be done now."""
+
+    place: str
+    label: str
+
+
+class HeldCertificate(msgspec.Struct, frozen=True):
+    """A line of the list of certificates."""
+
+    serial: str
+    profile: str
+    names: tuple[str, ...]
+    not_before: int
+    not_after: int
+    status: CertificateStatus
+
+
+async def show(visit: Visit) -> Reply:
+    """All of it."""
+    registration = await seen(visit)
+    held = await visit.office.revocations.every(registration.id) if visit.may(Action.READ_CERTIFICATES) else []
+    keys = await credentials.of(visit, registration) if visit.may(Action.READ_CREDENTIALS) else []
+    now, kind = visit.now, visit.office.kinds.named(registration.kind)
+    return visit.render(
+        "registration.html",
+        registration=registration,
+        kind=kind,
+        state=registration.status_at(now).value,
+        done=DONE.get(visit.query.get("done"), ""),
+        ways=list(_ways(visit, registration, keys)),
+        credentials=[(one, credentials.status_of(one, now)) for one in keys],
+        certificates=[_held(visit, one) for one in reversed(held)],
+    )
+
+
+def _held(visit: Visit, certificate: Certificate) -> HeldCertificate:
+    profile, days = visit.office.profiles.get(certificate.profile), visit.office.settings.renewal.window_days
+    if profile is not None and profile.renewal_window_days is not None:
+        days = profile.renewal_window_days
+    status = certificate_status(
+        certificate.not_before,
+        certificate.not_after,
+        certificate.revoked_at,
+        is_on_hold=certificate.is_on_hold,
+        window_days=days,
+        now=visit.now,
+    )
+    return HeldCertificate(
+        certificate.serial,
+        certificate.profile,
+        tuple(certificate.names.splitlines()),
+        certificate.not_before,
+        certificate.not_after,
+        status,
+    )
+
+
+def _ways(visit: Visit, registration: Registration, keys: list[Credential]) -> Iterator[Way]:
+    """What can be done with it, by whom it is asked."""
+    place, status = place_of(registration.account), registration.status
+    is_dormant = any(one.dormant and one.voided_at is None for one in keys)
+    is_open = status is not Status.CLOSED
+    has_acme = visit.office.kinds.named(registration.kind).has_eab_key
+    for action, path, label, is_possible in (
+        (Action.CHANGE_REGISTRATION, "amend", phrase("Change the data"), is_open),
+        (Action.PRINT_SHEET, "sheet", phrase("New password sheet"), is_open),
+        (Action.CHANGE_REGISTRATION, "activate", phrase("Activate the sheet"), is_open and is_dormant),
+        (Action.ADD_CREDENTIAL, "eab", phrase("Add an EAB key"), is_open and has_acme),
+        (Action.RENEW_REGISTRATION, "renew", phrase("Renew the registration"), is_open),
+        (Action.SUSPEND, "suspend", phrase("Suspend"), status is Status.ACTIVE),
+        (Action.RESUME, "resume", phrase("Resume"), status is Status.SUSPENDED),
+        (Action.CLOSE, "close", phrase("Close"), is_open),
+    ):
+        if is_possible and visit.may(action):
+            yield Way(f"{place}/{path}", label)
+
+
+ROUTES = (Route("GET", "/registrations/{account}", show, Action.READ_REGISTRATIONS),)

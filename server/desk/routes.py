@@ -1,0 +1,29 @@
+"""All pages of the desk, in the order of their links.
+
+A page is a file in `server.desk.pages` with `ROUTES`, and with `NAV` where it has links on every page; a template below
+`templates`; and its Chinese texts in a catalog below `server/web/locale`, which may be a file of its own. A handler is
+given a `Visit`; what a form sends has been checked for its token before.
+"""
+
+from __future__ import annotations
+
+from itertools import chain
+
+from server.assembly import Office
+from server.desk.dialogue import DeskDialogue
+from server.desk.form import FormTokens
+from server.desk.frame import Frame
+from server.desk.pages import changing, eab_keys, officers, registering, registration, sheets, standing, start
+from server.desk.route import Route
+from server.desk.visit import Desk
+from server.web.asset_files import AssetFiles
+
+_PAGES = (start, registering, registration, changing, standing, sheets, eab_keys, officers)
+ROUTES: tuple[Route, ...] = tuple(chain.from_iterable(page.ROUTES for page in _PAGES))
+NAV = tuple(chain.from_iterable(getattr(page, "NAV", ()) for page in _PAGES))
+
+
+def desk_dialogue(office: Office, assets: AssetFiles) -> DeskDialogue:
+    """The desk's pages over what the RA works with."""
+    desk = Desk(office, Frame(assets), FormTokens(office.keeper, office.clock), NAV)
+    return DeskDialogue(desk, ROUTES)

@@ -1,0 +1,113 @@
+"""One request at the desk, with all that a page needs to answer it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import quote, urlencode
+
+from markupsafe import Markup
+
+from ca_core.staff.role import Action, Actor
+from protocols.wire import Reply, Request
+from server.assembly import Office
+from server.desk.form import NOTHING, TOKEN, FormTokens, Posted, queried
+from server.desk.frame import HEADERS, Frame
+from server.web import languages
+
+_HIDDEN = Markup('<input type="hidden" name="{}" value="{}">')
+
+
+@dataclass(frozen=True)
+class NavItem:
+    """A link that stands on every page, for whoever may follow it.
+
+    Attributes:
+        label: in English; marked by `phrase`.
+    """
+
+    path: str
+    label: str
+    action: Action | None
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What all pages are made with."""
+
+    office: Office
+    frame: Frame
+    tokens: FormTokens
+    nav: tuple[NavItem, ...]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request.
+
+    Attributes:
+        language: one of `LANGUAGES`.
+        path: the parts of the path that the route's pattern names.
+        form: what was posted; its token was right.
+    """
+
+    request: Request
+    actor: Actor
+    language: str
+    desk: Desk
+    path: Mapping[str, str] = field(default_factory=dict)
+    form: Posted = field(default=NOTHING)
+
+    @property
+    def office(self) -> Office:
+        """What the RA works with."""
+        return self.desk.office
+
+    @property
+    def now(self) -> int:
+        """UTC seconds."""
+        return self.office.clock.now()
+
+    @property
+    def query(self) -> Posted:
+        """The query's fields.
+
+        Raises:
+            BadRequest: it cannot be read.
+        """
+        return queried(self.request)
+
+    def may(self, action: Action) -> bool:
+        """Whether the actor may do something; pages show nobody a way to what they may not."""
+        return action in self.actor.permitted
+
+    def say(self, text: str, **values: object) -> str:
+        """A text in the reader's language; in it, `%(name)s` stands for a value."""
+        translated = languages.texts(self.language).gettext(text)
+        return translated % values if values else translated
+
+    def render(self, template: str, *, status: int = 200, **values: object) -> Reply:
+        """A page; the template has `actor`, `may`, `here`, `csrf` and `now` beside the values."""
+        token = self.desk.tokens.make(self.actor, self.request)
+        common = {
+            "actor": self.actor,
+            "may": {action.name: self.may(action) for action in Action},
+            "here": self.request.path,
+            "csrf": _HIDDEN.format(TOKEN, token),
+            "nav": [item for item in self.desk.nav if item.action is None or self.may(item.action)],
+            "now": self.now,
+        }
+        return self.desk.frame.render(template, self.language, {**common, **values}, status=status)
+
+
+def see_other(path: str, *headers: tuple[str, str], **query: str) -> Reply:
+    """Send a browser on with GET: what was posted is not posted again by whoever loads the page anew.
+
+    Args:
+        path: one of ours, not percent-encoded; never what somebody sent.
+    """
+    place = quote(path) + (f"?{urlencode(query)}" if query else "")
+    return Reply(303, (("Location", place), *HEADERS, *headers))
+
+
+Handler = Callable[[Visit], Awaitable[Reply]]

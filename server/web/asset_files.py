@@ -1,0 +1,76 @@
+"""What pages load: style sheets and pictures, all of them ours to serve, at addresses that name their content."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Iterator
+from importlib import resources
+from importlib.resources.abc import Traversable
+from types import MappingProxyType
+from urllib.parse import unquote
+
+from protocols.wire import Reply, Request, plain_text
+
+PREFIX = "/assets/"
+_TYPES = MappingProxyType({"css": "text/css; charset=utf-8", "svg": "image/svg+xml"})
+# In this order; the first one comes from npm, and pages can be read without it.
+_STYLES = ("pico.css", "desk.css")
+# Style sheets carry pictures within them, which the policy of our pages does not load from there.
+_WITHIN = re.compile(r'url\("data:image/svg\+xml,([^"]*)"\)')
+_DIGEST_DIGITS = 16
+_READ = frozenset({"GET", "HEAD"})
+
+
+class AssetFiles:
+    """Every asset, read once.
+
+    Args:
+        folder: where they are; those that are meant for pages.
+    """
+
+    def __init__(self, folder: Traversable | None = None) -> None:
+        self._replies: dict[str, Reply] = {}
+        self._places = dict(self._read(folder or resources.files("server.web") / "assets"))
+
+    @property
+    def styles(self) -> tuple[str, ...]:
+        """The addresses of the style sheets, in the order in which pages name them."""
+        return tuple(self._places[name] for name in _STYLES if name in self._places)
+
+    @property
+    def icon(self) -> str:
+        """The address of the picture beside a page's title."""
+        return self._places["icon.svg"]
+
+    def answer(self, request: Request) -> Reply:
+        """The asset at a path; whoever asks may have it."""
+        reply = self._replies.get(request.path)
+        if reply is None:
+            return plain_text(404, "there is nothing here; load the page again")
+        if request.method not in _READ:
+            return plain_text(405, "this can only be read", ("Allow", "GET, HEAD"))
+        return reply
+
+    def _read(self, folder: Traversable) -> Iterator[tuple[str, str]]:
+        for file in sorted(folder.iterdir(), key=lambda found: found.name):
+            stem, _, ending = file.name.rpartition(".")
+            if stem and ending in _TYPES:
+                text = _WITHIN.sub(self._apart, file.read_text("utf-8"))
+                yield file.name, self._placed(stem, ending, text)
+
+    def _apart(self, found: re.Match[str]) -> str:
+        return f'url("{self._placed("picture", "svg", unquote(found[1]))}")'
+
+    def _placed(self, stem: str, ending: str, text: str) -> str:
+        body = text.encode()
+        place = f"{PREFIX}{stem}.{hashlib.sha256(body).hexdigest()[:_DIGEST_DIGITS]}.{ending}"
+        headers = (
+            ("Content-Type", _TYPES[ending]),
+            ("Cache-Control", "public, max-age=31536000, immutable"),
+            ("Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"),
+            ("Cross-Origin-Resource-Policy", "same-origin"),
+            ("X-Content-Type-Options", "nosniff"),
+        )
+        self._replies[place] = Reply(200, headers, body)
+        return place
