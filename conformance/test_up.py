@@ -2,31 +2,47 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from conformance.house import SOAPSTONE, client, free_ports, run
+from conformance.house import SOAPSTONE, client, free_ports, must, run
 
 _FIRST_LINE = "# Commands to paste"
 
 
-@pytest.fixture
-def printed(tmp_path: Path) -> Iterator[str]:
-    """What the first `up` in an empty folder prints until it is ready; the server runs meanwhile."""
-    home = tmp_path / "home"
-    with (tmp_path / "log").open("w") as log:
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where `up` is run, and what it prints is pasted."""
+    return tmp_path_factory.mktemp("up")
+
+
+@pytest.fixture(scope="module")
+def printed(folder: Path) -> Iterator[str]:
+    """What the first `up` in an empty folder prints; the server runs meanwhile."""
+    with up(folder, free_ports()) as said:
+        yield said
+
+
+@contextmanager
+def up(folder: Path, port: int) -> Iterator[str]:
+    """Run `up` for the length of the block; yields what it prints until it is ready."""
+    with (folder / "log").open("a") as log:
         process = subprocess.Popen(
-            [SOAPSTONE, "--home", home, "up", "--port", str(free_ports())],
+            [SOAPSTONE, "--home", folder / "home", "up", "--port", str(port)],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
-            cwd=tmp_path,
+            cwd=folder,
         )
     assert process.stdout is not None
     lines = []
@@ -40,20 +56,56 @@ def printed(tmp_path: Path) -> Iterator[str]:
     process.stdout.close()
 
 
-def test_the_pasted_commands_bring_certificates_by_acme_and_by_est(printed: str, tmp_path: Path) -> None:
+def test_the_pasted_commands_bring_certificates_by_acme_and_by_est(printed: str, folder: Path) -> None:
     script = printed[printed.index(_FIRST_LINE) : printed.index("ACME directory  ")]
     path = f"{client('certbot').parent}:{Path(sys.executable).parent}:{os.environ['PATH']}"
 
-    done = run("bash", "-e", "-o", "pipefail", "-c", script, cwd=tmp_path, env={**os.environ, "PATH": path})
+    done = run("bash", "-e", "-o", "pipefail", "-c", script, cwd=folder, env={**os.environ, "PATH": path})
 
     assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
     assert done.stdout.count(": OK") == 3
-    assert not (tmp_path / "try" / "venv").exists(), "certbot was there and is not to be installed again"
+    assert not (folder / "try" / "venv").exists(), "certbot was there and is not to be installed again"
 
 
 def test_the_sheet_is_printed_in_both_languages(printed: str) -> None:
     assert "密碼函 PASSWORD SHEET No. 1" in printed
     assert "註冊碼 Enrollment code (EST)" in printed
+
+
+def test_the_first_officer_opens_the_desk_with_what_is_printed(printed: str, folder: Path) -> None:
+    (passphrase,) = re.findall(r"^passphrase +(\S+)$", printed, re.MULTILINE)
+    (path,) = re.findall(r"^key and certificate +(\S+)$", printed, re.MULTILINE)
+    (desk,) = re.findall(r"^# The RA's desk: (\S+)/ ", printed, re.MULTILINE)
+
+    assert stat.S_IMODE(Path(path).stat().st_mode) == 0o600
+    shown = ("--cert-type", "P12", "--cert", f"{path}:{passphrase}")
+    me = must("curl", "--silent", "--cacert", folder / "home" / "trust.pem", *shown, f"{desk}/api/v1/me")
+    assert (json.loads(me)["name"], json.loads(me)["role"]) == ("first", "supervisor")
+
+
+def test_a_browser_on_linux_is_given_key_and_root_by_what_is_printed(printed: str, folder: Path) -> None:
+    commands = re.findall(r"^ +(.*nssdb.*)$", printed, re.MULTILINE)
+    store = folder / ".pki" / "nssdb"
+    environment = {**os.environ, "HOME": str(folder)}
+
+    done = run("bash", "-e", "-c", "\n".join(commands), env=environment)
+
+    assert done.returncode == 0, f"{done.stdout}\n{done.stderr}"
+    held = must("certutil", "-d", f"sql:{store}", "-L")
+    assert re.search(r"^first +u,u,u$", held, re.MULTILINE), held
+    assert re.search(r"^soapstone +C,, *$", held, re.MULTILINE), held
+
+
+def test_a_second_run_takes_nobody_on(tmp_path: Path) -> None:
+    port = free_ports()
+
+    with up(tmp_path, port) as first:
+        pass
+    with up(tmp_path, port) as second:
+        pass
+
+    assert "passphrase" in first
+    assert "passphrase" not in second
 
 
 def test_the_readme_shows_the_same_two_commands() -> None:

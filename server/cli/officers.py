@@ -2,53 +2,23 @@
 
 from __future__ import annotations
 
-import secrets
 from pathlib import Path
 
 import click
-import msgspec
 from cryptography import x509
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding
-from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
+from cryptography.hazmat.primitives.serialization import Encoding
 
-from ca_core.applicant import Applicant, Door
 from ca_core.clock import rfc3339
 from ca_core.errors import BadCsr
-from ca_core.files import write_new
-from ca_core.policy.profile import OFFICER
-from ca_core.policy.request import parse
-from ca_core.referral.request import at_once
 from ca_core.registration.account import MAIN
 from ca_core.staff.officer import Officer
 from ca_core.staff.role import MAY, Action, Role
-from ca_core.store.certificates import Certificate
-from server.assembly import Office, Strongroom, strongroom
+from server.assembly import Office
+from server.cli.officer_certificates import Made, certified
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
-from server.journaling import open_sequencer
 
-_PASSPHRASE_OCTETS = 15
 _MOST_OCTETS = 1 << 16
 _MOST_DAYS = 3_650
-
-
-class _Made(msgspec.Struct, frozen=True):
-    """What `add` and `certificate` print.
-
-    Attributes:
-        certificate: with its chain, in PEM; None where none was wanted, or where it is in `p12`.
-        passphrase: of `p12`.
-    """
-
-    name: str
-    role: str
-    realm: str
-    account: str
-    serial: str | None = None
-    certificate: str | None = None
-    p12: str | None = None
-    passphrase: str | None = None
 
 
 def _key_options(command: click.decorators.FC) -> click.decorators.FC:
@@ -78,9 +48,9 @@ def add(  # noqa: PLR0917  # click hands options over by name
     _require_one(csr, p12, needed=role != Role.INTEGRATOR)
     request = _read_request(csr) if csr else None
 
-    async def do(office: Office) -> _Made:
+    async def do(office: Office) -> Made:
         taken = await office.staff.officers.add(name, Role(role), realm=realm, actor=operator_actor())
-        return await _made(office, taken, request, p12)
+        return await certified(office, taken, request=request, p12=p12)
 
     _print_made(in_office(home, do), as_json=as_json)
 
@@ -95,8 +65,8 @@ def certificate(home: Path, name: str, csr: Path | None, p12: Path | None, *, as
     _require_one(csr, p12, needed=True)
     request = _read_request(csr) if csr else None
 
-    async def do(office: Office) -> _Made:
-        return await _made(office, await office.staff.officers.find(name), request, p12)
+    async def do(office: Office) -> Made:
+        return await certified(office, await office.staff.officers.find(name), request=request, p12=p12)
 
     _print_made(in_office(home, do), as_json=as_json)
 
@@ -219,38 +189,7 @@ def _read_request(path: Path) -> bytes:
         raise BadCsr(f"{path} holds no certification request") from None
 
 
-async def _made(office: Office, taken: Officer, request: bytes | None, p12: Path | None) -> _Made:
-    made = _Made(taken.name, taken.role.value, taken.realm, taken.account)
-    if request is None and p12 is None:
-        return made
-    room = await strongroom(office)
-    # As a server does before it opens its doors: nothing is issued that could not be recorded.
-    await (await open_sequencer(office, room.gate)).turn()
-    if request is not None:
-        issued = await _issue(room, taken, request)
-        return msgspec.structs.replace(made, serial=issued.serial, certificate=_pem(room, issued))
-    key, passphrase = ec.generate_private_key(ec.SECP256R1()), secrets.token_urlsafe(_PASSPHRASE_OCTETS)
-    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
-    issued = await _issue(room, taken, builder.sign(key, SHA256()).public_bytes(Encoding.DER))
-    leaf, *chain = x509.load_pem_x509_certificates(_pem(room, issued).encode())
-    encryption = BestAvailableEncryption(passphrase.encode())
-    packed = serialize_key_and_certificates(taken.name.encode(), key, leaf, chain, encryption)
-    path = p12 or Path()
-    write_new(path, packed, mode=0o600)
-    return msgspec.structs.replace(made, serial=issued.serial, p12=str(path), passphrase=passphrase)
-
-
-async def _issue(room: Strongroom, taken: Officer, request: bytes) -> Certificate:
-    applicant = Applicant(taken.registration_id, Door.CLI, "operator", operator_actor().rpartition(":")[2])
-    return at_once(await room.enrollment.enroll(applicant, parse(request), profile_name=OFFICER.name))
-
-
-def _pem(room: Strongroom, issued: Certificate) -> str:
-    leaf = x509.load_der_x509_certificate(issued.der).public_bytes(Encoding.PEM)
-    return (leaf + room.chains_pem(issued.issuer)[0]).decode()
-
-
-def _print_made(made: _Made, *, as_json: bool) -> None:
+def _print_made(made: Made, *, as_json: bool) -> None:
     if as_json:
         echo_json(made)
         return

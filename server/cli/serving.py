@@ -12,6 +12,7 @@ from server import example, serving, supervising
 from server import home as home_module
 from server import settings as settings_module
 from server.assembly import Office
+from server.cli import first_officer
 from server.cli.making import DEFAULT_PORT, KEY_KINDS, first_settings, make_home
 from server.cli.shared import operator_actor
 from server.log import log_to_stderr
@@ -54,6 +55,8 @@ def up(home: Path, host: str, port: int) -> None:
     log_to_stderr()
 
     async def ready(opened: Office) -> None:
+        if not await opened.staff.officers.every():
+            click.echo(await first_officer.take_on_and_explain(opened))
         if not await opened.desk.every():
             click.echo(await example.register_and_explain(opened, actor=operator_actor()))
         _print_addresses(home, opened.settings)

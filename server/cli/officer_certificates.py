@@ -1,0 +1,86 @@
+"""An officer's certificate for the desk: for a key of their own, or in a file that a browser loads."""
+
+from __future__ import annotations
+
+import secrets
+from pathlib import Path
+
+import msgspec
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding
+from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
+
+from ca_core.applicant import Applicant, Door
+from ca_core.files import write_new
+from ca_core.policy.profile import OFFICER
+from ca_core.policy.request import parse
+from ca_core.referral.request import at_once
+from ca_core.staff.officer import Officer
+from ca_core.store.certificates import Certificate
+from server.assembly import Office, Strongroom, strongroom
+from server.cli.shared import operator_actor
+from server.journaling import open_sequencer
+
+_PASSPHRASE_OCTETS = 15
+
+
+class Made(msgspec.Struct, frozen=True):
+    """Who was taken on, and what they were given.
+
+    Attributes:
+        certificate: with its chain, in PEM; None where none was wanted, or where it is in `p12`.
+        p12: the path of the file with key and certificate.
+        passphrase: of `p12`; nobody can tell it again.
+    """
+
+    name: str
+    role: str
+    realm: str
+    account: str
+    serial: str | None = None
+    certificate: str | None = None
+    p12: str | None = None
+    passphrase: str | None = None
+
+
+async def certified(office: Office, taken: Officer, *, request: bytes | None = None, p12: Path | None = None) -> Made:
+    """Give an officer a certificate, or none where neither is wanted.
+
+    Args:
+        request: PKCS#10 in DER, for a key of the officer's own.
+        p12: a new file, its owner's alone, for a key that is made here, certificate and chain.
+
+    Raises:
+        Misconfigured: the file exists or cannot be written, or the CA's key cannot be used.
+        BadCsr: the request.
+    """
+    made = Made(taken.name, taken.role.value, taken.realm, taken.account)
+    if request is None and p12 is None:
+        return made
+    room = await strongroom(office)
+    # As a server does before it opens its doors: nothing is issued that could not be recorded.
+    await (await open_sequencer(office, room.gate)).turn()
+    if request is not None:
+        issued = await _issue(room, taken, request)
+        return msgspec.structs.replace(made, serial=issued.serial, certificate=_pem(room, issued))
+    key, passphrase = ec.generate_private_key(ec.SECP256R1()), secrets.token_urlsafe(_PASSPHRASE_OCTETS)
+    builder = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([]))
+    issued = await _issue(room, taken, builder.sign(key, SHA256()).public_bytes(Encoding.DER))
+    leaf, *chain = x509.load_pem_x509_certificates(_pem(room, issued).encode())
+    encryption = BestAvailableEncryption(passphrase.encode())
+    packed = serialize_key_and_certificates(taken.name.encode(), key, leaf, chain, encryption)
+    path = p12 or Path()
+    write_new(path, packed, mode=0o600)
+    return msgspec.structs.replace(made, serial=issued.serial, p12=str(path), passphrase=passphrase)
+
+
+async def _issue(room: Strongroom, taken: Officer, request: bytes) -> Certificate:
+    applicant = Applicant(taken.registration_id, Door.CLI, "operator", operator_actor().rpartition(":")[2])
+    return at_once(await room.enrollment.enroll(applicant, parse(request), profile_name=OFFICER.name))
+
+
+def _pem(room: Strongroom, issued: Certificate) -> str:
+    leaf = x509.load_der_x509_certificate(issued.der).public_bytes(Encoding.PEM)
+    return (leaf + room.chains_pem(issued.issuer)[0]).decode()
