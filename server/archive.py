@@ -44,11 +44,17 @@ def unpack(file: Path, folder: Path) -> None:
             for member in archive:
                 _require_inside(member, folder)
                 _take_out(archive, member, folder / member.name)
+            # Where a link leads is known once everything is there that is on its way.
+            for member in archive:
+                _require_inside(member, folder)
             # An archive ends before its file does, where the checksum of all of it is.
             while plain.read(_PIECE_OCTETS):
                 pass
     except (EOFError, zlib.error) as error:
         raise tarfile.ReadError(f"it is not whole: {error}") from None
+    except (KeyError, ValueError) as error:
+        # A second name of what is not in it; a name that no file can have.
+        raise tarfile.ReadError(f"something in it cannot be: {error}") from None
 
 
 def _require_inside(member: tarfile.TarInfo, folder: Path) -> None:

@@ -18,6 +18,8 @@ waiting                puts a request down that an officer must look at         
 order                  settles one of its authorizations                         -
 =====================  ========================================================  ==================================
 
+A key that is made here has nobody else yet: that it is held before `statuses` lets nobody wait.
+
 The others stand alone: `work` of one kind is leased by one at a time, `authorities` and `migrations` are made by one,
 and what came to nothing is cleared away by one.
 """

@@ -148,7 +148,9 @@ class AcmeSignIn:
     async def _account(self, account_id: str) -> tuple[Account, Registration]:
         look = accounts.with_registration(account_id)
         async with self._services.database.read() as tx:
-            return self._found(await tx.one(look.sql, **look.values))
+            row = await tx.one(look.sql, **look.values)
+        # Behind the block: a connection that is left by an exception is looked after, and strangers could ask for that.
+        return self._found(row)
 
     async def _spent(self, envelope: Envelope, account_id: str) -> tuple[Account, Registration]:
         look = accounts.with_registration(account_id)

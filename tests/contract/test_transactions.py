@@ -252,6 +252,14 @@ async def test_what_is_left_for_later_is_stored_by_the_end(database: Database, n
     assert await purposes(database) == [f"p{one}" for one in range(number)] + ["x"] * number
 
 
+async def test_any_number_is_left_for_later(database: Database) -> None:
+    async with database.write() as tx:
+        for one in range(2000):
+            await tx.later(CLAIM, key=b"%04d" % one, purpose="p", or_else=ValueError)
+
+    assert len(await purposes(database)) == 2000
+
+
 async def test_a_look_sees_what_was_left_for_later_before_it(database: Database) -> None:
     async with database.write() as tx:
         await tx.later(CLAIM, key=b"a", purpose="one")

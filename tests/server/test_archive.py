@@ -63,6 +63,9 @@ def test_what_was_packed_is_taken_out_as_it_was(tmp_path: Path, folder: Path) ->
         [member("loop", tarfile.SYMTYPE, "loop"), member("loop/evil")],
         [member("twice"), member("twice")],
         [member("hard", tarfile.LNKTYPE, "/etc/passwd")],
+        [member("later", tarfile.SYMTYPE, "here/../evil"), member("here", tarfile.SYMTYPE, ".")],
+        [member("later", tarfile.SYMTYPE, "here/../evil"), member("here", tarfile.SYMTYPE, "."), member("later/evil")],
+        [member("a" * 200 + "\0b")],
         [member("device", tarfile.CHRTYPE)],
         [member("pipe", tarfile.FIFOTYPE)],
     ],
@@ -72,7 +75,7 @@ def test_nothing_leads_out_of_the_folder_or_over_what_is_there(
 ) -> None:
     file = archived(tmp_path / "packed", *members)
 
-    with pytest.raises((OSError, tarfile.TarError, KeyError)):
+    with pytest.raises((OSError, tarfile.TarError)):
         unpack(file, folder)
 
     assert {path.name for path in tmp_path.iterdir()} == {"packed", "taken-out"}

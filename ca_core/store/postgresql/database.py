@@ -24,6 +24,8 @@ TABLES = "SELECT quote_ident(tablename) FROM pg_tables WHERE schemaname = curren
 _LONGEST_SCRIPT_SECONDS = 86_400
 _MOST_LEFT = 4
 """How many rows of one statement are left for later: each number of them is another statement to the server."""
+_MOST_TOGETHER = 100
+"""How many statements are left at a time; a row of the server's has no more than 1,664 columns."""
 _UNHURRIED = "SET LOCAL statement_timeout = 0"
 _TABLES = (
     "SELECT t.relname, c.attname, COALESCE(array_position(CAST(i.indkey AS smallint[]), c.attnum) + 1, 0)"
@@ -75,14 +77,15 @@ class PostgresqlTransaction(Transaction):
 
     async def later(self, sql: str, *, or_else: Callable[[], Exception] | None = None, **values: Value) -> None:
         """Run one statement with the next that cannot wait, or with the end."""
-        self._left.append(_Left(sql, values, or_else))
+        await self._leave(_Left(sql, values, or_else))
 
     async def later_each(self, sql: str, values: Sequence[dict[str, Value]]) -> None:
         """The same, for a few; many are a journey of their own."""
         if len(values) > _MOST_LEFT:
             await self.execute_each(sql, values)
         else:
-            self._left += [_Left(sql, one, None) for one in values]
+            for one in values:
+                await self._leave(_Left(sql, one, None))
 
     async def execute_beside(self, sql: str, **values: Value) -> int:
         """Run one statement with those that were left for later."""
@@ -119,6 +122,12 @@ class PostgresqlTransaction(Transaction):
                 status = await self._connection.execute("COMMIT")
                 if status != "COMMIT":
                     raise RuntimeError("a statement of this transaction had failed, and it went on")
+
+    async def _leave(self, statement: _Left) -> None:
+        if len(self._left) == _MOST_TOGETHER:
+            with faults_as_ours():
+                await self._catch_up()
+        self._left.append(statement)
 
     async def _catch_up(self) -> None:
         await self._send_ahead()
