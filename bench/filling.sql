@@ -1,9 +1,9 @@
 -- What one ACME issuance leaves in the store: one statement for each table.
 
 INSERT INTO certificates (serial, issuer, state, request_key, registration_id, profile, names, names_digest, spki_sha256,
-    not_before, not_after, replaces, door, tbs, der, intended_at, issued_at, shard)
+    not_before, not_after, replaces, door, tbs, der, intended_at, issued_at, shard, realm)
 VALUES (:serial, 'issuing', 'issued', 'acme-order:' || :order_id, :registration_id, 'tls-server', 'dns:' || :name,
-    :names_digest, :spki, :at, :not_after, NULL, 'acme', NULL, :der, :at, :at, 0);
+    :names_digest, :spki, :at, :not_after, NULL, 'acme', NULL, :der, :at, :at, 0, 'main');
 
 INSERT INTO key_owners (spki_sha256, purpose, registration_id) VALUES (:spki, 'authentication', :registration_id);
 

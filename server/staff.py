@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from ca_core.clock import Clock
+from ca_core.policy.profile import Profile
 from ca_core.referral.desk import ReferralDesk
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk
@@ -14,6 +16,7 @@ from ca_core.staff.approvals import Approvals
 from ca_core.staff.decisions import Decisions
 from ca_core.staff.dossiers import Dossiers
 from ca_core.staff.holding import Holding
+from ca_core.staff.looking import Looking
 from ca_core.staff.officers import Officers
 from ca_core.staff.tokens import Tokens
 from ca_core.staff.waiting import WaitingList
@@ -31,6 +34,7 @@ class Staff:
     waiting: WaitingList
     dossiers: Dossiers
     holding: Holding
+    looking: Looking
 
 
 def staff(
@@ -42,6 +46,8 @@ def staff(
     desk: Desk,
     revocations: RevocationDesk,
     referrals: ReferralDesk,
+    profiles: Mapping[str, Profile],
+    window_days: int,
 ) -> Staff:
     """Build it over the desks."""
     approvals = Approvals(database, clock, desk, revocations, kinds)
@@ -53,4 +59,5 @@ def staff(
         waiting=WaitingList(database, kinds),
         dossiers=Dossiers(database, kinds),
         holding=Holding(database, revocations),
+        looking=Looking(database, clock, profiles, window_days=window_days),
     )

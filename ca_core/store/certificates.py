@@ -22,6 +22,7 @@ from ca_core.policy.decision import Holding
 from ca_core.registration.kind import SERVER
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.selector import Selector
+from ca_core.store import further_names
 from ca_core.store.database import Row, Transaction
 
 
@@ -180,10 +181,11 @@ async def intend(tx: Transaction, intention: Intention, *, now: int) -> None:
     names = names_module.canonical(intention.names)
     await tx.later(
         "INSERT INTO certificates (serial, issuer, state, request_key, registration_id, profile, names, names_digest,"
-        " spki_sha256, not_before, not_after, replaces, door, tbs, shard, intended_at)"
+        " spki_sha256, not_before, not_after, replaces, door, tbs, shard, intended_at, realm, owner)"
         " VALUES (:serial, :issuer, 'intended', :request_key, :registration_id, :profile, :names, :names_digest,"
-        " :spki_sha256, :not_before, :not_after, :replaces, :door, :tbs, :shard, :now)"
-        " ON CONFLICT (request_key) DO NOTHING",
+        " :spki_sha256, :not_before, :not_after, :replaces, :door, :tbs, :shard, :now,"
+        " (SELECT realm FROM registrations WHERE id = :registration_id),"
+        " (SELECT owner FROM registrations WHERE id = :registration_id)) ON CONFLICT (request_key) DO NOTHING",
         serial=intention.serial,
         issuer=intention.issuer,
         request_key=intention.request_key,
@@ -201,6 +203,7 @@ async def intend(tx: Transaction, intention: Intention, *, now: int) -> None:
         now=now,
         or_else=lambda: WrongState("this order has a certificate already; fetch it"),
     )
+    await further_names.put(tx, intention.registration_id, intention.serial, names)
 
 
 async def issue(tx: Transaction, serial: str, der: bytes, *, now: int) -> None:

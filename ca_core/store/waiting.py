@@ -15,6 +15,10 @@ _ALL = (
     " d.asked_by, d.needed FROM desk_requests d LEFT JOIN registrations g ON g.id = d.registration_id"
 )
 _OPEN = "(state = 'pending' OR (state = 'approved' AND needed > 0))"
+_COUNT = (
+    f"SELECT COUNT(*) FROM (SELECT 1 AS one FROM ({_ALL}) w WHERE {_OPEN}"  # noqa: S608  # our own words
+    " AND (:realm = :every OR realm = :realm) AND (:owner = '' OR owner = :owner) LIMIT :most) counted"
+)
 _PAGE = (
     "SELECT number, what, state, requested_at, due_at, account, kind, realm, asked_by, needed,"  # noqa: S608  # our own words
     " (SELECT COUNT(*) FROM approvals a WHERE a.number = w.number AND a.verdict = 'approved')"
@@ -38,3 +42,9 @@ async def page(tx: Transaction, actor: Actor, *, after: tuple[int, int], most: i
         number=after[1],
         most=most,
     )
+
+
+async def count(tx: Transaction, actor: Actor, *, most: int) -> int:
+    """How much an actor sees of it, counted up to a number."""
+    ((found,),) = await tx.all(_COUNT, realm=actor.realm, every=EVERY_REALM, owner=actor.owner or "", most=most)
+    return int(found)

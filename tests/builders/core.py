@@ -267,8 +267,18 @@ async def core(
             profiles=profiles,
             gate=gate,
             sequencer=sequencing,
-            staff=staff(database, clock, keeper, kinds, desk=desk, revocations=revocations, referrals=referrals),
             imports=BulkRegistration(database, clock, keeper, desk=desk, kinds=kinds, profiles=profiles),
+            staff=staff(
+                database,
+                clock,
+                keeper,
+                kinds,
+                desk=desk,
+                revocations=revocations,
+                referrals=referrals,
+                profiles=profiles,
+                window_days=30,
+            ),
         )
         await linted.require_clean(database, profiles)
     finally:

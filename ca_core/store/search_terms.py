@@ -1,0 +1,20 @@
+"""The words by which registrations are found (`ca_core.registration.search_terms`)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ca_core.registration.account import Registration
+from ca_core.store.database import Transaction
+
+
+async def put(tx: Transaction, registration: Registration, terms: Iterable[str]) -> None:
+    """Replace the terms of a registration."""
+    await tx.execute("DELETE FROM search_terms WHERE registration_id = :id", id=registration.id)
+    await tx.execute_each(
+        "INSERT INTO search_terms (registration_id, term, realm, owner) VALUES (:id, :term, :realm, :owner)",
+        [
+            {"id": registration.id, "term": term, "realm": registration.realm, "owner": registration.owner}
+            for term in sorted(terms)
+        ],
+    )
