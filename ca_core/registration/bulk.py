@@ -19,7 +19,7 @@ from ca_core.errors import ChangedMeanwhile, FieldFault, NotFound, WrongState
 from ca_core.identity import new_id
 from ca_core.policy.profile import Profile
 from ca_core.policy.subject import subject_der
-from ca_core.registration import making, mark, vetting
+from ca_core.registration import making, mark, search_terms, vetting
 from ca_core.registration.account import MAIN, Registration, Status, checked_realm
 from ca_core.registration.credential import Credential, SecretKeeper
 from ca_core.registration.desk import Desk
@@ -32,6 +32,7 @@ from ca_core.staff.events import DeskRequestMade
 from ca_core.staff.request import DUE_SECONDS, DeskAction, DeskRequest, DeskState
 from ca_core.staff.role import EVERY_REALM, Action, Actor
 from ca_core.store import credentials, desk_requests, imports, registration_marks, registrations
+from ca_core.store import search_terms as stored_terms
 from ca_core.store.database import Database, Transaction
 from ca_core.store.imports import KnownLine, NewLine
 from ca_core.store.registrations import AT_ONCE
@@ -52,6 +53,7 @@ class _New(msgspec.Struct, frozen=True):
     sheet: Sheet
     credentials: tuple[Credential, ...]
     marks: frozenset[str]
+    terms: frozenset[str]
 
 
 class BulkRegistration:
@@ -211,7 +213,8 @@ class BulkRegistration:
         made = making.new_registration(form, kind, subject_der(form.subject), now=now)
         registration = msgspec.structs.replace(made, sheet=1, version=1)
         sheet, kept = making.new_sheet(registration, kind, self._keeper, number=1, now=now)
-        return _New(line, registration, sheet, kept, mark.of_registration(registration))
+        found_by = mark.of_registration(registration), search_terms.terms_of(registration)
+        return _New(line, registration, sheet, kept, *found_by)
 
     async def _store(
         self, new: Sequence[_New], asking: Sequence[Line], one: Import, *, actor: Actor
@@ -223,6 +226,7 @@ class BulkRegistration:
             fresh = [made for made in new if made.registration.id in stored]
             await credentials.insert_each(tx, [kept for made in fresh for kept in made.credentials], now=now)
             await registration_marks.put_each(tx, {made.registration.id: made.marks for made in fresh})
+            await stored_terms.put_each(tx, [(made.registration, made.terms) for made in fresh])
             events: list[Event] = [making.registered(made.registration) for made in fresh]
             events += [SheetIssued(number=1) for _ in fresh]
             whose = [made.registration.id for made in fresh] * 2

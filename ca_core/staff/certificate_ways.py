@@ -13,7 +13,7 @@ from ca_core.registration.kind import RESERVED
 from ca_core.staff.lines import CertificateFilter, Key
 from ca_core.staff.role import EVERY_REALM, Actor
 from ca_core.staff.scope import Scope
-from ca_core.store import lanes, noticing, registrations, shards
+from ca_core.store import lanes, registrations, shards
 from ca_core.store.database import Transaction, Value
 from ca_core.store.further_names import KEPT_CHARACTERS
 from ca_core.store.lanes import BEYOND, LAST_TIME, Lane
@@ -154,13 +154,13 @@ async def _by_expiry(
     found: list[Lane]
     if scope.owner is not None:
         found = [Lane(lanes.CERTIFICATES_OF_OWNER[is_ascending], everything | {"owner": scope.owner})]
-    elif wanted.issuer is not None or (actor.realm == EVERY_REALM and wanted.profile is None):
-        issuers = [wanted.issuer] if wanted.issuer is not None else await noticing.issuers(tx)
+    elif wanted.issuer is not None:
         found = [
-            Lane(lanes.CERTIFICATES_OF_ISSUER[is_ascending], everything | {"issuer": issuer, "shard": shard})
-            for issuer in issuers
-            for shard in sorted(await shards.live(tx, issuer, since=0))
+            Lane(lanes.CERTIFICATES_OF_ISSUER[is_ascending], everything | {"issuer": wanted.issuer, "shard": shard})
+            for shard in sorted(await shards.live(tx, wanted.issuer, since=0))
         ]
+    elif actor.realm == EVERY_REALM and wanted.profile is None:
+        found = [Lane(lanes.CERTIFICATES_OF_ANY[is_ascending], everything)]
     else:
         found = [
             Lane(
