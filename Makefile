@@ -13,8 +13,8 @@ ROOMY := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 40
 PYTEST = TMPDIR=$(ROOMY) $(BIN)/pytest -p no:cacheprovider -n $$(($$(nproc) + 1))
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-postgresql test-crash test-long lint format conformance bench bench-acme bench-crl bench-crowd bench-est bench-fleet bench-journal \
-        bench-scale bench-soak bench-status bench-workers lock clean
+.PHONY: help up test test-postgresql test-crash test-long lint format conformance bench bench-acme bench-crl bench-crowd bench-est bench-fleet bench-guesses \
+        bench-journal bench-scale bench-soak bench-status bench-workers lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -72,6 +72,9 @@ bench-est: .venv/.tools  ## EST enroll and re-enroll, beside aiohttp that only a
 
 bench-fleet: .venv/.tools  ## 2,000 devices enroll and renew, each on a new TLS connection
 	$(BIN)/python -m bench.fleet
+
+bench-guesses: .venv/.tools  ## 200 wrong secrets a second: who waits for them
+	$(BIN)/python -m bench.guesses
 
 bench-journal: .venv/.tools  ## a journal of a million rows: seconds and memory that proving it takes
 	$(BIN)/python -m bench.journal

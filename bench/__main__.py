@@ -21,6 +21,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "scale": (),
     "soak": (),
     "crowd": (),
+    "guesses": (),
     "fleet": ("--devices", "500"),
     "journal": ("--rows", "300000"),
 }
@@ -35,6 +36,7 @@ BRIEFLY: dict[str, tuple[str, ...]] = {
     "scale": ("--runs", "1", "--seconds", "0.5", "--certificates", "20000"),
     "soak": ("--certificates", "1000"),
     "crowd": ("--runs", "1", "--seconds", "1"),
+    "guesses": ("--runs", "1", "--seconds", "1"),
     "fleet": ("--devices", "50"),
     "journal": ("--rows", "50000"),
 }

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
+import sys
 import threading
 import weakref
 from collections.abc import Callable
@@ -37,10 +39,15 @@ class Threads:
     """Does work in at most `most` threads; at most `waiting` pieces wait for one.
 
     They are daemons: a call that never returns from a token's library must not keep the server from ending.
+
+    Args:
+        niceness: how far they let others go first, as `nice` has it; for work that does not hold Python's lock, or
+            those who wait for the lock would go behind, too.
     """
 
-    def __init__(self, name: str, *, most: int, waiting: int, crowded: Crowded) -> None:
+    def __init__(self, name: str, *, most: int, waiting: int, crowded: Crowded, niceness: int = 0) -> None:
         self._name = name
+        self._niceness = niceness
         self._most = most
         self._crowded = crowded
         self._jobs: queue.Queue[_Job] = queue.Queue(maxsize=waiting)
@@ -72,6 +79,7 @@ class Threads:
             threading.Thread(target=self._work, name=f"{self._name}-{self._count}", daemon=True).start()
 
     def _work(self) -> None:
+        _give_way(self._niceness)
         while True:
             try:
                 future, work = self._jobs.get_nowait()
@@ -82,6 +90,14 @@ class Threads:
                 _tell(future, _outcome(work))
             # Waiting for the next job, a thread keeps nothing of this one alive.
             del future, work
+
+
+def _give_way(niceness: int) -> None:
+    """Lower the priority of this thread; only Linux knows one for each."""
+    if sys.platform == "linux":
+        me = threading.get_native_id()
+        if niceness > os.getpriority(os.PRIO_PROCESS, me):
+            os.setpriority(os.PRIO_PROCESS, me, niceness)
 
 
 class Beside:

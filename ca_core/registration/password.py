@@ -24,6 +24,8 @@ from ca_core.threads import Crowded, Threads
 WAITING = 50
 """How many passwords wait for a thread: a second's worth; who comes then is told to come again."""
 _TIMEOUT_SECONDS = 10.0
+_NICENESS = 15
+"""Where everything else wants a core, a thirtieth of it is left for passwords: nobody waits for those who guess."""
 _ESTIMATES_WAITING = 20
 _NOBODY = ""
 _CROWDED = Crowded(
@@ -79,7 +81,7 @@ class Passwords:
         self._keeper = keeper
         self._blocked = blocked
         self._cost = cost or Cost()
-        self._hashing = Threads("passwords", most=at_once, waiting=waiting, crowded=_CROWDED)
+        self._hashing = Threads("passwords", most=at_once, waiting=waiting, crowded=_CROWDED, niceness=_NICENESS)
         # One: the estimator keeps what it is told of whom in one place for all.
         self._judging = Threads("estimates", most=1, waiting=_ESTIMATES_WAITING, crowded=_CROWDED)
         self._pepper = keeper.key_from(b"soapstone password pepper")

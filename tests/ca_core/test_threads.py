@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
 
 import pytest
@@ -57,6 +58,17 @@ async def test_who_waits_too_long_is_told_to_come_again() -> None:
 async def test_what_was_wrong_flies_to_who_asked() -> None:
     with pytest.raises(ZeroDivisionError):
         await Threads("wrong", most=1, waiting=1, crowded=CROWDED).run(lambda: bytes(1 // 0), timeout_seconds=5)
+
+
+async def test_threads_let_others_go_first_and_the_loops_own_thread_does_not() -> None:
+    mine = os.getpriority(os.PRIO_PROCESS, 0)
+
+    theirs = await Threads("nice", most=1, waiting=1, crowded=CROWDED, niceness=mine + 3).run(
+        lambda: os.getpriority(os.PRIO_PROCESS, threading.get_native_id()), timeout_seconds=5
+    )
+
+    assert theirs == mine + 3
+    assert os.getpriority(os.PRIO_PROCESS, threading.get_native_id()) == mine
 
 
 def meet(gate: threading.Barrier, name: bytes) -> bytes:
