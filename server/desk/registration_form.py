@@ -18,7 +18,7 @@ from ca_core.registration.form import Form
 from ca_core.registration.kind import Kind
 from ca_core.registration.vetting import MOST_USES
 from server.cli.naming import a_labels
-from server.desk.form import Posted
+from server.desk.form import NOTHING, Posted
 
 CHALLENGED = "challenged"
 UNLIMITED = "unlimited"
@@ -78,20 +78,23 @@ class Filled(msgspec.Struct, frozen=True):
     faults: tuple[FieldFault, ...]
 
 
-def asked(kind: Kind, profiles: Mapping[str, Profile], has: Registration | None = None) -> Asked:
+def asked(
+    kind: Kind, profiles: Mapping[str, Profile], values: Posted = NOTHING, has: Registration | None = None
+) -> Asked:
     """What a kind's form asks for.
 
     Args:
-        has: a registration that is changed: what it has is asked for as well.
+        values: what was filled in: the names of profiles that were chosen are asked for as well.
+        has: a registration that is changed: so is what it has.
     """
     choice = kind.grantable or tuple(name for name, profile in profiles.items() if profile.is_grantable)
-    granted = (*kind.profiles, *kind.grantable, *(has.profiles if has else ()))
+    granted = (*kind.profiles, *values.every("profiles"), *(has.profiles if has else ()))
     carried = {one for name in granted if name in profiles for one in profiles[name].name_kinds}
     filled = {_field_of(grant) for grant in has.grants} if has else set()
     fields = [field for field, (sort, _) in _NAME_FIELDS.items() if sort in carried or field in filled]
     return Asked(
         names=tuple(fields),
-        profiles=tuple(dict.fromkeys((*kind.profiles, *choice))) if not kind.grantable else choice,
+        profiles=choice,
         can_be_challenged=kind.has_eab_key and bool(fields),
         has_machine_secrets=kind.has_enrollment_code or kind.has_eab_key,
         needs_number=bool(kind.identity_number),

@@ -80,7 +80,7 @@ def _changes(visit: Visit, was: Registration, wanted: Asked, *, with_subject: bo
 
 
 def _asked(visit: Visit, was: Registration) -> Asked:
-    return registration_form.asked(visit.office.kinds.named(was.kind), visit.office.profiles, was)
+    return registration_form.asked(visit.office.kinds.named(was.kind), visit.office.profiles, visit.form, was)
 
 
 def _version(form: Posted) -> int:

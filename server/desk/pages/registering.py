@@ -44,7 +44,7 @@ async def submit(visit: Visit) -> Reply:
     kind = visit.office.kinds.offered(visit.path["kind"])
     if visit.form.get(_STEP) == _BACK:
         return _form(visit, kind, visit.form)
-    filled = registration_form.read(visit.form, registration_form.asked(kind, visit.office.profiles))
+    filled = registration_form.read(visit.form, registration_form.asked(kind, visit.office.profiles, visit.form))
     try:
         form = registration_form.form_of(filled, kind, visit.actor.realm)
         if visit.form.get(_STEP) != _REGISTER:
@@ -82,7 +82,7 @@ async def _require_free(visit: Visit, account: str) -> None:
 
 
 def _form(visit: Visit, kind: Kind, values: Posted, faults: Iterable[FieldFault] = ()) -> Reply:
-    wanted = registration_form.asked(kind, visit.office.profiles)
+    wanted = registration_form.asked(kind, visit.office.profiles, values)
     shown = registration_form.beside_fields(faults, wanted)
     status = 422 if shown else 200
     return visit.render("register_form.html", status=status, kind=kind, asked=wanted, values=values, faults=shown)
