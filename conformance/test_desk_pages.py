@@ -448,3 +448,47 @@ def test_numbers_that_are_none_lead_nowhere(staff: Staff) -> None:
     assert staff.alice.get("/registrations/" + "a" * 3000).status == 404
     assert staff.alice.get("/register/officer").status == 404
     assert staff.alice.get("/register/server").status == 404
+
+
+def test_registrations_are_found_by_words_kind_and_state_page_by_page(staff: Staff) -> None:
+    for number in range(52):
+        account = f"found-{number}"
+        staff.alice.fill(
+            staff.alice.fill(
+                staff.alice.get("/register/device"),
+                {"subject": f"CN=Quokka {number},O=Fleet,C=TW", "account": account, "step": "check"},
+            ),
+            {"as": "show"},
+        )
+    first = staff.alice.get("/registrations?text=quokka&kind=device&status=active")
+    (following,) = (link for link in first.links if "after=" in link)
+    second = staff.alice.get(following)
+
+    def accounts(page: Page) -> set[str]:
+        return {link.rpartition("/")[2] for link in page.links if link.startswith("/registrations/found-")}
+
+    assert (len(accounts(first)), len(accounts(second))) == (50, 2)
+    assert accounts(first) | accounts(second) == {f"found-{number}" for number in range(52)}
+    assert accounts(staff.alice.get("/registrations?text=quokka&status=closed")) == set()
+    assert accounts(staff.norbert.get("/registrations?text=quokka")) == set()
+    assert accounts(staff.audrey.get("/registrations?text=quokka+51")) == {"found-51"}
+    for strange in ("text=%3Cscript%3E", "status=%00", "after=x", "kind=%0a", "text=" + "a" * 3000, "status=x"):
+        page = staff.alice.get(f"/registrations?{strange}")
+        assert page.status in {200, 400}, strange
+        assert "<script" not in page.text
+
+
+def test_a_registrations_history_is_on_its_page(staff: Staff) -> None:
+    staff.house.register("--kind", "device", "--subject", "CN=told,O=Fleet,C=TW", "--account", "told")
+    for step in ("suspend", "resume") * 14:
+        staff.alice.fill(staff.alice.get(f"/registrations/told/{step}"), {})
+
+    page = staff.alice.get("/registrations/told")
+    (older,) = (link for link in page.links if "after=" in link)
+    earlier = staff.alice.get(older)
+
+    assert "desk:officer:alice" in page.text
+    assert "registered" in earlier.text
+    assert staff.norbert.get(older).status == 404
+    assert staff.alice.get("/registrations/told/history?after=%00").status == 400
+    assert staff.alice.get("/registrations/told/history?after=zz").status == 400

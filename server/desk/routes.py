@@ -13,12 +13,22 @@ from server.assembly import Office
 from server.desk.dialogue import DeskDialogue
 from server.desk.form import FormTokens
 from server.desk.frame import Frame
-from server.desk.pages import changing, eab_keys, officers, registering, registration, sheets, standing, start
+from server.desk.pages import (
+    changing,
+    eab_keys,
+    officers,
+    registering,
+    registration,
+    registrations,
+    sheets,
+    standing,
+    start,
+)
 from server.desk.route import Route
 from server.desk.visit import Desk
 from server.web.asset_files import AssetFiles
 
-_PAGES = (start, registering, registration, changing, standing, sheets, eab_keys, officers)
+_PAGES = (start, registrations, registering, registration, changing, standing, sheets, eab_keys, officers)
 ROUTES: tuple[Route, ...] = tuple(chain.from_iterable(page.ROUTES for page in _PAGES))
 NAV = tuple(chain.from_iterable(getattr(page, "NAV", ()) for page in _PAGES))
 

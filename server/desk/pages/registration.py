@@ -18,6 +18,7 @@ from server.desk.subscribers import place_of, seen
 from server.desk.visit import Visit
 from server.desk.words import phrase
 
+_MOST_EVENTS = 25
 DONE: Mapping[str, str] = {
     "amended": phrase("The registration was changed."),
     "suspend": phrase("The registration is suspended: every door is shut to it."),
@@ -53,6 +54,7 @@ async def show(visit: Visit) -> Reply:
     registration = await seen(visit)
     held = await visit.office.revocations.every(registration.id) if visit.may(Action.READ_CERTIFICATES) else []
     keys = await credentials.of(visit, registration) if visit.may(Action.READ_CREDENTIALS) else []
+    events = await visit.office.staff.looking.history(visit.actor, registration.account, most=_MOST_EVENTS)
     now, kind = visit.now, visit.office.kinds.named(registration.kind)
     return visit.render(
         "registration.html",
@@ -63,7 +65,21 @@ async def show(visit: Visit) -> Reply:
         ways=list(_ways(visit, registration, keys)),
         credentials=[(one, credentials.status_of(one, now)) for one in keys],
         certificates=[_held(visit, one) for one in reversed(held)],
+        events=events,
+        more=events.more or "",
     )
+
+
+async def history(visit: Visit) -> Reply:
+    """What the journal has about it, page by page.
+
+    Raises:
+        BadRequest: there is no such page.
+    """
+    account = (await seen(visit)).account
+    after = visit.query.get("after") or None
+    events = await visit.office.staff.looking.history(visit.actor, account, after=after, most=_MOST_EVENTS)
+    return visit.render("registration_history.html", account=account, lines=events, more=events.more or "")
 
 
 def _held(visit: Visit, certificate: Certificate) -> HeldCertificate:
@@ -108,4 +124,7 @@ def _ways(visit: Visit, registration: Registration, keys: list[Credential]) -> I
             yield Way(f"{place}/{path}", label)
 
 
-ROUTES = (Route("GET", "/registrations/{account}", show, Action.READ_REGISTRATIONS),)
+ROUTES = (
+    Route("GET", "/registrations/{account}", show, Action.READ_REGISTRATIONS),
+    Route("GET", "/registrations/{account}/history", history, Action.READ_REGISTRATIONS),
+)
