@@ -31,6 +31,7 @@ from server import agreement, blocklist, exporting, garbage, listeners, manufact
 from server import settings as settings_module
 from server.acme_door import AcmeDoor
 from server.api.dialogue import ApiDialogue
+from server.api.operation import Services
 from server.assembly import Office, Strongroom, office, strongroom
 from server.cmc_door import full_cmc
 from server.desk.routes import desk_dialogue
@@ -237,7 +238,8 @@ def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
 def _desk(opened: Office, room: Strongroom) -> DeskDoor:
     reception = Reception(opened.database, opened.clock, opened.keeper, room.sign_in)
     assets = AssetFiles()
-    return DeskDoor(reception, ApiDialogue(), desk_dialogue(opened, assets), assets)
+    services = Services(opened, chain=lambda name: room.chains_pem(name)[0])
+    return DeskDoor(reception, ApiDialogue(services), desk_dialogue(opened, assets), assets)
 
 
 def _bounds(settings: Settings, doors: int, crew: int) -> Bounds:
@@ -350,6 +352,7 @@ def _workers(opened: Office, room: Strongroom, doors: list[Listener], permission
         Worker("authorities", _following_authorities(opened, room, doors), every_seconds=5),
         single("revocation-desk", revocation_desk(opened), every_seconds=_DESK_SECONDS),
         single("approvals", opened.staff.approvals.turn, every_seconds=_DESK_SECONDS),
+        single("repeated-requests", opened.staff.repeats.turn, every_seconds=_EXPIRY_SECONDS),
         single("referral-desk", referral_desk(opened), every_seconds=_DESK_SECONDS),
         Worker("approved", issuing_approved(opened, room, permission), every_seconds=_APPROVED_SECONDS),
         Worker("issuer", finish_left_intentions, every_seconds=2),

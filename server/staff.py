@@ -18,6 +18,7 @@ from ca_core.staff.dossiers import Dossiers
 from ca_core.staff.holding import Holding
 from ca_core.staff.looking import Looking
 from ca_core.staff.officers import Officers
+from ca_core.staff.repeats import Repeats
 from ca_core.staff.tokens import Tokens
 from ca_core.staff.waiting import WaitingList
 from ca_core.store.database import Database
@@ -35,6 +36,7 @@ class Staff:
     dossiers: Dossiers
     holding: Holding
     looking: Looking
+    repeats: Repeats
 
 
 def staff(
@@ -59,5 +61,6 @@ def staff(
         waiting=WaitingList(database, kinds),
         dossiers=Dossiers(database, kinds),
         holding=Holding(database, revocations),
+        repeats=Repeats(database, clock),
         looking=Looking(database, clock, profiles, window_days=window_days),
     )

@@ -126,6 +126,12 @@ async def eab_keys(tx: Transaction, registration_id: str) -> list[Credential]:
     return [_from_row(row) for row in rows]
 
 
+async def every(tx: Transaction, registration_id: str) -> list[Credential]:
+    """Every credential that a registration ever had, oldest first."""
+    rows = await tx.all(_SELECT + "registration_id = :registration_id ORDER BY id", registration_id=registration_id)
+    return [_from_row(row) for row in rows]
+
+
 async def succeed(tx: Transaction, credential_id: str, *, successor: str, expires_at: int) -> bool:
     """Name the one successor of an EAB key, and when the key ends; False when it has one already."""
     changed = await tx.execute(

@@ -1,52 +1,118 @@
-"""The RA's REST API: paths to resources, refusals to problem documents."""
+"""The RA's REST API: from a request whose actor was proved to the operation that it means, and back."""
 
 from __future__ import annotations
 
-import msgspec
+from collections.abc import Sequence
+from functools import cached_property
+from http import HTTPStatus
 
 from ca_core.errors import NotFound, Refusal
 from ca_core.staff.role import Actor
 from protocols.wire import Reply, Request
-from server.api import problems
+from server.api import openapi, problems, reading
+from server.api.operation import JSON, PREFIX, ROOT, Call, IfMatch, Operation, Services
+from server.api.problems import Fault
+from server.api.repeating import once
+from server.api.table import OPERATIONS, Found, Routes
 
-PREFIX = "/api/"
-_ME = "/api/v1/me"
-_READ = frozenset({"GET", "HEAD"})
+__all__ = ["PREFIX", "ApiDialogue"]
 
-
-class Me(msgspec.Struct, frozen=True):
-    """Who asks, as the server sees it.
-
-    Attributes:
-        actions: all that is permitted, sorted.
-    """
-
-    name: str
-    role: str
-    realm: str
-    actions: tuple[str, ...]
+DOCUMENT = "/openapi.json"
+_READ = ("GET", "HEAD")
 
 
 class ApiDialogue:
-    """Answers requests whose actor was proved."""
+    """Answers requests by the table of operations, each after the same checks in the same order."""
+
+    def __init__(self, services: Services, operations: Sequence[Operation] = OPERATIONS) -> None:
+        self._services = services
+        self._operations = operations
+        self._routes = Routes(operations)
 
     async def answer(self, request: Request, actor: Actor) -> Reply:
         """Answer one request; every refusal is in the reply."""
         try:
-            return self._answer(request, actor)
+            return await self._answer(request, actor)
         except Refusal as refusal:
             return self.refuse(refusal)
+        except Fault as fault:
+            return fault.reply
 
     def refuse(self, refusal: Refusal) -> Reply:
         """Say what stands against a request."""
         return problems.reply(refusal)
 
-    @staticmethod
-    def _answer(request: Request, actor: Actor) -> Reply:
-        if request.path != _ME:
-            raise NotFound("there is nothing here; see /api/v1/me")
-        if request.method not in _READ:
-            return problems.problem(405, "method-not-allowed", "this can only be read", ("Allow", "GET, HEAD"))
-        me = Me(actor.name, actor.role.value, actor.realm, tuple(sorted(actor.permitted)))
-        headers = (("Content-Type", "application/json"), ("Cache-Control", "no-store"))
-        return Reply(200, headers, msgspec.json.encode(me))
+    @cached_property
+    def _document(self) -> bytes:
+        return openapi.document(self._operations)
+
+    async def _answer(self, request: Request, actor: Actor) -> Reply:
+        path = request.path.removeprefix(ROOT) if request.path.startswith(f"{ROOT}/") else ""
+        if path == DOCUMENT:
+            if request.method not in _READ:
+                raise _not_allowed(_READ)
+            return Reply(HTTPStatus.OK, (("Content-Type", JSON), ("Cache-Control", "no-cache")), self._document)
+        found = self._routes.at(path)
+        if found is None:
+            raise NotFound(f"there is nothing here; see {ROOT}{DOCUMENT}")
+        operation = _meant(found, request.method)
+        if operation.method != "GET":
+            reading.require_no_strangers(request)
+        _require_permitted(operation, actor)
+        return await self._carry_out(operation, found, request, actor)
+
+    async def _carry_out(self, operation: Operation, found: Found, request: Request, actor: Actor) -> Reply:
+        call = Call(
+            actor=actor,
+            services=self._services,
+            place=found.place,
+            query=reading.query(request, operation),
+            accepts=reading.accepted(request, operation),
+            body=reading.body(request, operation),
+            tags=_tags(request, operation),
+        )
+        key = reading.idempotency_key(request) if operation.is_repeatable else None
+        if key is None:
+            return (await operation.handler(call)).reply(call.accepts)
+        return await once(
+            self._services.office.staff.repeats,
+            key,
+            request,
+            call.accepts,
+            actor=actor,
+            answer=lambda: operation.handler(call),
+        )
+
+
+def _meant(found: Found, method: str) -> Operation:
+    meant = found.operations.get("GET" if method == "HEAD" else method)
+    if meant is None:
+        allowed = list(found.operations)
+        raise _not_allowed([*allowed, "HEAD"] if "GET" in allowed else allowed)
+    return meant
+
+
+def _not_allowed(methods: Sequence[str]) -> Fault:
+    allowed = ", ".join(methods)
+    return Fault(
+        HTTPStatus.METHOD_NOT_ALLOWED, "method-not-allowed", f"use {allowed} here", headers=(("Allow", allowed),)
+    )
+
+
+def _require_permitted(operation: Operation, actor: Actor) -> None:
+    """Let only pass who may do any of what the operation permits.
+
+    Raises:
+        NotPermitted: as `Actor.require` says.
+    """
+    if operation.permitted and not operation.permitted & actor.permitted:
+        actor.require(min(operation.permitted))
+
+
+def _tags(request: Request, operation: Operation) -> tuple[str, ...] | None:
+    if operation.if_match is IfMatch.IGNORED:
+        return None
+    if operation.if_match is IfMatch.REQUIRED and "if-match" not in request.headers:
+        said = "say by If-Match which version you have seen: the ETag of the resource"
+        raise Fault(HTTPStatus.PRECONDITION_REQUIRED, "precondition-required", said)
+    return reading.tags(request)

@@ -61,6 +61,7 @@ PURE = (
     "ca_core/staff/events.py",
     "ca_core/staff/lines.py",
     "ca_core/staff/officer.py",
+    "ca_core/staff/repeat.py",
     "ca_core/staff/request.py",
     "ca_core/staff/role.py",
     "ca_core/staff/token.py",
