@@ -106,6 +106,18 @@ def test_registrations_of_other_kinds_sheets_on_paper_and_what_is_done_afterward
     assert house.attempt("activate", "shop").returncode != 0, "it is active already"
 
 
+def test_people_are_registered_out_of_a_file_and_their_sheets_are_on_paper(house: House, desk: Desk) -> None:
+    said = desk.typed("import")
+
+    assert "2 lines are good" in said
+    (paper,) = (desk.folder / "sheets").iterdir()
+    assert len(_CODE.findall(must("pdftotext", "-layout", paper, "-"))) == 2
+    assert json.loads(house.command("show", "lin-ml", "--json"))["names"] == [
+        "email:lin@example.com",
+        "email:ml.lin@example.com",
+    ]
+
+
 def test_an_order_is_explained(house: House, desk: Desk) -> None:
     client = shop(house, "florist")
     assert client.account is not None
