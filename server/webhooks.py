@@ -10,6 +10,7 @@ from yarl import URL
 
 from ca_core.clock import Clock
 from ca_core.notices import webhook
+from ca_core.notices.notice import Notice
 from ca_core.notices.outbox import NotNow
 from ca_core.store import registrations
 from ca_core.store.database import Database
@@ -48,9 +49,8 @@ class Hook:
         Raises:
             NotNow: the target is away, may not be called, or did not say that it has it.
         """
-        async with self._database.read() as tx:
-            registration = await registrations.by_id(tx, parcel.notice.registration_id)
-        body = webhook.body(parcel.notice, account=registration.account, realm=registration.realm)
+        account, realm = await self._whose(parcel.notice)
+        body = webhook.body(parcel.notice, account=account, realm=realm)
         try:
             async with asyncio.timeout(self._policy.total_seconds):
                 status = await self._posted(parcel.id, body)
@@ -61,6 +61,14 @@ class Hook:
         if status not in _TAKEN:
             # Redirects, too: what was checked is the address in the settings.
             raise NotNow(f"it answered with status {status}", is_channel=status not in _OF_THE_MESSAGE)
+
+    async def _whose(self, notice: Notice) -> tuple[str | None, str]:
+        """The account, None where it is yet to be made, and the realm."""
+        if not notice.registration_id:
+            return None, notice.realm
+        async with self._database.read() as tx:
+            registration = await registrations.by_id(tx, notice.registration_id)
+        return registration.account, registration.realm
 
     async def _posted(self, message_id: str, body: bytes) -> int:
         """Resolve, judge, and post to the first address that takes a connection; what is answered is not read."""

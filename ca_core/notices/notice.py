@@ -53,6 +53,7 @@ JOURNALED: Mapping[str, Topic] = {
     "sheet-issued": Topic.NEW_SHEET,
     "enrollment-referred": Topic.WAITING,
     "revocation-requested": Topic.WAITING,
+    "desk-request-made": Topic.WAITING,
 }
 """Events of the journal of which something is told; not each of a kind, see `topic_of`."""
 
@@ -84,6 +85,7 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
         reason: of a revocation, in RFC 5280's words.
         replaces: the serial that a renewed certificate takes the place of.
         number: of the sheet, or of the request that waits.
+        realm: where there is no registration yet, and `registration_id` is empty.
     """
 
     topic: Topic
@@ -97,6 +99,7 @@ class Notice(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True):
     reason: str | None = None
     replaces: str | None = None
     number: int | None = None
+    realm: str = ""
 
     def joined(self, other: Notice) -> Notice:
         """The same of both's certificates, in one."""
@@ -136,6 +139,7 @@ def of_journal(
         reason=detail.get("reason"),
         replaces=detail.get("replaces"),
         number=detail.get("number", detail.get("request")),
+        realm="" if registration_id else detail.get("realm", ""),
     )
 
 

@@ -151,7 +151,7 @@ class Courier:
         self, tx: Transaction, parcel: Parcel, outcome: NotNow | NotEver | NothingToTell | None, now: int
     ) -> None:
         """Of webhooks, which tell of much, only what failed is recorded."""
-        one, id_ = parcel.notice, parcel.notice.registration_id
+        one, id_ = parcel.notice, parcel.notice.registration_id or None
         if isinstance(outcome, NotEver):
             failed = NoticeFailed(self._channel, one.topic.value, parcel.id, str(outcome)[:_LONGEST_WHY])
             await journal.record(tx, failed, now=now, actor=ACTOR, registration_id=id_)

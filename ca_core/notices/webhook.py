@@ -27,7 +27,7 @@ class _Certificate(msgspec.Struct, omit_defaults=True):
 
 
 class _Data(msgspec.Struct, omit_defaults=True):
-    account: str
+    account: str | None
     realm: str
     certificate: _Certificate | None = None
     days: int | None = None
@@ -42,8 +42,12 @@ class _Body(msgspec.Struct):
     data: _Data
 
 
-def body(notice: Notice, *, account: str, realm: str) -> bytes:
-    """The JSON that is sent: what happened, when, and to which account's what."""
+def body(notice: Notice, *, account: str | None, realm: str) -> bytes:
+    """The JSON that is sent: what happened, when, and to which account's what.
+
+    Args:
+        account: None where it is yet to be made.
+    """
     told = notice.certificates[0] if notice.certificates else None
     certificate = None
     if told is not None:

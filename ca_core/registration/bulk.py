@@ -334,7 +334,7 @@ def _outcome(made: _New, *, is_new: bool) -> Outcome:
 
 
 def _told(asked: DeskRequest) -> DeskRequestMade:
-    return DeskRequestMade(asked.number, asked.action.value, asked.needed, asked.due_at, asked.note)
+    return DeskRequestMade(asked.number, asked.action.value, asked.needed, asked.due_at, asked.note, asked.realm)
 
 
 def _waiting(line: Line, number: int) -> Outcome:

@@ -225,7 +225,7 @@ class Approvals:
                 note=note,
             )
             await desk_requests.insert(tx, asked)
-            event = DeskRequestMade(asked.number, action.value, needed, asked.due_at, note)
+            event = DeskRequestMade(asked.number, action.value, needed, asked.due_at, note, realm)
             await self._record(tx, event, asked, actor=actor.journal_name)
         return Pending(asked.number, needed)
 

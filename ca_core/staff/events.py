@@ -44,6 +44,7 @@ class DeskRequestMade(Event, frozen=True, tag="desk-request-made"):
     Attributes:
         action: `register`, `reprint` or `revoke`.
         note: why.
+        realm: in which; a registration that is yet to be made says it nowhere else.
     """
 
     request: int
@@ -51,6 +52,7 @@ class DeskRequestMade(Event, frozen=True, tag="desk-request-made"):
     needed: int
     due_at: int
     note: str
+    realm: str = ""
 
 
 class VoteCast(Event, frozen=True, tag="vote-cast"):

@@ -27,9 +27,10 @@ _STILL_WANTED = (
 )
 _EVENTS = ", ".join(f"'{event}'" for event in sorted(JOURNALED))
 _OF_JOURNAL = (
-    " FROM journal j JOIN registrations g ON g.id = j.registration_id"
+    " FROM journal j LEFT JOIN registrations g ON g.id = j.registration_id"
     " LEFT JOIN certificates c ON c.serial = j.serial WHERE j.position > :after AND j.position <= :head"
-    f" AND j.event IN ({_EVENTS}) AND g.kind <> :server ORDER BY j.position LIMIT :most"
+    # Of what officers ask for there may be no registration yet.
+    f" AND j.event IN ({_EVENTS}) AND COALESCE(g.kind, '') <> :server ORDER BY j.position LIMIT :most"
 )
 _HAPPENED = (
     f"SELECT j.position, j.id, j.at, j.event, j.detail, {_CERTIFICATE}, {_WHOSE}"  # our own words
@@ -71,10 +72,15 @@ class Found(msgspec.Struct, frozen=True):
     recalled_at: int | None
 
 
+class _Detail(msgspec.Struct):
+    realm: str = ""
+
+
 class Whose(msgspec.Struct, frozen=True):
     """A registration as far as a notice needs it.
 
     Attributes:
+        id: empty of one that is yet to be made.
         email: where mail goes; empty where there is no address.
     """
 
@@ -221,9 +227,11 @@ def _found(row: Row) -> Found | None:
 
 def _happened(row: Row) -> Happened:
     position, id_, at, event, detail = row[:5]
-    return Happened(position, id_, at, event, detail, _whose(row[11:]), _found(row[5:11]))
+    return Happened(position, id_, at, event, detail, _whose(row[11:], detail), _found(row[5:11]))
 
 
-def _whose(row: Row) -> Whose:
+def _whose(row: Row, detail: str = "{}") -> Whose:
     id_, kind, realm, expires_at, contact = row
+    if id_ is None:
+        return Whose("", "", msgspec.json.decode(detail, type=_Detail).realm, 0, "")
     return Whose(id_, kind, realm, expires_at, _CONTACT.decode(contact).email)

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from itertools import chain
 from pathlib import Path
 
+import msgspec
 import pytest
 from cryptography import x509
 
@@ -19,7 +20,11 @@ from ca_core.policy.profile import RevocationRule
 from ca_core.policy.request import parse
 from ca_core.registration.contact import Contact
 from ca_core.registration.desk import Form
+from ca_core.registration.kind import PRESETS, Approvals, Kinds
 from ca_core.revocation.reason import Reason
+from ca_core.staff import approvals as staff
+from ca_core.staff.request import Pending
+from ca_core.staff.role import Actor, Role, Via
 from ca_core.store import noticing, outbox
 from ca_core.store.certificates import Certificate
 from ca_core.store.outbox import Parcel
@@ -399,3 +404,28 @@ async def test_a_server_that_died_with_a_notice_in_its_hands_leaves_it_to_the_ne
     house.clock.move(300)
 
     assert await courier.turn(1) == 1
+
+
+async def test_what_officers_ask_each_other_for_is_told_to_their_realm(house: Core) -> None:
+    guarded = Kinds(
+        msgspec.structs.replace(kind, approvals=Approvals(register=1, reprint=1)) for kind in PRESETS.values()
+    )
+    approvals = staff.Approvals(house.database, house.clock, house.desk, house.revocations, guarded)
+    alice = Actor("alice", Role.OFFICER, "north", "id-of-alice", Via.DESK)
+    collecting = collector(house, (MAIL_CHANNEL, hook_channel("shop", HOOKED, "north")))
+    await told(house, collecting)
+    await registered(house, "old", realm="north")
+    await registered(house, "other", realm="south")
+
+    first = await approvals.register(Form("device", "CN=new"), actor=alice)
+    second = await approvals.reprint("old", actor=alice)
+    await approvals.register(Form("device", "CN=elsewhere"), actor=msgspec.structs.replace(alice, realm="south"))
+
+    assert isinstance(first, Pending)
+    assert isinstance(second, Pending)
+    waiting = [one for channel, one in await told(house, collecting) if channel == HOOK]
+    assert [(one.topic, one.number, one.realm) for one in waiting] == [
+        (Topic.WAITING, first.number, "north"),
+        (Topic.WAITING, second.number, ""),
+    ]
+    assert [bool(one.registration_id) for one in waiting] == [False, True]

@@ -66,6 +66,16 @@ async def test_a_target_can_prove_who_told_it_what(house: Core, tls: ssl.SSLCont
     assert json.loads(call.body)["data"] == {"account": "acc", "realm": "main", "request": 7}
 
 
+async def test_of_a_registration_that_is_yet_to_be_made_the_realm_is_told(house: Core, tls: ssl.SSLContext) -> None:
+    shop = Shop()
+    one = Notice(topic=Topic.WAITING, key="k", registration_id="", at=house.clock.now(), number=8, realm="north")
+    async with open_shop(shop, tls) as port:
+        await hook(house, port).send(Parcel("0008", "webhook:shop", one, house.clock.now(), 1))
+
+    (call,) = shop.calls
+    assert json.loads(call.body)["data"] == {"account": None, "realm": "north", "request": 8}
+
+
 async def test_a_message_keeps_its_identity_however_often_it_is_sent(house: Core, tls: ssl.SSLContext) -> None:
     shop = Shop(503)
     async with open_shop(shop, tls) as port:

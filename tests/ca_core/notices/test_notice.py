@@ -25,6 +25,7 @@ def of(*serials: str, more: int = 0) -> Notice:
         ("password-suspended", {"guesses": 3}, Topic.PASSWORD_SUSPENDED),
         ("sheet-issued", {"number": 2}, Topic.NEW_SHEET),
         ("enrollment-referred", {"request": 7}, Topic.WAITING),
+        ("desk-request-made", {"request": 7}, Topic.WAITING),
         ("crl-published", {}, None),
     ],
 )

@@ -65,3 +65,13 @@ def test_what_is_about_no_certificate_names_none() -> None:
         "realm": "main",
         "request": 7,
     }
+
+
+def test_a_request_about_nobody_yet_has_no_account() -> None:
+    one = Notice(topic=Topic.WAITING, key="k", registration_id="", at=0, number=7, realm="north")
+
+    assert json.loads(webhook.body(one, account=None, realm=one.realm))["data"] == {
+        "account": None,
+        "realm": "north",
+        "request": 7,
+    }
