@@ -98,7 +98,7 @@ lock: .venv/.tools  ## choose versions anew and write them down with their hashe
 	done
 
 clean:  ## remove environments, caches and builds; never a server's home
-	rm -rf .venv .clients build dist htmlcov .coverage .hypothesis
+	rm -rf .venv .clients build dist htmlcov .coverage .hypothesis server/web/assets/pico.css server/web/assets/pico.lock
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find server protocols ca_core tests conformance bench -name __pycache__ -prune -exec rm -rf {} +
 
