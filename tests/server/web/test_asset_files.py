@@ -1,0 +1,72 @@
+"""What pages load is ours to serve, and is never another thing at the same address."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from protocols.wire import Peer, Reply, Request
+from server.web.asset_files import AssetFiles
+
+PICTURE = "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' stroke='rgb(1, 2, 3)'/%3E"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "desk.css").write_text("body{}")
+    (tmp_path / "pico.css").write_text(f'select{{background:url("{PICTURE}")}}')
+    (tmp_path / "icon.svg").write_text("<svg/>")
+    (tmp_path / "install").write_text("#!/bin/sh")
+    (tmp_path / "package.json").write_text("{}")
+    return tmp_path
+
+
+def fetched(assets: AssetFiles, path: str, method: str = "GET") -> Reply:
+    return assets.answer(Request(method, path, {}, b"", Peer("192.0.2.1")))
+
+
+def test_pictures_within_style_sheets_are_served_by_themselves(folder: Path) -> None:
+    assets = AssetFiles(folder)
+    style = fetched(assets, assets.styles[0]).body.decode()
+
+    place = style.partition('url("')[2].partition('"')[0]
+    picture = fetched(assets, place)
+
+    assert "data:" not in style
+    assert picture.body == b"<svg xmlns='http://www.w3.org/2000/svg' stroke='rgb(1, 2, 3)'/>"
+    assert dict(picture.headers)["Content-Type"] == "image/svg+xml"
+
+
+def test_the_style_sheet_from_npm_comes_first_and_may_be_missing(folder: Path) -> None:
+    both = AssetFiles(folder).styles
+    (folder / "pico.css").unlink()
+
+    alone = AssetFiles(folder).styles
+
+    assert [style.split(".")[0] for style in both] == ["/assets/pico", "/assets/desk"]
+    assert alone == both[1:]
+
+
+def test_another_content_has_another_address(folder: Path) -> None:
+    before = AssetFiles(folder)
+    (folder / "icon.svg").write_text("<svg></svg>")
+
+    after = AssetFiles(folder)
+
+    assert before.icon != after.icon
+    assert fetched(after, before.icon).status == 404
+
+
+@pytest.mark.parametrize(
+    "path", ["/assets/", "/assets/desk.css", "/assets/install", "/assets/package.json", "/assets/.."]
+)
+def test_nothing_else_of_the_folder_is_served(folder: Path, path: str) -> None:
+    assert fetched(AssetFiles(folder), path).status == 404
+
+
+def test_an_asset_can_only_be_read(folder: Path) -> None:
+    assets = AssetFiles(folder)
+
+    assert fetched(assets, assets.icon, "HEAD").status == 200
+    assert fetched(assets, assets.icon, "POST").status == 405
