@@ -472,7 +472,19 @@ def test_registrations_are_found_by_words_kind_and_state_page_by_page(staff: Sta
     assert accounts(staff.alice.get("/registrations?text=quokka&status=closed")) == set()
     assert accounts(staff.norbert.get("/registrations?text=quokka")) == set()
     assert accounts(staff.audrey.get("/registrations?text=quokka+51")) == {"found-51"}
-    for strange in ("text=%3Cscript%3E", "status=%00", "after=x", "kind=%0a", "text=" + "a" * 3000, "status=x"):
+    chen = ("--subject", "CN=陳淑芬,O=Fleet,C=TW", "--account", "found-chen")
+    staff.house.register("--kind", "device", *chen)
+    assert accounts(staff.alice.get("/registrations?text=%E9%99%B3%E6%B7%91%E8%8A%AC")) == {"found-chen"}
+    assert 'value="%41&amp;kind=x"' in staff.alice.get("/registrations?text=%2541%26kind%3Dx").text
+    for strange in (
+        "text=%3Cscript%3E",
+        "status=%00",
+        "after=x",
+        "kind=%0a",
+        "text=" + "a" * 3000,
+        "status=x",
+        "text=%FF",
+    ):
         page = staff.alice.get(f"/registrations?{strange}")
         assert page.status in {200, 400}, strange
         assert "<script" not in page.text

@@ -51,7 +51,8 @@ def _read(request: web.BaseRequest, body: bytes) -> Request:
     return Request(
         method=request.method,
         path=request.path,
-        query=request.query_string,
+        # As it was sent: whoever reads its fields decodes them, and once.
+        query=request.rel_url.raw_query_string,
         headers=headers,
         body=body,
         peer=_known_peer(request),

@@ -72,7 +72,7 @@ def queried(request: Request) -> Posted:
     Raises:
         BadRequest: it cannot be read.
     """
-    return _read(request.query.encode())
+    return _read(request.query.encode("utf-8", "surrogateescape"))
 
 
 def _read(octets: bytes) -> Posted:
