@@ -374,6 +374,17 @@ async def test_a_few_at_once_are_looked_at_of_one_source(core: Core, door: Porta
     await guess(door, "guess")
 
 
+async def test_a_right_password_that_was_suspended_since_it_was_proved_opens_nothing(core: Core, door: Portal) -> None:
+    """As where the third wrong one is counted on another server meanwhile."""
+    await door.with_password("acc")
+    proved = await door.proof.prove("acc", Secret(GOOD), source=SOURCE)
+    await guess(door, "one", "two", "three")
+
+    with pytest.raises(WrongSecret):
+        async with core.database.write() as tx:
+            await door.proof.settle(tx, proved)
+
+
 async def test_guesses_at_nobody_are_forgotten_after_a_day_and_others_are_not(core: Core, door: Portal) -> None:
     await door.with_password("acc")
     await door.with_password("suspended")

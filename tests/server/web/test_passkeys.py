@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -208,6 +209,29 @@ async def test_a_copied_passkey_is_seen_by_its_count(core: Core, door: Portal) -
 
     (entry,) = await core.journal("passkey-rejected")
     assert entry.detail["why"] == "counter"
+
+
+async def test_of_answers_that_come_at_once_each_is_counted_or_refused(core: Core, door: Portal) -> None:
+    device = Authenticator()
+    alice, again = await half_way_in(door, device), Holder(door, "alice")
+    await again.begin()
+
+    outcomes = await asyncio.gather(alice.show(device), again.show(device), return_exceptions=True)
+
+    assert set(map(type, outcomes)) <= {type(None), PasskeyRefused}
+    (passkey,) = await door.passkeys.of((await core.desk.show("alice")).id)
+    assert outcomes.count(None) >= 1
+    assert passkey.sign_count in {1, 2}
+
+
+@pytest.mark.parametrize("octets", [0, 1024])
+async def test_an_identifier_has_1_to_1023_octets(door: Portal, octets: int) -> None:
+    """Web Authentication, 4."""
+    alice, device = await holder(door), Authenticator()
+    device.credential_id = bytes(octets)
+
+    with pytest.raises((PasskeyRefused, BadRequest)):
+        await alice.register(device)
 
 
 async def test_somebody_elses_passkey_proves_nothing(door: Portal) -> None:

@@ -1,0 +1,78 @@
+"""Passkeys on every store: asked for at one server and shown at another."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+
+from ca_core.applicant import Door
+from ca_core.issuance.linter import Linter
+from ca_core.registration.errors import PasskeyRefused, SessionEnded
+from ca_core.registration.session import Session, Step
+from ca_core.secret import Secret
+from ca_core.staff.role import EVERY_REALM, Actor, Role, Via
+from conformance.stores import KINDS, POSTGRESQL
+from tests.builders.authenticator import Authenticator
+from tests.builders.core import core
+from tests.builders.portal import SOURCE, Portal, portal
+
+
+@pytest.fixture(params=KINDS)
+async def doors(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[list[Portal]]:
+    """Two servers over one store where that can be; else one, twice."""
+    async with AsyncExitStack() as stack:
+        count = 2 if request.param == POSTGRESQL else 1
+        opened = [
+            portal(await stack.enter_async_context(core(tmp_path, store=request.param, linter=Linter())))
+            for _ in range(count)
+        ]
+        yield [opened[0], opened[-1]]
+
+
+async def officer(door: Portal) -> Actor:
+    await door.core.register("alice")
+    return Actor("alice", Role.OFFICER, EVERY_REALM, (await door.core.desk.show("alice")).id, Via.DESK)
+
+
+async def session(door: Portal, token: Secret) -> Session:
+    return await door.sessions.look(token, door=Door.DESK)
+
+
+async def test_a_passkey_is_asked_for_at_one_server_and_shown_at_another(doors: list[Portal]) -> None:
+    (one, other), device = doors, Authenticator()
+    alice = await officer(one)
+    begun = await one.officers.begin(alice)
+    made = device.create(await one.passkeys.begin_registering(await session(one, begun.token)))
+    await other.passkeys.register(await session(other, begun.token), "phone", made, source=SOURCE)
+
+    half = await other.officers.begin(alice)
+    answer = device.get(await one.passkeys.begin_showing(await session(one, half.token)))
+    token = await other.passkeys.show(await session(other, half.token), answer, source=SOURCE)
+
+    assert half.step is Step.SECOND_FACTOR
+    (await session(one, token)).require_signed_in()
+    with pytest.raises(SessionEnded):
+        await session(one, half.token)
+    (passkey,) = await one.passkeys.of((await session(one, token)).registration.id)
+    assert (passkey.sign_count, passkey.used_at) == (1, one.core.clock.now())
+    await one.passkeys.remove(await session(one, token), passkey.credential_id, source=SOURCE)
+    assert (await other.officers.begin(alice)).step is Step.SIGNED_IN
+
+
+async def test_one_answer_opens_one_server_once(doors: list[Portal]) -> None:
+    (one, other), device = doors, Authenticator()
+    alice = await officer(one)
+    begun = await one.officers.begin(alice)
+    made = device.create(await one.passkeys.begin_registering(await session(one, begun.token)))
+    await one.passkeys.register(await session(one, begun.token), "phone", made, source=SOURCE)
+    half = await one.officers.begin(alice)
+    answer = device.get(await one.passkeys.begin_showing(await session(one, half.token)))
+    asked = [await session(door, half.token) for door in (one, other)]
+
+    await one.passkeys.show(asked[0], answer, source=SOURCE)
+
+    with pytest.raises(PasskeyRefused):
+        await other.passkeys.show(asked[1], answer, source=SOURCE)
