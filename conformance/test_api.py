@@ -322,6 +322,43 @@ def test_what_others_must_agree_to_waits_and_is_collected_once(office: Office) -
     assert (done["state"], [vote["officer"] for vote in done["votes"]]) == ("done", ["bob"])
 
 
+def test_a_reprint_and_a_revocation_wait_for_another_officer_too(office: Office, tmp_path: Path) -> None:
+    account = office.account()
+    form = {"kind": "branch", "subject": f"CN={account},C=TW", "account": account, "profiles": ["device"]}
+
+    def agreed(place: str, body: object = None) -> str:
+        waits = office.alice.post(place, body).must(202).json
+        office.bob.post(f"/requests/{waits['request']}/approve").must(200)
+        return f"/requests/{waits['request']}"
+
+    first = office.alice.post(f"{agreed('/registrations', form)}/collect").must(200).json
+    reprint = agreed(f"/registrations/{account}/sheets", {"note": "lost"})
+    second = office.alice.post(f"{reprint}/collect", Accept="application/pdf").must(200)
+    serial = office.enroll(office.alice.post(f"/registrations/{account}/renew").must(200).json, tmp_path)
+    revocation = agreed(f"/certificates/{serial}/revoke", {"reason": "superseded", "note": "moved"})
+
+    assert first["sheet"]["sheet"] == 1
+    assert second.body.startswith(b"%PDF-")
+    told = office.bob.get(revocation).must(200).json
+    assert (told["state"], told["note"]) == ("done", "moved")
+    assert (told["revocation"]["serial"], told["revocation"]["reason"]) == (serial, "superseded")
+    assert office.bob.get(f"/certificates/{serial}").must(200).json["status"] == "revoked"
+
+
+def test_a_token_collects_only_what_its_scope_could_have_asked_for(office: Office) -> None:
+    account = office.account()
+    form = {"kind": "branch", "subject": f"CN={account},C=TW", "account": account}
+    asks = office.desk.integrator("asker", realm="north")
+    prints = office.desk.caller(token=office.desk.token("asker", "sheets:print"))
+    number = asks.post("/registrations", form).must(202).json["request"]
+    office.bob.post(f"/requests/{number}/approve").must(200)
+
+    refused = prints.post(f"/requests/{number}/collect")
+
+    assert refused.must(403).word == "not-permitted"
+    assert asks.post(f"/requests/{number}/collect").must(200).json["registration"]["account"] == account
+
+
 def test_a_request_is_turned_down_or_taken_back(office: Office) -> None:
     account = office.account()
     form = {"kind": "branch", "subject": f"CN={account},C=TW", "account": account}
