@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import overload
+
 import msgspec
 
 from ca_core.audit import journal
@@ -101,14 +103,31 @@ class Desk:
         """
         await self._move(account, was=(Status.ACTIVE, Status.SUSPENDED), to=Status.CLOSED, actor=actor)
 
+    @overload
     async def renew_registration(
         self, account: str, changes: Changes = NO_CHANGES, *, actor: str, version: int | None = None
-    ) -> Sheet:
+    ) -> Sheet: ...
+
+    @overload
+    async def renew_registration(
+        self, account: str, changes: Changes = NO_CHANGES, *, actor: str, version: int | None = None, instead: Claim
+    ) -> None: ...
+
+    async def renew_registration(
+        self,
+        account: str,
+        changes: Changes = NO_CHANGES,
+        *,
+        actor: str,
+        version: int | None = None,
+        instead: Claim | None = None,
+    ) -> Sheet | None:
         """Renew the vetting of a registration, expired or not, and make a new sheet (RULES, S10).
 
         Args:
             changes: what is not as it was registered; the subject may be among it.
             version: the one that the officer has seen; None means that it does not matter.
+            instead: what is done in the place of a new sheet.
 
         Raises:
             NotFound, WrongState: no such account, or it is closed.
@@ -124,7 +143,12 @@ class Desk:
             event = RegistrationRenewed(expires_at=expires_at)
             await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
             registration = await self._change(tx, registration, changes, actor=actor, now=now)
-            return await self._replace_sheet(tx, registration, actor=actor, now=now)
+            if instead is None:
+                return await self._replace_sheet(tx, registration, actor=actor, now=now)
+            if registration.status is Status.CLOSED:
+                raise _closed(registration)
+            await instead(tx)
+            return None
 
     async def amend(self, account: str, changes: Changes, *, actor: str, version: int | None = None) -> Registration:
         """Change what is registered; certificates and sheets that exist stay as they are.

@@ -11,6 +11,7 @@ from ca_core.clock import Clock
 from ca_core.errors import AlreadyRevoked, CertificateExpired, NotFound, WrongState
 from ca_core.registration import vetting
 from ca_core.registration.account import Registration
+from ca_core.registration.changes import Changes
 from ca_core.registration.desk import Desk
 from ca_core.registration.form import Form
 from ca_core.registration.kind import PRESETS, Kinds
@@ -85,6 +86,32 @@ class Approvals:
         return await self._put_down(
             DeskAction.REPRINT, registration, registration.realm, payload, needed, actor=actor, note=note
         )
+
+    async def renew(
+        self, account: str, changes: Changes, *, actor: Actor, version: int | None = None, note: str = ""
+    ) -> Sheet | Pending:
+        """Renew the vetting of a registration; its new sheet is made as a reprint is, at once or once others agree.
+
+        Raises:
+            NotPermitted, NotFound: as they say.
+            Refusal: as `Desk.renew_registration` says.
+        """
+        actor.require(Action.RENEW_REGISTRATION)
+        registration, name = await self._seen(account, actor), actor.journal_name
+        needed = self._kinds.named(registration.kind).approvals.reprint
+        if not needed:
+            return await self._desk.renew_registration(account, changes, actor=name, version=version)
+        number = 0
+
+        async def ask(tx: Transaction) -> None:
+            nonlocal number
+            payload = msgspec.json.encode(account).decode()
+            number = await self._ask(
+                tx, DeskAction.REPRINT, registration, registration.realm, payload, needed=needed, actor=actor, note=note
+            )
+
+        await self._desk.renew_registration(account, changes, actor=name, version=version, instead=ask)
+        return Pending(number, needed)
 
     async def revoke(self, revoking: Revoking, *, actor: Actor, note: str = "") -> Revoked | Pending:
         """Revoke a certificate for good. Whoever cannot wait puts it on hold meanwhile, which needs nobody's consent.
@@ -209,25 +236,41 @@ class Approvals:
         actor: Actor,
         note: str,
     ) -> Pending:
-        now = self._clock.now()
         async with self._database.write() as tx:
-            asked = DeskRequest(
-                number=await next_number(tx),
-                action=action,
-                registration_id=registration.id if registration else None,
-                realm=realm,
-                payload=payload,
-                asked_by=actor.journal_name,
-                needed=needed,
-                state=DeskState.PENDING,
-                requested_at=now,
-                due_at=now + DUE_SECONDS,
-                note=note,
-            )
-            await desk_requests.insert(tx, asked)
-            event = DeskRequestMade(asked.number, action.value, needed, asked.due_at, note, realm)
-            await self._record(tx, event, asked, actor=actor.journal_name)
-        return Pending(asked.number, needed)
+            number = await self._ask(tx, action, registration, realm, payload, needed=needed, actor=actor, note=note)
+        return Pending(number, needed)
+
+    async def _ask(
+        self,
+        tx: Transaction,
+        action: DeskAction,
+        registration: Registration | None,
+        realm: str,
+        payload: str,
+        *,
+        needed: int,
+        actor: Actor,
+        note: str,
+    ) -> int:
+        """Store a request; returns its number."""
+        now = self._clock.now()
+        asked = DeskRequest(
+            number=await next_number(tx),
+            action=action,
+            registration_id=registration.id if registration else None,
+            realm=realm,
+            payload=payload,
+            asked_by=actor.journal_name,
+            needed=needed,
+            state=DeskState.PENDING,
+            requested_at=now,
+            due_at=now + DUE_SECONDS,
+            note=note,
+        )
+        await desk_requests.insert(tx, asked)
+        event = DeskRequestMade(asked.number, action.value, needed, asked.due_at, note, realm)
+        await self._record(tx, event, asked, actor=actor.journal_name)
+        return asked.number
 
     async def _seen(self, account: str, actor: Actor) -> Registration:
         registration = await self._desk.show(account)

@@ -15,8 +15,8 @@ from ca_core.registration.form import LANGUAGES
 from ca_core.registration.sheet import Sheet
 from server.assembly import Office
 from server.cli.form_options import Command, Uses, contact_options, name_options, require_grantable, uses_of
-from server.cli.handing_over import Addressee, hand_over, pdf_option
-from server.cli.shared import in_office, json_option, operator_actor
+from server.cli.handing_over import Addressee, at_once, hand_over, pdf_option
+from server.cli.shared import in_office, json_option, operator, operator_actor
 
 
 class Given(msgspec.Struct, frozen=True):
@@ -113,7 +113,7 @@ def renew_registration(
     async def make(office: Office) -> Sheet:
         was, changes = await changes_of(office)
         seen = was.version if given.version is None else given.version
-        return await office.desk.renew_registration(account, changes, actor=operator_actor(), version=seen)
+        return at_once(await office.staff.approvals.renew(account, changes, actor=operator(), version=seen))
 
     hand_over(home, whose, make, pdf=pdf, as_json=as_json)
 

@@ -26,6 +26,7 @@ from ca_core.errors import (
 )
 from ca_core.policy.request import parse
 from ca_core.referral.request import Referred, RequestState
+from ca_core.registration.changes import Changes
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Form
 from ca_core.registration.kind import PRESETS, Approvals, Kinds
@@ -429,3 +430,41 @@ async def test_who_needs_nobody_revokes_at_once(core: Core) -> None:
     with pytest.raises(NotFound):
         await core.staff.approvals.revoke(Revoking("00" * 20, Reason.SUPERSEDED), actor=console("root"))
     assert isinstance(await core.staff.approvals.revoke(revoking, actor=console("root")), Revoked)
+
+
+async def test_a_renewal_is_at_once_and_its_sheet_waits_as_a_reprint_does(core: Core) -> None:
+    sheet = await registered(core)
+    until = (await core.desk.show("panel")).expires_at
+    core.clock.move(DAY)
+
+    waits = await core.staff.approvals.renew("panel", Changes(language="en"), actor=ALICE, note="confirmed")
+    renewed = await core.desk.show("panel")
+    assert isinstance(waits, Pending)
+    assert (renewed.expires_at - until, renewed.language, renewed.sheet) == (DAY, "en", sheet.number)
+    await core.staff.approvals.approve(waits.number, actor=BOB)
+    collected = await core.staff.approvals.collect(waits.number, actor=ALICE)
+
+    assert collected.number == sheet.number + 1
+    with pytest.raises(NotFound):
+        await core.staff.approvals.renew("panel", Changes(), actor=officer("dave", "south"))
+    with pytest.raises(NotPermitted):
+        await core.staff.approvals.renew("panel", Changes(), actor=officer("eve", role=Role.AUDITOR))
+
+
+async def test_what_is_closed_is_not_renewed_and_nobody_is_asked(core: Core) -> None:
+    await registered(core)
+    await core.desk.close("panel", actor="test")
+
+    with pytest.raises(WrongState, match="is closed"):
+        await core.staff.approvals.renew("panel", Changes(), actor=ALICE)
+
+    assert await core.staff.approvals.requests(ALICE) == []
+
+
+async def test_a_renewal_that_nobody_has_to_agree_to_brings_its_sheet(core: Core) -> None:
+    await core.register("acc")
+
+    made = await core.staff.approvals.renew("acc", Changes(), actor=console("root"))
+
+    assert isinstance(made, Sheet)
+    assert made.number == 2

@@ -125,10 +125,10 @@ async def _renew(call: Call) -> Answer:
     version = version_meant(call, was) or was.version
     changes = changes_of(call.sent(Renewal), was, call.office)
     require_printable(call, changes.subject or was.subject, changes.contact or was.contact)
-    sheet = await call.office.desk.renew_registration(
-        was.account, changes, actor=call.actor.journal_name, version=version
-    )
-    return await handed_over(call, sheet, await registration_of(call))
+    made = await call.office.staff.approvals.renew(was.account, changes, actor=call.actor, version=version)
+    if isinstance(made, Pending):
+        return waits(made)
+    return await handed_over(call, made, await registration_of(call))
 
 
 async def _suspend(call: Call) -> Answer:
@@ -246,11 +246,12 @@ OPERATIONS = (
         method="POST",
         path=f"{_ONE}/renew",
         about="Renew the vetting of a registration, expired or not, and get a new sheet.",
-        more="What is not sent was confirmed to be as it is registered. The new sheet voids the one before.",
+        more="What is not sent was confirmed to be as it is registered. The new sheet voids the one before. Where the"
+        " kind wants other officers to agree to sheets, it is renewed at once, and 202 names the request for that.",
         permitted=any_of(Action.RENEW_REGISTRATION),
         handler=_renew,
         body=Renewal,
-        answers={200: Registered},
+        answers={200: Registered, 202: Waits},
         media=SHEET_MEDIA,
         refusals=frozenset({BadForm, ChangedMeanwhile, WrongState, NotPrintable}),
         if_match=IfMatch.HEEDED,

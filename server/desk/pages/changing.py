@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from ca_core.errors import BadForm, FieldFault
 from ca_core.registration.account import Registration
 from ca_core.registration.changes import Changes
+from ca_core.staff.request import Pending
 from ca_core.staff.role import Action
 from protocols.wire import Reply
 from server.desk import registration_form
@@ -66,11 +67,13 @@ async def renew(visit: Visit) -> Reply:
         changes = _changes(visit, was, wanted, with_subject=True)
         contact, language = changes.contact or was.contact, changes.language or was.language
         require_printable(visit, changes.subject or was.subject, contact)
-        sheet = await visit.office.desk.renew_registration(
-            was.account, changes, actor=visit.actor.journal_name, version=_version(visit.form)
+        sheet = await visit.office.staff.approvals.renew(
+            was.account, changes, actor=visit.actor, version=_version(visit.form)
         )
     except BadForm as bad:
         return _form(visit, "renew.html", was, visit.form, bad.faults)
+    if isinstance(sheet, Pending):
+        return see_other(f"/sheets/{sheet.number}")
     return await hand_over(visit, sheet, contact, language)
 
 
