@@ -110,6 +110,10 @@ class Strongroom:
         chains = self.authorities.chains(name, now=self.office.clock.now())
         return [_in_pem(tuple(chain)) for chain in chains]
 
+    def chain(self, name: str) -> Sequence[x509.Certificate]:
+        """The certificate of a CA and those up to its root, as clients are sent them unasked."""
+        return self.authorities.chains(name, now=self.office.clock.now())[0]
+
     def can_sign(self) -> bool:
         """Whether the key of the CA that issues by default is at hand, as far as is known."""
         try:

@@ -239,7 +239,7 @@ def _desk(opened: Office, room: Strongroom) -> DeskDoor:
     reception = Reception(opened.database, opened.clock, opened.keeper, room.sign_in)
     assets = AssetFiles()
     services = Services(opened, chain=lambda name: room.chains_pem(name)[0])
-    return DeskDoor(reception, ApiDialogue(services), desk_dialogue(opened, assets), assets)
+    return DeskDoor(reception, ApiDialogue(services), desk_dialogue(opened, assets, room.chain), assets)
 
 
 def _bounds(settings: Settings, doors: int, crew: int) -> Bounds:

@@ -12,7 +12,7 @@ from ca_core.clock import as_datetime, rfc3339
 from ca_core.registration.form import LANGUAGES
 from protocols.wire import Reply
 from server.desk import faults
-from server.desk.words import WORDS
+from server.desk.event_words import VOCABULARY
 from server.web import languages
 from server.web.asset_files import AssetFiles
 
@@ -98,7 +98,7 @@ def _filters(language: str) -> dict[str, Callable[..., object]]:
 
     def word(code: str, group: str) -> str:
         # Settings make kinds and profiles of their own, which are called what they are called.
-        text = WORDS.get(f"{group}.{code}")
+        text = VOCABULARY.get(f"{group}.{code}")
         return code if text is None else texts.gettext(text)
 
     def fault(why: str) -> Markup:

@@ -14,26 +14,51 @@ from server.desk.dialogue import DeskDialogue
 from server.desk.form import FormTokens
 from server.desk.frame import Frame
 from server.desk.pages import (
+    certificate_list,
+    certificates,
     changing,
     eab_keys,
+    journal,
     officers,
+    overview,
     registering,
     registration,
     registrations,
+    requests,
+    revoking,
     sheets,
     standing,
-    start,
 )
 from server.desk.route import Route
-from server.desk.visit import Desk
+from server.desk.verifying import Verifier
+from server.desk.visit import Chain, Desk
 from server.web.asset_files import AssetFiles
 
-_PAGES = (start, registrations, registering, registration, changing, standing, sheets, eab_keys, officers)
+_PAGES = (
+    overview,
+    registrations,
+    registering,
+    registration,
+    changing,
+    standing,
+    requests,
+    sheets,
+    eab_keys,
+    certificate_list,
+    revoking,
+    certificates,
+    journal,
+    officers,
+)
 ROUTES: tuple[Route, ...] = tuple(chain.from_iterable(page.ROUTES for page in _PAGES))
 NAV = tuple(chain.from_iterable(getattr(page, "NAV", ()) for page in _PAGES))
 
 
-def desk_dialogue(office: Office, assets: AssetFiles) -> DeskDialogue:
-    """The desk's pages over what the RA works with."""
-    desk = Desk(office, Frame(assets), FormTokens(office.keeper, office.clock), NAV)
+def desk_dialogue(office: Office, assets: AssetFiles, chain: Chain) -> DeskDialogue:
+    """The desk's pages over what the RA works with.
+
+    Args:
+        chain: the certificates of a CA and of those above it, by its name.
+    """
+    desk = Desk(office, Frame(assets), FormTokens(office.keeper, office.clock), NAV, chain, Verifier(office))
     return DeskDialogue(desk, ROUTES)

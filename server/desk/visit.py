@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import quote, urlencode
 
+from cryptography import x509
 from markupsafe import Markup
 
 from ca_core.staff.role import Action, Actor
@@ -13,9 +14,14 @@ from protocols.wire import Reply, Request
 from server.assembly import Office
 from server.desk.form import NOTHING, TOKEN, FormTokens, Posted, queried
 from server.desk.frame import HEADERS, Frame
+from server.desk.verifying import Verifier
 from server.web import languages
 
 _HIDDEN = Markup('<input type="hidden" name="{}" value="{}">')
+
+
+Chain = Callable[[str], Sequence[x509.Certificate]]
+"""The certificates of a CA and of those above it, by its name."""
 
 
 @dataclass(frozen=True)
@@ -33,12 +39,18 @@ class NavItem:
 
 @dataclass(frozen=True)
 class Desk:
-    """What all pages are made with."""
+    """What all pages are made with.
+
+    Attributes:
+        chain: the certificates of a CA and of those above it, by its name.
+    """
 
     office: Office
     frame: Frame
     tokens: FormTokens
     nav: tuple[NavItem, ...]
+    chain: Chain
+    verifier: Verifier
 
 
 @dataclass(frozen=True)

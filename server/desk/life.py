@@ -1,0 +1,57 @@
+"""A certificate's life, as a page tells it: what the journal holds of it, between the dates that it was born with."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ca_core.policy.renewal import renewal_window
+from ca_core.staff.dossiers import CertificateDossier
+
+DATES = ("valid-from", "window-opens", "valid-until")
+"""What time alone brings about: no events, and yet in the group of their words."""
+# The members of events that tell more than the event's name does.
+_TOLD = ("reason", "note", "why", "replaces")
+
+
+class Moment(msgspec.Struct, frozen=True):
+    """One thing that happened, or will.
+
+    Attributes:
+        at: UTC seconds.
+        what: a word of the group `event`.
+        who: as the journal writes it; empty of what time alone brings about.
+        note: more about it.
+        is_ahead: whether it is yet to come.
+    """
+
+    at: int
+    what: str
+    who: str = ""
+    note: str = ""
+    is_ahead: bool = False
+
+
+def life(dossier: CertificateDossier, *, window_days: int, now: int) -> list[Moment]:
+    """All that is known of it, in the order of time.
+
+    Args:
+        window_days: of the certificate's profile.
+        now: UTC seconds.
+    """
+    certificate = dossier.certificate
+    window = renewal_window(
+        certificate.not_before, certificate.not_after, days=window_days, recalled_at=certificate.recalled_at
+    )
+    begins, opens, ends = DATES
+    dates = [(certificate.not_before, begins), (certificate.not_after, ends)]
+    if not certificate.is_revoked:
+        dates.append((window.opens_at, opens))
+    dated = [Moment(at, what, is_ahead=at > now) for at, what in dates]
+    told = [Moment(one.at, one.event, one.actor, note_of(one.detail)) for one in dossier.happened]
+    return sorted([*told, *dated], key=lambda moment: moment.at)
+
+
+def note_of(detail: str) -> str:
+    """What is worth telling of an event's members, from their JSON."""
+    members = msgspec.json.decode(detail, type=dict[str, object])
+    return "; ".join(str(members[name]) for name in _TOLD if members.get(name))

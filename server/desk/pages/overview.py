@@ -1,0 +1,96 @@
+"""The first page: what there is to do; and the chart of what will expire."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+import msgspec
+
+from ca_core.clock import as_datetime
+from ca_core.policy.status import CertificateStatus
+from ca_core.registration.account import Status
+from ca_core.staff.lines import MOST_COUNTED
+from ca_core.staff.role import Action
+from protocols.wire import Reply
+from server.desk.chart import chart
+from server.desk.route import Route
+from server.desk.searching import DAY_SECONDS
+from server.desk.visit import NavItem, Visit
+from server.desk.words import phrase
+
+_WEEK_SECONDS = 7 * DAY_SECONDS
+_FIRST = 5
+
+
+class Count(msgspec.Struct, frozen=True):
+    """One number of the overview.
+
+    Attributes:
+        label: an English source text.
+        link: to what was counted.
+    """
+
+    label: str
+    number: int
+    link: str
+
+
+class Week(msgspec.Struct, frozen=True):
+    """One line of the table beside the chart.
+
+    Attributes:
+        starts_at, ends_at: UTC seconds, both within the week.
+        link: to the certificates.
+    """
+
+    starts_at: int
+    ends_at: int
+    count: int
+    registrations: int
+    link: str
+
+
+async def show(visit: Visit) -> Reply:
+    """What waits, what ends, what is shut and what was refused."""
+    found = await visit.office.staff.looking.overview(visit.actor)
+    since = as_datetime(visit.now - DAY_SECONDS).strftime("%Y-%m-%d")
+    about = {"status": CertificateStatus.ABOUT_TO_EXPIRE.value}
+    counts = [
+        Count(phrase("Requests that wait"), found.waiting, "/requests"),
+        Count(phrase("Certificates about to expire"), found.expiring, f"/certificates?{urlencode(about)}"),
+        Count(phrase("Registrations that have expired"), found.expired, f"/registrations?status={Status.EXPIRED}"),
+        Count(phrase("Suspended registrations"), found.suspended, f"/registrations?status={Status.SUSPENDED}"),
+        Count(
+            phrase("Secrets and certificates refused in 24 hours"),
+            found.refused,
+            f"/journal?event=credential-refused&since={since}",
+        ),
+    ]
+    waiting = await visit.office.staff.waiting.page(visit.actor, most=_FIRST)
+    return visit.render("overview.html", counts=counts, ending=found.ending, most=MOST_COUNTED, waiting=waiting)
+
+
+async def show_expiring(visit: Visit) -> Reply:
+    """How much ends in each of the coming weeks: a chart, and the same in a table."""
+    found = await visit.office.staff.looking.expiring(visit.actor)
+    weeks = []
+    for one in found:
+        ends_at = one.starts_at + _WEEK_SECONDS - 1
+        ends = {
+            name: as_datetime(time).strftime("%Y-%m-%d") for name, time in (("from", one.starts_at), ("until", ends_at))
+        }
+        weeks.append(
+            Week(one.starts_at, ends_at, one.certificates, one.registrations, f"/certificates?{urlencode(ends)}")
+        )
+    columns = [(as_datetime(week.starts_at).strftime("%m-%d"), week.count) for week in weeks]
+    return visit.render("expiring.html", chart=chart(columns), weeks=weeks)
+
+
+NAV = (
+    NavItem("/", phrase("Overview"), Action.READ_REGISTRATIONS),
+    NavItem("/expiring", phrase("What will expire"), Action.READ_CERTIFICATES),
+)
+ROUTES = (
+    Route("GET", "/", show, Action.READ_REGISTRATIONS),
+    Route("GET", "/expiring", show_expiring, Action.READ_CERTIFICATES),
+)

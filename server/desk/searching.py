@@ -1,0 +1,64 @@
+"""What the pages with a form for searching have in common: days, and the address of the next page."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from ca_core.errors import BadRequest
+from server.desk.form import Posted
+
+DAY_SECONDS = 86_400
+AFTER = "after"
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+
+
+def optional(posted: Posted, name: str) -> str | None:
+    """A field; None where it is empty or was not sent."""
+    return posted.get(name) or None
+
+
+def first_second(posted: Posted, name: str) -> int | None:
+    """Of a day, in UTC seconds; None where none is given.
+
+    Raises:
+        BadRequest: it is no day.
+    """
+    text = posted.get(name)
+    if not text:
+        return None
+    try:
+        # `strptime` takes a day of one digit as well, which no browser sends.
+        found = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) if _DAY.fullmatch(text) else None
+    except ValueError:
+        found = None
+    if found is None:
+        raise BadRequest(f"{text[:40]!r} is no day; write one like 2027-01-24")
+    return int(found.timestamp())
+
+
+def last_second(posted: Posted, name: str) -> int | None:
+    """Of a day, in UTC seconds; None where none is given.
+
+    Raises:
+        BadRequest: it is no day.
+    """
+    first = first_second(posted, name)
+    return None if first is None else first + DAY_SECONDS - 1
+
+
+def next_page(path: str, posted: Posted, more: str | None) -> str:
+    """The address of the next page of what is looked for; empty where there is none."""
+    if more is None:
+        return ""
+    asked = [(name, value) for name, value in posted.items() if value and name != AFTER]
+    return f"{path}?{urlencode([*asked, (AFTER, more)])}"
+
+
+def first_page(path: str, posted: Posted) -> str:
+    """The address of the first page of what is looked for; empty on that page itself."""
+    if not posted.get(AFTER):
+        return ""
+    asked = [(name, value) for name, value in posted.items() if value and name != AFTER]
+    return f"{path}?{urlencode(asked)}" if asked else path
