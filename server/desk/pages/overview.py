@@ -87,10 +87,10 @@ async def show_expiring(visit: Visit) -> Reply:
 
 
 NAV = (
-    NavItem("/", phrase("Overview"), Action.READ_REGISTRATIONS),
+    NavItem("/", phrase("Overview"), None),
     NavItem("/expiring", phrase("What will expire"), Action.READ_CERTIFICATES),
 )
 ROUTES = (
-    Route("GET", "/", show, Action.READ_REGISTRATIONS),
+    Route("GET", "/", show),
     Route("GET", "/expiring", show_expiring, Action.READ_CERTIFICATES),
 )

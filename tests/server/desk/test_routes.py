@@ -45,7 +45,7 @@ def address_of(route: Route) -> str:
 
 
 async def answered(opened: Office, actor: Actor, method: str, path: str, body: bytes = b"") -> Reply:
-    dialogue = desk_dialogue(opened, AssetFiles())
+    dialogue = desk_dialogue(opened, AssetFiles(), lambda _: ())
     return await dialogue.answer(Request(method, path, FORM if body else {}, body, PEER), actor)
 
 
