@@ -14,7 +14,7 @@ PYTEST = TMPDIR=$(ROOMY) $(BIN)/pytest -p no:cacheprovider -n $$(($$(nproc) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help up test test-postgresql test-crash test-long lint format conformance bench bench-acme bench-crl bench-crowd bench-est bench-fleet bench-guesses \
-        bench-journal bench-scale bench-soak bench-status bench-workers lock clean
+        bench-journal bench-scale bench-soak bench-status bench-workers screenshots lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -54,6 +54,10 @@ conformance: .venv/.tools  ## only the standards, clause by clause, and the clie
 	conformance/install
 	$(PYTEST) conformance $$($(BIN)/python -m conformance.clauses --unit-tests)
 	@$(BIN)/python -m conformance.clauses
+
+screenshots: .venv/.tools  ## take the pictures of the desk's pages anew, for the documents
+	conformance/install
+	TMPDIR=$(ROOMY) $(BIN)/python -m conformance.screenshots
 
 bench: .venv/.tools  ## measure what the documents promise, all of it, into one table; a missed gate ends it
 	$(BIN)/python -m bench
