@@ -121,7 +121,11 @@ def browser(house: House, folder: Path, *, trust: Path | None = None) -> Iterato
 
 
 def barriers(page: Page) -> list[str]:
-    """What keeps somebody out of a page, by WCAG 2.2 AA and what axe thinks good practice: rule and place."""
+    """What keeps somebody out of a page, by WCAG 2.2 AA and what axe thinks good practice: rule and place.
+
+    Args:
+        page: with JavaScript, without which axe never ends.
+    """
     found = Axe().run(page, options=_ACCESSIBLE).response["violations"]
     return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
 
@@ -146,3 +150,10 @@ def press(target: Locator) -> None:
     """Follow a link or press a button by the keyboard."""
     tab_to(target)
     target.page.keyboard.press("Enter")
+
+
+def follow(target: Locator) -> None:
+    """Press it, and wait for the page that it leads to."""
+    tab_to(target)
+    with target.page.expect_navigation():
+        target.page.keyboard.press("Enter")

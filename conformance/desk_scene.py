@@ -18,7 +18,7 @@ SETTINGS = (
     "profiles.device.approval=first",
 )
 PERSON, FIRM, PARTNER, METER, SUSPENDED, CLOSED = "wang-1", "shop-1", "panel-1", "meter-1", "lin-1", "old-1"
-"""Accounts; each has a digit, by which a path's part is known as somebody's and not as a page's name."""
+"""Accounts; each has a digit, as officers have: by it a part of a path is known as somebody's, not as a page's name."""
 _SECONDS = 30
 
 
@@ -34,8 +34,8 @@ class Scene:
     def __init__(self, house: House, browser: Browser, folder: Path) -> None:
         self.house = house
         self._folder = folder
-        self.alice, self.bob = (browser.take_on(name) for name in ("alice", "bob"))
-        self.carol: Officer = browser.take_on("carol", "supervisor")
+        self.alice, self.bob = (browser.take_on(name) for name in ("alice-1", "bob-2"))
+        self.carol: Officer = browser.take_on("carol-3", "supervisor")
         self._people()
         self._firm()
         self._meter()

@@ -18,12 +18,16 @@ def name_of(path: str) -> str:
     return "-".join(parts) or "overview"
 
 
-def pages(page: Page) -> Iterator[tuple[str, str]]:
+def pages(page: Page, *known: str) -> Iterator[tuple[str, str]]:
     """Go to each page of the desk that links lead to, to one of each name; yields name and path while it is shown.
 
     A link that leads nowhere is an error. What is no page, such as a file, is looked at and not gone to.
+
+    Args:
+        known: where to begin, beside the first page.
     """
-    waiting, seen = [_START], {name_of(_START)}
+    waiting = list({name_of(path): path for path in (_START, *known)}.values())
+    seen = {name_of(path) for path in waiting}
     while waiting:
         path = waiting.pop(0)
         # The browser would save a file instead of showing it.

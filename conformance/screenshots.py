@@ -12,7 +12,7 @@ from pathlib import Path
 from playwright.sync_api import Page
 
 from conformance.browser import LANGUAGES, NARROW, WIDE, browser
-from conformance.desk_scene import SETTINGS, Scene
+from conformance.desk_scene import FIRM, PERSON, SETTINGS, Scene
 from conformance.desk_walk import pages
 from conformance.house import House, client, must
 
@@ -36,7 +36,7 @@ def main() -> int:
                 for language in LANGUAGES:
                     for width in (WIDE, NARROW):
                         page = opened.desk_page(scene.carol, language, width=width)
-                        for shown, _ in pages(page):
+                        for shown, _ in pages(page, f"/registrations/{PERSON}", f"/registrations/{FIRM}"):
                             _take(page, FOLDER / f"desk-{shown}-{language.lower()}-{width}.png", width)
                         opened.close_pages()
         finally:
