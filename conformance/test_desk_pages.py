@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
+from conformance.clients.device import Device
 from conformance.desk import Officer, Page
 from conformance.house import House, must
 
@@ -504,3 +505,15 @@ def test_a_registrations_history_is_on_its_page(staff: Staff) -> None:
     assert staff.norbert.get(older).status == 404
     assert staff.alice.get("/registrations/told/history?after=%00").status == 400
     assert staff.alice.get("/registrations/told/history?after=zz").status == 400
+
+
+def test_a_registrations_certificates_lead_to_their_pages(staff: Staff, tmp_path: Path) -> None:
+    sheet = staff.house.register("--kind", "device", "--subject", "CN=meter,O=Fleet,C=TW", "--account", "holder")
+    assert Device(staff.house, tmp_path).enroll(sheet) == 200
+
+    page = staff.alice.get("/registrations/holder")
+    (link,) = (link for link in page.links if link.startswith("/certificates/"))
+
+    assert "valid" in page.text
+    assert staff.alice.get(link).status == 200
+    assert staff.norbert.get(link).status == 404
