@@ -10,11 +10,12 @@ from ca_core.store.lanes import IS_RARE
 
 _UP_TO = "SELECT COUNT(*) FROM (SELECT 1 AS one FROM {} LIMIT :most) counted"
 EXPIRING = _UP_TO.format(
-    "certificates c WHERE c.state = 'issued' AND c.realm = :realm AND c.profile = :profile AND c.not_after >= :since"
-    " AND c.not_after <= :until AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.serial = c.serial)"
+    "certificates c WHERE c.issued_at IS NOT NULL AND c.realm = :realm AND c.profile = :profile"
+    " AND c.not_after >= :since AND c.not_after <= :until"
+    " AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.serial = c.serial)"
 )
 EXPIRING_OF_OWNER = _UP_TO.format(
-    "certificates c WHERE c.state = 'issued' AND c.owner = :owner AND c.not_after >= :since"
+    "certificates c WHERE c.issued_at IS NOT NULL AND c.owner = :owner AND c.not_after >= :since"
     " AND c.not_after <= :until AND NOT EXISTS (SELECT 1 FROM revocations r WHERE r.serial = c.serial)"
 )
 REGISTRATIONS = _UP_TO.format(
@@ -22,8 +23,8 @@ REGISTRATIONS = _UP_TO.format(
     " AND g.expires_at <= :until AND g.kind <> 'server' AND g.kind <> 'officer'"
 )
 REGISTRATIONS_OF_OWNER = _UP_TO.format(
-    "(SELECT * FROM registrations WHERE owner = :owner ORDER BY created_at DESC, id DESC LIMIT :looked) g"
-    " WHERE g.status = :status AND g.expires_at >= :since AND g.expires_at <= :until"
+    "(SELECT * FROM registrations WHERE owner = :owner ORDER BY created_at DESC, id DESC LIMIT :looked) looked"
+    " WHERE status = :status AND expires_at >= :since AND expires_at <= :until"
 )
 # Of the newest ones; which of them are of a realm is asked one by one.
 REFUSED = (
@@ -32,7 +33,7 @@ REFUSED = (
     " LEFT JOIN registrations g ON g.id = counted.id WHERE :realm = :every OR g.realm = :realm"
 )
 _WEEK = "(c.not_after - :since) / 604800 AS week"
-_SOON = "c.state = 'issued' AND c.not_after >= :since AND c.not_after < :until"
+_SOON = "c.issued_at IS NOT NULL AND c.not_after >= :since AND c.not_after < :until"
 _EACH_WEEK = "SELECT week, COUNT(*) FROM (SELECT {} FROM {}) counted GROUP BY week"
 WEEKS = _EACH_WEEK.format(_WEEK, f"certificates c WHERE {_SOON} AND c.realm = :realm AND c.profile = :profile")
 WEEKS_OF_OWNER = _EACH_WEEK.format(_WEEK, f"certificates c WHERE {_SOON} AND c.owner = :owner")

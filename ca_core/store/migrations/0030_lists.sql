@@ -7,14 +7,15 @@ UPDATE certificates SET realm = (SELECT g.realm FROM registrations g WHERE g.id 
     owner = (SELECT g.owner FROM registrations g WHERE g.id = certificates.registration_id)
     WHERE registration_id IN (SELECT id FROM registrations WHERE realm <> 'main' OR owner IS NOT NULL);
 
--- By expiry. Only what was issued: an intention has nothing to show, and is not moved through these indexes.
-CREATE INDEX certificates_by_expiry ON certificates (realm, profile, not_after, serial) WHERE state = 'issued';
-CREATE INDEX certificates_of_registration ON certificates (registration_id, not_after, serial) WHERE state = 'issued';
+-- By expiry. Only what was issued: an intention has nothing to show, and is not moved through these indexes. Said by
+-- its time and not by its state, or SQLite would take the index of all that ends (`certificates_by_end`) for a realm.
+CREATE INDEX certificates_by_expiry ON certificates (realm, profile, not_after, serial) WHERE issued_at IS NOT NULL;
+CREATE INDEX certificates_of_registration ON certificates (registration_id, not_after, serial) WHERE issued_at IS NOT NULL;
 CREATE INDEX certificates_by_owner ON certificates (owner, not_after, serial)
-    WHERE state = 'issued' AND owner IS NOT NULL;
+    WHERE issued_at IS NOT NULL AND owner IS NOT NULL;
 
 -- By how its first name begins; PostgreSQL indexes nothing of more than 2,700 octets. Further names have rows of their own.
-CREATE INDEX certificates_by_name ON certificates (realm, SUBSTR(names, 1, 256), serial) WHERE state = 'issued';
+CREATE INDEX certificates_by_name ON certificates (realm, SUBSTR(names, 1, 256), serial) WHERE issued_at IS NOT NULL;
 CREATE TABLE further_names (
     realm  TEXT NOT NULL,
     name   TEXT NOT NULL,

@@ -1,0 +1,173 @@
+"""A page of a list is a few steps along one index, on both databases: what is quick with ten is quick with a million.
+
+PostgreSQL chooses by what there is, so that there is something.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from ca_core.store import certificate_lines, lanes, overviews
+from ca_core.store.database import Database, Transaction, Value
+from conformance.stores import KINDS
+from tests.builders.core import core
+from tests.builders.plans import plan
+
+VALUES: dict[str, Value] = dict.fromkeys(
+    ("word", "beyond", "registration_id", "also1", "also2", "also3", "beyond1", "beyond2", "beyond3", "every"), "x"
+)
+VALUES |= {"realm": "realm1", "owner": "1", "kind": "kind1", "status": "suspended", "profile": "profile1"}
+VALUES |= {"issuer": "ca1", "serial": f"{1:040x}", "actor": "desk:officer:1", "event": "event1"}
+TIMES: dict[str, Value] = {"since": 0, "until": 1 << 40}
+TEXTS: dict[str, Value] = {"since": "", "until": "~"}
+BY_INDEX = {
+    "registrations_by_realm": lanes.REGISTRATIONS,
+    "registrations_by_kind": lanes.REGISTRATIONS_OF_KIND,
+    "registrations_by_owner": lanes.REGISTRATIONS_OF_OWNER,
+    "registrations_by_status": lanes.REGISTRATIONS_OF_STATUS,
+    "certificates_of_registration": lanes.CERTIFICATES_OF_REGISTRATION,
+    "certificates_by_key": lanes.CERTIFICATES_OF_KEY,
+    "revocations_by_time": lanes.CERTIFICATES_REVOKED,
+    "revocations_on_hold": lanes.CERTIFICATES_ON_HOLD,
+}
+IN_BOTH_ORDERS = {
+    "certificates_by_expiry": lanes.CERTIFICATES,
+    "certificates_by_owner": lanes.CERTIFICATES_OF_OWNER,
+    "certificates_by_shard": lanes.CERTIFICATES_OF_ISSUER,
+    "certificates_by_end": lanes.CERTIFICATES_OF_ANY,
+}
+BY_TEXT = {
+    "search_terms_by_realm": lanes.FOUND,
+    "search_terms_by_owner": lanes.FOUND_OF_OWNER,
+    "certificates_by_name": lanes.CERTIFICATES_BY_NAME,
+    "journal_by_registration": lanes.JOURNAL_OF_REGISTRATION,
+    "journal_by_serial": lanes.JOURNAL_OF_SERIAL,
+    "journal_by_event": lanes.JOURNAL_OF_EVENT,
+    "journal_by_staff": lanes.JOURNAL_OF_STAFF,
+}
+COUNTED = (
+    overviews.EXPIRING,
+    overviews.EXPIRING_OF_OWNER,
+    overviews.REGISTRATIONS,
+    overviews.REGISTRATIONS_OF_OWNER,
+    overviews.WEEKS,
+    overviews.WEEKS_OF_OWNER,
+    overviews.REGISTRATION_WEEKS,
+    lanes.PROFILES,
+    certificate_lines.statement(8),
+)
+BY_KEY = (lanes.CERTIFICATES_BY_SERIAL, lanes.CERTIFICATES_BY_FURTHER_NAME, lanes.JOURNAL)
+"""By the primary key, which each database calls otherwise."""
+
+
+_MADE = {"CONSTANT", "counted", "known", "looked"}
+"""What a statement makes for itself."""
+_JOINED = {"registrations_pkey", "revocations_pkey"}
+"""Of a thousand rows, PostgreSQL joins some to what was found by going through all in order, and not one by one."""
+_ROWS = 1_000
+
+
+@pytest.fixture(params=KINDS)
+async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Database]:
+    """A few thousand rows, of which PostgreSQL knows how many there are."""
+    async with core(tmp_path, store=request.param) as opened:
+        async with opened.database.write() as tx:
+            await fill(tx)
+            if opened.database.is_shared:
+                await tx.execute("ANALYZE")
+        yield opened.database
+
+
+async def fill(tx: Transaction) -> None:
+    """Rows past every service: nobody reads them."""
+    numbers = range(_ROWS)
+    await tx.execute_each(
+        "INSERT INTO registrations (id, account, kind, status, subject, subject_der, names, profiles, language, sheet,"
+        " created_at, expires_at, realm, owner) VALUES (:id, :id, :kind, :status, '', :none, '[]', '[]', 'en', 1, :at,"
+        " :at, :realm, :owner)",
+        [
+            {**_whose(n), "kind": f"kind{n % 7}", "status": "active" if n % 10 else "suspended", "none": b"", "at": n}
+            for n in numbers
+        ],
+    )
+    await tx.execute_each(
+        "INSERT INTO certificates (serial, issuer, state, registration_id, profile, names, names_digest, spki_sha256,"
+        " not_before, not_after, door, intended_at, issued_at, realm, owner)"
+        " VALUES (:id, :issuer, 'issued', :id, :profile, :id, :key, :key, :at, :at, 'est', :at, :at, :realm, :owner)",
+        [
+            {**_whose(n), "issuer": f"ca{n % 2}", "key": n.to_bytes(32), "profile": f"profile{n % 7}", "at": n}
+            for n in numbers
+        ],
+    )
+    await tx.execute_each(
+        "INSERT INTO revocations (serial, issuer, revoked_at, reason, entry) VALUES (:id, 'ca0', :at, :reason, :none)",
+        [{"id": f"{n:040x}", "at": n, "reason": n % 10, "none": b""} for n in numbers],
+    )
+    await tx.execute_each(
+        "INSERT INTO search_terms (registration_id, term, realm, owner) VALUES (:id, :id, :realm, :owner)",
+        [_whose(n) for n in numbers],
+    )
+    await tx.execute_each(
+        "INSERT INTO further_names (realm, name, serial) VALUES (:realm, :id, :id)",
+        [{"id": f"{n:040x}", "realm": f"realm{n % 3}"} for n in numbers],
+    )
+    await tx.execute_each(
+        "INSERT INTO journal (id, at, event, actor, registration_id, serial, detail)"
+        " VALUES (:id, :at, :event, :actor, :id, :id, '{}')",
+        [
+            {"id": f"{n:040x}", "at": n, "event": _event(n), "actor": f"desk:officer:{n % 9}" if n % 2 else "acme:x"}
+            for n in numbers
+        ],
+    )
+
+
+def _whose(number: int) -> dict[str, Value]:
+    owner = str(number % 50) if number % 3 else None
+    return {"id": f"{number:040x}", "realm": f"realm{number % 3}", "owner": owner}
+
+
+def _event(number: int) -> str:
+    return f"event{number % 9}" if number % 2 else "certificate-issued"
+
+
+async def steps_of(database: Database, sql: str, times: dict[str, Value], **more: Value) -> dict[str, str | None]:
+    """The index of each table, where no step is a walk from one end to the other."""
+    steps = await plan(database, sql, **VALUES, **times, **{"key": "", "last": "~", "most": 50} | more)
+    walks = [step for step in steps if step.is_walk and step.name not in _MADE and step.index not in _JOINED]
+    assert walks == [], sql
+    return {step.name: step.index for step in steps}
+
+
+async def test_lists_in_the_order_of_a_time_go_along_their_index(database: Database) -> None:
+    for index, sql in BY_INDEX.items():
+        found = await steps_of(database, sql, TIMES, key=1 << 40, spki_sha256=(1).to_bytes(32))
+        assert set(found.values()) == {index}, sql
+
+
+async def test_certificates_are_gone_through_from_both_ends(database: Database) -> None:
+    for index, both in IN_BOTH_ORDERS.items():
+        for sql, key, last in zip(both, (1 << 40, 0), ("~", ""), strict=True):
+            assert set((await steps_of(database, sql, TIMES, key=key, last=last, shard=0)).values()) == {index}, sql
+
+
+async def test_what_is_found_by_a_text_is_found_by_its_index(database: Database) -> None:
+    for index, sql in BY_TEXT.items():
+        found = await steps_of(database, sql, TEXTS, last="~" if "journal" in index else "")
+        assert index in {found.get("t"), found.get("c"), found.get("j")}, sql
+
+
+async def test_what_has_a_key_is_found_by_it(database: Database) -> None:
+    for sql, last in zip(BY_KEY, ("", "", "~"), strict=True):
+        assert await steps_of(database, sql, TEXTS, last=last)
+
+
+async def test_what_is_counted_or_shown_is_found_by_an_index(database: Database) -> None:
+    for sql in COUNTED:
+        assert await steps_of(database, sql, TIMES, looked=1, **{f"s{number}": "x" for number in range(8)})
+
+
+async def test_refusals_are_counted_by_the_index_of_rare_events(database: Database) -> None:
+    assert (await steps_of(database, overviews.REFUSED, TEXTS))["j"] == "journal_by_event"
