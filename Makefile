@@ -13,7 +13,7 @@ ROOMY := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 40
 PYTEST = TMPDIR=$(ROOMY) $(BIN)/pytest -p no:cacheprovider -n $$(($$(nproc) + 1))
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-postgresql test-crash test-long lint format conformance bench bench-acme bench-crl bench-crowd bench-est bench-fleet bench-guesses \
+.PHONY: help up test test-postgresql test-crash test-long lint format conformance bench bench-acme bench-crl bench-crowd bench-desk bench-est bench-fleet bench-guesses \
         bench-journal bench-scale bench-soak bench-status bench-workers screenshots lock clean
 
 help:  ## show this list
@@ -70,6 +70,9 @@ bench-crl: .venv/.tools  ## a CRL of a million entries: seconds, memory, and who
 
 bench-crowd: .venv/.tools  ## 1,200 idle and slow connections: who waits for them
 	$(BIN)/python -m bench.crowd
+
+bench-desk: .venv/.tools  ## the desk's lists and searches with 10, 10^4 and 10^6 registrations and certificates
+	$(BIN)/python -m bench.desk
 
 bench-est: .venv/.tools  ## EST enroll and re-enroll, beside aiohttp that only answers
 	$(BIN)/python -m bench.est

@@ -24,6 +24,7 @@ PARTS: dict[str, tuple[str, ...]] = {
     "guesses": (),
     "fleet": ("--devices", "500"),
     "journal": ("--rows", "300000"),
+    "desk": (),
 }
 """What is measured, those first on which the most depends; shorter where alone it takes more time than it tells."""
 
@@ -39,6 +40,7 @@ BRIEFLY: dict[str, tuple[str, ...]] = {
     "guesses": ("--runs", "1", "--seconds", "1"),
     "fleet": ("--devices", "50"),
     "journal": ("--rows", "50000"),
+    "desk": ("--runs", "1", "--pages", "10", "--sizes", "10", "1000"),
 }
 """The same, only to see that everything runs: its figures say nothing."""
 

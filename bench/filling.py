@@ -41,7 +41,7 @@ class Owner(NamedTuple):
 
 def fill(home: Path, count: int) -> None:
     """Put certificates into the SQLite store of a home that nobody serves; its accounts hold as many each."""
-    key, now = asyncio.run(_opened(home))
+    key, now = asyncio.run(opened(home))
     inserts = _INSERTS.read_text("utf-8").split(";\n")
     with closing(sqlite3.connect(home / "soapstone.db", isolation_level=None)) as database:
         # What is lost with a power cut here is written again by the next run.
@@ -68,7 +68,7 @@ def fill(home: Path, count: int) -> None:
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
 
 
-async def _opened(home: Path) -> tuple[JournalKey, int]:
+async def opened(home: Path) -> tuple[JournalKey, int]:
     """The journal's key and the time, when every row has its place."""
     async with office(home) as opened:
         return await open_key(opened), opened.clock.now()

@@ -11,7 +11,7 @@ _WHOLE = (
     "SELECT c.serial, g.account, g.kind, g.realm, g.owner, g.subject, g.subject_der, c.profile, c.names, c.issuer,"
     " c.not_before, c.not_after, c.issued_at, r.revoked_at, r.reason, c.replaces, c.recalled_at, c.spki_sha256, c.der"
     " FROM certificates c LEFT JOIN registrations g ON g.id = c.registration_id"
-    " LEFT JOIN revocations r ON r.serial = c.serial WHERE c.state = 'issued' AND c.serial IN ({})"
+    " LEFT JOIN revocations r ON r.serial = c.serial WHERE c.issued_at IS NOT NULL AND c.serial IN ({})"
 )
 
 

@@ -135,7 +135,8 @@ def _event(number: int) -> str:
 
 async def steps_of(database: Database, sql: str, times: dict[str, Value], **more: Value) -> dict[str, str | None]:
     """The index of each table, where no step is a walk from one end to the other."""
-    steps = await plan(database, sql, **VALUES, **times, **{"key": "", "last": "~", "most": 50} | more)
+    values: dict[str, Value] = {**VALUES, **times, "key": "", "last": "~", "most": 50, **more}
+    steps = await plan(database, sql, **values)
     walks = [step for step in steps if step.is_walk and step.name not in _MADE and step.index not in _JOINED]
     assert walks == [], sql
     return {step.name: step.index for step in steps}
@@ -167,6 +168,15 @@ async def test_what_has_a_key_is_found_by_it(database: Database) -> None:
 async def test_what_is_counted_or_shown_is_found_by_an_index(database: Database) -> None:
     for sql in COUNTED:
         assert await steps_of(database, sql, TIMES, looked=1, **{f"s{number}": "x" for number in range(8)})
+
+
+async def test_what_a_page_shows_is_read_certificate_by_certificate(database: Database) -> None:
+    serials: dict[str, Value] = {f"s{number}": "x" for number in range(8)}
+
+    steps = await plan(database, certificate_lines.statement(8), **serials)
+
+    (of_certificates,) = [step for step in steps if step.name == "c"]
+    assert "serial" in of_certificates.by
 
 
 async def test_refusals_are_counted_by_the_index_of_rare_events(database: Database) -> None:
