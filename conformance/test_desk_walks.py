@@ -45,6 +45,11 @@ def alice(chromium: Browser) -> Officer:
     return chromium.take_on("alice")
 
 
+@pytest.fixture(scope="module")
+def bob(chromium: Browser) -> Officer:
+    return chromium.take_on("bob")
+
+
 def button(page: Page, name: str | re.Pattern[str]) -> None:
     follow(page.get_by_role("button", name=name))
 
@@ -90,6 +95,72 @@ def test_a_form_that_is_wrong_says_where_and_keeps_what_was_written(chromium: Br
     assert page.locator('[role="alert"]').is_visible()
     assert page.locator('[role="alert"] a').first.get_attribute("href") == "#subject"
     assert barriers(page) == []
+
+
+def test_a_partner_waits_for_a_second_officer_and_the_first_is_refused(
+    house: House, chromium: Browser, alice: Officer, bob: Officer
+) -> None:
+    asking, deciding = chromium.desk_page(alice), chromium.desk_page(bob, "zh-Hant", javascript=False)
+
+    fill_in(asking, "partner", subject="CN=panel,O=Example,C=TW", account="panel-1")
+    follow(asking.locator('button[name="step"][value="register"]'))
+    number = asking.url.rpartition("/")[2]
+    asking.goto(f"/requests/{number}")
+    own = asking.inner_text("main")
+    refused = house.attempt("show", "panel-1")
+    offered = asking.locator(f'form[action="/requests/{number}/approve"]').count()
+    deciding.goto("/requests")
+    follow(deciding.locator(f'a[href="/requests/{number}"]').first)
+    follow(deciding.locator(f'form[action="/requests/{number}/approve"] button'))
+    asking.goto(f"/sheets/{number}")
+    follow(asking.locator('button[name="as"][value="show"]'))
+    kid, key = (asking.locator("code.secret").nth(-2).inner_text(), asking.locator("code.secret").nth(-1).inner_text())
+
+    assert "another officer" in own
+    assert (refused.returncode, offered) == (1, 0)
+    assert acme.Client(house).new_account({"kid": kid, "hmac_key": key}).status == 201
+
+
+def test_whoever_asked_cannot_have_the_form_of_another_sent(chromium: Browser, house: House, alice: Officer) -> None:
+    page = chromium.desk_page(alice)
+    fill_in(page, "partner", subject="CN=other,O=Example,C=TW", account="other-1")
+    follow(page.locator('button[name="step"][value="register"]'))
+    number = page.url.rpartition("/")[2]
+    token = page.locator('input[name="csrf"]').first.get_attribute("value") or ""
+
+    forged = page.context.request.post(f"/requests/{number}/approve", form={"note": ""})
+    own = page.context.request.post(f"/requests/{number}/approve", form={"csrf": token, "note": ""})
+
+    assert forged.status == 400
+    assert own.status == 403
+    assert house.attempt("show", "other-1").returncode == 1
+
+
+def test_a_request_to_revoke_is_reviewed(house: House, chromium: Browser, bob: Officer) -> None:
+    _, der = firm(house, "shop-1").certificate("www.shop-1.example")
+    client = firm(house, "shop-2")
+    _, der = client.certificate("www.shop-2.example")
+    client.post(client.directory["revokeCert"], {"certificate": acme.b64(der), "reason": 4})
+    page = chromium.desk_page(bob, javascript=False)
+
+    page.goto("/requests")
+    row = page.get_by_role("row").filter(has_text="shop-2")
+    follow(row.get_by_role("rowheader").get_by_role("link"))
+    evidence = page.inner_text("main")
+    button(page, re.compile("^Approve request"))
+
+    assert "www.shop-2.example" in evidence
+    assert [one["status"] for one in house.certificates("shop-2")] == ["revoked"]
+    assert [one["status"] for one in house.certificates("shop-1")] == ["valid"]
+
+
+def firm(house: House, account: str) -> acme.Client:
+    """An organization with a zone of its account's name, and its ACME account."""
+    subject = ("--kind", "organization", "--subject", f"CN={account},O=Shop,C=TW", "--account", account)
+    sheet = house.register(*subject, "--zone", f"{account}.example")
+    client = acme.Client(house)
+    assert client.new_account(sheet["eab"]).status == 201
+    return client
 
 
 def test_a_suspended_subscriber_is_stopped_at_every_door(
