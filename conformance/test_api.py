@@ -334,7 +334,8 @@ def test_a_reprint_and_a_revocation_wait_for_another_officer_too(office: Office,
     first = office.alice.post(f"{agreed('/registrations', form)}/collect").must(200).json
     reprint = agreed(f"/registrations/{account}/sheets", {"note": "lost"})
     second = office.alice.post(f"{reprint}/collect", Accept="application/pdf").must(200)
-    serial = office.enroll(office.alice.post(f"/registrations/{account}/renew").must(200).json, tmp_path)
+    third = office.alice.post(f"{agreed(f'/registrations/{account}/renew')}/collect").must(200).json
+    serial = office.enroll(third, tmp_path)
     revocation = agreed(f"/certificates/{serial}/revoke", {"reason": "superseded", "note": "moved"})
 
     assert first["sheet"]["sheet"] == 1

@@ -77,6 +77,7 @@ def test_a_certificates_life_is_told_once_whatever_restarts(told: House, shop: S
         told.command("revoke", serial, "--reason", "superseded")
         told.command("suspend", sheet["account"])
         until(lambda: mailbox.about("suspended"), what="the subscriber hears of that")
+        until(lambda: "mail: 0 wait" in told.command("doctor"), what="it is put down that all was sent")
 
     (expiry,), (revoked,), (_,) = (mailbox.about(word) for word in ("expire", "revoked", "suspended"))
     assert shop.events() == ["issued", "about-to-expire", "renewed", "revoked"]
