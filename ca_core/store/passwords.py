@@ -43,6 +43,15 @@ async def standing(tx: Transaction, account: str) -> Standing | None:
     return Standing(registration, id_, CredentialKind(kind), secret, expires_at, suspended_at)
 
 
+async def every_state(tx: Transaction) -> dict[str, tuple[CredentialKind, int | None]]:
+    """By a registration's id: of which kind its one password is, and since when that opens nothing (UTC seconds)."""
+    rows = await tx.all(
+        "SELECT registration_id, kind, suspended_at FROM credentials"
+        " WHERE kind IN ('initial-password', 'password') AND voided_at IS NULL"
+    )
+    return {id_: (CredentialKind(kind), suspended_at) for id_, kind, suspended_at in rows}
+
+
 async def is_usable(tx: Transaction, credential_id: str) -> bool:
     """Whether a password is neither void nor suspended."""
     row = await tx.one(

@@ -47,7 +47,6 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         signing_in.PasswordToBeChanged: _UNAUTHORIZED,
         signing_in.SecondFactorNeeded: _UNAUTHORIZED,
         signing_in.PageOutdated: _UNAUTHORIZED,
-        signing_in.SignInsCrowded: _RATE_LIMITED,
         # RFC 8555, 7.3.1: status 400.
         acme.AccountDoesNotExist: Answer(400, "accountDoesNotExist"),
         acme.BadExternalAccountBinding: _UNAUTHORIZED,
@@ -121,6 +120,8 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
         acme.AlreadyReplaced: Answer(409, "alreadyReplaced"),
         core.Throttled: _RATE_LIMITED,
         acme.NamesPaused: _RATE_LIMITED,
+        # No limit of anybody's: the server has no thread for it.
+        signing_in.SignInsCrowded: Answer(503, "serverInternal"),
         core.StoreUnavailable: Answer(503, "serverInternal"),
         core.KeyUnavailable: Answer(503, "serverInternal"),
         core.JournalUnavailable: Answer(503, "serverInternal"),

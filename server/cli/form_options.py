@@ -9,6 +9,7 @@ from typing import Any
 import click
 import msgspec
 
+from ca_core.errors import NotFound
 from ca_core.registration.account import Grant
 from ca_core.registration.vetting import MOST_USES
 from server.assembly import Office
@@ -82,6 +83,18 @@ def contact_options(command: Command) -> Command:
     for field, (option, text) in reversed(_CONTACT.items()):
         with_contact = click.option(option, f"contact_{field}", metavar="TEXT", help=text)(with_contact)
     return with_contact
+
+
+def require_kind(office: Office, name: str) -> None:
+    """Let only a kind pass of which an officer may register somebody.
+
+    Raises:
+        click.UsageError: names the choice.
+    """
+    try:
+        office.kinds.offered(name)
+    except NotFound as refusal:
+        raise click.UsageError(str(refusal)) from None
 
 
 def require_grantable(office: Office, profiles: tuple[str, ...]) -> None:

@@ -17,9 +17,8 @@ from ca_core.registration.form import LANGUAGES
 from ca_core.registration.sheet import Sheet
 from ca_core.staff.request import Pending
 from ca_core.store import passwords
-from ca_core.store.passwords import Standing
 from server.assembly import Office
-from server.cli.form_options import Uses, contact_options, name_options, require_grantable, uses_of
+from server.cli.form_options import Uses, contact_options, name_options, require_grantable, require_kind, uses_of
 from server.cli.handing_over import Addressee, addressee_of, at_once, hand_over, pdf_option
 from server.cli.shared import echo_json, in_office, json_option, operator, operator_actor
 
@@ -69,7 +68,7 @@ def register(  # noqa: PLR0917  # click hands options over by name
         return Addressee(form.subject, form.contact, form.language)
 
     async def make(office: Office) -> Sheet:
-        office.kinds.offered(kind)
+        require_kind(office, kind)
         require_grantable(office, profiles)
         made = await office.staff.approvals.register(form, actor=operator())
         return at_once(made if isinstance(made, Pending) else made[1])
@@ -98,8 +97,10 @@ def registrations(home: Path, *, as_json: bool) -> None:
     """List all registrations."""
 
     async def do(office: Office) -> list[dict[str, object]]:
-        now = office.clock.now()
-        return [_shown(registration, now) for registration in await office.desk.every()]
+        now, found = office.clock.now(), await office.desk.every()
+        async with office.database.read() as tx:
+            states = await passwords.every_state(tx)
+        return [_shown(one, now, *states.get(one.id, (None, None))) for one in found]
 
     rows = in_office(home, do)
     if as_json:
@@ -117,9 +118,11 @@ def show(home: Path, account: str, *, as_json: bool) -> None:
     """Show the registration of ACCOUNT."""
 
     async def do(office: Office) -> dict[str, object]:
-        shown = _shown(await office.desk.show(account), office.clock.now())
+        registration = await office.desk.show(account)
         async with office.database.read() as tx:
-            return {**shown, "password": _password(await passwords.standing(tx, account))}
+            standing = await passwords.standing(tx, account)
+        state = (standing.kind, standing.suspended_at) if standing else (None, None)
+        return _shown(registration, office.clock.now(), *state)
 
     row = in_office(home, do)
     if as_json:
@@ -168,13 +171,13 @@ def _in_words(value: object) -> str:
             return str(value)
 
 
-def _password(standing: Standing | None) -> str:
+def _password(kind: CredentialKind | None, suspended_at: int | None) -> str:
     """Where the password for the portal stands; what is suspended needs a new sheet (RULES, S5)."""
-    if standing is None:
+    if kind is None:
         return "none"
-    if standing.suspended_at is not None:
+    if suspended_at is not None:
         return "suspended"
-    return "chosen" if standing.kind is CredentialKind.CHOSEN_PASSWORD else "initial"
+    return "chosen" if kind is CredentialKind.CHOSEN_PASSWORD else "initial"
 
 
 def _replace(
@@ -183,7 +186,9 @@ def _replace(
     hand_over(home, lambda office: addressee_of(office, account), make, pdf=pdf, as_json=as_json)
 
 
-def _shown(registration: Registration, now: int) -> dict[str, object]:
+def _shown(
+    registration: Registration, now: int, password: CredentialKind | None, suspended_at: int | None
+) -> dict[str, object]:
     return {
         "account": registration.account,
         "kind": registration.kind,
@@ -200,4 +205,5 @@ def _shown(registration: Registration, now: int) -> dict[str, object]:
         "version": registration.version,
         "created_at": rfc3339(registration.created_at),
         "expires_at": rfc3339(registration.expires_at),
+        "password": _password(password, suspended_at),
     }

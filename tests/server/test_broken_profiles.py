@@ -15,6 +15,7 @@ from ca_core.policy.key_types import FAMILIES
 from ca_core.policy.profile import OWN_TLS, ApprovalRule
 from ca_core.policy.profile_rules import validated
 from ca_core.policy.profile_settings import ProfileSettings, profiles_from, read_profiles
+from ca_core.registration.kind import RESERVED
 from protocols.est.messages import OPERATIONS
 from server import settings
 from tests.architecture.house import ROOT
@@ -259,9 +260,8 @@ def test_the_servers_own_profiles_never_wait_for_an_officer() -> None:
         validated(msgspec.structs.replace(OWN_TLS, approval=ApprovalRule.FIRST))
 
 
-NAMES = (
-    st.sampled_from(["device", "tls-server", "encryption", "own-tls", "ocsp-responder", "message-signer", "new"]) | TEXT
-)
+NOT_OF_SUBSCRIBERS = frozenset(profile for kind in RESERVED.values() for profile in kind.profiles)
+NAMES = st.sampled_from(["device", "tls-server", "encryption", *sorted(NOT_OF_SUBSCRIBERS), "new"]) | TEXT
 
 
 @given(st.dictionaries(NAMES, TYPED | st.dictionaries(FIELDS, VALUE, max_size=4) | VALUE, max_size=2))
@@ -272,6 +272,5 @@ def test_whatever_is_written_becomes_sound_profiles_or_one_sentence(tables: dict
         return
 
     assert all(validated(profile).name == name for name, profile in profiles.items())
-    assert all(
-        profiles[name].is_grantable for name in profiles.keys() - {"own-tls", "ocsp-responder", "message-signer"}
-    )
+    assert {"own-tls", "ocsp-responder", "message-signer", "officer"} == NOT_OF_SUBSCRIBERS
+    assert all(profiles[name].is_grantable for name in profiles.keys() - NOT_OF_SUBSCRIBERS)
