@@ -29,7 +29,7 @@ from ca_core.policy.decision import Holding, Verdict, Wish
 from ca_core.policy.keys import check_key
 from ca_core.policy.period import WHOLE, WishedPeriod, require_known_start
 from ca_core.policy.profile import Profile
-from ca_core.policy.renewal import Window, grace_of, no_grace, renewal_window
+from ca_core.policy.renewal import Window, grace_of, longest_window_seconds, no_grace, renewal_window
 from ca_core.policy.request import CertificationRequest
 from ca_core.referral import intake
 from ca_core.referral.request import EnrollmentRequest, Referred, RequestState
@@ -235,12 +235,16 @@ class Enrollment:
         profile: Profile,
         names: frozenset[Identifier],
         *,
+        replaces: str | None = None,
         period: WishedPeriod = WHOLE,
         now: int,
     ) -> str | None:
         """Refuse early, at the time of an order, what `enroll()` would refuse whatever the challenges bring.
 
         Returns the serial of the live certificate that it would renew, if there is one in its renewal window.
+
+        Args:
+            replaces: the serial of the one that the order is said to replace.
 
         Raises:
             ProfileNotGranted, NameNotGranted, PeriodNotOffered, QuotaReached, TooEarly: as they say.
@@ -251,7 +255,8 @@ class Enrollment:
         registration.require_profile(profile.name)
         decision.require_names(registration, profile, names)
         held = await grounds.held(tx, registration, profile, names, now=now)
-        await self._require_room(tx, registration, Wish(profile, b"", names), held, now=now)
+        wish = Wish(profile, b"", names, replaces=replaces)
+        await self._require_room(tx, registration, wish, held, now=now)
         days = profile.window_days(self._window_days)
         return decision.renewed(held, window_days=days, now=now)
 
@@ -360,8 +365,9 @@ class Enrollment:
     ) -> None:
         """Let a wish pass that the renewal window and the quota have room for."""
         self._require_window(registration, wish.profile, held, now=now)
-        kind, days = self._kinds.named(registration.kind), wish.profile.window_days(self._window_days)
-        await grounds.require_room(tx, kind, registration, held, wish, days=days, now=now)
+        kind = self._kinds.named(registration.kind)
+        window = longest_window_seconds(self._profiles, self._window_days)
+        await grounds.require_room(tx, kind, registration, wish, window_seconds=window, now=now)
 
     def _require_window(self, registration: Registration, profile: Profile, held: list[Holding], *, now: int) -> None:
         days = profile.window_days(self._window_days)

@@ -7,13 +7,13 @@ from cryptography import x509
 from ca_core import names as names_module
 from ca_core.errors import KeyCompromised, KeyInUse, NotFound, ProfileNotGranted, SubjectMismatch
 from ca_core.names import Identifier
-from ca_core.policy.decision import Holding, Wish, renewed, require_quota
+from ca_core.policy.decision import Holding, Wish, require_quota
 from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import Grace, no_grace
 from ca_core.policy.request import CertificationRequest, same_subject
 from ca_core.registration.account import Registration
 from ca_core.registration.kind import Kind
-from ca_core.store import certificates, holds, key_owners, registrations
+from ca_core.store import certificates, holds, key_owners, quotas, registrations
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Transaction
 
@@ -36,21 +36,27 @@ async def held(
 
 
 async def require_room(
-    tx: Transaction, kind: Kind, registration: Registration, held: list[Holding], wish: Wish, *, days: int, now: int
+    tx: Transaction, kind: Kind, registration: Registration, wish: Wish, *, window_seconds: int, now: int
 ) -> None:
     """Let only so many live certificates be had as the kind allows; what renews another one takes its place.
 
     Args:
-        days: of the renewal window.
+        window_seconds: for how long before its end a certificate may be renewed.
 
     Raises:
         QuotaReached: there are as many.
     """
     if kind.most_certificates is None:
         return
-    serials = (wish.replaces, renewed(held, window_days=days, now=now))
-    replaced = frozenset(serial for serial in serials if serial is not None)
-    live = await certificates.count_live(tx, registration.id, replaced=replaced, now=now)
+    live = await quotas.beside(
+        tx,
+        registration.id,
+        wish.profile.name,
+        names_module.canonical(wish.names),
+        replaces=wish.replaces,
+        window_seconds=window_seconds,
+        now=now,
+    )
     require_quota(kind, live)
 
 

@@ -14,7 +14,7 @@ from ca_core.clock import Clock
 from ca_core.notices import notice as notice_module
 from ca_core.notices.notice import DAYS, HOOKED, MAIL, MAILED, Notice, Told, Topic
 from ca_core.policy.profile import Profile
-from ca_core.policy.renewal import SECONDS_PER_DAY, renewal_window
+from ca_core.policy.renewal import longest_window_seconds, renewal_window
 from ca_core.registration.kind import RESERVED
 from ca_core.store import noticing, outbox
 from ca_core.store.database import Database, Transaction
@@ -67,8 +67,7 @@ class Collector:
         self._profiles = profiles
         self._window_days = window_days
         self._channels = channels
-        longest = max([window_days, *(profile.window_days(window_days) for profile in profiles.values())])
-        self.window_seconds = longest * SECONDS_PER_DAY
+        self.window_seconds = longest_window_seconds(profiles, window_days)
         """For how long before a certificate's end another one of the same names replaces it."""
         self._is_tidy = False
 

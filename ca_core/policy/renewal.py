@@ -80,3 +80,12 @@ def grace_of(profiles: Mapping[str, Profile]) -> Grace:
         return profiles[name].renewal_grace_seconds if name in profiles else 0
 
     return seconds
+
+
+def longest_window_seconds(profiles: Mapping[str, Profile], default: int) -> int:
+    """For how long before its end a certificate may be replaced at the most, whatever its profile.
+
+    Args:
+        default: the setting `renewal.window_days`.
+    """
+    return max([default, *(profile.window_days(default) for profile in profiles.values())]) * SECONDS_PER_DAY

@@ -274,24 +274,6 @@ async def holdings(tx: Transaction, registration_id: str, profile: str, names: s
     ]
 
 
-async def count_live(tx: Transaction, registration_id: str, *, replaced: frozenset[str], now: int) -> int:
-    """How many certificates a registration has, or is about to have: unexpired, not revoked, and not renewed.
-
-    Args:
-        replaced: serials that a further one would take the place of.
-    """
-    rows = await tx.all(
-        "SELECT c.serial FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial"
-        " WHERE c.registration_id = :registration_id AND c.state <> 'abandoned' AND c.not_after >= :now"
-        " AND (r.serial IS NULL OR r.reason = :hold) AND NOT EXISTS (SELECT 1 FROM certificates n"
-        " WHERE n.replaces = c.serial AND n.state <> 'abandoned')",
-        registration_id=registration_id,
-        now=now,
-        hold=Reason.CERTIFICATE_HOLD.value,
-    )
-    return len({serial for (serial,) in rows} - replaced)
-
-
 async def was_held(tx: Transaction, registration_id: str, profile: str, names: str, *, since: int) -> bool:
     """Whether a registration has a certificate of one profile and set of names, or had one until some time ago.
 

@@ -6,9 +6,10 @@ from ca_core import names
 from ca_core.clock import Clock
 from ca_core.errors import NotFound
 from ca_core.policy import decision
+from ca_core.policy.renewal import longest_window_seconds
 from ca_core.registration.account import Registration
 from ca_core.registration.credential import Credential
-from ca_core.store import certificates, credentials, registrations
+from ca_core.store import certificates, credentials, quotas, registrations
 from ca_core.store.database import Database, Transaction
 from protocols.acme.explanation import Explaining, Explanation, Found, Terms, Wanted, best
 from protocols.acme.objects import Account, Authorization
@@ -71,16 +72,15 @@ class Explainer:
         profile, identifier = explaining.subject
         alone = names.canonical(frozenset({identifier}))
         since = now - decision.JUST_HELD_SECONDS
+        window = longest_window_seconds(self._terms.profiles, self._terms.window_days)
         account, need = explaining.account, explaining.need
         held = await certificates.holdings(tx, registration.id, profile.name, alone, now=now)
-        renewed = decision.renewed(held, window_days=profile.window_days(self._terms.window_days), now=now)
-        replaced = frozenset({renewed} if renewed else ())
         return Found(
             held=held,
             was_held=await certificates.was_held(tx, registration.id, profile.name, alone, since=since),
             authorization=await self._usable(tx, account, need) if need and account.id else None,
             standing=await failures.standing(tx, account.id, now=now) if account.id else _FRESH,
-            live=await certificates.count_live(tx, registration.id, replaced=replaced, now=now),
+            live=await quotas.beside(tx, registration.id, profile.name, alone, window_seconds=window, now=now),
         )
 
     async def _usable(self, tx: Transaction, account: Account, need: Needed) -> Authorization | None:

@@ -157,3 +157,43 @@ async def test_a_kind_has_revocations_reviewed_that_the_profile_would_not(server
 
     assert isinstance(asked, UnderReview)
     assert isinstance(proved, Revoked)
+
+
+async def test_every_certificate_of_a_full_quota_can_be_renewed_by_its_code(servers: list[Core]) -> None:
+    one = servers[0]
+    sheet = await registered(one)
+    for name in NAMES[:2]:
+        await ask(one, sheet, name)
+    one.clock.move(80 * DAY)
+
+    renewed = [await ask(one, sheet, name) for name in NAMES[:2]]
+
+    assert len({certificate.serial for certificate in renewed}) == 2
+    with pytest.raises(QuotaReached):
+        await ask(one, sheet, NAMES[2])
+
+
+async def test_whoever_revokes_what_has_renewed_a_certificate_gets_no_room_by_it(servers: list[Core]) -> None:
+    one = servers[0]
+    sheet = await registered(one)
+    old, _ = [await ask(one, sheet, name) for name in NAMES[:2]]
+    one.clock.move(80 * DAY)
+    by_certificate = msgspec.structs.replace(await by_code(one, sheet), serial=old.serial, credential_id=None)
+    renewed = await one.renew(by_certificate, parse(Csr(subject=SUBJECT, names=(NAMES[0],)).der()))
+    await one.revocations.revoke(renewed.serial, Reason.SUPERSEDED, actor="ra")
+
+    with pytest.raises(QuotaReached):
+        await ask(one, sheet, NAMES[2])
+
+
+async def test_what_is_made_beside_a_renewal_counts(servers: list[Core]) -> None:
+    one = servers[0]
+    sheet = await registered(one)
+    await ask(one, sheet, NAMES[0])
+    one.clock.move(80 * DAY)
+
+    for _ in range(2):
+        await ask(one, sheet, NAMES[0])
+
+    with pytest.raises(QuotaReached):
+        await ask(one, sheet, NAMES[1])

@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.policy.profile import ApprovalRule
 from ca_core.revocation.reason import Reason
-from ca_core.store import revocation_requests, shards
+from ca_core.store import quotas, revocation_requests, shards
 from ca_core.store.database import Database, Value
 from conformance.stores import KINDS
 from protocols.acme.links import Resource
@@ -109,6 +109,15 @@ async def test_the_worker_reads_the_certificates_of_requests_and_no_others(datab
     (of_certificates,) = [step for step in steps if step.name == "c"]
     assert "serial" in of_certificates.by
     assert "revocation_requests_pending" in {step.index for step in steps}
+
+
+async def test_a_quota_is_counted_without_a_look_at_what_has_expired(database: Database) -> None:
+    values: dict[str, Value] = dict.fromkeys(("registration_id", "profile", "replaces"), "")
+
+    steps = await plan(database, quotas.COUNT, **values, names_digest=b"", window=1, now=1, hold=6)
+
+    assert [step for step in steps if is_long(step) and step.name != "c"] == []
+    assert {"certificates_of_registration", "certificates_by_end"} <= {step.index for step in steps}
 
 
 @pytest.mark.parametrize("sql", [shards.LIVE, shards.LAST_EXPIRY])

@@ -55,7 +55,9 @@ class NewOrder:
             ordering.require_obtainable(asked.account, registration, profile, named, rejected, types=self._types)
             replaced = await replacing.renewed(tx, self._enrollment, asked.account, wanted, now=now)
             names = frozenset(wanted.identifiers)
-            renews = await self._enrollment.foresee(tx, registration, profile, names, period=wanted.period, now=now)
+            renews = await self._enrollment.foresee(
+                tx, registration, profile, names, replaces=replaced, period=wanted.period, now=now
+            )
             renews = replaced or renews
             self._limits.may_order(asked.account, source=asked.source, renews=renews, now=now)
             needs = [ordering.needed(asked.account, registration, one, self._types) for one in named]
