@@ -38,7 +38,7 @@ class Counting:
         self._database = database
         self._clock = clock
         self._window_days = window_days
-        self._kept: dict[tuple[str, str | None, int], tuple[float, list[WeekCount]]] = {}
+        self._kept: dict[tuple[str, str | None, int], tuple[int, int, list[WeekCount]]] = {}
 
     async def overview(self, actor: Actor) -> Overview:
         """What there is to do; what the actor may not read counts as nothing."""
@@ -66,9 +66,9 @@ class Counting:
         """What ends in each of the coming weeks; it may be as old as a hundred times what it took to count."""
         weeks = max(1, min(weeks, MOST_WEEKS))
         asked = (actor.realm, actor.owner, weeks)
-        kept = self._kept.get(asked)
-        if kept is not None and time.monotonic() < kept[0]:
-            return kept[1]
+        now, kept = self._clock.now(), self._kept.get(asked)
+        if kept is not None and kept[0] <= now < kept[1]:
+            return kept[2]
         start = time.monotonic()
         async with self._database.read() as tx:
             found = await self._weeks(tx, await scope_of(tx, actor), weeks)
@@ -76,7 +76,7 @@ class Counting:
         if end - start > _QUICK_SECONDS:
             if len(self._kept) >= _MOST_KEPT:
                 self._kept.clear()
-            self._kept[asked] = (end + _KEPT_TIMES * (end - start), found)
+            self._kept[asked] = (now, now + round(_KEPT_TIMES * (end - start)), found)
         return found
 
     async def _expiring(self, tx: Transaction, scope: Scope, now: int) -> int:

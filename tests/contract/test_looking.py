@@ -23,7 +23,7 @@ from ca_core.registration.contact import Contact
 from ca_core.registration.desk import Form
 from ca_core.revocation.reason import Reason
 from ca_core.secret import Secret
-from ca_core.staff import paging
+from ca_core.staff import counting, paging
 from ca_core.staff.counting import WEEK_SECONDS
 from ca_core.staff.lines import CertificateFilter, CertificateLine, JournalFilter, Page, RegistrationLine
 from ca_core.staff.looking import Looking
@@ -468,6 +468,20 @@ async def test_the_overview_counts_what_there_is_to_do(core: Core, looking: Look
     assert (iris.expiring, iris.suspended, iris.refused) == (1, 1, 1)
     core.clock.move(3 * 365 * DAY)
     assert [(await looking.overview(actor)).expired for actor in (ALICE, SAM, SHOP, AUDITOR)] == [1, 0, 1, 1]
+
+
+async def test_a_chart_that_took_long_to_count_is_kept_by_the_clock_that_its_weeks_are_told_by(
+    core: Core, looking: Looking, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(counting, "_QUICK_SECONDS", -1.0)
+    monkeypatch.setattr(counting, "_KEPT_TIMES", 1_000_000)
+    first = await looking.expiring(ALICE)
+    core.clock.move(60)
+    assert await looking.expiring(ALICE) is first
+
+    core.clock.move(365 * DAY)
+
+    assert (await looking.expiring(ALICE))[0].starts_at == core.clock.now()
 
 
 async def test_the_weeks_in_which_something_ends_are_counted(core: Core, looking: Looking) -> None:
