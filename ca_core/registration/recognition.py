@@ -34,7 +34,7 @@ async def recognized(database: Database, marks: frozenset[str], profile: str | N
 async def complete(database: Database) -> None:
     """Write down by what those registrations are found that are older than marks and search terms."""
     async with database.read() as tx:
-        is_whole = not await registration_marks.unmarked(tx)
+        is_whole = not await registration_marks.unmarked(tx, most=1)
     if not is_whole:
         await _mark_all(database)
 
@@ -51,7 +51,7 @@ async def remember(tx: Transaction, registration: Registration) -> None:
 async def _mark_all(database: Database) -> None:
     while True:
         async with database.write() as tx:
-            found = (await registration_marks.unmarked(tx))[:_MARKED_AT_ONCE]
+            found = await registration_marks.unmarked(tx, most=_MARKED_AT_ONCE)
             await tx.hold(*map(holds.registration, found))
             for id_ in found:
                 await remember(tx, await registrations.by_id(tx, id_))

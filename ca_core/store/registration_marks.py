@@ -26,9 +26,10 @@ async def put_each(tx: Transaction, marks_of: Mapping[str, Iterable[str]]) -> No
     await tx.execute_each(_MARKED, marked)
 
 
-async def unmarked(tx: Transaction) -> list[str]:
-    """The registrations that were made before there were marks."""
-    return [str(row[0]) for row in await tx.all("SELECT id FROM registrations WHERE marked = 0")]
+async def unmarked(tx: Transaction, *, most: int) -> list[str]:
+    """Some of the registrations that were made before there were marks."""
+    rows = await tx.all("SELECT id FROM registrations WHERE marked = 0 LIMIT :most", most=most)
+    return [str(row[0]) for row in rows]
 
 
 async def bearing(tx: Transaction, marks: Iterable[str]) -> set[str]:
