@@ -305,6 +305,24 @@ class RevocationDesk:
         return True
 
 
+def require_revocable(
+    certificate: Certificate, reason: Reason, *, asker: Asker, invalid_since: int | None, now: int
+) -> None:
+    """Let only pass what `RevocationDesk.revoke` would do as things are now.
+
+    Raises:
+        BadReason, AlreadyRevoked, CertificateExpired: as that says.
+    """
+    rules.require_final(reason)
+    rules.require_reason(asker, reason)
+    _require_since(certificate, invalid_since, now=now)
+    if certificate.reason is not None and not rules.may_replace(Reason(certificate.reason), reason, asker):
+        raise AlreadyRevoked("the certificate is revoked already")
+    # The key of one that has expired can still be blocked.
+    if reason is not Reason.KEY_COMPROMISE:
+        acts.require_unexpired(certificate, now)
+
+
 async def _known(tx: Transaction, serial: str) -> Certificate:
     certificate = await certificates.by_serial(tx, serial)
     if certificate is None:

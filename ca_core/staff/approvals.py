@@ -8,15 +8,17 @@ import msgspec
 
 from ca_core.audit import journal
 from ca_core.clock import Clock
-from ca_core.errors import AlreadyRevoked, CertificateExpired, NotFound, WrongState
+from ca_core.errors import AlreadyRevoked, BadReason, CertificateExpired, NotFound, WrongState
 from ca_core.registration import vetting
 from ca_core.registration.account import Registration
 from ca_core.registration.changes import Changes
 from ca_core.registration.desk import Desk
 from ca_core.registration.form import Form
 from ca_core.registration.kind import PRESETS, Kinds
+from ca_core.registration.kind import Approvals as Policy
 from ca_core.registration.sheet import Sheet
-from ca_core.revocation.desk import RevocationDesk, Revoked
+from ca_core.revocation.desk import RevocationDesk, Revoked, require_revocable
+from ca_core.revocation.rules import Asker
 from ca_core.staff import votes
 from ca_core.staff.events import DeskRequestClosed, DeskRequestMade
 from ca_core.staff.request import (
@@ -30,9 +32,9 @@ from ca_core.staff.request import (
     Pending,
     Revoking,
 )
-from ca_core.staff.role import EVERY_REALM, Action, Actor, name_in
+from ca_core.staff.role import EVERY_REALM, Action, Actor, Via, name_in
 from ca_core.store import certificates, desk_requests, holds, registrations
-from ca_core.store.database import Database, Transaction
+from ca_core.store.database import Claim, Database, Transaction
 from ca_core.store.request_numbers import next_number
 
 # Of the database's BIGINT; people type any number.
@@ -128,9 +130,19 @@ class Approvals:
             registration = await registrations.by_id(tx, certificate.registration_id)
         if not actor.sees(registration):
             raise NotFound("there is no such certificate")
-        needed = self._kinds.named(registration.kind).approvals.revoke
+        known = self._kinds.get(registration.kind)
+        # Of a kind that settings have no more, certificates can be revoked all the same.
+        needed = (known.approvals if known else Policy()).revoke
         if not needed:
             return await self._revoke(revoking, actor=actor.journal_name, note=note)
+        # Before others look at it: nobody is to agree to what cannot be done.
+        require_revocable(
+            certificate,
+            revoking.reason,
+            asker=_asker(actor.journal_name),
+            invalid_since=revoking.invalid_since,
+            now=self._clock.now(),
+        )
         payload = msgspec.json.encode(revoking).decode()
         return await self._put_down(
             DeskAction.REVOKE, registration, registration.realm, payload, needed, actor=actor, note=note
@@ -307,25 +319,25 @@ class Approvals:
             await self._move(tx, asked, DeskState.APPROVED, DeskState.DONE, actor=actor)
 
         revoking = msgspec.json.decode(asked.payload, type=Revoking)
-        try:
-            await self._revocations.revoke(
-                revoking.serial,
-                revoking.reason,
-                actor=asked.asked_by,
-                invalid_since=revoking.invalid_since,
-                note=asked.note,
-                claim=claim,
-            )
-        except (AlreadyRevoked, CertificateExpired) as refusal:
-            async with self._database.write() as tx:
-                with suppress(WrongState):
+        # Unless the worker, or who has agreed last, is at it at this moment; or somebody has rejected it.
+        with suppress(WrongState):
+            try:
+                await self._revoke(revoking, actor=asked.asked_by, note=asked.note, claim=claim)
+            except (AlreadyRevoked, CertificateExpired, BadReason) as refusal:
+                async with self._database.write() as tx:
                     await self._move(
                         tx, asked, DeskState.APPROVED, DeskState.LAPSED, actor=CLOCKWORK, note=str(refusal)
                     )
 
-    async def _revoke(self, revoking: Revoking, *, actor: str, note: str) -> Revoked:
+    async def _revoke(self, revoking: Revoking, *, actor: str, note: str, claim: Claim | None = None) -> Revoked:
         return await self._revocations.revoke(
-            revoking.serial, revoking.reason, actor=actor, invalid_since=revoking.invalid_since, note=note
+            revoking.serial,
+            revoking.reason,
+            actor=actor,
+            asker=_asker(actor),
+            invalid_since=revoking.invalid_since,
+            note=note,
+            claim=claim,
         )
 
     async def _move(
@@ -355,3 +367,8 @@ def _decided(asked: DeskRequest) -> WrongState:
     if asked.state is DeskState.PENDING:
         return WrongState(f"request {asked.number} waits still for other officers")
     return WrongState(f"request {asked.number} does not wait any more: it is {asked.state}")
+
+
+def _asker(journal_name: str) -> Asker:
+    """As what somebody revokes: commands are the operator's, and everything else is the registration authority's."""
+    return Asker.OPERATOR if journal_name.startswith(f"{Via.CLI}:") else Asker.OFFICER

@@ -12,7 +12,10 @@ import pytest
 from ca_core.applicant import Applicant, Door
 from ca_core.errors import (
     AccountTaken,
+    AlreadyRevoked,
+    BadReason,
     BadRequest,
+    CertificateExpired,
     CertificateNotAccepted,
     CredentialExpired,
     CredentialRevoked,
@@ -288,10 +291,10 @@ async def test_another_realm_sees_nothing_of_it(core: Core) -> None:
         await core.staff.approvals.reprint("panel", actor=south)
 
 
-async def registered_in_the_north(core: Core, number: int) -> None:
-    for actor in (BOB, CAROL):
-        await core.staff.approvals.approve(number, actor=actor)
-    await core.staff.approvals.collect(number, actor=ALICE)
+async def registered_in_the_north(core: Core, number: int, actor: Actor = ALICE) -> None:
+    for other in (BOB, CAROL):
+        await core.staff.approvals.approve(number, actor=other)
+    await core.staff.approvals.collect(number, actor=actor)
 
 
 async def test_requests_about_another_realms_subscribers_are_not_decided(core: Core) -> None:
@@ -468,3 +471,102 @@ async def test_a_renewal_that_nobody_has_to_agree_to_brings_its_sheet(core: Core
 
     assert isinstance(made, Sheet)
     assert made.number == 2
+
+
+@pytest.mark.parametrize(
+    "revoking",
+    [
+        Revoking("", Reason.CERTIFICATE_HOLD),
+        Revoking("", Reason.CA_COMPROMISE),
+        Revoking("", Reason.SUPERSEDED, invalid_since=1),
+        Revoking("", Reason.SUPERSEDED, invalid_since=1 << 40),
+    ],
+)
+async def test_nobody_is_asked_to_agree_to_a_revocation_that_cannot_be(core: Core, revoking: Revoking) -> None:
+    serial = await issued(core)
+
+    with pytest.raises(BadReason):
+        await core.staff.approvals.revoke(msgspec.structs.replace(revoking, serial=serial), actor=ALICE)
+
+    assert await core.staff.approvals.requests(ALICE) == []
+
+
+async def test_nobody_is_asked_to_agree_to_what_is_revoked_already(core: Core) -> None:
+    serial = await issued(core)
+    await core.revocations.revoke(serial, Reason.SUPERSEDED, actor="cli:operator:root")
+
+    with pytest.raises(AlreadyRevoked):
+        await core.staff.approvals.revoke(Revoking(serial, Reason.SUPERSEDED), actor=ALICE)
+
+    assert await core.staff.approvals.requests(ALICE) == []
+
+
+async def test_of_what_has_expired_others_are_asked_to_block_the_key_and_nothing_else(core: Core) -> None:
+    serial = await issued(core)
+    core.clock.move(400 * DAY)
+
+    with pytest.raises(CertificateExpired):
+        await core.staff.approvals.revoke(Revoking(serial, Reason.SUPERSEDED), actor=ALICE)
+    asked_for = await core.staff.approvals.revoke(Revoking(serial, Reason.KEY_COMPROMISE), actor=ALICE)
+
+    assert isinstance(asked_for, Pending)
+    assert (await core.staff.decisions.approve(asked_for.number, actor=BOB)).state == "done"
+    assert len(await core.journal("key-blocked")) == 1
+
+
+async def test_an_officer_gives_no_reason_that_is_the_operators(core: Core) -> None:
+    sheet = await core.register("meter", kind="device")
+    assert sheet.enrollment_code is not None
+    who = await core.sign_in.by_enrollment_code("meter", sheet.enrollment_code, source="192.0.2.1", door=Door.EST)
+    revoking = Revoking((await core.enroll(who, parse(csr.csr(csr.ec_key())))).serial, Reason.CA_COMPROMISE)
+
+    with pytest.raises(BadReason):
+        await core.staff.approvals.revoke(revoking, actor=officer("mary", "main"))
+
+    assert isinstance(await core.staff.approvals.revoke(revoking, actor=console("root")), Revoked)
+
+
+async def agreed_to(core: Core, revoking: Revoking) -> int:
+    """A revocation that all have agreed to, and whose server has died then."""
+    pending = await core.staff.approvals.revoke(Revoking(revoking.serial, Reason.SUPERSEDED), actor=ALICE)
+    assert isinstance(pending, Pending)
+    async with core.database.write() as tx:
+        await tx.execute(
+            "UPDATE desk_requests SET state = 'approved', payload = :payload WHERE number = :number",
+            payload=msgspec.json.encode(revoking).decode(),
+            number=pending.number,
+        )
+    return pending.number
+
+
+async def test_one_revocation_that_cannot_be_keeps_no_other_from_being_carried_out(core: Core) -> None:
+    serial = await issued(core)
+    first = await agreed_to(core, Revoking(serial, Reason.SUPERSEDED, invalid_since=1))
+    second = await agreed_to(core, Revoking(serial, Reason.SUPERSEDED))
+
+    await core.staff.approvals.turn()
+
+    found = [await core.staff.approvals.find(number, actor=ALICE) for number in (first, second)]
+    assert [one.state for one in found] == [DeskState.LAPSED, DeskState.DONE]
+    assert "before the certificate began" in found[0].note
+
+
+async def test_of_several_who_carry_a_revocation_out_at_once_nobody_fails(core: Core) -> None:
+    number = await agreed_to(core, Revoking(await issued(core), Reason.SUPERSEDED))
+
+    await asyncio.gather(*(core.staff.approvals.turn() for _ in range(4)))
+
+    assert (await core.staff.approvals.find(number, actor=ALICE)).state is DeskState.DONE
+    assert len(await core.journal("certificate-revoked")) == 1
+
+
+@pytest.mark.parametrize("store", KINDS)
+async def test_certificates_of_a_kind_that_settings_have_no_more_can_be_revoked(tmp_path: Path, store: str) -> None:
+    async with open_core(tmp_path, store=store, kinds=STRICT) as before:
+        serial = await issued(before)
+    fewer = Kinds(kind for kind in STRICT.values() if kind.name != "partner")
+
+    async with open_core(tmp_path, store=store, kinds=fewer) as after:
+        outcome = await after.staff.approvals.revoke(Revoking(serial, Reason.SUPERSEDED), actor=ALICE)
+
+    assert isinstance(outcome, Revoked)
