@@ -165,7 +165,7 @@ class Approvals:
             )
             if agreed is not None:
                 return agreed
-            await self._move(tx, asked, DeskState.PENDING, DeskState.APPROVED, actor=name)
+            await self._move(tx, asked, DeskState.PENDING, DeskState.APPROVED, actor=name, said=note)
         if asked.action is DeskAction.REVOKE:
             await self._carry_out(asked, actor=name)
         return await self.find(number, actor=actor)
@@ -349,12 +349,13 @@ class Approvals:
         *,
         actor: str,
         note: str | None = None,
+        said: str = "",
     ) -> None:
         now = self._clock.now()
         if not await desk_requests.move(tx, asked.number, was=was, to=to, now=now, decided_by=actor, note=note):
             current = await desk_requests.by_number(tx, asked.number)
             raise _decided(current or asked)
-        await self._record(tx, DeskRequestClosed(asked.number, to.value, note or ""), asked, actor=actor)
+        await self._record(tx, DeskRequestClosed(asked.number, to.value, note or said), asked, actor=actor)
 
     async def _record(
         self, tx: Transaction, event: DeskRequestMade | DeskRequestClosed, asked: DeskRequest, *, actor: str

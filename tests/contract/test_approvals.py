@@ -570,3 +570,16 @@ async def test_certificates_of_a_kind_that_settings_have_no_more_can_be_revoked(
         outcome = await after.staff.approvals.revoke(Revoking(serial, Reason.SUPERSEDED), actor=ALICE)
 
     assert isinstance(outcome, Revoked)
+
+
+async def test_why_the_only_one_who_must_has_agreed_is_in_the_journal(core: Core) -> None:
+    await registered(core)
+    pending = await core.staff.approvals.reprint("panel", actor=ALICE, note="wet paper")
+    assert isinstance(pending, Pending)
+
+    agreed = await core.staff.approvals.approve(pending.number, actor=BOB, note="has brought it")
+
+    assert isinstance(agreed, DeskRequest)
+    assert agreed.note == "wet paper"
+    (*_, closed) = await core.journal("desk-request-closed")
+    assert (closed.actor, closed.detail["note"]) == ("desk:officer:bob", "has brought it")
