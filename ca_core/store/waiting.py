@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from ca_core.staff.role import EVERY_REALM, Actor
-from ca_core.store.database import Row, Transaction
+import msgspec
+
+from ca_core.staff.role import EVERY_REALM, Actor, Via
+from ca_core.store.database import Row, Transaction, Value
 
 _ALL = (
     "SELECT e.number AS number, 'enrollment' AS what, e.state AS state, e.requested_at AS requested_at,"
@@ -15,14 +17,19 @@ _ALL = (
     " d.asked_by, d.needed FROM desk_requests d LEFT JOIN registrations g ON g.id = d.registration_id"
 )
 _OPEN = "(state = 'pending' OR (state = 'approved' AND needed > 0))"
+# Of what is asked for at the desk, an integrator has what it asked for itself, whoever's it is to be.
+_SEEN = (
+    "(:realm = :every OR realm = :realm) AND (:owner = '' OR CASE WHEN needed = 0 THEN COALESCE(owner, '') = :owner"
+    " ELSE asked_by IN (:by_api, :by_desk) END)"
+)
 _COUNT = (
     f"SELECT COUNT(*) FROM (SELECT 1 AS one FROM ({_ALL}) w WHERE {_OPEN}"  # noqa: S608  # our own words
-    " AND (:realm = :every OR realm = :realm) AND (:owner = '' OR owner = :owner) LIMIT :most) counted"
+    f" AND {_SEEN} LIMIT :most) counted"
 )
 _PAGE = (
     "SELECT number, what, state, requested_at, due_at, account, kind, realm, asked_by, needed,"  # noqa: S608  # our own words
     " (SELECT COUNT(*) FROM approvals a WHERE a.number = w.number AND a.verdict = 'approved')"
-    f" FROM ({_ALL}) w WHERE {_OPEN} AND (:realm = :every OR realm = :realm) AND (:owner = '' OR owner = :owner)"
+    f" FROM ({_ALL}) w WHERE {_OPEN} AND {_SEEN}"
     " AND (due_at > :due_at OR (due_at = :due_at AND number > :number)) ORDER BY due_at, number LIMIT :most"
 )
 
@@ -35,9 +42,7 @@ async def page(tx: Transaction, actor: Actor, *, after: tuple[int, int], most: i
     """
     return await tx.all(
         _PAGE,
-        realm=actor.realm,
-        every=EVERY_REALM,
-        owner=actor.owner or "",
+        **_seen_by(actor),
         due_at=after[0],
         number=after[1],
         most=most,
@@ -46,5 +51,15 @@ async def page(tx: Transaction, actor: Actor, *, after: tuple[int, int], most: i
 
 async def count(tx: Transaction, actor: Actor, *, most: int) -> int:
     """How much an actor sees of it, counted up to a number."""
-    ((found,),) = await tx.all(_COUNT, realm=actor.realm, every=EVERY_REALM, owner=actor.owner or "", most=most)
+    ((found,),) = await tx.all(_COUNT, **_seen_by(actor), most=most)
     return int(found)
+
+
+def _seen_by(actor: Actor) -> dict[str, Value]:
+    return {
+        "realm": actor.realm,
+        "every": EVERY_REALM,
+        "owner": actor.owner or "",
+        "by_api": msgspec.structs.replace(actor, via=Via.API).journal_name,
+        "by_desk": msgspec.structs.replace(actor, via=Via.DESK).journal_name,
+    }

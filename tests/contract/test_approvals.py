@@ -572,6 +572,27 @@ async def test_certificates_of_a_kind_that_settings_have_no_more_can_be_revoked(
     assert isinstance(outcome, Revoked)
 
 
+async def test_an_integrators_list_has_what_it_asked_for_and_not_what_officers_did(core: Core) -> None:
+    taken = await core.staff.officers.add("shop", Role.INTEGRATOR, realm="north", actor="cli:operator:root")
+    me = taken.acting(Via.API)
+    mine = await asked(core, msgspec.structs.replace(FORM, account="mine"), actor=me)
+    await registered_in_the_north(core, mine, actor=me)
+    pending = await asked(core, msgspec.structs.replace(FORM, account="second"), actor=me)
+    reprint = await core.staff.approvals.reprint("mine", actor=me)
+    theirs = await core.staff.approvals.reprint("mine", actor=ALICE)
+    assert isinstance(reprint, Pending)
+    assert isinstance(theirs, Pending)
+
+    listed = await core.staff.waiting.page(me)
+
+    assert {(one.number, one.what) for one in listed} == {(pending, "register"), (reprint.number, "reprint")}
+    for one in listed:
+        assert (await core.staff.approvals.find(one.number, actor=me)).number == one.number
+    with pytest.raises(NotFound):
+        await core.staff.dossiers.request(theirs.number, actor=me)
+    assert (await core.staff.looking.overview(me)).waiting == 2
+
+
 async def test_why_the_only_one_who_must_has_agreed_is_in_the_journal(core: Core) -> None:
     await registered(core)
     pending = await core.staff.approvals.reprint("panel", actor=ALICE, note="wet paper")
