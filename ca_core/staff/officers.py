@@ -51,6 +51,8 @@ class Officers:
     async def end(self, name: str, *, actor: str) -> tuple[str, ...]:
         """Let somebody go: they are nobody from now on, and their certificates are revoked. Returns the serials.
 
+        What an interrupted attempt left is gone on with.
+
         Raises:
             NotFound, WrongState: there is no such officer, or they have left already.
         """
@@ -58,13 +60,17 @@ class Officers:
         async with self._database.write() as tx:
             officer = await _found(tx, name)
             await tx.hold(holds.registration(officer.registration_id))
-            if not await officers.end(tx, officer.registration_id, now=now):
-                raise WrongState(f"{name} has left already")
-            event = OfficerEnded(name)
-            await journal.record(tx, event, now=now, actor=actor, registration_id=officer.registration_id)
-        if (await self._desk.show(officer.account)).status is not Status.CLOSED:
+            had_left = not await officers.end(tx, officer.registration_id, now=now)
+            if not had_left:
+                event = OfficerEnded(name)
+                await journal.record(tx, event, now=now, actor=actor, registration_id=officer.registration_id)
+        is_closed = (await self._desk.show(officer.account)).status is Status.CLOSED
+        if not is_closed:
             await self._desk.close(officer.account, actor=actor)
-        return await self._revoke_all(officer, actor=actor)
+        revoked = await self._revoke_all(officer, actor=actor)
+        if had_left and is_closed and not revoked:
+            raise WrongState(f"{name} has left already")
+        return revoked
 
     async def find(self, name: str) -> Officer:
         """Look somebody up, one who has left too.

@@ -29,6 +29,7 @@ from ca_core.errors import (
 )
 from ca_core.policy.request import parse
 from ca_core.referral.request import Referred, RequestState
+from ca_core.registration.account import Status
 from ca_core.registration.changes import Changes
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Form
@@ -41,6 +42,7 @@ from ca_core.secret import Secret
 from ca_core.staff.reception import Reception
 from ca_core.staff.request import LAPSE_SECONDS, Agreed, DeskRequest, DeskState, Pending, Revoking
 from ca_core.staff.role import EVERY_REALM, Action, Actor, Role, Via, console
+from ca_core.store import officers
 from conformance.stores import KINDS
 from tests.builders import csr
 from tests.builders.core import Core
@@ -591,6 +593,20 @@ async def test_an_integrators_list_has_what_it_asked_for_and_not_what_officers_d
     with pytest.raises(NotFound):
         await core.staff.dossiers.request(theirs.number, actor=me)
     assert (await core.staff.looking.overview(me)).waiting == 2
+
+
+async def test_letting_an_officer_go_is_gone_on_with_where_it_was_cut_off(core: Core) -> None:
+    taken = await core.staff.officers.add("alice", Role.SUPERVISOR, realm="north", actor="cli:operator:root")
+    who = Applicant(taken.registration_id, Door.CLI, "operator", "root")
+    certificate = await core.enroll(who, parse(csr.csr(csr.ec_key())), profile_name="officer")
+    async with core.database.write() as tx:
+        await officers.end(tx, taken.registration_id, now=core.clock.now())
+
+    assert await core.staff.officers.end("alice", actor="cli:operator:root") == (certificate.serial,)
+
+    assert (await core.desk.show("officer.alice")).status is Status.CLOSED
+    with pytest.raises(WrongState):
+        await core.staff.officers.end("alice", actor="cli:operator:root")
 
 
 async def test_why_the_only_one_who_must_has_agreed_is_in_the_journal(core: Core) -> None:
