@@ -5,7 +5,7 @@ from __future__ import annotations
 from ca_core.audit import journal
 from ca_core.clock import Clock
 from ca_core.errors import AccountTaken, AlreadyRevoked, CertificateExpired, NotFound, WrongState
-from ca_core.registration.account import Status
+from ca_core.registration.account import MAIN, Status
 from ca_core.registration.desk import Desk, Form
 from ca_core.registration.kind import OFFICER
 from ca_core.revocation.desk import RevocationDesk
@@ -34,7 +34,9 @@ class Officers:
             AccountTaken: the name is, or was, somebody's.
         """
         account, realm = account_of(checked_name(name)), checked_place(role, realm)
-        form = Form(OFFICER.name, f"CN={name}", account=account, language="en")
+        # Theirs is what the journal has of them: it is their own realm's to read.
+        at = MAIN if realm == EVERY_REALM else realm
+        form = Form(OFFICER.name, f"CN={name}", account=account, language="en", realm=at)
         try:
             registration, _ = await self._desk.register(form, actor=actor)
         except AccountTaken:

@@ -609,6 +609,18 @@ async def test_letting_an_officer_go_is_gone_on_with_where_it_was_cut_off(core: 
         await core.staff.officers.end("alice", actor="cli:operator:root")
 
 
+async def test_what_an_officer_does_is_in_the_journal_of_their_own_realm_alone(core: Core) -> None:
+    await core.staff.officers.add("alice", Role.SUPERVISOR, realm="north", actor="cli:operator:root")
+    auditors = {realm: officer("ann", realm, Role.AUDITOR) for realm in ("north", "main")}
+
+    seen = {
+        realm: [line.event for line in await core.staff.looking.journal(auditor)] for realm, auditor in auditors.items()
+    }
+
+    assert "officer-added" in seen["north"]
+    assert "officer-added" not in seen["main"]
+
+
 async def test_why_the_only_one_who_must_has_agreed_is_in_the_journal(core: Core) -> None:
     await registered(core)
     pending = await core.staff.approvals.reprint("panel", actor=ALICE, note="wet paper")
