@@ -26,6 +26,8 @@ from ca_core.registration.contact import Contact
 Key = TypeVar("Key")
 # No colon: the account is the user of EST's Basic credentials (RFC 7617, 2).
 _REALM = re.compile(r"[a-z][a-z0-9-]{0,39}")
+OFFICERS = "officer."
+"""How the accounts of officers begin, so that a subscriber may be called as an officer is."""
 MAIN = "main"
 """The realm of a server that has one registration authority only."""
 _ACCOUNT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,63}")

@@ -18,10 +18,10 @@ from ca_core.errors import BadForm, BadName, FieldFault
 from ca_core.names import Identifier
 from ca_core.policy import subject
 from ca_core.registration import identity_number, spelling
-from ca_core.registration.account import Grant, checked_account, checked_realm
+from ca_core.registration.account import OFFICERS, Grant, checked_account, checked_realm
 from ca_core.registration.contact import Contact
 from ca_core.registration.form import LANGUAGES, Form
-from ca_core.registration.kind import Kind
+from ca_core.registration.kind import OFFICER, Kind
 
 MOST_USES = 1_000_000_000
 MOST_GRANTS = 10_000
@@ -127,7 +127,9 @@ def countries() -> frozenset[str]:
 
 
 def _of_fields(form: Form, kind: Kind) -> Iterator[FieldFault]:
-    if form.account:
+    if (form.account or "").startswith(OFFICERS) and kind.name != OFFICER.name:
+        yield FieldFault("account", f"begins with {OFFICERS!r}, as those of officers do; choose another one")
+    elif form.account:
         yield from _refused("account", checked_account, form.account)
     yield from _refused("realm", checked_realm, form.realm)
     yield from of_profiles(form.profiles, kind)

@@ -7,11 +7,8 @@ import re
 import msgspec
 
 from ca_core.errors import BadName, RegistrationClosed
-from ca_core.registration.account import checked_realm
+from ca_core.registration.account import OFFICERS, checked_realm
 from ca_core.staff.role import EVERY_REALM, Actor, Role, Via
-
-ACCOUNT_PREFIX = "officer."
-"""Of the accounts of officers' registrations, so that a subscriber may be called as an officer is."""
 
 # No colon: it ends the name in the journal. In lower case: nobody is two people by spelling.
 _NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,47}")
@@ -52,7 +49,7 @@ class Officer(msgspec.Struct, frozen=True):
 
 def account_of(name: str) -> str:
     """The site account of the registration of an officer."""
-    return f"{ACCOUNT_PREFIX}{name}"
+    return f"{OFFICERS}{name}"
 
 
 def checked_name(text: str) -> str:

@@ -13,6 +13,7 @@ from ca_core.applicant import Applicant, Door
 from ca_core.errors import (
     AccountTaken,
     AlreadyRevoked,
+    BadForm,
     BadReason,
     BadRequest,
     CertificateExpired,
@@ -619,6 +620,13 @@ async def test_what_an_officer_does_is_in_the_journal_of_their_own_realm_alone(c
 
     assert "officer-added" in seen["north"]
     assert "officer-added" not in seen["main"]
+
+
+async def test_no_subscriber_is_registered_under_an_officers_account(core: Core) -> None:
+    with pytest.raises(BadForm, match="account: begins with"):
+        await core.desk.register(Form("device", "CN=d,C=TW", account="officer.alice"), actor="test")
+
+    await core.staff.officers.add("alice", Role.OFFICER, realm="north", actor="cli:operator:root")
 
 
 async def test_why_the_only_one_who_must_has_agreed_is_in_the_journal(core: Core) -> None:
