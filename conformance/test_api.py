@@ -262,6 +262,16 @@ def test_eab_keys_are_added_rotated_and_revoked(office: Office) -> None:
     assert foreign.must(404).word == "not-found"
 
 
+@pytest.mark.parametrize("at", ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59-12:00"])
+def test_a_time_that_no_calendar_has_makes_no_key(office: Office, at: str) -> None:
+    keys = f"/registrations/{office.register()['registration']['account']}"
+
+    refused = office.alice.post(f"{keys}/eab-keys", {"expires_at": at}).must(422)
+
+    assert refused.json["errors"][0]["field"] == "expires_at"
+    assert len(office.alice.get(f"{keys}/credentials").must(200).json["items"]) == 2
+
+
 def test_a_certificate_is_found_downloaded_held_and_revoked(office: Office, tmp_path: Path) -> None:
     made = office.register()
     serial = office.enroll(made, tmp_path)
@@ -528,6 +538,7 @@ def test_no_secret_is_kept_for_a_second_request(office: Office) -> None:
         (("GET", "/registrations?limit=1e1", None), {}, (400, "bad-request")),
         (("GET", "/registrations?limit=1&limit=2", None), {}, (400, "bad-request")),
         (("GET", "/registrations?text=%00", None), {}, (400, "bad-request")),
+        (("GET", "/requests?after=WzE4NDQ2NzQ0MDczNzA5NTUxNjE2LDFd", None), {}, (400, "bad-request")),
         (("GET", "/registrations?text=%ff", None), {}, (400, "bad-request")),
         (("POST", "/registrations", b"{"), {}, (400, "bad-request")),
         (("POST", "/registrations", b"\xff"), {}, (400, "bad-request")),
@@ -538,6 +549,7 @@ def test_no_secret_is_kept_for_a_second_request(office: Office) -> None:
         (("POST", "/registrations/x2/suspend", {}), {}, (400, "bad-request")),
         (("POST", "/registrations/x2/suspend", None), {"Idempotency_Key": "a b"}, (400, "bad-request")),
         (("POST", "/registrations/x2/suspend", None), {"Origin": "https://evil.example"}, (403, "cross-site")),
+        (("POST", "/registrations/x2/suspend", None), {"Origin": "https://["}, (403, "cross-site")),
         (("POST", "/registrations/x2/suspend", None), {"Sec_Fetch_Site": "cross-site"}, (403, "cross-site")),
     ],
 )

@@ -22,7 +22,9 @@ After: TypeAlias = Annotated[
 ]
 Limit: TypeAlias = Annotated[int, Meta(ge=1, le=MOST_LINES, description="How many lines a page has at most.")]
 
-_NUMBERS = msgspec.json.Decoder(tuple[int, int])
+# No database has a larger one.
+_Number: TypeAlias = Annotated[int, Meta(ge=0, le=1 << 62)]
+_NUMBERS = msgspec.json.Decoder(tuple[_Number, _Number])
 
 
 def next_link(path: str, query: msgspec.Struct, more: str | None) -> str | None:

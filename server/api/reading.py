@@ -143,9 +143,16 @@ def require_no_strangers(request: Request) -> None:
         Fault: a browser says that this is such a page.
     """
     origin, host = request.headers.get("origin"), request.headers.get("host", "")
-    is_foreign = origin is not None and urlsplit(origin).netloc != host
+    is_foreign = origin is not None and _host_in(origin) != host
     if is_foreign or request.headers.get("sec-fetch-site", "none") not in {"none", "same-origin"}:
         raise Fault(HTTPStatus.FORBIDDEN, "cross-site", "pages of other sites may not change anything here")
+
+
+def _host_in(origin: str) -> str | None:
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return None
 
 
 def _bad_query(faults: list[FieldFault]) -> Fault:

@@ -24,6 +24,8 @@ from server.api.shapes import EabShape, Moment, moment
 _HOUR_SECONDS = 3600
 _LONGEST_OVERLAP_HOURS = 366 * 24
 _MOST_LIMITS = 100
+_LAST_SECOND = 253_402_300_799
+"""The end of the year 9999 in UTC: what is later has no date."""
 _ALL = "/registrations/{account}/credentials"
 _KEYS = "/registrations/{account}/eab-keys"
 _KEY = "/registrations/{account}/eab-keys/{kid}"
@@ -159,8 +161,10 @@ def _seconds(at: datetime | None) -> int | None:
     if at is None:
         return None
     seconds = int(at.timestamp())
-    if seconds <= 0:
-        raise BadForm([FieldFault("expires_at", "lies before there was anything to expire")])
+    if not 0 < seconds <= _LAST_SECOND:
+        raise BadForm(
+            [FieldFault("expires_at", "lies where no certificate can: write a time from 1970 to 9999, in UTC")]
+        )
     return seconds
 
 

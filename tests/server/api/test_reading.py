@@ -162,3 +162,11 @@ def test_the_tags_of_if_match_are_read() -> None:
 )
 def test_pages_of_other_sites_change_nothing(headers: dict[str, str], status: int) -> None:
     assert status_of(lambda: reading.require_no_strangers(request(headers=headers))) == status
+
+
+@pytest.mark.parametrize("origin", ["http://[", "https://evil.example", "null", ""])
+def test_an_origin_that_is_not_ours_changes_nothing_whatever_it_looks_like(origin: str) -> None:
+    with pytest.raises(Fault) as caught:
+        reading.require_no_strangers(request(headers={"origin": origin, "host": "ca.example"}))
+
+    assert caught.value.status == 403
