@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from email.headerregistry import BaseHeader, HeaderRegistry, UniqueUnstructuredHeader
 from email.message import EmailMessage
+from email.policy import EmailPolicy, Policy
 from email.utils import format_datetime
 from functools import cache
 from importlib import resources
+from typing import ClassVar, Literal
 
 from ca_core.clock import rfc3339
 from ca_core.notices.notice import Notice, Told, Topic
@@ -20,6 +23,23 @@ DECLINING = "/notices"
 ENGLISH, CHINESE = "en", "zh-Hant"
 _TEXTS = resources.files("server.web") / "texts" / "notices"
 _WITH_WINDOW = frozenset({Topic.ABOUT_TO_EXPIRE, Topic.REVOKED})
+
+
+class _Whole(UniqueUnstructuredHeader, BaseHeader):
+    """A field in one line, as mail programs look for an address in it (RFC 2369, 2).
+
+    The library would write what is longer than a line as encoded words, which nobody decodes there.
+    """
+
+    max_count: ClassVar[Literal[1]] = 1
+
+    def fold(self, *, policy: Policy) -> str:
+        return f"{self.name}: {self}{policy.linesep}"
+
+
+_FIELDS = HeaderRegistry()
+_FIELDS.map_to_type("list-unsubscribe", _Whole)
+_POLICY = EmailPolicy(header_factory=_FIELDS)
 
 
 class Letters:
@@ -47,7 +67,7 @@ class Letters:
         facts = self._facts(reader, language)
         if link:
             body += "\n-- \n" + _text("declining", language).format(link=link)
-        message = EmailMessage()
+        message = EmailMessage(_POLICY)
         message["From"] = self._sender
         message["To"] = reader.email
         message["Subject"] = subject.format_map(facts)

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from email import message_from_bytes
 from email.message import EmailMessage
+from email.policy import default
 from typing import Any, cast
 
 import msgspec
 import pytest
+from aiosmtplib.email import flatten_message
 from icalendar import Calendar
 
 from ca_core.notices.notice import LEGALLY_DUE, MAILED, Notice, Told, Topic
@@ -149,3 +152,21 @@ def test_nothing_gets_into_a_header_by_way_of_an_address() -> None:
 
     with pytest.raises(ValueError, match=r"(?i)header|newline|linefeed"):
         LETTERS.write(Parcel("0007", "mail", one, AT, 1), msgspec.structs.replace(reader))
+
+
+def test_the_header_for_declining_is_an_address_on_the_wire_however_long_it_is() -> None:
+    public = "https://registration-authority.some-department.organization.example:8443"
+    token = f"{'ab' * 16}.{'cd' * 16}"
+    one = Notice(topic=Topic.ABOUT_TO_EXPIRE, key="k", registration_id="r", at=AT, certificates=TOLD, days=30)
+    reader = Reader(registration("en"), "ops@acc.example", one, token)
+
+    message = Letters("ca@ca.example", PLACES, public).write(Parcel("0007", "mail", one, AT, 1), reader)
+
+    # As a mail program reads it: unfolded (RFC 5322, 2.2.3), and not decoded (RFC 2369, 2).
+    head = flatten_message(message).partition(b"\r\n\r\n")[0].replace(b"\r\n ", b" ").decode()
+    (field,) = (line for line in head.splitlines() if line.startswith("List-Unsubscribe:"))
+    assert field == f"List-Unsubscribe: <{public}/notices?token={token}>"
+    assert (
+        message_from_bytes(message.as_bytes(), policy=default)["List-Unsubscribe"]
+        == f"<{public}/notices?token={token}>"
+    )
