@@ -16,14 +16,14 @@ from server.sheets import document
 SHEET_MEDIA = (JSON, PDF)
 
 
-def require_printable(call: Call, subject: str, contact: Contact) -> None:
+async def require_printable(call: Call, subject: str, contact: Contact) -> None:
     """Where a PDF is wanted, let only a subscriber pass whose sheet can be printed; asked before the sheet is made.
 
     Raises:
         NotPrintable: no installed font has a character of it.
     """
     if call.accepts == PDF:
-        document.require_printable(subject, contact)
+        await document.require_printable_aside(subject, contact)
 
 
 async def handed_over(call: Call, sheet: Sheet, registration: Registration, *, status: int = HTTPStatus.OK) -> Answer:

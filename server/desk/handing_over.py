@@ -14,14 +14,14 @@ PRINT = "print"
 """The button that wants a PDF; any other one wants the sheet on the screen."""
 
 
-def require_printable(visit: Visit, subject: str, contact: Contact) -> None:
+async def require_printable(visit: Visit, subject: str, contact: Contact) -> None:
     """To be asked before a sheet is made, which voids the one before.
 
     Raises:
         NotPrintable: it was asked for on paper, and no installed font has a character of it.
     """
     if visit.form.get(AS) == PRINT:
-        document.require_printable(subject, contact)
+        await document.require_printable_aside(subject, contact)
 
 
 async def hand_over(visit: Visit, sheet: Sheet, contact: Contact, language: str) -> Reply:

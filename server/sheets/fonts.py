@@ -66,6 +66,16 @@ def require_glyphs(texts: Iterable[str]) -> None:
         raise NotPrintable(f"no installed font has {named}: {remedy(missing, installed=there)}")
 
 
+def are_plain(texts: Iterable[str]) -> bool:
+    """Whether the face that sheets are set in has all of it, and no mark belongs to the character before it."""
+    first = next(_faces())
+    return all(
+        character in first and not unicodedata.category(character).startswith("M")
+        for text in texts
+        for character in text
+    )
+
+
 def remedy(characters: Iterable[str], *, installed: frozenset[str]) -> str:
     """What to do about characters that no font has.
 

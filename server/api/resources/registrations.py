@@ -98,7 +98,7 @@ async def _listed(call: Call) -> Answer:
 async def _register(call: Call) -> Answer:
     sent = call.sent(RegistrationForm)
     form = form_of(sent, call.office)
-    require_printable(call, form.subject, form.contact)
+    await require_printable(call, form.subject, form.contact)
     made = await call.office.staff.approvals.register(form, actor=call.actor, note=sent.note)
     if isinstance(made, Pending):
         return waits(made)
@@ -124,7 +124,7 @@ async def _renew(call: Call) -> Answer:
     # What was confirmed is what was seen: where nobody says which version that was, it is the one of this moment.
     version = version_meant(call, was) or was.version
     changes = changes_of(call.sent(Renewal), was, call.office)
-    require_printable(call, changes.subject or was.subject, changes.contact or was.contact)
+    await require_printable(call, changes.subject or was.subject, changes.contact or was.contact)
     made = await call.office.staff.approvals.renew(was.account, changes, actor=call.actor, version=version)
     if isinstance(made, Pending):
         return waits(made)

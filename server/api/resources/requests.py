@@ -189,11 +189,11 @@ async def _collect(call: Call) -> Answer:
     if asked.action is DeskAction.REGISTER:
         call.actor.require(Action.REGISTER)
         form = msgspec.json.decode(asked.payload, type=Form)
-        require_printable(call, form.subject, form.contact)
+        await require_printable(call, form.subject, form.contact)
     elif asked.action is DeskAction.REPRINT:
         call.actor.require(Action.PRINT_SHEET)
         whose = await call.office.desk.show(msgspec.json.decode(asked.payload, type=str))
-        require_printable(call, whose.subject, whose.contact)
+        await require_printable(call, whose.subject, whose.contact)
     sheet = await approvals.collect(asked.number, actor=call.actor)
     return await handed_over(call, sheet, await call.office.desk.show(sheet.account))
 

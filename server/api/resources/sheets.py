@@ -15,7 +15,7 @@ from server.api.shapes import Note, Registered, Waits
 
 async def _reprint(call: Call) -> Answer:
     registration = await registration_of(call)
-    require_printable(call, registration.subject, registration.contact)
+    await require_printable(call, registration.subject, registration.contact)
     made = await call.office.staff.approvals.reprint(registration.account, actor=call.actor, note=call.sent(Note).note)
     if isinstance(made, Pending):
         return waits(made)

@@ -66,7 +66,7 @@ async def renew(visit: Visit) -> Reply:
             raise BadForm([_UNCONFIRMED])
         changes = _changes(visit, was, wanted, with_subject=True)
         contact, language = changes.contact or was.contact, changes.language or was.language
-        require_printable(visit, changes.subject or was.subject, contact)
+        await require_printable(visit, changes.subject or was.subject, contact)
         sheet = await visit.office.staff.approvals.renew(
             was.account, changes, actor=visit.actor, version=_version(visit.form)
         )

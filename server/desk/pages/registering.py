@@ -66,7 +66,7 @@ async def _check(visit: Visit, kind: Kind, form: Form) -> Reply:
 
 async def _register(visit: Visit, kind: Kind, form: Form) -> Reply:
     if not kind.approvals.register:
-        require_printable(visit, form.subject, form.contact)
+        await require_printable(visit, form.subject, form.contact)
     made = await visit.office.staff.approvals.register(form, actor=visit.actor, note=visit.form.get("note"))
     if isinstance(made, Pending):
         return see_other(f"/sheets/{made.number}")

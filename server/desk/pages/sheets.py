@@ -48,7 +48,7 @@ async def make(visit: Visit) -> Reply:
     """
     registration = await seen(visit)
     if not visit.office.kinds.named(registration.kind).approvals.reprint:
-        require_printable(visit, registration.subject, registration.contact)
+        await require_printable(visit, registration.subject, registration.contact)
     account, note = registration.account, visit.form.get("note")
     made = await visit.office.staff.approvals.reprint(account, actor=visit.actor, note=note)
     if isinstance(made, Pending):
@@ -80,7 +80,7 @@ async def collect(visit: Visit) -> Reply:
     """
     request = await _found(visit)
     whose = await _addressee(visit, request)
-    require_printable(visit, whose.subject, whose.contact)
+    await require_printable(visit, whose.subject, whose.contact)
     sheet = await visit.office.staff.approvals.collect(request.number, actor=visit.actor)
     return await hand_over(visit, sheet, whose.contact, whose.language)
 

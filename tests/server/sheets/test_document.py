@@ -211,3 +211,36 @@ def structure(pdf: PdfReader) -> list[Any]:
                 yield from below(inner)
 
     return list(below(catalog(pdf)["/StructTreeRoot"]))
+
+
+@pytest.mark.parametrize("name", ["O\u0358", "\u1d7c"])
+async def test_what_the_typesetter_refuses_is_refused_before_a_sheet_is_made(name: str) -> None:
+    contact = Contact(name=name)
+    try:
+        await printed(sheet(), contact=contact)
+    except NotPrintable:
+        # By the fonts of this machine.
+        with pytest.raises(NotPrintable):
+            document.require_printable("CN=x", contact)
+    else:
+        document.require_printable("CN=x", contact)
+
+
+async def test_others_are_served_while_fonts_are_looked_into() -> None:
+    turns = 0
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    waiting = asyncio.create_task(others())
+    await asyncio.sleep(0)
+    before = turns
+
+    with pytest.raises(NotPrintable):
+        await document.require_printable_aside("CN=\U0010fffd", Contact())
+
+    waiting.cancel()
+    assert turns > before
