@@ -517,3 +517,14 @@ def test_a_registrations_certificates_lead_to_their_pages(staff: Staff, tmp_path
     assert "valid" in page.text
     assert staff.alice.get(link).status == 200
     assert staff.norbert.get(link).status == 404
+
+
+def test_a_note_to_those_who_approve_has_an_end_and_no_hidden_characters(staff: Staff) -> None:
+    form = staff.alice.get("/register/partner")
+    check = staff.alice.fill(form, {"subject": "CN=noted,O=Panel,C=TW", "account": "noted", "step": "check"})
+
+    for note in ("n" * 1001, "a\u202eb"):
+        assert staff.alice.fill(check, {"note": note, "step": "register"}).status == 400
+
+    waiting = staff.alice.fill(check, {"note": "n" * 1000, "step": "register"})
+    assert "n" * 1000 in waiting.text

@@ -14,6 +14,7 @@ from protocols.wire import Reply
 from server.desk import registration_form
 from server.desk.form import Posted
 from server.desk.handing_over import hand_over, require_printable
+from server.desk.notes import note_in
 from server.desk.route import Route
 from server.desk.visit import NavItem, Visit, see_other
 from server.desk.words import phrase
@@ -67,7 +68,7 @@ async def _check(visit: Visit, kind: Kind, form: Form) -> Reply:
 async def _register(visit: Visit, kind: Kind, form: Form) -> Reply:
     if not kind.approvals.register:
         await require_printable(visit, form.subject, form.contact)
-    made = await visit.office.staff.approvals.register(form, actor=visit.actor, note=visit.form.get("note"))
+    made = await visit.office.staff.approvals.register(form, actor=visit.actor, note=note_in(visit))
     if isinstance(made, Pending):
         return see_other(f"/sheets/{made.number}")
     return await hand_over(visit, made[1], form.contact, form.language)

@@ -11,6 +11,7 @@ from ca_core.staff.request import DeskAction, DeskRequest, Pending
 from ca_core.staff.role import Action, name_in
 from protocols.wire import Reply
 from server.desk.handing_over import hand_over, require_printable
+from server.desk.notes import note_in
 from server.desk.route import Route
 from server.desk.subscribers import seen
 from server.desk.visit import NavItem, Visit, see_other
@@ -49,7 +50,7 @@ async def make(visit: Visit) -> Reply:
     registration = await seen(visit)
     if not visit.office.kinds.named(registration.kind).approvals.reprint:
         await require_printable(visit, registration.subject, registration.contact)
-    account, note = registration.account, visit.form.get("note")
+    account, note = registration.account, note_in(visit)
     made = await visit.office.staff.approvals.reprint(account, actor=visit.actor, note=note)
     if isinstance(made, Pending):
         return see_other(f"/sheets/{made.number}")
@@ -92,7 +93,7 @@ async def withdraw(visit: Visit) -> Reply:
         WrongState: it does not wait any more.
     """
     request = await _found(visit)
-    await visit.office.staff.approvals.reject(request.number, actor=visit.actor, note=visit.form.get("note"))
+    await visit.office.staff.approvals.reject(request.number, actor=visit.actor, note=note_in(visit))
     return see_other(f"/sheets/{request.number}")
 
 
