@@ -528,3 +528,22 @@ def test_a_note_to_those_who_approve_has_an_end_and_no_hidden_characters(staff: 
 
     waiting = staff.alice.fill(check, {"note": "n" * 1000, "step": "register"})
     assert "n" * 1000 in waiting.text
+
+
+def test_of_many_certificates_a_registrations_page_shows_some_and_where_all_are(staff: Staff, tmp_path: Path) -> None:
+    sheet = staff.house.register("--kind", "device", "--subject", "CN=m,O=Fleet,C=TW", "--account", "many")
+    assert Device(staff.house, tmp_path).enroll(sheet) == 200
+    (held,) = staff.house.certificates("many")
+    kept = "issuer, state, registration_id, profile, names, names_digest, spki_sha256, not_before, not_after, door, der"
+    rest = "intended_at, issued_at, shard, realm"
+    for number in range(30):
+        staff.house.behind_its_back(
+            f"INSERT INTO certificates (serial, {kept}, {rest}) SELECT '{number:040x}', {kept}, {rest}"  # noqa: S608  # our own
+            f" FROM certificates WHERE serial = '{held['serial']}'"
+        )
+
+    page = staff.alice.get("/registrations/many")
+
+    assert sum(link.startswith("/certificates/") for link in page.links) == 25
+    assert "/certificates?account=many" in page.links
+    assert sum(link.startswith("/certificates/") for link in staff.alice.get("/certificates?account=many").links) == 31

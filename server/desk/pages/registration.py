@@ -6,11 +6,10 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from ca_core.policy.status import CertificateStatus, certificate_status
 from ca_core.registration.account import Registration, Status
 from ca_core.registration.credential import Credential
+from ca_core.staff.lines import CertificateFilter, CertificateLine, Page
 from ca_core.staff.role import Action
-from ca_core.store.certificates import Certificate
 from protocols.wire import Reply
 from server.desk import credentials
 from server.desk.route import Route
@@ -19,6 +18,7 @@ from server.desk.visit import Visit
 from server.desk.words import phrase
 
 _MOST_EVENTS = 25
+_MOST_CERTIFICATES = 25
 DONE: Mapping[str, str] = {
     "amended": phrase("The registration was changed."),
     "suspend": phrase("The registration is suspended: every door is shut to it."),
@@ -38,21 +38,10 @@ class Way(msgspec.Struct, frozen=True):
     label: str
 
 
-class HeldCertificate(msgspec.Struct, frozen=True):
-    """A line of the list of certificates."""
-
-    serial: str
-    profile: str
-    names: tuple[str, ...]
-    not_before: int
-    not_after: int
-    status: CertificateStatus
-
-
 async def show(visit: Visit) -> Reply:
     """All of it."""
     registration = await seen(visit)
-    held = await visit.office.revocations.every(registration.id) if visit.may(Action.READ_CERTIFICATES) else []
+    held = await _held(visit, registration.account) if visit.may(Action.READ_CERTIFICATES) else Page()
     keys = await credentials.of(visit, registration) if visit.may(Action.READ_CREDENTIALS) else []
     events = await visit.office.staff.looking.history(visit.actor, registration.account, most=_MOST_EVENTS)
     now, kind = visit.now, visit.office.kinds.named(registration.kind)
@@ -64,7 +53,7 @@ async def show(visit: Visit) -> Reply:
         done=DONE.get(visit.query.get("done"), ""),
         ways=list(_ways(visit, registration, keys)),
         credentials=[(one, credentials.status_of(one, now)) for one in keys],
-        certificates=[_held(visit, one) for one in reversed(held)],
+        certificates=held,
         events=events,
         more=events.more or "",
     )
@@ -82,26 +71,10 @@ async def history(visit: Visit) -> Reply:
     return visit.render("registration_history.html", account=account, lines=events, more=events.more or "")
 
 
-def _held(visit: Visit, certificate: Certificate) -> HeldCertificate:
-    profile, days = visit.office.profiles.get(certificate.profile), visit.office.settings.renewal.window_days
-    if profile is not None and profile.renewal_window_days is not None:
-        days = profile.renewal_window_days
-    status = certificate_status(
-        certificate.not_before,
-        certificate.not_after,
-        certificate.revoked_at,
-        is_on_hold=certificate.is_on_hold,
-        window_days=days,
-        now=visit.now,
-    )
-    return HeldCertificate(
-        certificate.serial,
-        certificate.profile,
-        tuple(certificate.names.splitlines()),
-        certificate.not_before,
-        certificate.not_after,
-        status,
-    )
+async def _held(visit: Visit, account: str) -> Page[CertificateLine]:
+    """Not all: a partner may hold a hundred thousand."""
+    wanted = CertificateFilter(account=account)
+    return await visit.office.staff.looking.certificates(visit.actor, wanted, most=_MOST_CERTIFICATES)
 
 
 def _ways(visit: Visit, registration: Registration, keys: list[Credential]) -> Iterator[Way]:
