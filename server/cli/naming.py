@@ -24,7 +24,8 @@ def a_labels(name: str) -> str:
     try:
         return wildcard + idna.encode(host, uts46=True).decode("ascii")
     except idna.IDNAError as error:
-        raise BadName(f"{name!r} is not a DNS name: {error}") from None
+        # Either may be as long as what was typed.
+        raise BadName(f"{name[:80]!r} is not a DNS name: {str(error)[:160]}") from None
 
 
 def kind_and_value(text: str) -> tuple[str, str]:

@@ -72,6 +72,7 @@ PATTERNS = (
     phrase("an account is 2 to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit"),
     phrase("the account %(account)s exists already; choose another"),
     phrase("changes only when the registration is renewed"),
+    phrase("and %(count)s more"),
 )
 _HOLE = re.compile(r"%\((\w+)\)s")
 

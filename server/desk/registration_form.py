@@ -21,6 +21,8 @@ from server.cli.naming import a_labels
 from server.desk.form import NOTHING, Posted
 
 CHALLENGED = "challenged"
+MOST_FAULTS = 20
+"""Beside one field; nobody reads more, and a form may have ten thousand."""
 UNLIMITED = "unlimited"
 
 
@@ -204,12 +206,17 @@ def filled_newly(kind: Kind) -> Posted:
 
 
 def beside_fields(faults: Iterable[FieldFault], wanted: Asked) -> dict[str, tuple[str, ...]]:
-    """Faults by the field of the form beside which they are shown; every fault has one."""
-    found: dict[str, tuple[str, ...]] = {}
+    """Faults by the field of the form beside which they are shown; every fault has one, or is counted there."""
+    found: dict[str, list[str]] = {}
     for fault in faults:
         field = _place(fault, wanted)
-        found[field] = (*found.get(field, ()), fault.why if field == fault.field else f"{_told(fault)}")
-    return found
+        found.setdefault(field, []).append(fault.why if field == fault.field else _told(fault))
+    return {field: _first(whys) for field, whys in found.items()}
+
+
+def _first(whys: list[str]) -> tuple[str, ...]:
+    more = len(whys) - MOST_FAULTS
+    return tuple(whys) if more <= 0 else (*whys[:MOST_FAULTS], f"and {more} more")
 
 
 def _told(fault: FieldFault) -> str:

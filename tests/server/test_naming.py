@@ -29,3 +29,10 @@ def test_a_name_is_read_as_it_is_typed(typed: str, expected: str) -> None:
 def test_what_is_no_name_is_refused(typed: str) -> None:
     with pytest.raises(BadName):
         identifier(typed)
+
+
+def test_what_is_said_of_a_name_is_no_longer_than_people_read() -> None:
+    with pytest.raises(BadName) as caught:
+        identifier("dns:" + "\u00fc may not be granted to a registration of the kind " * 1000)
+
+    assert len(str(caught.value)) < 400

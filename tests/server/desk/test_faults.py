@@ -110,3 +110,14 @@ def test_english_stays_as_it_is() -> None:
 
     for pattern in PATTERNS:
         assert faults.translated(pattern, english) == pattern
+
+
+def test_of_thousands_of_faults_the_first_are_shown_and_the_rest_is_counted() -> None:
+    posted = Posted({"names.dns": ("\n".join(["_"] * 1000),)})
+    wanted = registration_form.asked(STRICT, PROFILES, posted)
+
+    beside = registration_form.beside_fields(registration_form.read(posted, wanted).faults, wanted)
+
+    assert len(beside["names.dns"]) == registration_form.MOST_FAULTS + 1
+    assert beside["names.dns"][-1] == "and 980 more"
+    assert faults.said(beside["names.dns"][-1], CHINESE) != "and 980 more"
