@@ -7,6 +7,7 @@ import errno
 import logging
 import ssl
 from asyncio import sslproto
+from collections.abc import Mapping
 
 import msgspec
 from aiohttp import web
@@ -42,6 +43,7 @@ class Listener(msgspec.Struct, frozen=True):
         tls: None is plain HTTP.
         counted: the beginnings of the paths whose requests are counted instead of logged one by one.
         proxies: whose word is taken for who asks.
+        apart: dialogues that answer below paths of their own, by how those begin.
     """
 
     name: str
@@ -50,6 +52,7 @@ class Listener(msgspec.Struct, frozen=True):
     tls: ssl.SSLContext | None = None
     counted: tuple[str, ...] = ()
     proxies: Proxies = msgspec.field(default_factory=Proxies)
+    apart: Mapping[str, Dialogue] = {}
 
 
 def public_context() -> ssl.SSLContext:
@@ -149,6 +152,7 @@ async def _open(address: str, listener: Listener, bounds: Bounds, leaving: Leavi
             counted=listener.counted,
             body_seconds=bounds.arrival_seconds,
             proxies=listener.proxies,
+            apart=listener.apart,
             leaving=leaving,
         ),
         access_log=None,

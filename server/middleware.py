@@ -6,7 +6,8 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
+from types import MappingProxyType
 from typing import Protocol
 
 from aiohttp import HttpVersion11, web
@@ -78,6 +79,7 @@ def edge(
     counted: tuple[str, ...] = (),
     body_seconds: float = 30,
     proxies: Proxies | None = None,
+    apart: Mapping[str, Dialogue] = MappingProxyType({}),
     leaving: Leaving,
 ) -> Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]:
     """Wrap a dialogue into what aiohttp calls for each request.
@@ -87,6 +89,7 @@ def edge(
         counted: the beginnings of the paths whose requests are counted instead of logged one by one.
         body_seconds: how long a body may take to arrive.
         proxies: whose word is taken for who asks.
+        apart: dialogues that answer below paths of their own, by how those begin.
         leaving: whether every answer is the last on its connection.
     """
     judge = (proxies or Proxies()).judged
@@ -94,7 +97,8 @@ def edge(
 
     async def handle(incoming: web.BaseRequest) -> web.StreamResponse:
         started = time.perf_counter()
-        response = await _response(incoming, dialogue, body_seconds, judge)
+        meant = next((one for path, one in apart.items() if incoming.path.startswith(path)), dialogue)
+        response = await _response(incoming, meant, body_seconds, judge)
         ms = (time.perf_counter() - started) * 1000
         if leaving.has_begun:
             response.force_close()

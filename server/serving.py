@@ -19,6 +19,7 @@ from ca_core.made_keys.desk import KeyDesk
 from ca_core.on_file import OnFile
 from ca_core.policy.keys import load_checks
 from ca_core.staff.reception import Reception
+from ca_core.staff.role import Via
 from ca_core.store import work
 from protocols.acme.permission import Permission
 from protocols.est.dialogue import EstDialogue
@@ -31,11 +32,12 @@ from server import agreement, blocklist, exporting, garbage, listeners, manufact
 from server import settings as settings_module
 from server.acme_door import AcmeDoor
 from server.api.dialogue import ApiDialogue
+from server.api.operation import PREFIX as API
 from server.api.operation import Services
 from server.assembly import Office, Strongroom, office, strongroom
 from server.cmc_door import full_cmc
 from server.desk.routes import desk_dialogue
-from server.desk_door import DeskDoor
+from server.desk_door import PagesDoor, StaffDoor
 from server.desks import issuing_approved, referral_desk, revocation_desk
 from server.doorman import Room, capacity
 from server.fellows import for_all, require_alike
@@ -51,6 +53,7 @@ from server.proxies import Proxies
 from server.routes import PublicDialogue
 from server.settings import Settings
 from server.signing_in import signing_in
+from server.verifying import Verifier
 from server.web.agreement import AgreementPages
 from server.web.asset_files import AssetFiles
 from server.web.help import HelpPages, help_facts
@@ -235,11 +238,20 @@ def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
     return RepositoryDialogue(room.publisher, opened.clock, certificates, OcspDialogue(room.responder, opened.clock))
 
 
-def _desk(opened: Office, room: Strongroom) -> DeskDoor:
+def _desk(opened: Office, room: Strongroom, tls: ssl.SSLContext) -> Listener:
     reception = Reception(opened.database, opened.clock, opened.keeper, room.sign_in)
-    assets = AssetFiles()
-    services = Services(opened, chain=lambda name: room.chains_pem(name)[0])
-    return DeskDoor(reception, ApiDialogue(services), desk_dialogue(opened, assets, room.chain), assets)
+    assets, verifier = AssetFiles(), Verifier(opened)
+    pages = PagesDoor(reception, desk_dialogue(opened, assets, room.chain, verifier), assets)
+    api = ApiDialogue(Services(opened, lambda name: room.chains_pem(name)[0], verifier))
+    return Listener(
+        "desk",
+        opened.settings.port + 2,
+        pages,
+        tls,
+        # None: whose certificate it is that an officer shows is for nobody else to say.
+        proxies=Proxies((), tls),
+        apart={API: StaffDoor(reception, api, Via.API)},
+    )
 
 
 def _bounds(settings: Settings, doors: int, crew: int) -> Bounds:
@@ -283,8 +295,7 @@ def _listeners(
     return [
         Listener("public", settings.port, public, public_tls, proxies=proxies),
         Listener("est", settings.port + 1, _est(opened, room, makers), est_tls, proxies=est_proxies),
-        # No proxies: whose certificate it is that an officer shows is for nobody else to say.
-        Listener("desk", settings.port + 2, _desk(opened, room), desk_tls, proxies=Proxies((), desk_tls)),
+        _desk(opened, room, desk_tls),
         Listener("repository", settings.port + 3, repository, counted=(OCSP_PATH, HEALTH_PATH), proxies=proxies),
     ]
 

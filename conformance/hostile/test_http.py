@@ -102,3 +102,18 @@ def test_what_is_no_http_costs_the_log_one_line(shared: House) -> None:
     sent(shared, shared.port, b"nonsense\r\n\r\n")
 
     assert len(shared.log.splitlines()) - before <= 1
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"), [("/api/v1/registrations", b"application/problem+json"), ("/", b"text/html")]
+)
+def test_the_desk_says_in_the_form_of_its_path_that_a_body_is_framed_wrongly(
+    shared: House, path: str, kind: bytes
+) -> None:
+    start = head("POST", path, "Transfer-Encoding: chunked")
+
+    answer = sent(shared, shared.port + 2, start, b"zz\r\nabc\r\n")
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert b"Content-Type: " + kind in answer
+    assert b"not framed as its headers say" in answer

@@ -42,6 +42,11 @@ class ApiDialogue:
         """Say what stands against a request."""
         return problems.reply(refusal)
 
+    def bug_reply(self, reference: str) -> Reply:
+        """The answer for what is our fault: the number under which it was logged, and no more."""
+        said = f"internal error, reference {reference}; look whether it was done before you ask again"
+        return problems.problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", said)
+
     @cached_property
     def _document(self) -> bytes:
         return openapi.document(self._operations)

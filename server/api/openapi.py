@@ -225,10 +225,11 @@ def _problems(operation: Operation, known: Mapping[type[msgspec.Struct], Any]) -
 def _faults(operation: Operation) -> Iterator[tuple[int, str]]:
     """What HTTP may have against it."""
     yield HTTPStatus.NOT_ACCEPTABLE, "not-acceptable"
+    yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large"
+    yield HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error"
     if "{" in operation.path:
         yield HTTPStatus.NOT_FOUND, "not-found"
     if operation.method != "GET":
-        yield HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large"
         yield HTTPStatus.FORBIDDEN, "cross-site"
     if operation.body is not None:
         yield HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported-media-type"

@@ -14,6 +14,7 @@ from ca_core.errors import Refusal
 from ca_core.staff.role import Action, Actor
 from protocols.wire import Reply
 from server.assembly import Office
+from server.verifying import Verifier
 
 PREFIX = "/api/"
 ROOT = "/api/v1"
@@ -37,10 +38,12 @@ class Services:
 
     Attributes:
         chain: the certificates from a CA, by its name, up to its root, in PEM, as clients are sent them.
+        verifier: proves the journal.
     """
 
     office: Office
     chain: Callable[[str], bytes]
+    verifier: Verifier
 
 
 @dataclass(frozen=True)

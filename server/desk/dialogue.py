@@ -15,12 +15,14 @@ from server import answers
 from server.desk import form as form_module
 from server.desk.route import Route
 from server.desk.visit import Desk, Visit, see_other
-from server.desk.words import WORDS
+from server.desk.words import WORDS, phrase
 from server.web import languages, pages
 
 _TITLE = "Registration authority · 註冊中心"
 _READ = frozenset({"GET", "HEAD"})
 _LANGUAGE = "lang"
+_FAILED = phrase("Something failed here.")
+_NEXT = phrase("Look whether it was done before you try again, and tell the operator this number:")
 
 
 class DeskDialogue:
@@ -40,7 +42,9 @@ class DeskDialogue:
         try:
             return await self._answered(visit)
         except Refusal as refusal:
-            return _refused(visit, refusal)
+            # Faults that a page has not put beside their fields are its detail.
+            word, status = answers.TABLE[type(refusal)].word, _status(refusal)
+            return self._refused(visit, word, str(refusal), *answers.headers(refusal), status=status)
 
     def refuse(self, refusal: Refusal) -> Reply:
         """Say what stands against a request of whom nobody knows who sent it: in every language."""
@@ -48,43 +52,60 @@ class DeskDialogue:
         reply = pages.page(_TITLE, sections, status=_status(refusal))
         return msgspec.structs.replace(reply, headers=(*reply.headers, *answers.headers(refusal)))
 
+    def bug_reply(self, reference: str) -> Reply:
+        """The answer for what is our fault, in every language: the number under which it was logged, and no more."""
+        number = f"<p><code>{reference}</code></p>"
+        sections = (_said(language, _FAILED, f"<p>{_text(language, _NEXT)}</p>{number}") for language in LANGUAGES)
+        return pages.page(_TITLE, "".join(sections), status=500)
+
     async def _answered(self, visit: Visit) -> Reply:
-        request = visit.request
-        method = "GET" if request.method in _READ else request.method
-        found = [(route, path) for route in self._routes if (path := route.matched(request.path)) is not None]
+        method = "GET" if visit.request.method in _READ else visit.request.method
+        found = self._routes_at(visit.request.path)
         if not found:
             raise NotFound("there is nothing here; begin at /")
         for route, path in found:
             if route.method == method:
                 return await self._handled(visit, route, path)
         allowed = ", ".join(sorted({"GET, HEAD" if route.method == "GET" else route.method for route, _ in found}))
-        reply = visit.render("refused.html", status=405, word="method-not-allowed", detail="")
-        return msgspec.structs.replace(reply, headers=(*reply.headers, ("Allow", allowed)))
+        return self._refused(visit, "method-not-allowed", "", ("Allow", allowed), status=405)
+
+    def _routes_at(self, path: str) -> list[tuple[Route, dict[str, str]]]:
+        """Every route of a path, with the parts that it names."""
+        return [(route, parts) for route in self._routes if (parts := route.matched(path)) is not None]
+
+    def _refused(self, visit: Visit, word: str, detail: str, *headers: tuple[str, str], status: int) -> Reply:
+        # From a page that only a form leads to, another language is chosen on the first page.
+        can_be_read = any(route.method == "GET" for route, _ in self._routes_at(visit.request.path))
+        here = visit.request.path if can_be_read else "/"
+        reply = visit.render("refused.html", status=status, word=word, detail=detail, here=here)
+        return msgspec.structs.replace(reply, headers=(*reply.headers, *headers))
 
     async def _handled(self, visit: Visit, route: Route, path: dict[str, str]) -> Reply:
         request, actor, form = visit.request, visit.actor, form_module.NOTHING
+        # Whoever may not see a page is told so in the language of their choice.
+        if route.method != "POST" and (chosen := visit.query.get(_LANGUAGE)) in LANGUAGES:
+            rest = {name: value for name, value in visit.query.items() if name != _LANGUAGE}
+            return see_other(request.path, languages.keeping(chosen), **rest)
         if route.action is not None:
             actor.require(route.action)
         if route.method == "POST":
             form = form_module.posted(request)
             self._desk.tokens.require(actor, request, form)
-        elif (chosen := visit.query.get(_LANGUAGE)) in LANGUAGES:
-            rest = {name: value for name, value in visit.query.items() if name != _LANGUAGE}
-            return see_other(request.path, languages.keeping(chosen), **rest)
         return await route.handler(Visit(request, actor, visit.language, self._desk, path, form))
 
 
-def _refused(visit: Visit, refusal: Refusal) -> Reply:
-    # Faults that a page has not put beside their fields are its detail.
-    word = answers.TABLE[type(refusal)].word
-    reply = visit.render("refused.html", status=_status(refusal), word=word, detail=str(refusal))
-    return msgspec.structs.replace(reply, headers=(*reply.headers, *answers.headers(refusal)))
-
-
 def _section(language: str, refusal: Refusal) -> str:
-    text = languages.texts(language).gettext(WORDS[f"refusal.{answers.TABLE[type(refusal)].word}"])
-    said = html.escape(str(refusal))
-    return f'<section lang="{language}"><h1>{html.escape(text)}</h1><p lang="en">{said}</p></section>'
+    word = WORDS[f"refusal.{answers.TABLE[type(refusal)].word}"]
+    return _said(language, word, f'<p lang="en">{html.escape(str(refusal))}</p>')
+
+
+def _said(language: str, text: str, more: str) -> str:
+    """A text, and HTML below it."""
+    return f'<section lang="{language}"><h1>{_text(language, text)}</h1>{more}</section>'
+
+
+def _text(language: str, text: str) -> str:
+    return html.escape(languages.texts(language).gettext(text))
 
 
 def _status(refusal: Refusal) -> int:

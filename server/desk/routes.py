@@ -30,8 +30,8 @@ from server.desk.pages import (
     standing,
 )
 from server.desk.route import Route
-from server.desk.verifying import Verifier
 from server.desk.visit import Chain, Desk
+from server.verifying import Verifier
 from server.web.asset_files import AssetFiles
 
 _PAGES = (
@@ -54,11 +54,12 @@ ROUTES: tuple[Route, ...] = tuple(chain.from_iterable(page.ROUTES for page in _P
 NAV = tuple(chain.from_iterable(getattr(page, "NAV", ()) for page in _PAGES))
 
 
-def desk_dialogue(office: Office, assets: AssetFiles, chain: Chain) -> DeskDialogue:
+def desk_dialogue(office: Office, assets: AssetFiles, chain: Chain, verifier: Verifier) -> DeskDialogue:
     """The desk's pages over what the RA works with.
 
     Args:
         chain: the certificates of a CA and of those above it, by its name.
+        verifier: proves the journal; the API's too.
     """
-    desk = Desk(office, Frame(assets), FormTokens(office.keeper, office.clock), NAV, chain, Verifier(office))
+    desk = Desk(office, Frame(assets), FormTokens(office.keeper, office.clock), NAV, chain, verifier)
     return DeskDialogue(desk, ROUTES)

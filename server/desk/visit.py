@@ -14,7 +14,7 @@ from protocols.wire import Reply, Request
 from server.assembly import Office
 from server.desk.form import NOTHING, TOKEN, FormTokens, Posted, queried
 from server.desk.frame import HEADERS, Frame
-from server.desk.verifying import Verifier
+from server.verifying import Verifier
 from server.web import languages
 
 _HIDDEN = Markup('<input type="hidden" name="{}" value="{}">')
@@ -112,7 +112,7 @@ class Visit:
         return self.desk.frame.render(template, self.language, {**common, **values}, status=status)
 
 
-def see_other(path: str, *headers: tuple[str, str], **query: str) -> Reply:
+def see_other(path: str, /, *headers: tuple[str, str], **query: str) -> Reply:
     """Send a browser on with GET: what was posted is not posted again by whoever loads the page anew.
 
     Args:

@@ -16,6 +16,7 @@ from server.cli.making import first_settings, make_home
 from server.desk.form import TOKEN, FormTokens, Posted
 from server.desk.route import Route
 from server.desk.routes import ROUTES, desk_dialogue
+from server.verifying import Verifier
 from server.web.asset_files import AssetFiles
 from tests.builders.clock import SettableClock
 
@@ -45,7 +46,7 @@ def address_of(route: Route) -> str:
 
 
 async def answered(opened: Office, actor: Actor, method: str, path: str, body: bytes = b"") -> Reply:
-    dialogue = desk_dialogue(opened, AssetFiles(), lambda _: ())
+    dialogue = desk_dialogue(opened, AssetFiles(), lambda _: (), Verifier(opened))
     return await dialogue.answer(Request(method, path, FORM if body else {}, body, PEER), actor)
 
 
@@ -96,3 +97,50 @@ def test_a_form_is_good_for_its_officer_and_certificate_until_the_end_of_the_day
 
 def posting(peer: Peer) -> Request:
     return Request("POST", "/", FORM, b"", peer)
+
+
+async def asked(opened: Office, role: Role, method: str, path: str, query: str) -> Reply:
+    request = Request(method, path, FORM, b"", PEER, query)
+    return await desk_dialogue(opened, AssetFiles(), lambda _: (), Verifier(opened)).answer(request, acting(role))
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_language_is_chosen_whatever_else_the_address_says(opened: Office) -> None:
+    reply = await asked(opened, Role.OFFICER, "GET", "/registrations", "path=a&text=b&lang=en&headers=c")
+
+    assert reply.status == 303
+    assert dict(reply.headers)["Location"] == "/registrations?path=a&text=b&headers=c"
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_whoever_may_not_see_a_page_still_chooses_a_language(opened: Office) -> None:
+    reply = await asked(opened, Role.AUDITOR, "GET", "/register", "lang=en")
+
+    assert reply.status == 303
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "leads"),
+    [("POST", "/sheets/1/collect", "/"), ("GET", "/nothing", "/"), ("POST", "/register/device", "/register/device")],
+)
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_page_that_refuses_leads_to_a_language_and_nowhere_else(
+    opened: Office, method: str, path: str, leads: str
+) -> None:
+    refused = await asked(opened, Role.OFFICER, method, path, "")
+
+    chosen = await asked(opened, Role.OFFICER, "GET", leads, "lang=zh-Hant")
+    assert refused.status >= 400
+    assert f'href="{leads}?lang=zh-Hant"'.encode() in refused.body
+    assert chosen.status == 303
+
+
+@pytest.mark.asyncio(loop_scope="module")
+async def test_a_bug_is_told_in_both_languages_with_its_number_and_what_to_do(opened: Office) -> None:
+    reply = desk_dialogue(opened, AssetFiles(), lambda _: (), Verifier(opened)).bug_reply("4f1c")
+
+    said = reply.body.decode()
+    assert reply.status == 500
+    assert said.count("<code>4f1c</code>") == 2
+    assert "before you try again" in said
+    assert "確認是否已完成" in said
