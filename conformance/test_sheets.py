@@ -15,6 +15,7 @@ import pytest
 from conformance import acme
 from conformance.clients.device import Device
 from conformance.house import SOAPSTONE, House, client, must, run
+from conformance.small_disk import on_a_small_disk
 
 _CODE = r"(?:[A-Z0-9]{4}-){5}[A-Z0-9]{4}"
 _SUBJECT = "CN=王小明,O=範例股份有限公司,C=TW"
@@ -115,6 +116,19 @@ def test_a_sheet_that_cannot_be_printed_leaves_the_one_before_as_it_is(serving: 
     assert done.returncode == 1
     assert not (tmp_path / "sheet.pdf").exists()
     assert Device(serving, tmp_path / "device").enroll(sheet) == 200
+
+
+def test_a_sheet_that_no_disk_takes_is_said_to_be_lost(serving: House, tmp_path: Path) -> None:
+    sheet = serving.register("--kind", "device", "--subject", "CN=sensor,C=TW", "--account", "no-room")
+    small = tmp_path / "small"
+    small.mkdir()
+
+    words = (SOAPSTONE, "--home", serving.home, "sheet", "no-room", "--pdf", small / "sheet.pdf")
+    done = on_a_small_disk(small, *words, kib=4)
+
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1), done.stderr
+    assert "No space left on device; sheet 2 of no-room was made, and nobody has it" in done.stderr
+    assert Device(serving, tmp_path / "device").enroll(sheet) == 401
 
 
 def test_the_command_writes_the_sheet_nowhere_but_to_its_file(serving: House, tmp_path: Path) -> None:

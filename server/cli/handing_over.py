@@ -7,16 +7,16 @@ import sys
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 import click
 
-from ca_core.errors import Misconfigured
+from ca_core.errors import Misconfigured, SoapstoneError
 from ca_core.registration import sheet as sheet_module
 from ca_core.registration.contact import Contact
 from ca_core.registration.sheet import Sheet
 from ca_core.staff.request import Pending
 from server.assembly import Office
+from server.cli.new_files import Put, new_file
 from server.cli.shared import echo_json, in_office
 from server.sheets import document
 
@@ -96,10 +96,17 @@ def hand_over(
             return sheet_module.as_text(sheet, office.places)
         whose = await addressee(office)
         document.require_printable(whose.subject, whose.contact)
-        with _destination(pdf) as file:
+        with _destination(pdf) as put:
             sheet = await make(office)
-            now = office.clock.now()
-            file.write(await document.pdf([sheet], [whose.contact], office.places, [whose.language], now=now))
+            try:
+                put(
+                    await document.pdf(
+                        [sheet], [whose.contact], office.places, [whose.language], now=office.clock.now()
+                    )
+                )
+            except SoapstoneError as error:
+                lost = f"sheet {sheet.number} of {sheet.account} was made, and nobody has it"
+                raise Misconfigured(f"{error}; {lost}: soapstone sheet {sheet.account} makes another one") from None
         if pdf == _STANDARD_OUTPUT:
             return ""
         return f"sheet {sheet.number} of {sheet.account} is in {pdf}; print it, then delete it"
@@ -117,31 +124,22 @@ def hand_over(
 
 
 @contextmanager
-def _destination(name: str) -> Iterator[BinaryIO]:
-    """Where the PDF goes: a file that is new and its owner's alone, and is gone again when the block fails."""
-    if name == _STANDARD_OUTPUT:
-        if sys.stdout.isatty():
-            raise click.UsageError(
-                "a PDF says nothing on a terminal; name a file, or send it to a program: --pdf - | lpr"
-            )
-        yield sys.stdout.buffer
-        sys.stdout.buffer.flush()
+def _destination(name: str) -> Iterator[Put]:
+    """Where the PDF goes: to a file that is new and its owner's alone, or to whom our output is piped."""
+    if name != _STANDARD_OUTPUT:
+        with new_file(Path(name)) as put:
+            yield put
         return
-    path = Path(name)
+    if sys.stdout.isatty():
+        raise click.UsageError("a PDF says nothing on a terminal; name a file, or send it to a program: --pdf - | lpr")
+    yield _print
+
+
+def _print(content: bytes) -> None:
     try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        raise Misconfigured(f"{path} exists already and is not overwritten; choose another file") from None
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
     except OSError as error:
-        raise Misconfigured(f"{path} cannot be written: {error.strerror}") from None
-    is_written = False
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o600)  # whatever the umask is
-            yield file
-            file.flush()
-            os.fsync(descriptor)
-        is_written = True
-    finally:
-        if not is_written:
-            path.unlink()
+        # What is left in it would be tried again at the end, and said a second time.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise Misconfigured(f"the PDF reached nobody: {error.strerror}") from None
