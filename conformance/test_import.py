@@ -18,6 +18,7 @@ import pytest
 
 from conformance.clients.device import Device
 from conformance.house import SOAPSTONE, House, must
+from conformance.small_disk import on_a_small_disk
 
 COLUMNS = (
     *("kind", "subject", "account", "dns", "zone", "ip", "email", "device-id", "challenged", "profile", "uses"),
@@ -124,7 +125,7 @@ def test_of_ten_thousand_lines_37_are_wrong_in_37_ways_and_each_is_named(serving
 
     assert len(wrong) == len(WRONG) == 37
     found = json.loads(dry.stdout)
-    assert {one["line"]: one["field"] for one in found["bad"]} == wrong
+    assert [(one["line"], one["field"]) for one in found["bad"]] == list(wrong.items())
     assert (found["lines"], found["registered"], found["result"]) == (LINES, 0, None)
     assert (dry.returncode, refused.returncode, good.returncode) == (1, 1, 0)
     assert refused.stderr == (
@@ -266,6 +267,34 @@ def test_a_command_without_a_place_for_the_sheets_is_refused(serving: House, tmp
     assert (nowhere.returncode, folder.returncode, other.returncode) == (2, 1, 1)
     assert [len(done.stderr.splitlines()) for done in (nowhere, folder, other)] == [1, 1, 1]
     assert registered(serving, "lost") == 0
+
+
+def test_a_full_disk_is_said_in_one_line_and_the_next_run_goes_on(serving: House, tmp_path: Path) -> None:
+    count = 700
+    file, small = write(tmp_path / "fleet.csv", [row(number, "full") for number in range(count)]), tmp_path / "small"
+    small.mkdir()
+    words = (SOAPSTONE, "--home", serving.home, "import", file, "--result")
+
+    full = on_a_small_disk(small, *words, small / "result.jsonl", kib=64)
+    done = serving.attempt("import", str(file), "--result", str(tmp_path / "result.jsonl"))
+
+    assert (full.returncode, len(full.stderr.splitlines())) == (1, 1), full.stderr
+    assert "cannot be written: No space left on device" in full.stderr
+    assert (done.returncode, done.stderr) == (0, "")
+    listed = rows_of(tmp_path / "result.jsonl")
+    assert len(listed) == count == registered(serving, "full")
+    assert Device(serving, tmp_path / "device").enroll(listed[-1]) == 200
+
+
+def test_what_can_be_read_only_once_is_no_file_to_import(serving: House, tmp_path: Path) -> None:
+    pipe, folder = tmp_path / "pipe.csv", tmp_path / "folder.csv"
+    os.mkfifo(pipe)
+    folder.mkdir()
+
+    done = [serving.attempt("import", str(path), "--dry-run") for path in (pipe, folder)]
+
+    assert [(one.returncode, len(one.stderr.splitlines())) for one in done] == [(1, 1), (1, 1)]
+    assert all("is no file" in one.stderr for one in done)
 
 
 def test_progress_is_shown_on_a_terminal_only(serving: House, tmp_path: Path) -> None:

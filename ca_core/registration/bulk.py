@@ -204,7 +204,10 @@ class BulkRegistration:
             faults.append(FieldFault("kind", str(refusal)))
         why = f"is no profile; choose among {', '.join(self._grantable)}"
         faults += [
-            FieldFault("profiles", f"{name[:64]!r} {why}") for name in form.profiles if name not in self._grantable
+            FieldFault("profiles", f"{name[:64]!r} {why}")
+            for name in form.profiles
+            # What a kind names, it judges itself.
+            if name not in self._grantable and not kind.grantable
         ]
         return faults + vetting.of_form(form, kind)
 

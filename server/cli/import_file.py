@@ -58,9 +58,10 @@ class ImportFile:
         self._path = path
         self._read = readers[path.suffix.lower()]
         try:
+            # Before it is opened: a pipe would keep us until somebody writes into it.
+            if path.exists() and not path.is_file():
+                raise Misconfigured(f"{path} is no file, and is read more than once: write it to one first")
             with path.open("rb") as file:
-                if not file.seekable():
-                    raise Misconfigured(f"{path} is read more than once: write it to a file first")
                 self.octets = file.seek(0, 2)
         except OSError as error:
             raise Misconfigured(f"{path} cannot be read: {error.strerror}") from None

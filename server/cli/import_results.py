@@ -12,6 +12,7 @@ import io
 import os
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -113,7 +114,9 @@ class ResultFile:
 
     def close(self) -> None:
         """Let go of the file; what is written stays."""
-        self._file.close()
+        # What could not be written was said, and is tried once more here.
+        with suppress(OSError):
+            self._file.close()
 
     def _cut(self) -> None:
         """Cut off a line that is not whole."""
