@@ -199,6 +199,44 @@ def test_a_name_is_given_once(staff: Staff, tmp_path: Path) -> None:
     assert listed["erin"]["ended_at"] is not None
 
 
+def test_nobody_is_taken_on_whose_certificate_could_not_be_handed_over(staff: Staff, tmp_path: Path) -> None:
+    there, nonsense = tmp_path / "there.p12", tmp_path / "nonsense.csr"
+    there.write_bytes(b"mine")
+    nonsense.write_bytes(b"0\0")
+    words = (SOAPSTONE, "--home", staff.house.home, "officer", "add", "gina", "--role", "officer")
+
+    done = [
+        run(*words, "--p12", there),
+        run(*words, "--p12", tmp_path / "nowhere" / "gina.p12"),
+        run(*words, "--csr", nonsense),
+    ]
+
+    assert [one.returncode for one in done] == [1, 1, 1]
+    assert [len(one.stderr.splitlines()) for one in done] == [1, 1, 1]
+    assert "choose another file" in done[0].stderr
+    assert there.read_bytes() == b"mine"
+    listed = json.loads(staff.house.command("officer", "list", "--json"))
+    assert "gina" not in {one["name"] for one in listed}
+    assert staff.take_on("gina", "officer")
+
+
+def test_who_was_taken_on_without_a_certificate_gets_it_by_the_command_that_the_refusal_names(
+    staff: Staff, tmp_path: Path
+) -> None:
+    weak, path = tmp_path / "weak.csr", tmp_path / "hugo.p12"
+    key = ("-newkey", "rsa:1024", "-nodes", "-keyout", tmp_path / "weak.key")
+    must("openssl", "req", "-new", *key, "-subj", "/CN=x", "-out", weak)
+    words = (SOAPSTONE, "--home", staff.house.home, "officer", "add", "hugo", "--role", "officer", "--csr", weak)
+
+    done = run(*words)
+    made = json.loads(staff.house.command("officer", "certificate", "hugo", "--p12", str(path), "--json"))
+
+    assert done.returncode == 1
+    assert "hugo is taken on, but has no certificate yet: soapstone officer certificate hugo makes one" in done.stderr
+    curl = ("--cert-type", "P12", "--cert", f"{path}:{made['passphrase']}")
+    assert staff.get("/api/v1/me", *curl).json["name"] == "hugo"
+
+
 def test_a_partner_is_registered_once_another_officer_agrees(tmp_path: Path) -> None:
     house = House(tmp_path, "kinds.partner.approvals.register=1")
     try:

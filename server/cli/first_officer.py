@@ -7,7 +7,7 @@ import shlex
 from ca_core.registration.account import MAIN
 from ca_core.staff.role import Role
 from server.assembly import Office
-from server.cli.officer_certificates import certified
+from server.cli.officer_certificates import taken_on_and_certified
 from server.cli.shared import operator_actor
 
 NAME = "first"
@@ -20,8 +20,11 @@ async def take_on_and_explain(office: Office) -> str:
     Raises:
         Misconfigured: there is a file of that name in the home already.
     """
-    taken = await office.staff.officers.add(NAME, Role.SUPERVISOR, realm=MAIN, actor=operator_actor())
-    made = await certified(office, taken, p12=office.home.resolve() / FILE_NAME)
+    made = await taken_on_and_certified(
+        office,
+        lambda: office.staff.officers.add(NAME, Role.SUPERVISOR, realm=MAIN, actor=operator_actor()),
+        p12=office.home.resolve() / FILE_NAME,
+    )
     return explained(made.p12 or "", made.passphrase or "", desk=office.settings.desk, trust=office.places.ca_bundle)
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Awaitable, Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import msgspec
@@ -13,13 +15,14 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from cryptography.hazmat.primitives.serialization.pkcs12 import serialize_key_and_certificates
 
 from ca_core.applicant import Applicant, Door
-from ca_core.files import write_new
+from ca_core.errors import Misconfigured, SoapstoneError
 from ca_core.policy.profile import OFFICER
 from ca_core.policy.request import parse
 from ca_core.referral.request import at_once
 from ca_core.staff.officer import Officer
 from ca_core.store.certificates import Certificate
 from server.assembly import Office, Strongroom, strongroom
+from server.cli.new_files import Put, new_file
 from server.cli.shared import operator_actor
 from server.journaling import open_sequencer
 
@@ -54,10 +57,35 @@ async def certified(office: Office, taken: Officer, *, request: bytes | None = N
 
     Raises:
         Misconfigured: the file exists or cannot be written, or the CA's key cannot be used.
-        BadCsr: the request.
+        BadCsr, Refused: the request, or its key.
     """
+    with new_file(p12) if p12 else nullcontext() as put:
+        return await _certified(office, taken, request, p12, put)
+
+
+async def taken_on_and_certified(
+    office: Office, add: Callable[[], Awaitable[Officer]], *, request: bytes | None = None, p12: Path | None = None
+) -> Made:
+    """Take somebody on, and give them a certificate; nobody is taken on whose file could not be written.
+
+    Raises:
+        Misconfigured: nothing was done, or the officer was taken on and has no certificate yet; says which.
+    """
+    with new_file(p12) if p12 else nullcontext() as put:
+        taken = await add()
+        try:
+            return await _certified(office, taken, request, p12, put)
+        except SoapstoneError as error:
+            # The name is given for good: to ask for the same once more would be refused.
+            further = (
+                f"{taken.name} is taken on, but has no certificate yet: soapstone officer certificate {taken.name}"
+            )
+            raise Misconfigured(f"{error}; {further} makes one") from error
+
+
+async def _certified(office: Office, taken: Officer, request: bytes | None, p12: Path | None, put: Put | None) -> Made:
     made = Made(taken.name, taken.role.value, taken.realm, taken.account)
-    if request is None and p12 is None:
+    if request is None and put is None:
         return made
     room = await strongroom(office)
     # As a server does before it opens its doors: nothing is issued that could not be recorded.
@@ -70,10 +98,9 @@ async def certified(office: Office, taken: Officer, *, request: bytes | None = N
     issued = await _issue(room, taken, builder.sign(key, SHA256()).public_bytes(Encoding.DER))
     leaf, *chain = x509.load_pem_x509_certificates(_pem(room, issued).encode())
     encryption = BestAvailableEncryption(passphrase.encode())
-    packed = serialize_key_and_certificates(taken.name.encode(), key, leaf, chain, encryption)
-    path = p12 or Path()
-    write_new(path, packed, mode=0o600)
-    return msgspec.structs.replace(made, serial=issued.serial, p12=str(path), passphrase=passphrase)
+    if put is not None:
+        put(serialize_key_and_certificates(taken.name.encode(), key, leaf, chain, encryption))
+    return msgspec.structs.replace(made, serial=issued.serial, p12=str(p12), passphrase=passphrase)
 
 
 async def _issue(room: Strongroom, taken: Officer, request: bytes) -> Certificate:

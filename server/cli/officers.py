@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable
 from pathlib import Path
 
 import click
@@ -10,11 +11,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.clock import rfc3339
 from ca_core.errors import BadCsr
+from ca_core.policy.request import parse
 from ca_core.registration.account import MAIN
 from ca_core.staff.officer import Officer
 from ca_core.staff.role import MAY, Action, Role
 from server.assembly import Office
-from server.cli.officer_certificates import Made, certified
+from server.cli.officer_certificates import Made, certified, taken_on_and_certified
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 
 _MOST_OCTETS = 1 << 16
@@ -49,8 +51,10 @@ def add(  # noqa: PLR0917  # click hands options over by name
     request = _read_request(csr) if csr else None
 
     async def do(office: Office) -> Made:
-        taken = await office.staff.officers.add(name, Role(role), realm=realm, actor=operator_actor())
-        return await certified(office, taken, request=request, p12=p12)
+        def taken_on() -> Awaitable[Officer]:
+            return office.staff.officers.add(name, Role(role), realm=realm, actor=operator_actor())
+
+        return await taken_on_and_certified(office, taken_on, request=request, p12=p12)
 
     _print_made(in_office(home, do), as_json=as_json)
 
@@ -177,16 +181,18 @@ def _require_one(csr: Path | None, p12: Path | None, *, needed: bool) -> None:
 
 
 def _read_request(path: Path) -> bytes:
+    """A certification request that could be certified, in DER: nobody is taken on with another one."""
     try:
         octets = path.read_bytes()[:_MOST_OCTETS]
     except OSError as error:
         raise click.UsageError(f"{path} cannot be read: {error.strerror}") from None
-    if b"-----BEGIN" not in octets:
-        return octets
     try:
-        return x509.load_pem_x509_csr(octets).public_bytes(Encoding.DER)
+        is_text = b"-----BEGIN" in octets
+        der = x509.load_pem_x509_csr(octets).public_bytes(Encoding.DER) if is_text else octets
     except ValueError:
         raise BadCsr(f"{path} holds no certification request") from None
+    parse(der)
+    return der
 
 
 def _print_made(made: Made, *, as_json: bool) -> None:
