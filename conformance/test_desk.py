@@ -252,3 +252,32 @@ def test_a_partner_is_registered_once_another_officer_agrees(tmp_path: Path) -> 
         assert run(SOAPSTONE, "--home", house.home, "show", "panel").returncode == 1
     finally:
         house.close()
+
+
+def test_what_waits_is_listed_with_what_it_is_about(tmp_path: Path) -> None:
+    house = House(tmp_path, "kinds.partner.approvals.register=1", "kinds.device.approvals={revoke=1,reprint=1}")
+    try:
+        house.start()
+        partner = ("--kind", "partner", "--subject", "CN=panel,C=TW", "--dns", "www.panel.example")
+        sheet = house.register("--kind", "device", "--subject", "CN=meter,C=TW", "--account", "meter")
+        assert Device(house, tmp_path / "device").enroll(sheet) == 200
+        (certificate,) = house.certificates("meter")
+
+        house.command("register", *partner)
+        house.command("revoke", certificate["serial"], "--reason", "superseded", "--note", "replaced")
+        house.command("sheet", "meter")
+        listed = house.command("requests").splitlines()
+        in_json = json.loads(house.command("requests", "--json"))
+    finally:
+        house.close()
+
+    register, revoke, reprint = (line.partition("Z  ")[2] for line in listed)
+    me = in_json[0]["actor"]
+    assert register == f"-  partner  CN=panel,C=TW  dns:www.panel.example  from {me}"
+    assert revoke == f"meter  {certificate['serial']}  superseded  from {me}  replaced"
+    assert reprint == f"meter  from {me}"
+    assert [(one["account"], one["subscriber"], one["subject"]) for one in in_json] == [
+        (None, "partner", "CN=panel,C=TW"),
+        ("meter", None, None),
+        ("meter", None, None),
+    ]

@@ -161,10 +161,18 @@ async def asking(tx: Transaction, *, every: bool) -> dict[str, str]:
     rows = await tx.all(
         "SELECT id, account FROM registrations WHERE id IN"
         " (SELECT registration_id FROM enrollment_requests WHERE :every = 1 OR state = 'pending'"
-        " UNION SELECT registration_id FROM revocation_requests WHERE :every = 1 OR state = 'pending')",
+        " UNION SELECT registration_id FROM revocation_requests WHERE :every = 1 OR state = 'pending'"
+        " UNION SELECT registration_id FROM desk_requests WHERE :every = 1 OR state IN ('pending', 'approved'))",
         every=int(every),
     )
     return dict(rows)
+
+
+async def kinds(tx: Transaction) -> dict[str, int]:
+    """How many there are of each kind, without those that are closed."""
+    return dict(
+        await tx.all("SELECT kind, COUNT(*) FROM registrations WHERE status <> 'closed' GROUP BY kind ORDER BY kind")
+    )
 
 
 async def move(tx: Transaction, registration_id: str, *, was: Status, to: Status) -> bool:

@@ -126,7 +126,7 @@ def _list(home: Path, *, every: bool, as_json: bool) -> None:
         for revocation in revocations:
             shown = _revocation(revocation, targets.get(revocation.serial), accounts, now)
             found.append((revocation.due_at, revocation.number, shown))
-        found += [(asked.due_at, asked.number, _asked(asked, now)) for asked in asked_for]
+        found += [(asked.due_at, asked.number, _asked(asked, accounts, now)) for asked in asked_for]
         found += [(request.due_at, request.number, _enrollment(request, accounts, now)) for request in enrollments]
         found.sort(key=lambda one: one[1] if every else one[:2])
         return [shown for _, _, shown in found]
@@ -140,13 +140,17 @@ def _list(home: Path, *, every: bool, as_json: bool) -> None:
     for row in rows:
         due = f"{'OVERDUE since' if row['overdue'] else 'due'} {row['due_at']}"
         when = due if row["state"] == "pending" else f"{row['decided_at'] or '-'} by {row['decided_by'] or '-'}"
-        click.echo(f"{row['request']}  {row['kind']}  {row['state']}  {when}  {row['account']}  {_what(row)}")
+        whose = row["account"] or "-"
+        click.echo(f"{row['request']}  {row['kind']}  {row['state']}  {when}  {whose}  {_what(row)}")
 
 
 def _what(row: dict[str, object]) -> str:
     """What is asked for, by whom, as a line of the list says it."""
     if row["kind"] in set(DeskAction):
-        return f"from {row['actor']}  {row['note']}"
+        granted = row["names"]
+        granted = granted if isinstance(granted, list) else []
+        wanted = (row["subscriber"], row["subject"], *granted, row["serial"], row["reason"])
+        return "  ".join(str(part) for part in (*wanted, f"from {row['actor']}", row["note"]) if part)
     if row["kind"] == REVOCATION:
         held = "  on hold" if row["on_hold"] else ""
         return f"{row['serial']}  {row['reason']}  from the {row['asker']}{held}"
@@ -175,17 +179,19 @@ def _revocation(
     }
 
 
-def _asked(asked: DeskRequest, now: int) -> dict[str, object]:
+def _asked(asked: DeskRequest, accounts: dict[str, str], now: int) -> dict[str, object]:
     """What an officer asked for, with every member that a revocation's request has."""
     revoking = msgspec.json.decode(asked.payload, type=Revoking) if asked.action is DeskAction.REVOKE else None
     form = msgspec.json.decode(asked.payload, type=Form) if asked.action is DeskAction.REGISTER else None
-    account = msgspec.json.decode(asked.payload, type=str) if asked.action is DeskAction.REPRINT else None
+    account = form.account if form else accounts.get(asked.registration_id or "")
     return {
         "request": asked.number,
         "kind": asked.action.value,
         **_times(asked, now),
         "serial": revoking.serial if revoking else None,
-        "account": form.account if form else account,
+        "account": account,
+        "subscriber": form.kind if form else None,
+        "subject": form.subject if form else None,
         "profile": None,
         "names": [str(grant) for grant in form.grants] if form else [],
         "on_hold": False,
