@@ -124,3 +124,18 @@ def test_a_kind_grants_no_other_profiles_and_what_is_no_kind_nothing(attempt: At
 
     assert "profiles: 'device' may not be granted to a registration of the kind branch" in refused.stderr
     assert "there is no kind 'robot'; choose one of person, organization, device, partner, branch" in unknown.stderr
+
+
+def test_a_kind_that_settings_have_no_more_is_what_doctor_tells(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    settings = home / "soapstone.toml"
+    must(SOAPSTONE, "--home", home, "init", "--port", str(free_ports()), "--set", "kinds.branch.based_on=organization")
+    must(SOAPSTONE, "--home", home, "register", "--kind", "branch", "--subject", "CN=x")
+
+    before = run(SOAPSTONE, "--home", home, "doctor")
+    settings.write_text(settings.read_text().partition("[kinds")[0])
+    after = run(SOAPSTONE, "--home", home, "doctor")
+
+    assert "kinds           ok  person, organization, device, partner, branch\n" in before.stdout
+    assert "of the kind branch" not in before.stdout
+    assert "kinds           --  registrations of the kind branch: 1, and settings do not have it" in after.stdout

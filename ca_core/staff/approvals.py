@@ -57,6 +57,7 @@ class Approvals:
         """Register a subscriber in the actor's realm, as its own where the actor is an integrator.
 
         Raises:
+            NotFound: no such kind, or one of which nobody is registered by hand.
             BadForm: names every wrong field.
             AccountTaken: the account exists; of what waits, once it is collected.
             NotPermitted: as it says.
@@ -64,7 +65,7 @@ class Approvals:
         actor.require(Action.REGISTER)
         realm = form.realm if actor.realm == EVERY_REALM else actor.realm
         form = msgspec.structs.replace(form, realm=realm, owner=actor.owner)
-        kind = self._kinds.named(form.kind)
+        kind = self._kinds.offered(form.kind)
         needed = kind.approvals.register
         if not needed:
             return await self._desk.register(form, actor=actor.journal_name)

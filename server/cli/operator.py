@@ -13,9 +13,10 @@ from ca_core.audit.sequencer import ACKNOWLEDGE
 from ca_core.clock import rfc3339
 from ca_core.errors import Busy, Misconfigured, NotFound
 from ca_core.issuance.authorities import ISSUING
+from ca_core.registration.kind import RESERVED
 from ca_core.revocation.publisher import Outcome
 from ca_core.revocation.shelf import Publication
-from ca_core.store import credentials
+from ca_core.store import credentials, registrations
 from server import agreement, blocklist, exporting, manufacturers, notices
 from server import settings as settings_module
 from server.assembly import Office, Strongroom, strongroom
@@ -74,9 +75,7 @@ def doctor(home: Path) -> None:
         for ca in room.authorities.publishing(now=office.clock.now()):
             _require_key(ca.certificate.name, ca.key.require_ready)
         click.echo(f"keys and chain  ok  until {rfc3339(issuing.certificate.not_after)}")
-        room.require_fit()
-        await room.issuer.prepare(office.profiles.values())
-        click.echo(f"profiles        ok  {', '.join(office.profiles)}")
+        await _check_rules(office, room)
         if path := office.settings.keys.blocklist:
             click.echo(f"blocked keys    ok  {len(blocklist.read(path, home))} in {path}")
         _check_makers(office, room)
@@ -102,6 +101,28 @@ def doctor(home: Path) -> None:
     binding = f"without tls-exporter, for TLS 1.3: {why_not}" if why_not else "and, for TLS 1.3, tls-exporter"
     click.echo(f"channel binding ok  tls-unique for TLS 1.2, {binding}")
     click.echo(f"clock           {'can be moved (development)' if settings.development else 'ok'}")
+
+
+async def _check_rules(office: Office, room: Strongroom) -> None:
+    """What may be issued, and to whom."""
+    room.require_fit()
+    await room.issuer.prepare(office.profiles.values())
+    click.echo(f"profiles        ok  {', '.join(office.profiles)}")
+    for line in await _kinds(office):
+        click.echo(f"kinds           {line}")
+
+
+async def _kinds(office: Office) -> list[str]:
+    """Who is of a kind that settings do not have any more gets no certificate; all others go on."""
+    async with office.database.read() as tx:
+        counts = await registrations.kinds(tx)
+    lost = [
+        f"--  registrations of the kind {name}: {count}, and settings do not have it: they get no certificate; write"
+        f" [kinds.{name}] again, or close them"
+        for name, count in counts.items()
+        if name not in office.kinds and name not in RESERVED
+    ]
+    return [f"ok  {', '.join(office.kinds)}", *lost]
 
 
 async def _tell_notices(office: Office) -> None:

@@ -106,6 +106,12 @@ async def issued(core: Core) -> str:
     return certificate.serial
 
 
+@pytest.mark.parametrize("kind", ["server", "officer"])
+async def test_nobody_is_registered_as_the_server_or_an_officer(core: Core, kind: str) -> None:
+    with pytest.raises(NotFound, match="no kind"):
+        await core.staff.approvals.register(Form(kind, "CN=Mallory", account="mallory"), actor=ALICE)
+
+
 async def test_a_registration_waits_for_two_others_and_its_sheet_is_collected_once(core: Core) -> None:
     number = await asked(core)
     approvals = core.staff.approvals
