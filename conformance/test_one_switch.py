@@ -2,7 +2,8 @@
 
 A matrix of (what is shown x what is asked for x the status of the registration), made once and looked at cell by cell.
 Each cell is asked for several times on new connections: where several processes serve, each of them answers. Sessions
-have no door of their own yet; what ends them is tested in tests/contract/test_passwords.py, on every store.
+open nothing by themselves: the desk asks for the certificate beside them. What ends them is tested in
+tests/contract/test_passwords.py, on every store.
 """
 
 from __future__ import annotations

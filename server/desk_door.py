@@ -8,6 +8,7 @@ from ca_core.errors import Refusal, StaffUnproven
 from ca_core.staff.reception import Reception
 from ca_core.staff.role import Actor, Via
 from protocols.wire import Reply, Request
+from server.desk.entrance import Entrance
 from server.web.asset_files import PREFIX as ASSETS
 from server.web.asset_files import AssetFiles
 
@@ -61,6 +62,20 @@ class StaffDoor:
         if request.peer.certificate is None:
             raise StaffUnproven
         return await self._reception.by_certificate(request.peer.certificate, source=source, via=self._via)
+
+
+class ApiDoor(StaffDoor):
+    """The door of the API, at which no certificate is worth more than at the pages."""
+
+    def __init__(self, reception: Reception, api: StaffDialogue, entrance: Entrance) -> None:
+        super().__init__(reception, api, Via.API)
+        self._entrance = entrance
+
+    async def _actor(self, request: Request) -> Actor:
+        actor = await super()._actor(request)
+        # Pages ask for it themselves, and have one on which it is shown.
+        await self._entrance.require(actor, request)
+        return actor
 
 
 class PagesDoor(StaffDoor):

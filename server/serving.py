@@ -19,7 +19,6 @@ from ca_core.made_keys.desk import KeyDesk
 from ca_core.on_file import OnFile
 from ca_core.policy.keys import load_checks
 from ca_core.staff.reception import Reception
-from ca_core.staff.role import Via
 from ca_core.store import work
 from protocols.acme.permission import Permission
 from protocols.est.dialogue import EstDialogue
@@ -36,8 +35,9 @@ from server.api.operation import PREFIX as API
 from server.api.operation import Services
 from server.assembly import Office, Strongroom, office, strongroom
 from server.cmc_door import full_cmc
+from server.desk.entrance import Entrance
 from server.desk.routes import desk_dialogue
-from server.desk_door import PagesDoor, StaffDoor
+from server.desk_door import ApiDoor, PagesDoor
 from server.desks import issuing_approved, referral_desk, revocation_desk
 from server.doorman import Room, capacity
 from server.fellows import for_all, require_alike
@@ -240,8 +240,8 @@ def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
 
 def _desk(opened: Office, room: Strongroom, tls: ssl.SSLContext) -> Listener:
     reception = Reception(opened.database, opened.clock, opened.keeper, room.sign_in)
-    assets, verifier = AssetFiles(), Verifier(opened)
-    pages = PagesDoor(reception, desk_dialogue(opened, assets, room.chain, verifier), assets)
+    assets, verifier, entrance = AssetFiles(), Verifier(opened), Entrance(opened)
+    pages = PagesDoor(reception, desk_dialogue(opened, assets, room.chain, verifier, entrance), assets)
     api = ApiDialogue(Services(opened, lambda name: room.chains_pem(name)[0], verifier))
     return Listener(
         "desk",
@@ -250,7 +250,7 @@ def _desk(opened: Office, room: Strongroom, tls: ssl.SSLContext) -> Listener:
         tls,
         # None: whose certificate it is that an officer shows is for nobody else to say.
         proxies=Proxies((), tls),
-        apart={API: StaffDoor(reception, api, Via.API)},
+        apart={API: ApiDoor(reception, api, entrance)},
     )
 
 

@@ -1,4 +1,4 @@
-"""Who signs in with a browser, at the portal and at the desk: what both of them share."""
+"""Who signs in with a browser at the portal; the desk's second factor is `server.desk.entrance`."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from ca_core.registration.portal_sign_in import PortalSignIn
 from ca_core.registration.session import Bounds
 from ca_core.registration.sessions import Sessions
 from ca_core.registration.sign_in import SignIn
-from ca_core.staff.officer_sign_in import OfficerSignIn
 from server.assembly import Office
+from server.setting_tables import Sessions as SessionSettings
 from server.sign_in_settings import read_blocklist
 from server.web.passkeys import Passkeys
 
@@ -25,20 +25,23 @@ class SigningIn:
     """Sessions, and the ways into them.
 
     Attributes:
-        portal_passkeys, desk_passkeys: each is good for the host of its pages.
+        passkeys: good for the host of the portal's pages.
     """
 
     sessions: Sessions
     proof: PasswordProof
     portal: PortalSignIn
-    officers: OfficerSignIn
-    portal_passkeys: Passkeys
-    desk_passkeys: Passkeys
+    passkeys: Passkeys
 
     async def forget(self) -> None:
         """Remove sessions that are over, and guesses that count for nothing."""
         await self.sessions.forget()
         await self.proof.forget()
+
+
+def bounds(settings: SessionSettings) -> Bounds:
+    """How long a session may last."""
+    return Bounds(settings.idle_minutes * _MINUTE_SECONDS, settings.longest_hours * _HOUR_SECONDS)
 
 
 def signing_in(opened: Office, sign_in: SignIn, *, crew: int = 0) -> SigningIn:
@@ -59,8 +62,7 @@ def signing_in(opened: Office, sign_in: SignIn, *, crew: int = 0) -> SigningIn:
         # One core is left for everything else.
         at_once=max(1, (len(os.sched_getaffinity(0)) - 1) // max(crew, 1)),
     )
-    bounds = Bounds(settings.sessions.idle_minutes * _MINUTE_SECONDS, settings.sessions.longest_hours * _HOUR_SECONDS)
-    sessions = Sessions(database, clock, keeper, bounds)
+    sessions = Sessions(database, clock, keeper, bounds(settings.sessions))
     proof = PasswordProof(database, clock, keeper, passwords, meters=opened.counts.meters)
     return SigningIn(
         sessions=sessions,
@@ -68,7 +70,5 @@ def signing_in(opened: Office, sign_in: SignIn, *, crew: int = 0) -> SigningIn:
         portal=PortalSignIn(
             database, clock, proof=proof, sessions=sessions, sign_in=sign_in, passwords=passwords, kinds=opened.kinds
         ),
-        officers=OfficerSignIn(database, clock, sessions),
-        portal_passkeys=Passkeys(database, clock, keeper, sessions, origin=settings.public),
-        desk_passkeys=Passkeys(database, clock, keeper, sessions, origin=settings.desk),
+        passkeys=Passkeys(database, clock, keeper, sessions, origin=settings.public),
     )

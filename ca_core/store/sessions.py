@@ -81,6 +81,15 @@ async def end_all(tx: Transaction, registration_id: str) -> int:
     return await tx.execute("DELETE FROM sessions WHERE registration_id = :id", id=registration_id)
 
 
+async def end_all_but(tx: Transaction, registration_id: str, key: bytes) -> int:
+    """End every session of a registration but one; returns how many."""
+    return await tx.execute(
+        "DELETE FROM sessions WHERE registration_id = :registration_id AND token_hash <> :key",
+        registration_id=registration_id,
+        key=key,
+    )
+
+
 async def end_others(tx: Transaction, registration_id: str, *, credential_id: str) -> int:
     """End the sessions of a registration that do not stand on this password; returns how many there were."""
     return await tx.execute(

@@ -104,6 +104,15 @@ def end(home: Path, name: str) -> None:
     click.echo(f"{name} has left; revoked: {', '.join(revoked) or 'nothing'}")
 
 
+@officer.command("forget-passkeys")
+@click.argument("name")
+@click.pass_obj
+def forget_passkeys(home: Path, name: str) -> None:
+    """Remove the passkeys of NAME, who has lost them; the certificate is enough until NAME registers another one."""
+    count = in_office(home, lambda office: office.staff.officers.forget_passkeys(name, actor=operator_actor()))
+    click.echo(f"{name} has no passkey any more; removed: {count}")
+
+
 @click.group()
 def token() -> None:
     """Bearer tokens of integrators, for the RA's API."""
@@ -161,7 +170,8 @@ def list_tokens(home: Path, name: str, *, as_json: bool) -> None:
         return
     for row in rows:
         ended = f"  ended {row['ended_at']}" if row["ended_at"] else ""
-        click.echo(f"{row['token_id']}  until {row['expires_at']}{ended}")
+        scope = row["scope"] if isinstance(row["scope"], list) else []
+        click.echo(f"{row['token_id']}  until {row['expires_at']}{ended}  {' '.join(scope)}")
 
 
 @token.command("end")

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ca_core.errors import NotFound, Refusal
+from ca_core.registration.errors import SecondFactorNeeded
 from ca_core.registration.form import LANGUAGES
 from ca_core.staff.role import Actor
 from protocols.wire import Reply, Request
@@ -88,6 +89,13 @@ class DeskDialogue:
             return see_other(request.path, languages.keeping(chosen), **rest)
         if route.action is not None:
             actor.require(route.action)
+        if not route.is_entrance:
+            try:
+                await self._desk.entrance.require(actor, request)
+            except SecondFactorNeeded:
+                if route.method == "POST":
+                    raise
+                return see_other("/sign-in")
         if route.method == "POST":
             form = form_module.posted(request)
             self._desk.tokens.require(actor, request, form)

@@ -29,6 +29,10 @@ HEADERS = (
     ("X-Frame-Options", "DENY"),
 )
 """Of everything that the desk answers: pages run nothing, load nothing foreign, and are kept nowhere."""
+_SCRIPTED = tuple(
+    (name, f"{value}; script-src 'self'" if name == "Content-Security-Policy" else value) for name, value in HEADERS
+)
+"""Of the two pages that speak with passkeys: those run one script of ours."""
 _TIME = Markup('<time datetime="{}">{}</time>')
 
 
@@ -39,17 +43,26 @@ class Frame:
         self._assets = assets
         self._environments = {language: _environment(language) for language in LANGUAGES}
 
-    def render(self, template: str, language: str, values: Mapping[str, object], *, status: int = 200) -> Reply:
+    def render(
+        self,
+        template: str,
+        language: str,
+        values: Mapping[str, object],
+        *,
+        status: int = 200,
+        is_scripted: bool = False,
+    ) -> Reply:
         """A page.
 
         Args:
             values: what the template names; what it names and is not there is a bug.
+            is_scripted: whether it runs our script for passkeys.
         """
         found = self._environments[language].get_template(template)
-        body = found.render(
-            values, language=language, languages=LANGUAGES, styles=self._assets.styles, icon=self._assets.icon
-        )
-        headers = (("Content-Type", "text/html; charset=utf-8"), ("Content-Language", language), *HEADERS)
+        assets = {"styles": self._assets.styles, "icon": self._assets.icon, "script": self._assets.script}
+        body = found.render(values, language=language, languages=LANGUAGES, **assets)
+        kept = _SCRIPTED if is_scripted else HEADERS
+        headers = (("Content-Type", "text/html; charset=utf-8"), ("Content-Language", language), *kept)
         return Reply(status, headers, body.encode())
 
 

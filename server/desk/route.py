@@ -20,12 +20,14 @@ class Route(msgspec.Struct, frozen=True, dict=True):
         method: GET, which answers HEAD too, or POST.
         pattern: such as `/registrations/{account}`; a name stands for one part of the path.
         action: what is required of the actor before the handler is asked; None where being an officer is enough.
+        is_entrance: whether it is there before a passkey is shown, by those who have one.
     """
 
     method: str
     pattern: str
     handler: Handler
     action: Action | None = None
+    is_entrance: bool = False
 
     def matched(self, path: str) -> dict[str, str] | None:
         """The named parts of a path; None where it is not of this pattern."""

@@ -11,6 +11,7 @@ from itertools import chain
 
 from server.assembly import Office
 from server.desk.dialogue import DeskDialogue
+from server.desk.entrance import Entrance
 from server.desk.form import FormTokens
 from server.desk.frame import Frame
 from server.desk.pages import (
@@ -21,6 +22,7 @@ from server.desk.pages import (
     journal,
     officers,
     overview,
+    passkeys,
     registering,
     registration,
     registrations,
@@ -49,17 +51,20 @@ _PAGES = (
     certificates,
     journal,
     officers,
+    passkeys,
 )
 ROUTES: tuple[Route, ...] = tuple(chain.from_iterable(page.ROUTES for page in _PAGES))
 NAV = tuple(chain.from_iterable(getattr(page, "NAV", ()) for page in _PAGES))
 
 
-def desk_dialogue(office: Office, assets: AssetFiles, chain: Chain, verifier: Verifier) -> DeskDialogue:
+def desk_dialogue(
+    office: Office, assets: AssetFiles, chain: Chain, verifier: Verifier, entrance: Entrance
+) -> DeskDialogue:
     """The desk's pages over what the RA works with.
 
     Args:
         chain: the certificates of a CA and of those above it, by its name.
-        verifier: proves the journal; the API's too.
+        verifier, entrance: prove the journal, and ask for passkeys; the API's too.
     """
-    desk = Desk(office, Frame(assets), FormTokens(office.keeper, office.clock), NAV, chain, verifier)
+    desk = Desk(office, Frame(assets), FormTokens(office.keeper, office.clock), NAV, chain, verifier, entrance)
     return DeskDialogue(desk, ROUTES)

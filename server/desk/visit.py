@@ -12,6 +12,7 @@ from markupsafe import Markup
 from ca_core.staff.role import Action, Actor
 from protocols.wire import Reply, Request
 from server.assembly import Office
+from server.desk.entrance import Entrance
 from server.desk.form import NOTHING, TOKEN, FormTokens, Posted, queried
 from server.desk.frame import HEADERS, Frame
 from server.verifying import Verifier
@@ -51,6 +52,7 @@ class Desk:
     nav: tuple[NavItem, ...]
     chain: Chain
     verifier: Verifier
+    entrance: Entrance
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,12 @@ class Visit:
         translated = languages.texts(self.language).gettext(text)
         return translated % values if values else translated
 
-    def render(self, template: str, *, status: int = 200, **values: object) -> Reply:
-        """A page; the template has `actor`, `may`, `here`, `csrf` and `now` beside the values."""
+    def render(self, template: str, *, status: int = 200, is_scripted: bool = False, **values: object) -> Reply:
+        """A page; the template has `actor`, `may`, `here`, `csrf` and `now` beside the values.
+
+        Args:
+            is_scripted: whether it runs our script for passkeys.
+        """
         token = self.desk.tokens.make(self.actor, self.request)
         common = {
             "actor": self.actor,
@@ -109,7 +115,8 @@ class Visit:
             "nav": [item for item in self.desk.nav if item.action is None or self.may(item.action)],
             "now": self.now,
         }
-        return self.desk.frame.render(template, self.language, {**common, **values}, status=status)
+        values = {**common, **values}
+        return self.desk.frame.render(template, self.language, values, status=status, is_scripted=is_scripted)
 
 
 def see_other(path: str, /, *headers: tuple[str, str], **query: str) -> Reply:

@@ -13,7 +13,9 @@ from urllib.parse import unquote
 from protocols.wire import Reply, Request, plain_text
 
 PREFIX = "/assets/"
-_TYPES = MappingProxyType({"css": "text/css; charset=utf-8", "svg": "image/svg+xml"})
+_TYPES = MappingProxyType(
+    {"css": "text/css; charset=utf-8", "js": "text/javascript; charset=utf-8", "svg": "image/svg+xml"}
+)
 # In this order; the first one comes from npm, and pages can be read without it.
 _STYLES = ("pico.css", "desk.css")
 # Style sheets carry pictures within them, which the policy of our pages does not load from there.
@@ -42,6 +44,11 @@ class AssetFiles:
     def icon(self) -> str:
         """The address of the picture beside a page's title."""
         return self._places["icon.svg"]
+
+    @property
+    def script(self) -> str:
+        """The address of the script that speaks with passkeys."""
+        return self._places["passkey.js"]
 
     def answer(self, request: Request) -> Reply:
         """The asset at a path; whoever asks may have it."""

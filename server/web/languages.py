@@ -42,8 +42,14 @@ class Texts(gettext.NullTranslations):
 
 def of(request: Request) -> str:
     """The language of a reader, one of `LANGUAGES`."""
-    chosen = dict(_cookies(request.headers.get("cookie", ""))).get(COOKIE, "")
+    chosen = cookies(request).get(COOKIE, "")
     return chosen if chosen in LANGUAGES else preferred(request.headers.get("accept-language", ""))
+
+
+def cookies(request: Request) -> Mapping[str, str]:
+    """What a browser keeps for us, by name."""
+    pairs = (pair.strip().partition("=") for pair in request.headers.get("cookie", "").split(";"))
+    return {name: value for name, _, value in pairs}
 
 
 def preferred(accept_language: str) -> str:
@@ -92,9 +98,3 @@ def _ranges(accept_language: str) -> Iterator[tuple[str, float]]:
             yield tag.strip(), float(weight) if name.strip() == "q" else 1.0
         except ValueError:
             yield tag.strip(), 0.0
-
-
-def _cookies(header: str) -> Iterator[tuple[str, str]]:
-    for pair in header.split(";"):
-        name, _, value = pair.strip().partition("=")
-        yield name, value

@@ -116,7 +116,7 @@ class Passkeys:
         return options_to_json(options)
 
     async def register(self, session: Session, label: str, answer: bytes, *, source: str) -> Passkey:
-        """Store the passkey that a browser has made.
+        """Store the passkey that a browser has made; all other sessions of its holder end.
 
         Args:
             label: what its holder calls it.
@@ -138,6 +138,8 @@ class Passkeys:
             await tx.hold(holds.registration(session.registration.id), shared=True)
             if not await passkeys.insert(tx, made):
                 raise WrongState("this passkey is registered already")
+            # Those may have been begun by whoever had no passkey, and needed none.
+            await sessions.end_all_but(tx, session.registration.id, session.key)
             await self._record(tx, PasskeyAdded(made.name, label), session, source)
         return made
 

@@ -76,3 +76,16 @@ async def test_one_answer_opens_one_server_once(doors: list[Portal]) -> None:
 
     with pytest.raises(PasskeyRefused):
         await other.passkeys.show(asked[1], answer, source=SOURCE)
+
+
+async def test_a_new_passkey_ends_the_sessions_that_were_begun_without_it(doors: list[Portal]) -> None:
+    (one, other), device = doors, Authenticator()
+    alice = await officer(one)
+    elsewhere, here = await one.officers.begin(alice), await one.officers.begin(alice)
+
+    made = device.create(await one.passkeys.begin_registering(await session(one, here.token)))
+    await one.passkeys.register(await session(one, here.token), "phone", made, source=SOURCE)
+
+    (await session(other, here.token)).require_signed_in()
+    with pytest.raises(SessionEnded):
+        await session(other, elsewhere.token)
