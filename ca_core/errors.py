@@ -333,10 +333,16 @@ class NotPermitted(Refused):
 
 
 class OwnRequest(Refused):
-    """Nobody decides what they have asked for themselves."""
+    """Nobody decides what they have asked for themselves, or could have asked for by a secret that they have seen.
 
-    def __init__(self, number: int) -> None:
-        super().__init__(f"request {number} is your own; another officer has to decide it")
+    Attributes:
+        by_secret: whether it is the latter.
+    """
+
+    def __init__(self, number: int, *, by_secret: bool = False) -> None:
+        why = "was asked for with a secret that you made" if by_secret else "is your own"
+        super().__init__(f"request {number} {why}; another officer has to decide it")
+        self.by_secret = by_secret
 
 
 class Busy(Refusal):

@@ -21,6 +21,7 @@ class OrderClaim(msgspec.Struct, frozen=True):
         claim: moves the object by compare-and-set, in the transaction that stores the intention; it raises when lost.
             It is told of the request that the order takes over, which another one may have waited for.
         account: whose order it is, such as `acme-account:ID`; what waits for it is taken over whatever its key.
+        credential_id: the secret that bound that account; None where none did.
         is_open: whether nobody vouched for that account.
         period: which part of the profile's period was ordered.
         replaces: serial of the certificate that the new one takes the place of.
@@ -30,6 +31,7 @@ class OrderClaim(msgspec.Struct, frozen=True):
     names: frozenset[Identifier]
     claim: Callable[[Transaction, EnrollmentRequest | None], Awaitable[None]]
     account: str | None = None
+    credential_id: str | None = None
     is_open: bool = False
     period: WishedPeriod = WHOLE
     replaces: str | None = None

@@ -16,7 +16,7 @@ from ca_core.clock import Clock
 from ca_core.errors import NotFound, WrongState
 from ca_core.referral.request import CLOCKWORK, EnrollmentRequest, Escalation, RequestState
 from ca_core.registration.kind import PRESETS, Kinds
-from ca_core.staff import votes
+from ca_core.staff import makers, votes
 from ca_core.staff.request import Agreed
 from ca_core.store import enrollment_requests, holds, registrations, work
 from ca_core.store.database import Database, Transaction
@@ -53,6 +53,7 @@ class ReferralDesk:
 
         Raises:
             NotFound, WrongState: there is no such request, it does not wait any more, or who agrees has agreed before.
+            OwnRequest: who agrees has made the secret that asks, and enough others could decide.
             RegistrationSuspended, RegistrationExpired, RegistrationClosed: nothing could be issued.
         """
         now = self._clock.now()
@@ -62,6 +63,7 @@ class ReferralDesk:
             registration.require_active(now)
             kind = self._kinds.get(registration.kind)
             needed = max(1, kind.approvals.issue if kind else 0)
+            await makers.require_other_hands(tx, asked, registration.realm, needed=needed, actor=actor, now=now)
             agreed = await votes.agree(
                 tx, number, asked_by=asked.applicant.actor, needed=needed, actor=actor, note=note, now=now
             )

@@ -50,6 +50,7 @@ def asked(
         period=wish.period,
         request_key=order.request_key if order else None,
         account=order.account if order else None,
+        credential_id=applicant.credential_id or (order.credential_id if order else None),
         state=RequestState.PENDING,
         requested_at=now,
         due_at=now + DUE_SECONDS,

@@ -95,6 +95,7 @@ class EnrollmentRequest(msgspec.Struct, frozen=True, kw_only=True):
         period: which part of the profile's period is wanted.
         request_key: what finds the certificate later, such as `acme-order:ID`; None where nothing does.
         account: the ACME account that asks, as `acme-account:ID`; None where another door does.
+        credential_id: the secret that asks; None where something else does, such as a certificate.
         requested_at, due_at, decided_at: UTC seconds.
         note: what the officer wrote when deciding, or the refusal that stood against what was approved.
         serial: of the certificate; None until it is issued.
@@ -122,6 +123,7 @@ class EnrollmentRequest(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
     serial: str | None = None
     account: str | None = None
+    credential_id: str | None = None
 
     @property
     def waits(self) -> bool:

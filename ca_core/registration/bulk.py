@@ -227,7 +227,8 @@ class BulkRegistration:
             await _require_newest(tx, one)
             stored = await registrations.insert_each(tx, [made.registration for made in new])
             fresh = [made for made in new if made.registration.id in stored]
-            await credentials.insert_each(tx, [kept for made in fresh for kept in made.credentials], now=now)
+            drawn = [kept for made in fresh for kept in made.credentials]
+            await credentials.insert_each(tx, drawn, now=now, made_by=actor.journal_name)
             await registration_marks.put_each(tx, {made.registration.id: made.marks for made in fresh})
             await stored_terms.put_each(tx, [(made.registration, made.terms) for made in fresh])
             events: list[Event] = [making.registered(made.registration) for made in fresh]

@@ -239,7 +239,7 @@ class Desk:
     ) -> Sheet:
         number = await registrations.next_sheet(tx, registration.id)
         sheet, made = making.new_sheet(registration, kind, self._keeper, number=number, now=now)
-        await credentials.insert_each(tx, made, now=now)
+        await credentials.insert_each(tx, made, now=now, made_by=actor)
         await journal.record(tx, SheetIssued(number=number), now=now, actor=actor, registration_id=registration.id)
         return sheet
 

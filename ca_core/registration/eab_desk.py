@@ -65,7 +65,7 @@ class EabDesk:
             )
             # It is one more secret of the sheet, and must not be a way around its activation.
             dormant = await credentials.sleep(tx, registration.id)
-            made, key = await self._make(tx, registration.id, registration.sheet, limits, dormant=dormant)
+            made, key = await self._make(tx, registration.id, registration.sheet, limits, dormant=dormant, actor=actor)
             event = EabKeyAdded(key.kid, made.sheet, made.uses_left, made.expires_at, made.networks, made.profiles)
             await self._record(tx, event, made, actor)
         return made, key
@@ -92,7 +92,9 @@ class EabDesk:
             _require_open(await registrations.by_id(tx, old.registration_id))
             _require_rotatable(old, now)
             limits = EabForm(old.uses_left, expires_at or old.expires_at, old.networks, old.profiles)
-            new, key = await self._make(tx, old.registration_id, old.sheet, limits, line=old.line, dormant=old.dormant)
+            new, key = await self._make(
+                tx, old.registration_id, old.sheet, limits, line=old.line, dormant=old.dormant, actor=actor
+            )
             ends_at = min(old.expires_at, now + overlap_seconds - 1)
             if not await credentials.succeed(tx, old.id, successor=key.kid, expires_at=ends_at):
                 raise WrongState(f"the EAB key {kid} was rotated already, to {old.successor}; rotate that one")
@@ -158,7 +160,15 @@ class EabDesk:
         return registration, kind
 
     async def _make(
-        self, tx: Transaction, registration_id: str, sheet: int, limits: EabForm, *, line: str = "", dormant: bool
+        self,
+        tx: Transaction,
+        registration_id: str,
+        sheet: int,
+        limits: EabForm,
+        *,
+        line: str = "",
+        dormant: bool,
+        actor: str,
     ) -> tuple[Credential, EabKey]:
         now = self._clock.now()
         if limits.expires_at is None or limits.expires_at <= now:
@@ -179,7 +189,7 @@ class EabDesk:
             line=line or id_,
             dormant=dormant,
         )
-        await credentials.insert(tx, made, now=now)
+        await credentials.insert(tx, made, now=now, made_by=actor)
         return made, eab_key(kid, mac_key)
 
     async def _record(self, tx: Transaction, event: Event, key: Credential, actor: str) -> None:

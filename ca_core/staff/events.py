@@ -69,6 +69,19 @@ class VoteCast(Event, frozen=True, tag="vote-cast"):
     needed: int
 
 
+class OwnSecretApproved(Event, frozen=True, tag="own-secret-approved"):
+    """An officer agreed to what was asked for with a secret that they had made, for want of others.
+
+    Attributes:
+        others: how many others could have decided it.
+        needed: how many must agree.
+    """
+
+    request: int
+    others: int
+    needed: int
+
+
 class DeskRequestClosed(Event, frozen=True, tag="desk-request-closed"):
     """What an officer had asked for was decided, was done, or lapsed.
 

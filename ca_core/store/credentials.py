@@ -17,9 +17,9 @@ _SELECT = (
 _INSERT = (
     "INSERT INTO credentials"
     " (id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, created_at, networks,"
-    " profiles, line, successor, revoked_at, proof_key, dormant)"
+    " profiles, line, successor, revoked_at, proof_key, dormant, made_by)"
     " VALUES (:id, :registration_id, :sheet, :kind, :kid, :secret, :uses_left, :expires_at, NULL, :now, :networks,"
-    " :profiles, :line, NULL, NULL, :proof_key, :dormant)"
+    " :profiles, :line, NULL, NULL, :proof_key, :dormant, :made_by)"
 )
 _LIST = msgspec.json.Decoder(tuple[str, ...])
 
@@ -47,14 +47,36 @@ def _from_row(row: Row) -> Credential:
     )
 
 
-async def insert(tx: Transaction, credential: Credential, *, now: int) -> None:
-    """Store a new credential."""
-    await tx.execute(_INSERT, **_values(credential, now=now))
+async def insert(tx: Transaction, credential: Credential, *, now: int, made_by: str = "") -> None:
+    """Store a new credential.
+
+    Args:
+        made_by: who has seen its secret beside its holder, as the journal writes it.
+    """
+    await tx.execute(_INSERT, **_values(credential, now=now, made_by=made_by))
 
 
-async def insert_each(tx: Transaction, made: Iterable[Credential], *, now: int) -> None:
+async def insert_each(tx: Transaction, made: Iterable[Credential], *, now: int, made_by: str) -> None:
     """Store new credentials, in one hop."""
-    await tx.execute_each(_INSERT, [_values(credential, now=now) for credential in made])
+    await tx.execute_each(_INSERT, [_values(credential, now=now, made_by=made_by) for credential in made])
+
+
+async def makers(tx: Transaction, registration_id: str, credential_id: str | None, *, at: int) -> list[str]:
+    """Who has made a credential; where none is named, whoever made those of the newest sheet that there was then.
+
+    Args:
+        at: UTC seconds.
+    """
+    rows = await tx.all(
+        "SELECT DISTINCT made_by FROM credentials WHERE registration_id = :registration_id AND created_at <= :at"
+        " AND made_by <> '' AND (id = :id OR (:is_named = 0 AND sheet = (SELECT MAX(c.sheet) FROM credentials c"
+        " WHERE c.registration_id = :registration_id AND c.created_at <= :at))) ORDER BY made_by",
+        registration_id=registration_id,
+        id=credential_id or "",
+        is_named=int(credential_id is not None),
+        at=at,
+    )
+    return [str(made_by) for (made_by,) in rows]
 
 
 async def void_all(tx: Transaction, registration_id: str, *, now: int) -> None:
@@ -198,7 +220,7 @@ def _text(values: tuple[str, ...]) -> str:
     return msgspec.json.encode(values).decode()
 
 
-def _values(credential: Credential, *, now: int) -> dict[str, Value]:
+def _values(credential: Credential, *, now: int, made_by: str) -> dict[str, Value]:
     return {
         "id": credential.id,
         "registration_id": credential.registration_id,
@@ -213,5 +235,6 @@ def _values(credential: Credential, *, now: int) -> dict[str, Value]:
         "line": credential.line or credential.id,
         "proof_key": credential.proof_key,
         "dormant": int(credential.dormant),
+        "made_by": made_by,
         "now": now,
     }

@@ -16,7 +16,7 @@ from ca_core.store.request_numbers import CALLED_AT_HALF_TIME, CALLED_OVERDUE, n
 _SELECT = (
     "SELECT number, registration_id, profile, names, spki_sha256, csr, door, proof, source, shown, proved, replaces,"
     " not_before, not_after, request_key, state, requested_at, due_at, decided_at, decided_by, note,"
-    " serial, account FROM enrollment_requests WHERE "
+    " serial, account, credential_id FROM enrollment_requests WHERE "
 )
 _HAS_LAPSED = (
     "state = 'pending' AND (requested_at <= :before OR EXISTS"
@@ -28,7 +28,7 @@ _PROVED = msgspec.json.Decoder(frozenset[Identifier])
 def _request(row: Row) -> EnrollmentRequest:
     number, registration_id, profile, names, spki_sha256, csr, door, proof, source, shown, proved, *rest = row
     replaces, not_before, not_after, request_key, state, requested_at, due_at, decided_at, decided_by, *rest = rest
-    note, serial, account = rest
+    note, serial, account, credential_id = rest
     return EnrollmentRequest(
         number=number,
         registration_id=registration_id,
@@ -52,6 +52,7 @@ def _request(row: Row) -> EnrollmentRequest:
         note=note,
         serial=serial,
         account=account,
+        credential_id=credential_id,
     )
 
 
@@ -59,11 +60,11 @@ async def insert(tx: Transaction, asked: EnrollmentRequest) -> int | None:
     """Store a pending request under the next number, whatever its own says; None when the same one waits already."""
     rows = await tx.all(
         "INSERT INTO enrollment_requests (number, registration_id, profile, names, names_digest, spki_sha256, csr,"
-        " door, proof, source, shown, proved, replaces, not_before, not_after, request_key, account, state,"
-        " requested_at, due_at, called, note)"
+        " door, proof, source, shown, proved, replaces, not_before, not_after, request_key, account, credential_id,"
+        " state, requested_at, due_at, called, note)"
         " VALUES (:number, :registration_id, :profile, :names, :names_digest, :spki_sha256, :csr, :door, :proof,"
-        " :source, :shown, :proved, :replaces, :not_before, :not_after, :request_key, :account, 'pending',"
-        " :requested_at, :due_at, 0, '')"
+        " :source, :shown, :proved, :replaces, :not_before, :not_after, :request_key, :account, :credential_id,"
+        " 'pending', :requested_at, :due_at, 0, '')"
         " ON CONFLICT DO NOTHING RETURNING number",
         number=await next_number(tx),
         registration_id=asked.registration_id,
@@ -82,6 +83,7 @@ async def insert(tx: Transaction, asked: EnrollmentRequest) -> int | None:
         not_after=asked.period.not_after,
         request_key=asked.request_key,
         account=asked.account,
+        credential_id=asked.credential_id,
         requested_at=asked.requested_at,
         due_at=asked.due_at,
     )
@@ -179,7 +181,8 @@ async def hand_over(tx: Transaction, asked: EnrollmentRequest, number: int) -> b
     changed = await tx.execute(
         "UPDATE enrollment_requests SET request_key = :request_key, door = :door, proof = :proof, source = :source,"
         " shown = :shown, proved = :proved, csr = :csr, replaces = :replaces, not_before = :not_before,"
-        " not_after = :not_after, account = :account, spki_sha256 = :spki_sha256,"
+        " not_after = :not_after, account = :account, credential_id = :credential_id,"
+        " spki_sha256 = :spki_sha256,"
         " state = CASE WHEN spki_sha256 = :spki_sha256 THEN state ELSE 'pending' END,"
         " decided_at = CASE WHEN spki_sha256 = :spki_sha256 THEN decided_at END,"
         " decided_by = CASE WHEN spki_sha256 = :spki_sha256 THEN decided_by END,"
@@ -188,6 +191,7 @@ async def hand_over(tx: Transaction, asked: EnrollmentRequest, number: int) -> b
         number=number,
         request_key=asked.request_key,
         account=asked.account,
+        credential_id=asked.credential_id,
         spki_sha256=asked.spki_sha256,
         door=asked.door.value,
         proof=asked.proof,

@@ -48,6 +48,19 @@ async def every(tx: Transaction, realm: str = EVERY_REALM) -> list[Officer]:
     return [_officer(row) for row in rows]
 
 
+async def at_work(tx: Transaction, realm: str, *, now: int) -> list[Officer]:
+    """Who works in a realm, or in all of them, and whose registration lets them."""
+    rows = await tx.all(
+        "SELECT o.registration_id, o.name, o.role, o.realm, o.created_at, o.ended_at FROM officers o"
+        " JOIN registrations g ON g.id = o.registration_id WHERE o.ended_at IS NULL"
+        " AND (o.realm = :realm OR o.realm = :every) AND g.status = 'active' AND g.expires_at >= :now ORDER BY o.name",
+        realm=realm,
+        every=EVERY_REALM,
+        now=now,
+    )
+    return [_officer(row) for row in rows]
+
+
 async def end(tx: Transaction, registration_id: str, *, now: int) -> bool:
     """Write down that somebody has left, by compare-and-set; False when they had already."""
     changed = await tx.execute(

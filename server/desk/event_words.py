@@ -76,6 +76,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "event.desk-request-made": phrase("Asked for other officers' approval"),
         "event.desk-request-closed": phrase("An officer's request decided"),
         "event.vote-cast": phrase("Approval counted"),
+        "event.own-secret-approved": phrase("Approved by who made the secret that asked, for want of others"),
         "event.crl-published": phrase("Revocation list published"),
         "event.ca-made": phrase("CA made"),
         "event.ca-requested": phrase("CA certificate asked for elsewhere"),

@@ -646,3 +646,70 @@ async def test_why_the_only_one_who_must_has_agreed_is_in_the_journal(core: Core
     assert agreed.note == "wet paper"
     (*_, closed) = await core.journal("desk-request-closed")
     assert (closed.actor, closed.detail["note"]) == ("desk:officer:bob", "has brought it")
+
+
+async def taken_on(core: Core, *names: str, role: Role = Role.OFFICER, realm: str = "north") -> None:
+    for name in names:
+        await core.staff.officers.add(name, role, realm=realm, actor="cli:operator:root")
+
+
+async def test_who_made_the_sheet_does_not_decide_what_its_secret_asks_for(core: Core) -> None:
+    await taken_on(core, "alice", "bob", "carol")
+    _, number = await enrolled(core)
+
+    for actor in (ALICE, console("alice")):
+        with pytest.raises(OwnRequest, match="a secret that you made"):
+            await core.staff.decisions.approve(number, actor=actor)
+    for actor in (BOB, CAROL):
+        await core.staff.decisions.approve(number, actor=actor)
+
+    assert await core.journal("own-secret-approved") == []
+
+
+async def test_who_made_it_may_still_say_no(core: Core) -> None:
+    await taken_on(core, "alice", "bob", "carol")
+    _, number = await enrolled(core)
+
+    assert (await core.staff.decisions.reject(number, actor=ALICE, note="not them")).state == "rejected"
+
+
+async def test_a_later_sheet_makes_nobody_else_its_maker(core: Core) -> None:
+    await taken_on(core, "alice", "bob", "carol", "dave")
+    _, number = await enrolled(core)
+    core.clock.move(60)
+    await core.desk.new_sheet("panel", actor=BOB.journal_name)
+
+    with pytest.raises(OwnRequest):
+        await core.staff.decisions.approve(number, actor=ALICE)
+    assert (await core.staff.decisions.approve(number, actor=BOB)).agreed == Agreed(number, 1, 2)
+
+
+async def test_where_too_few_others_work_the_vote_counts_and_the_journal_says_so(core: Core) -> None:
+    # Of another realm, an auditor, suspended, gone: none of them could decide it.
+    await taken_on(core, "alice", "bob", "eve", "fay")
+    await taken_on(core, "sam", realm="south")
+    await taken_on(core, "ann", role=Role.AUDITOR, realm=EVERY_REALM)
+    await core.desk.suspend("officer.eve", actor="cli:operator:root")
+    await core.staff.officers.end("fay", actor="cli:operator:root")
+    _, number = await enrolled(core)
+
+    for actor in (ALICE, BOB):
+        await core.staff.decisions.approve(number, actor=actor)
+
+    (alone,) = await core.journal("own-secret-approved")
+    assert (alone.actor, alone.detail["others"], alone.detail["needed"]) == ("desk:officer:alice", 1, 2)
+
+
+async def test_where_a_certificate_asks_the_newest_sheet_counts(core: Core) -> None:
+    await taken_on(core, "alice", "bob", "carol", "dave")
+    await registered(core)
+    core.clock.move(60)
+    await core.desk.new_sheet("panel", actor="desk:officer:dave")
+    shown = Applicant((await core.desk.show("panel")).id, Door.EST, "certificate", "192.0.2.1")
+
+    waits = await core.enrollment.enroll(shown, parse(csr.csr(csr.ec_key())), profile_name="device")
+
+    assert isinstance(waits, Referred)
+    with pytest.raises(OwnRequest):
+        await core.staff.decisions.approve(waits.number, actor=officer("dave"))
+    await core.staff.decisions.approve(waits.number, actor=ALICE)

@@ -108,6 +108,7 @@ class Finalize:
                 frozenset(order.identifiers),
                 claim,
                 account=asked.account.asker,
+                credential_id=asked.account.credential_id,
                 is_open=asked.account.is_open,
                 period=order.period,
                 replaces=certificate_id.parse(order.replaces).serial if order.replaces else None,

@@ -24,6 +24,7 @@ _SAID = {
     "asked": phrase("What you asked for waits for other officers; nothing is done before they agree."),
 }
 _OWN = phrase("This is your own request: another officer has to decide it.")
+_OWN_SECRET = phrase("You made the secret that this was asked for with: another officer has to decide it.")
 _NO_REASON = phrase("Write why you reject it: whoever asked is shown your words.")
 
 
@@ -79,7 +80,7 @@ async def _refused(visit: Visit, refusal: OwnRequest | WrongState) -> Reply:
     """The request as it is, and why it was not decided."""
     answer = answers.TABLE[type(refusal)]
     if isinstance(refusal, OwnRequest):
-        return await _page(visit, fault=_OWN, status=answer.status)
+        return await _page(visit, fault=_OWN_SECRET if refusal.by_secret else _OWN, status=answer.status)
     return await _page(visit, fault=REFUSALS[f"refusal.{answer.word}"], detail=str(refusal), status=answer.status)
 
 
