@@ -27,7 +27,8 @@ from ca_core.revocation import crl
 from ca_core.revocation.reason import Reason
 from ca_core.store import publications
 from ca_core.store.database import Database, Value
-from server.assembly import office, strongroom
+from server.assembly import strongroom
+from server.office import office
 
 SOAPSTONE = Path(sys.executable).with_name("soapstone")
 PORT = 18_443

@@ -23,7 +23,7 @@ from ca_core.registration.account import Status
 from ca_core.staff.lines import CertificateFilter, JournalFilter
 from ca_core.staff.looking import Looking
 from ca_core.staff.role import Actor, Role, Via
-from server.assembly import Office, office
+from server.office import Office, office
 
 SIZES = (10, 10_000, 1_000_000)
 _ALICE = Actor("alice", Role.OFFICER, desk_filling.REALM, "-", Via.DESK)

@@ -22,8 +22,8 @@ from ca_core.audit.chain import Entry, Head
 from ca_core.audit.checkpoint import JournalKey
 from ca_core.audit.event import CertificateIssued
 from ca_core.identity import new_ordered_id, new_serial, serial_text
-from server.assembly import office
 from server.journaling import open_key
+from server.office import office
 
 _BATCH = 50_000
 _SECONDS_APART = 5

@@ -30,7 +30,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from bench import bare
 from bench.status import SOAPSTONE, served, soapstone, ticks
 from ca_core.registration.desk import Form
-from server.assembly import office
+from server.office import office
 
 PORT = 18_643
 DEVICES = 2_000

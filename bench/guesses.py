@@ -36,7 +36,7 @@ from ca_core.registration.sign_in import SignIn
 from ca_core.secret import Secret
 from conformance.acme import csr, new_key
 from server import serving
-from server.assembly import Office
+from server.office import Office
 from server.signing_in import signing_in
 
 A_SECOND = 200

@@ -24,7 +24,7 @@ from bench.report import Goal
 from ca_core.audit.event import CertificateIssued
 from ca_core.identity import new_ordered_id, new_serial, serial_text
 from ca_core.store.database import Value
-from server.assembly import office
+from server.office import office
 
 SOAPSTONE = Path(sys.executable).with_name("soapstone")
 PORT = 18_543

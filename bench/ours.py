@@ -19,7 +19,7 @@ from ca_core.registration.account import Grant
 from ca_core.registration.desk import Form
 from conformance.house import free_ports
 from conformance.postgresql import Cluster
-from server.assembly import office
+from server.office import office
 
 SUBSCRIBERS = 32
 _SETTLING_SECONDS = 1.5

@@ -39,7 +39,7 @@ from ca_core.identity import new_serial, serial_text
 from ca_core.revocation import crl
 from ca_core.revocation.reason import Reason
 from ca_core.store import revocations
-from server.assembly import office
+from server.office import office
 
 SOAPSTONE = Path(sys.executable).with_name("soapstone")
 PORT = 18_543

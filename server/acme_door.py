@@ -16,9 +16,10 @@ from protocols.acme.pauses import Outcomes
 from protocols.acme.permission import Permission
 from protocols.acme.services import AcmeOptions, AcmeServices
 from protocols.acme.validation import Validator
-from server.assembly import Office, Strongroom
+from server.assembly import Strongroom
 from server.chaos import Troublemaker
 from server.middleware import Dialogue
+from server.office import Office
 from server.probes import settings as probe_settings
 from server.probes.network import NetworkProbes
 

@@ -16,7 +16,7 @@ from protocols.acme.agreements import Agreements
 from protocols.acme.invitations import Invitations
 from protocols.acme.links import Links
 from server import setting_tables
-from server.assembly import Office
+from server.office import Office
 
 _ACTOR = "server:agreement"
 _HTML_NAMES = (".html", ".htm")

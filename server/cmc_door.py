@@ -7,7 +7,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca_core.errors import KeyUnavailable, Misconfigured
 from ca_core.issuance.authorities import ISSUING
 from protocols.cmc.dialogue import CmcServices, FullCmc, Speaker
-from server.assembly import Office, Strongroom
+from server.assembly import Strongroom
+from server.office import Office
 
 _RETRY_AFTER_SECONDS = 5
 

@@ -12,7 +12,8 @@ from ca_core.work.item import ISSUE_APPROVED, Item
 from ca_core.work.queue import Pace, work_by_subject
 from protocols.acme.permission import Permission
 from protocols.acme.records import orders
-from server.assembly import Office, Strongroom
+from server.assembly import Strongroom
+from server.office import Office
 
 _LOG = logging.getLogger("soapstone")
 _LONGEST_DELAY_SECONDS = 60

@@ -9,7 +9,7 @@ from ca_core.registration import sheet as sheet_module
 from ca_core.registration.account import Grant
 from ca_core.registration.desk import Form
 from ca_core.registration.sheet import Places, Sheet
-from server.assembly import Office
+from server.office import Office
 
 HTTP_01_PORT = 5002
 VETTED = "www.example.localhost"

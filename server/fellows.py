@@ -7,8 +7,8 @@ from collections.abc import Awaitable, Callable
 from ca_core.errors import Misconfigured
 from ca_core.store import agreed
 from ca_core.store.database import Database
-from server.assembly import Office
 from server.journaling import DUTY, open_key
+from server.office import Office
 
 
 async def require_alike(opened: Office) -> None:

@@ -19,7 +19,7 @@ from ca_core.audit.sequencer import Sequencer
 from ca_core.errors import Misconfigured, StoreUnavailable
 from ca_core.files import write_new
 from ca_core.store import journal
-from server.assembly import Office
+from server.office import Office
 from server.settings import FILE_NAME, Settings, read_secret
 
 FOLDER = "journal"

@@ -19,10 +19,11 @@ from ca_core.store.database import Database, Table, Transaction
 from ca_core.store.migrate import migrate
 from ca_core.store.moving import Content, contents, move, tables_to_move
 from ca_core.store.opening import open_database
-from server.assembly import Office, migrations, office, strongroom
+from server.assembly import strongroom
 from server.fellows import require_alone
 from server.home import sole_server
 from server.journaling import open_checkpoint_file, open_key, open_sequencer
+from server.office import Office, migrations, office
 from server.settings import FILE_NAME
 
 Tell = Callable[[str], None]

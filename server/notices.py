@@ -12,11 +12,11 @@ from ca_core.notices.readers import Readers
 from ca_core.notices.webhook import key_of
 from ca_core.store import outbox
 from ca_core.store.outbox import Parcel, Pile
-from server.assembly import Office
 from server.fellows import for_all
 from server.letters import Letters
 from server.mail import MailServer
 from server.notice_settings import tls_context
+from server.office import Office
 from server.probes import settings as probe_settings
 from server.settings import read_secret
 from server.webhooks import Hook

@@ -33,7 +33,7 @@ from server.acme_door import AcmeDoor
 from server.api.dialogue import ApiDialogue
 from server.api.operation import PREFIX as API
 from server.api.operation import Services
-from server.assembly import Office, Strongroom, office, strongroom
+from server.assembly import Strongroom, strongroom
 from server.cmc_door import full_cmc
 from server.desk.entrance import Entrance
 from server.desk.routes import desk_dialogue
@@ -49,6 +49,7 @@ from server.leaving import Leaving, leave
 from server.listeners import Bounds, Listener
 from server.manufacturers import Manufacturers
 from server.middleware import Dialogue
+from server.office import Office, office
 from server.proxies import Proxies
 from server.routes import PublicDialogue
 from server.settings import Settings

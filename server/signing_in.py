@@ -12,7 +12,7 @@ from ca_core.registration.portal_sign_in import PortalSignIn
 from ca_core.registration.session import Bounds
 from ca_core.registration.sessions import Sessions
 from ca_core.registration.sign_in import SignIn
-from server.assembly import Office
+from server.office import Office
 from server.setting_tables import Sessions as SessionSettings
 from server.sign_in_settings import read_blocklist
 from server.web.passkeys import Passkeys

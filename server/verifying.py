@@ -8,8 +8,8 @@ import msgspec
 
 from ca_core.audit.verification import verify
 from ca_core.errors import Misconfigured
-from server.assembly import Office
 from server.journaling import open_checkpoint_file, open_key
+from server.office import Office
 
 _COUNTS_SECONDS = 60
 

@@ -18,7 +18,7 @@ from ca_core.registration.contact import Contact
 from ca_core.registration.form import Form
 from ca_core.registration.vetting import MOST_USES
 from server.api.shapes import ContactChange, ContactShape, Name, Text
-from server.assembly import Office
+from server.office import Office
 
 Uses = Annotated[int, Meta(ge=1, le=MOST_USES)]
 

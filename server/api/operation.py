@@ -13,7 +13,7 @@ import msgspec
 from ca_core.errors import Refusal
 from ca_core.staff.role import Action, Actor
 from protocols.wire import Reply
-from server.assembly import Office
+from server.office import Office
 from server.verifying import Verifier
 
 PREFIX = "/api/"

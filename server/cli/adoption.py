@@ -11,8 +11,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from ca_core.errors import BadRequest
 from ca_core.issuance.adoption import Adoption
 from ca_core.store.certificates import Certificate
-from server.assembly import Office
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
+from server.office import Office
 
 _MAX_OCTETS = 1 << 16
 

@@ -19,10 +19,11 @@ from ca_core.issuance.rotation import NewKey, Rotation
 from ca_core.policy.subject import subject_der
 from ca_core.store import authorities as table
 from ca_core.store.authorities import Row
-from server.assembly import Office, Strongroom, strongroom
+from server.assembly import Strongroom, strongroom
 from server.cli.making import require_serious
 from server.cli.shared import Moment, echo_json, in_office, json_option, operator_actor
 from server.home import fingerprint, write_trust_anchors
+from server.office import Office
 
 T = TypeVar("T")
 

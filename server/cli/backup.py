@@ -18,10 +18,10 @@ from ca_core.store.opening import SQLITE
 from server import home as home_module
 from server import settings as settings_module
 from server.archive import pack, unpack
-from server.assembly import Office
 from server.cli.shared import in_office, operator_actor
 from server.home import TRUST_ANCHOR
 from server.journaling import checkpoint_path, open_sequencer
+from server.office import Office
 
 _KEPT = (settings_module.FILE_NAME, TRUST_ANCHOR, "authority", "secrets")
 """Beside the database and what is named elsewhere; this server's own TLS certificate is made again."""

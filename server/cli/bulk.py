@@ -14,10 +14,10 @@ from ca_core.revocation.bulk import BulkRevocation
 from ca_core.revocation.reason import FINAL_REASONS, Reason
 from ca_core.revocation.selector import Selector
 from ca_core.store.certificates import Certificate
-from server.assembly import Office
 from server.cli.revocations import note_option
 from server.cli.selecting import Conditions, resolved, selecting, selector_from
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
+from server.office import Office
 
 _SAID_EVERY = 10_000
 

@@ -13,8 +13,8 @@ from ca_core.identity import serial_text
 from ca_core.policy.status import certificate_status
 from ca_core.revocation.reason import Reason
 from ca_core.store.certificates import Certificate
-from server.assembly import Office
 from server.cli.shared import echo_json, in_office, json_option
+from server.office import Office
 
 
 @click.command()

@@ -13,10 +13,10 @@ from ca_core.registration.account import Grant, Registration
 from ca_core.registration.changes import Changes
 from ca_core.registration.form import LANGUAGES
 from ca_core.registration.sheet import Sheet
-from server.assembly import Office
 from server.cli.form_options import Command, Uses, contact_options, name_options, require_grantable, uses_of
 from server.cli.handing_over import Addressee, at_once, hand_over, pdf_option
 from server.cli.shared import in_office, json_option, operator, operator_actor
+from server.office import Office
 
 
 class Given(msgspec.Struct, frozen=True):

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from ca_core.made_keys.decryption import DecryptionKey
-from server.assembly import Office
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
+from server.office import Office
 
 
 @click.command("decryption-key")

@@ -13,9 +13,9 @@ from ca_core.registration.sheet import EabKey
 from protocols.acme.links import Links, Resource
 from protocols.acme.objects import Account
 from protocols.acme.records import accounts as account_records
-from server.assembly import Office
 from server.cli.form_options import Uses
 from server.cli.shared import Moment, echo_json, in_office, json_option, operator_actor
+from server.office import Office
 
 _HOUR_SECONDS = 3600
 _LONGEST_OVERLAP_HOURS = 366 * 24

@@ -12,9 +12,9 @@ from protocols.acme.explaining import Explainer
 from protocols.acme.explanation import Answer, Explanation, Terms, Wanted
 from protocols.acme.links import Links
 from server import agreement
-from server.assembly import Office
 from server.cli.naming import kind_and_value
 from server.cli.shared import echo_json, in_office, json_option
+from server.office import Office
 
 
 @click.command()

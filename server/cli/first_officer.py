@@ -6,9 +6,9 @@ import shlex
 
 from ca_core.registration.account import MAIN
 from ca_core.staff.role import Role
-from server.assembly import Office
 from server.cli.officer_certificates import taken_on_and_certified
 from server.cli.shared import operator_actor
+from server.office import Office
 
 NAME = "first"
 FILE_NAME = "first-officer.p12"

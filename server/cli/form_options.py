@@ -12,8 +12,8 @@ import msgspec
 from ca_core.errors import NotFound
 from ca_core.registration.account import Grant
 from ca_core.registration.vetting import MOST_USES
-from server.assembly import Office
 from server.cli.naming import granted
+from server.office import Office
 
 Command = Callable[..., None]
 _NAMES = (

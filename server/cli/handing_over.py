@@ -15,9 +15,9 @@ from ca_core.registration import sheet as sheet_module
 from ca_core.registration.contact import Contact
 from ca_core.registration.sheet import Sheet
 from ca_core.staff.request import Pending
-from server.assembly import Office
 from server.cli.new_files import Put, new_file
 from server.cli.shared import echo_json, in_office
+from server.office import Office
 from server.sheets import document
 
 _STANDARD_OUTPUT = "-"

@@ -14,11 +14,11 @@ import msgspec
 from ca_core.registration.account import MAIN
 from ca_core.registration.bulk import MOST_LINES, BulkRegistration
 from ca_core.registration.line import Became, FirstSeen, Import, Line, Outcome
-from server.assembly import Office
 from server.cli.import_file import ImportFile
 from server.cli.import_paper import PER_DOCUMENT, Paper, unprintable
 from server.cli.import_results import ResultFile, require_new
 from server.cli.shared import echo_json, in_office, json_option, operator
+from server.office import Office
 
 
 @click.command("import")

@@ -14,11 +14,12 @@ from ca_core.store.opening import SQLITE
 from server import home as home_module
 from server import settings as settings_module
 from server.archive import unpack
-from server.assembly import Office, strongroom
+from server.assembly import strongroom
 from server.cli.backup import HANDED_OVER
 from server.cli.shared import in_office
 from server.fellows import require_alike
 from server.journaling import checkpoint_path
+from server.office import Office
 from server.settings import FILE_NAME, Settings
 
 

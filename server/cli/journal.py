@@ -16,10 +16,10 @@ from ca_core.clock import rfc3339
 from ca_core.errors import Busy, Misconfigured
 from ca_core.store import journal as store
 from ca_core.store.journal import Filter, Listed
-from server.assembly import Office
 from server.cli.certificates import serial_in_hex
 from server.cli.shared import Moment, echo_json, in_office, json_option
 from server.journaling import open_checkpoint_file, open_key, open_sequencer
+from server.office import Office
 
 _PAGE = 1000
 

@@ -17,9 +17,10 @@ from ca_core.issuance.ceremony import KeyKind, make_authority
 from ca_core.issuance.rotation import NewKey, Rotation
 from server import home as home_module
 from server import settings as settings_module
-from server.assembly import AUTHORITY, Office, Strongroom, office, strongbox, strongroom
+from server.assembly import AUTHORITY, Strongroom, strongbox, strongroom
 from server.cli.shared import operator_actor
 from server.journaling import open_sequencer
+from server.office import Office, office
 from server.own_places import ca_url, crl_url
 from server.setting_tables import Acme
 from server.settings import Settings, read_secret

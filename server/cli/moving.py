@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from ca_core.store.migrate import migrate as apply_migrations
-from server.assembly import Office, migrations
 from server.cli.shared import in_office, operator_actor
 from server.moving import move_store
+from server.office import Office, migrations
 
 
 @click.command()

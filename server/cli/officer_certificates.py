@@ -21,10 +21,11 @@ from ca_core.policy.request import parse
 from ca_core.referral.request import at_once
 from ca_core.staff.officer import Officer
 from ca_core.store.certificates import Certificate
-from server.assembly import Office, Strongroom, strongroom
+from server.assembly import Strongroom, strongroom
 from server.cli.new_files import Put, new_file
 from server.cli.shared import operator_actor
 from server.journaling import open_sequencer
+from server.office import Office
 
 _PASSPHRASE_OCTETS = 15
 

@@ -15,9 +15,9 @@ from ca_core.policy.request import parse
 from ca_core.registration.account import MAIN
 from ca_core.staff.officer import Officer
 from ca_core.staff.role import MAY, Action, Role
-from server.assembly import Office
 from server.cli.officer_certificates import Made, certified, taken_on_and_certified
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
+from server.office import Office
 
 _MOST_OCTETS = 1 << 16
 _MOST_DAYS = 3_650

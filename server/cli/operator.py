@@ -19,9 +19,10 @@ from ca_core.revocation.shelf import Publication
 from ca_core.store import credentials, registrations
 from server import agreement, blocklist, exporting, manufacturers, notices
 from server import settings as settings_module
-from server.assembly import Office, Strongroom, strongroom
+from server.assembly import Strongroom, strongroom
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 from server.journaling import checkpoint_path, open_key, open_sequencer
+from server.office import Office
 from server.probes.resolving import is_answering, is_validating
 from server.probes.system import searched
 from server.setting_tables import Acme

@@ -9,9 +9,9 @@ import click
 from ca_core.clock import rfc3339
 from protocols.acme.pauses import Pauses
 from protocols.acme.records.failures import Failing
-from server.assembly import Office
 from server.cli.naming import identifier
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
+from server.office import Office
 
 account_option = click.option("--account", help="Only those of this account.")
 

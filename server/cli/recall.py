@@ -11,10 +11,10 @@ import msgspec
 from ca_core.revocation.bulk import BulkRevocation
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.recall import Recall
-from server.assembly import Office
 from server.cli.revocations import note_option
 from server.cli.selecting import Conditions, resolved, selecting, selector_from
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
+from server.office import Office
 
 
 class _Done(msgspec.Struct, frozen=True):

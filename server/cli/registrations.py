@@ -17,10 +17,10 @@ from ca_core.registration.form import LANGUAGES
 from ca_core.registration.sheet import Sheet
 from ca_core.staff.request import Pending
 from ca_core.store import passwords
-from server.assembly import Office
 from server.cli.form_options import Uses, contact_options, name_options, require_grantable, require_kind, uses_of
 from server.cli.handing_over import Addressee, addressee_of, at_once, hand_over, pdf_option
 from server.cli.shared import echo_json, in_office, json_option, operator, operator_actor
+from server.office import Office
 
 
 @click.command()

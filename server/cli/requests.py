@@ -17,9 +17,9 @@ from ca_core.staff.request import DeskAction, DeskRequest, Revoking
 from ca_core.staff.waiting import ENROLLMENT, REVOCATION
 from ca_core.store import registrations, revocation_requests
 from ca_core.store.revocation_requests import Target
-from server.assembly import Office
 from server.cli.handing_over import Addressee, addressee_of, hand_over, pdf_option
 from server.cli.shared import echo_json, in_office, json_option, operator
+from server.office import Office
 
 _every_option = click.option("--all", "every", is_flag=True, help="Also those that are decided.")
 _approve_note_option = click.option("--note", default="", metavar="TEXT", help="Why, for the journal.")

@@ -10,9 +10,9 @@ from ca_core.revocation import reason as reason_module
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.rules import MAY_GIVE, Asker
 from ca_core.staff.request import Pending, Revoking
-from server.assembly import Office
 from server.cli.certificates import serial_in_hex
 from server.cli.shared import Moment, in_office, operator, operator_actor
+from server.office import Office
 
 note_option = click.option("--note", default="", metavar="TEXT", help="Why, for the journal.")
 reason_option = click.option(

@@ -13,9 +13,9 @@ from ca_core import names
 from ca_core.errors import NotFound
 from ca_core.names import Identifier
 from ca_core.revocation.selector import Selector
-from server.assembly import Office
 from server.cli.certificates import serial_in_hex
 from server.cli.shared import Moment
+from server.office import Office
 
 _DIGEST_OCTETS = 32
 _Command = TypeVar("_Command", bound=Callable[..., Any])

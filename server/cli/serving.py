@@ -11,11 +11,11 @@ import click
 from server import example, serving, supervising
 from server import home as home_module
 from server import settings as settings_module
-from server.assembly import Office
 from server.cli import first_officer
 from server.cli.making import DEFAULT_PORT, KEY_KINDS, first_settings, make_home
 from server.cli.shared import operator_actor
 from server.log import log_to_stderr
+from server.office import Office
 from server.own_places import places
 from server.settings import Settings
 

@@ -13,7 +13,7 @@ import click
 import msgspec
 
 from ca_core.staff.role import Actor, console
-from server.assembly import Office, office
+from server.office import Office, office
 
 T = TypeVar("T")
 

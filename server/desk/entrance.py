@@ -12,7 +12,7 @@ from ca_core.secret import Secret
 from ca_core.staff.officer_sign_in import OfficerSignIn
 from ca_core.staff.role import Actor, Role
 from protocols.wire import Request
-from server.assembly import Office
+from server.office import Office
 from server.signing_in import bounds
 from server.web import languages
 from server.web.passkeys import Passkeys

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from itertools import chain
 
-from server.assembly import Office
 from server.desk.dialogue import DeskDialogue
 from server.desk.entrance import Entrance
 from server.desk.form import FormTokens
@@ -33,6 +32,7 @@ from server.desk.pages import (
 )
 from server.desk.route import Route
 from server.desk.visit import Chain, Desk
+from server.office import Office
 from server.verifying import Verifier
 from server.web.asset_files import AssetFiles
 

@@ -11,10 +11,10 @@ from markupsafe import Markup
 
 from ca_core.staff.role import Action, Actor
 from protocols.wire import Reply, Request
-from server.assembly import Office
 from server.desk.entrance import Entrance
 from server.desk.form import NOTHING, TOKEN, FormTokens, Posted, queried
 from server.desk.frame import HEADERS, Frame
+from server.office import Office
 from server.verifying import Verifier
 from server.web import languages
 

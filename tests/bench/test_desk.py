@@ -13,7 +13,7 @@ from ca_core.registration.account import Registration, Status
 from ca_core.registration.contact import Contact
 from ca_core.registration.search_terms import terms_of
 from conformance.house import SOAPSTONE
-from server.assembly import office
+from server.office import office
 
 SIZE = 60
 CORE = min(os.sched_getaffinity(0))

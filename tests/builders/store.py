@@ -15,7 +15,7 @@ from ca_core.store.opening import open_database
 from conformance import stores
 from conformance.postgresql import Cluster
 from conformance.stores import POSTGRESQL, SQLITE
-from server.assembly import migrations
+from server.office import migrations
 
 _URL = "store.url"
 given_out: list[str] = []

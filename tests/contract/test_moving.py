@@ -15,7 +15,7 @@ from ca_core.store.database import Database, Transaction
 from ca_core.store.migrate import Migration, migrate
 from ca_core.store.moving import Content, contents, move, tables_to_move
 from conformance.stores import KINDS
-from server.assembly import migrations
+from server.office import migrations
 from tests.builders.store import Stores, stores_of
 
 TIMES = 700

@@ -17,7 +17,7 @@ from ca_core.store.migrate import migrate
 from ca_core.store.opening import open_database
 from conformance.postgresql import PASSWORD, Cluster
 from conformance.stores import POSTGRESQL
-from server.assembly import migrations
+from server.office import migrations
 from tests.builders.store import Stores, stores_of
 
 OWNER = {"purpose": "authentication", "registration_id": "r"}

@@ -8,7 +8,7 @@ from ca_core.errors import Misconfigured, StoreUnavailable
 from ca_core.store import key_owners, work
 from ca_core.store.database import Database, Statement, Transaction, Value
 from ca_core.store.migrate import Migration, migrate
-from server.assembly import migrations
+from server.office import migrations
 
 OWNER = {"purpose": "authentication", "registration_id": "r"}
 

@@ -8,11 +8,11 @@ import msgspec
 
 from ca_core.staff.role import Action
 from protocols.wire import Reply
-from server.assembly import Office
 from server.desk.route import Route
 from server.desk.subscribers import place_of, seen
 from server.desk.visit import Handler, Visit, see_other
 from server.desk.words import phrase
+from server.office import Office
 
 
 class Step(msgspec.Struct, frozen=True):

@@ -12,8 +12,8 @@ from ca_core.staff.role import Actor, Role, Via
 from protocols.wire import Peer, Reply, Request
 from server.api.dialogue import ApiDialogue
 from server.api.operation import Services
-from server.assembly import Office, office
 from server.cli.making import first_settings, make_home
+from server.office import Office, office
 from server.verifying import Verifier
 
 

@@ -11,13 +11,13 @@ from ca_core.errors import BadRequest
 from ca_core.registration.credential import SecretKeeper
 from ca_core.staff.role import MAY, Actor, Role, Via
 from protocols.wire import Peer, Reply, Request
-from server.assembly import Office, office
 from server.cli.making import first_settings, make_home
 from server.desk.dialogue import DeskDialogue
 from server.desk.entrance import Entrance
 from server.desk.form import TOKEN, FormTokens, Posted
 from server.desk.route import Route
 from server.desk.routes import ROUTES, desk_dialogue
+from server.office import Office, office
 from server.verifying import Verifier
 from server.web.asset_files import AssetFiles
 from tests.builders.clock import SettableClock

@@ -14,8 +14,8 @@ from ca_core.registration import sheet as sheet_module
 from ca_core.registration.contact import Contact
 from ca_core.registration.desk import Form
 from ca_core.registration.sheet import Sheet
-from server.assembly import office
 from server.cli.making import first_settings, make_home
+from server.office import office
 from server.sheets import document
 from tests.server.sheets.papers import NOW, secrets_of, text_of
 
