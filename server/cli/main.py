@@ -14,44 +14,56 @@ import click
 from ca_core.errors import SoapstoneError
 
 _COMMANDS = {
-    "init": "making",
-    "serve": "serving",
-    "up": "serving",
-    "register": "registrations",
-    "sheet": "registrations",
-    "registrations": "registrations",
-    "show": "registrations",
-    "suspend": "registrations",
-    "resume": "registrations",
-    "close": "registrations",
-    "amend": "changing",
-    "renew-registration": "changing",
-    "activate": "changing",
-    "import": "importing",
-    "eab": "eab",
-    "decryption-key": "decryption_keys",
-    "certificates": "certificates",
-    "adopt": "adoption",
-    "revoke": "revocations",
-    "release": "revocations",
-    "revoke-many": "bulk",
-    "recall": "recall",
-    "requests": "requests",
-    "officer": "officers",
-    "token": "officers",
-    "explain": "explain",
-    "paused": "pauses",
-    "unpause": "pauses",
-    "crl": "operator",
-    "authority": "authority",
-    "migrate": "moving",
-    "doctor": "operator",
-    "journal": "journal",
-    "backup": "backup",
-    "restore": "backup",
-    "join": "joining",
+    "init": ("making", "Make a home: settings, CA, TLS certificate, database."),
+    "serve": ("serving", "Serve in the foreground until SIGTERM."),
+    "up": ("serving", "Make a home if there is none, serve it, and show a first certificate."),
+    "register": ("registrations", "Register a vetted subscriber and print the password sheet."),
+    "sheet": ("registrations", "Make a new sheet for ACCOUNT; it voids the one before at once."),
+    "registrations": ("registrations", "List all registrations."),
+    "show": ("registrations", "Show the registration of ACCOUNT."),
+    "suspend": ("registrations", "Stop ACCOUNT on every door at once."),
+    "resume": ("registrations", "Let a suspended ACCOUNT go on."),
+    "close": ("registrations", "Close ACCOUNT for good; its certificates stay until revoked."),
+    "amend": ("changing", "Change what is registered of ACCOUNT; what is not given stays."),
+    "renew-registration": ("changing", "Renew the vetting of ACCOUNT, and print a new sheet."),
+    "activate": ("changing", "Activate the newest sheet of ACCOUNT, where its kind needs it."),
+    "import": ("importing", "Register every line of FILE.csv or FILE.jsonl."),
+    "eab": ("eab", "EAB keys: more of them, limited, rotated, revoked."),
+    "decryption-key": (
+        "decryption_keys",
+        "Make a key that ACCOUNT decrypts server-made keys with; it voids the one before.",
+    ),
+    "certificates": ("certificates", "List issued certificates."),
+    "adopt": (
+        "adoption",
+        "Take back the certificate in FILE (PEM or DER), which was issued after the backup that was restored.",
+    ),
+    "revoke": ("revocations", "Revoke the certificate with this SERIAL (hex); the CRL follows within a minute."),
+    "release": ("revocations", "Let the certificate with this SERIAL come back from hold."),
+    "revoke-many": ("bulk", "Revoke every live certificate that meets all conditions; try it with --dry-run first."),
+    "recall": ("recall", "Have every live certificate that meets all conditions replaced now, before it is revoked."),
+    "requests": ("requests", "List, approve or reject what waits for an officer."),
+    "officer": ("officers", "Who works at the registration authority, and their certificates."),
+    "token": ("officers", "Bearer tokens of integrators, for the RA's API."),
+    "explain": ("explain", "Say why an order of ACCOUNT for NAME would be granted, challenged or refused."),
+    "paused": ("pauses", "List the names that are paused because their challenges only fail."),
+    "unpause": ("pauses", "Let ACCOUNT order a paused NAME again."),
+    "crl": ("operator", "Certificate revocation lists."),
+    "authority": ("authority", "The certification authorities: show, add, rotate, have certified."),
+    "migrate": ("moving", "Bring the database's schema up to date (`serve` does it too), or move it."),
+    "doctor": ("operator", "Check settings, secrets, database, keys and chain; say what is wrong and what to do."),
+    "journal": ("journal", "The journal: proving it and reading it."),
+    "backup": ("backup", "Write the whole home to FILE while the server goes on; it holds keys and their passphrase."),
+    "restore": ("backup", "Make a home from FILE, or go on after an older database was put back."),
+    "join": (
+        "joining",
+        "Make the home of another server of the same store from FILE, which backup --for-another-server wrote.",
+    ),
 }
-"""Each command and the module that it lives in."""
+"""Each command: the module that it lives in, and the first sentence of its help, so that a list of all loads none."""
+
+_BESIDE_HELP = 6
+"""Columns around a name in a list of commands."""
 
 
 class Commands(click.Group):
@@ -65,10 +77,24 @@ class Commands(click.Group):
         """Load one command."""
         if cmd_name not in _COMMANDS:
             return None
-        module = import_module(f"server.cli.{_COMMANDS[cmd_name]}")
+        place, _ = _COMMANDS[cmd_name]
+        module = import_module(f"server.cli.{place}")
         name = cmd_name.replace("-", "_")
         command: click.Command = getattr(module, f"{name}_" if iskeyword(name) else name)
         return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of all commands as click does."""
+        names = self.list_commands(ctx)
+        limit = formatter.width - _BESIDE_HELP - max(map(len, names))
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, short_help(name, limit)) for name in names])
+
+
+def short_help(name: str, limit: int) -> str:
+    """What a list of commands says of one, in at most `limit` characters."""
+    _, sentence = _COMMANDS[name]
+    return click.Command(name, help=sentence).get_short_help_str(limit)
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
