@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from functools import lru_cache
 from urllib.parse import urlsplit
 
 import idna
 import msgspec
-from babel import Locale
 from cryptography.x509.oid import NameOID
 
 from ca_core import names
@@ -20,6 +18,7 @@ from ca_core.policy import subject
 from ca_core.registration import identity_number, spelling
 from ca_core.registration.account import OFFICERS, Grant, checked_account, checked_realm
 from ca_core.registration.contact import Contact
+from ca_core.registration.countries import COUNTRIES
 from ca_core.registration.form import LANGUAGES, Form
 from ca_core.registration.kind import OFFICER, Kind
 
@@ -27,10 +26,6 @@ MOST_USES = 1_000_000_000
 MOST_GRANTS = 10_000
 _BOUNDS = {"name": 200, "email": 254, "phone": 64, "address": 500, "identity_number": 64}
 _HAS_DIGITS = re.compile(r"(?:[^0-9]*[0-9]){3}")
-# In the list of territories and no country (CLDR): the eurozone, the United Nations, outlying Oceania, what is unknown,
-# and two for testing.
-_NO_COUNTRIES = frozenset({"EZ", "UN", "QO", "ZZ", "XA", "XB"})
-_COUNTRY_LETTERS = 2
 # Other keywords for attributes that have one already.
 _ALIASES = frozenset({"surname", "givenName", "E"})
 
@@ -64,7 +59,7 @@ def of_subject(text: str) -> list[FieldFault]:
         for value in subject.texts(der, oid) if keyword not in _ALIASES else ():
             if fault := spelling.fault_of(value):
                 faults.append(FieldFault(f"subject.{keyword}", fault))
-            if oid == NameOID.COUNTRY_NAME and value not in countries():
+            if oid == NameOID.COUNTRY_NAME and value not in COUNTRIES:
                 faults.append(FieldFault(f"subject.{keyword}", f"is {value!r}, which is no country of ISO 3166"))
     return faults
 
@@ -117,13 +112,6 @@ def of_contact(contact: Contact, kind: Kind) -> list[FieldFault]:
     if fault := identity_number.fault_of(contact.identity_number, kind.identity_number):
         faults.append(FieldFault("contact.identity_number", fault))
     return faults
-
-
-@lru_cache(maxsize=1)
-def countries() -> frozenset[str]:
-    """The country codes of two letters, with those of the European Union and of Kosovo, which certificates bear."""
-    codes = (str(code) for code in Locale("en").territories)
-    return frozenset(code for code in codes if len(code) == _COUNTRY_LETTERS and code.isalpha()) - _NO_COUNTRIES
 
 
 def _of_fields(form: Form, kind: Kind) -> Iterator[FieldFault]:

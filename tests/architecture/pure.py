@@ -31,6 +31,7 @@ PURE = (
     "ca_core/registration/agreement.py",
     "ca_core/registration/changes.py",
     "ca_core/registration/contact.py",
+    "ca_core/registration/countries.py",
     "ca_core/registration/credential.py",
     "ca_core/registration/device_certificate.py",
     "ca_core/registration/errors.py",

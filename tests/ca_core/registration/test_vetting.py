@@ -4,6 +4,7 @@ from contextlib import suppress
 
 import msgspec
 import pytest
+from babel import Locale
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -13,6 +14,7 @@ from ca_core.policy.subject import subject_der
 from ca_core.registration import vetting
 from ca_core.registration.account import Grant
 from ca_core.registration.contact import Contact
+from ca_core.registration.countries import COUNTRIES
 from ca_core.registration.form import Form
 from ca_core.registration.kind import PRESETS, IdentityNumber, Kind
 
@@ -97,8 +99,17 @@ def test_a_wrong_subject_is_told_by_its_attribute(subject: str, field: str, why:
 
 
 def test_countries_are_those_of_certificates() -> None:
-    assert {"TW", "DE", "EU", "XK"} < vetting.countries()
-    assert not {"UN", "ZZ", "QQ", "tw", "001"} & vetting.countries()
+    assert {"TW", "DE", "EU", "XK"} < COUNTRIES
+    assert not {"UN", "ZZ", "QQ", "tw", "001"} & COUNTRIES
+
+
+def test_countries_are_the_territories_that_are_one() -> None:
+    # The eurozone, the United Nations, outlying Oceania, what is unknown, and two for testing.
+    no_countries = {"EZ", "UN", "QO", "ZZ", "XA", "XB"}
+
+    territories = {str(code) for code in Locale("en").territories}
+
+    assert {code for code in territories if len(code) == 2 and code.isalpha()} - no_countries == COUNTRIES
 
 
 @pytest.mark.parametrize(
