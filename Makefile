@@ -9,6 +9,10 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --gener
 # Thousands of tests sync their own databases; what they have to show survives a kill, in memory as on a disk.
 ROOMY := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 4000000 ] 2>/dev/null && echo /dev/shm || echo /tmp)
 
+# Whoever says that no bytecode is to be kept has every command and every server compile this house anew, a quarter of
+# what most commands take.
+unexport PYTHONDONTWRITEBYTECODE
+
 # Clients and servers wait for each other now and then: one worker more than there are cores.
 PYTEST = TMPDIR=$(ROOMY) $(BIN)/pytest -p no:cacheprovider -n $$(($$(nproc) + 1))
 
