@@ -16,7 +16,6 @@ from ca_core.notices.notice import Notice, Told, Topic
 from ca_core.notices.readers import Reader
 from ca_core.registration.sheet import Places
 from ca_core.store.outbox import Parcel
-from server.appointments import calendar
 
 DECLINING = "/notices"
 """Where a link leads by which notices are declined."""
@@ -82,6 +81,9 @@ class Letters:
             message["List-Unsubscribe-Post"] = "List-Unsubscribe=One-Click"
         message.set_content(body.format_map(facts))
         if reader.notice.topic in _WITH_WINDOW and reader.notice.certificates:
+            # With the first letter: a server that sends none needs no calendars.
+            from server.appointments import calendar  # noqa: PLC0415
+
             _attach(message, calendar(reader.notice, reader.registration.account, self._places.portal_url, language))
         return message
 

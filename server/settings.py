@@ -21,8 +21,7 @@ from ca_core.registration.account import checked_account
 from ca_core.registration.agreement import is_version
 from ca_core.registration.kind_settings import KindSettings, kinds_from, read_kinds
 from ca_core.secret import Secret
-from protocols.est.labels import Label
-from protocols.est.messages import OPERATIONS
+from protocols.est.labels import OPERATIONS, Label
 from server import notice_settings, sign_in_settings
 from server.addresses import is_base_url, is_web_page
 from server.probes import settings as probe_settings

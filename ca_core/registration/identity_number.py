@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-from stdnum.tw import ubn
-
 from ca_core.registration.kind import IdentityNumber
 
 # A citizen's has 1 or 2 behind its letter, a resident's 8 or 9, and before 2021 one of A to D.
@@ -29,7 +27,7 @@ def fault_of(number: str, wanted: IdentityNumber) -> str | None:
     if not number:
         return f"is missing; this kind needs {_WHAT[wanted]}"
     is_person = wanted is not IdentityNumber.TW_COMPANY and is_tw_person(number)
-    is_company = wanted is not IdentityNumber.TW_PERSON and ubn.is_valid(number) and number.isdigit()
+    is_company = wanted is not IdentityNumber.TW_PERSON and is_tw_company(number)
     if is_person or is_company:
         return None
     return f"is not {_WHAT[wanted]}, or its check digit is wrong"
@@ -43,6 +41,14 @@ def is_tw_person(number: str) -> bool:
     sex = second if second.isdigit() else str(_tw_number(second) % _TW_MODULUS)
     digits = map(int, f"{letter}{sex}{number[2:]}")
     return sum(weight * digit for weight, digit in zip(_TW_WEIGHTS, digits, strict=True)) % _TW_MODULUS == 0
+
+
+def is_tw_company(number: str) -> bool:
+    """Whether it is the number of a company of Taiwan, by its form and its check digit."""
+    # It brings a client for web services along, and most kinds ask for no number.
+    from stdnum.tw import ubn  # noqa: PLC0415
+
+    return number.isdigit() and ubn.is_valid(number)
 
 
 def _tw_number(letter: str) -> int:

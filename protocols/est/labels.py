@@ -15,9 +15,34 @@ from cryptography.x509.oid import ObjectIdentifier
 
 from ca_core.names import Identifier, Kind
 from protocols.est.errors import UnknownLabel
-from protocols.est.messages import Wire
 
+OPERATIONS = frozenset(
+    {
+        *("cacerts", "simpleenroll", "simplereenroll", "fullcmc", "serverkeygen", "csrattrs"),
+        *("crls", "eecerts", "renewal-info"),
+    }
+)
+"""What no label may be called (RFC 7030, 3.2.2), those among them that are not served."""
 CMC_RA = ObjectIdentifier("1.3.6.1.5.5.7.3.28")
+
+
+class Wire(StrEnum):
+    """How base64 is laid out for the clients of one label.
+
+    `AUTO` looks at the request; `RFC` has lines of 64 columns, which libest needs; `SINGLE_LINE` has none,
+    which strongSwan 5.9.8 needs.
+    """
+
+    AUTO = "auto"
+    RFC = "rfc"
+    SINGLE_LINE = "single-line"
+
+    def is_single_line_for(self, headers: Mapping[str, str]) -> bool:
+        """Whether an answer to a request with these headers goes out in one line."""
+        if self is Wire.AUTO:
+            # strongSwan is the one client that sends neither.
+            return "user-agent" not in headers and "accept" not in headers
+        return self is Wire.SINGLE_LINE
 
 
 class CsrAttributes(StrEnum):

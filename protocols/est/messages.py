@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from enum import StrEnum
+from collections.abc import Iterable, Sequence
 
 from cryptography import x509
 
@@ -11,19 +10,13 @@ from ca_core.errors import Misconfigured, TooLarge
 from protocols.cms.signed import certs_only
 from protocols.encoding import lenient_base64, single_line_base64, wrapped_base64
 from protocols.est.errors import UnsupportedMediaType
+from protocols.est.labels import Wire
 from protocols.wire import Reply, Request, digest_etag, is_matched
 
 MAX_BODY_OCTETS = 64 * 1024
 CACERTS_MAX_AGE_SECONDS = 3600
 """How long a cache may keep the CA certificates: a rollover is announced for days."""
 CERTIFICATION_REQUEST = "application/pkcs10"
-OPERATIONS = frozenset(
-    {
-        *("cacerts", "simpleenroll", "simplereenroll", "fullcmc", "serverkeygen", "csrattrs"),
-        *("crls", "eecerts", "renewal-info"),
-    }
-)
-"""What no label may be called (RFC 7030, 3.2.2), those among them that are not served."""
 CRLS_MAX_AGE_SECONDS = 30
 """As short as where relying parties fetch them: a revocation is seen within a minute (RULES, S11)."""
 
@@ -37,25 +30,6 @@ CSRATTRS_HEADERS = (
     ("Content-Type", "application/csrattrs"),
     ("Content-Transfer-Encoding", "base64"),
 )
-
-
-class Wire(StrEnum):
-    """How base64 is laid out for the clients of one label.
-
-    `AUTO` looks at the request; `RFC` has lines of 64 columns, which libest needs; `SINGLE_LINE` has none,
-    which strongSwan 5.9.8 needs.
-    """
-
-    AUTO = "auto"
-    RFC = "rfc"
-    SINGLE_LINE = "single-line"
-
-    def is_single_line_for(self, headers: Mapping[str, str]) -> bool:
-        """Whether an answer to a request with these headers goes out in one line."""
-        if self is Wire.AUTO:
-            # strongSwan is the one client that sends neither.
-            return "user-agent" not in headers and "accept" not in headers
-        return self is Wire.SINGLE_LINE
 
 
 def require_certification_request(request: Request) -> None:

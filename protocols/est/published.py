@@ -8,7 +8,8 @@ from cryptography import x509
 
 from protocols.cms import signed
 from protocols.est import messages
-from protocols.est.messages import Cacheable, Wire
+from protocols.est.labels import Wire
+from protocols.est.messages import Cacheable
 from protocols.wire import Reply, Request
 
 

@@ -11,7 +11,7 @@ from ca_core.staff.request import Pending
 from server.api.finding import etag
 from server.api.operation import JSON, PDF, ROOT, Answer, Call
 from server.api.shapes import Registered, Waits, registration_shape, sheet_shape
-from server.sheets import document
+from server.sheets import printing
 
 SHEET_MEDIA = (JSON, PDF)
 
@@ -23,7 +23,7 @@ async def require_printable(call: Call, subject: str, contact: Contact) -> None:
         NotPrintable: no installed font has a character of it.
     """
     if call.accepts == PDF:
-        await document.require_printable_aside(subject, contact)
+        await printing.require_printable_aside(subject, contact)
 
 
 async def handed_over(call: Call, sheet: Sheet, registration: Registration, *, status: int = HTTPStatus.OK) -> Answer:
@@ -36,7 +36,7 @@ async def handed_over(call: Call, sheet: Sheet, registration: Registration, *, s
     place = ("Location", f"{ROOT}/registrations/{registration.account}")
     headers = (place, ("ETag", etag(registration)))
     if call.accepts == PDF:
-        octets = await document.pdf(
+        octets = await printing.pdf(
             [sheet], [registration.contact], office.places, [registration.language], now=office.clock.now()
         )
         name = ("Content-Disposition", f'inline; filename="{registration.account}-{sheet.number}.pdf"')

@@ -18,7 +18,7 @@ from ca_core.staff.request import Pending
 from server.cli.new_files import Put, new_file
 from server.cli.shared import echo_json, in_office
 from server.office import Office
-from server.sheets import document
+from server.sheets import printing
 
 _STANDARD_OUTPUT = "-"
 
@@ -95,12 +95,12 @@ def hand_over(
                 return sheet_module.as_json(sheet, office.places).decode()
             return sheet_module.as_text(sheet, office.places)
         whose = await addressee(office)
-        document.require_printable(whose.subject, whose.contact)
+        printing.require_printable(whose.subject, whose.contact)
         with _destination(pdf) as put:
             sheet = await make(office)
             try:
                 put(
-                    await document.pdf(
+                    await printing.pdf(
                         [sheet], [whose.contact], office.places, [whose.language], now=office.clock.now()
                     )
                 )

@@ -11,7 +11,7 @@ from ca_core.errors import FieldFault, Misconfigured, NotPrintable
 from ca_core.registration.line import Line, Outcome
 from ca_core.registration.sheet import Places
 from server.cli.import_results import Printed
-from server.sheets import document
+from server.sheets import printing
 
 _KEY_DIGITS = 12
 PER_DOCUMENT = 1000
@@ -52,7 +52,7 @@ class Paper:
         sheets = {one.line.number: (one.sheet, one.line.form) for one in outcomes if one.sheet and one.line.form}
         if not sheets:
             return {}
-        content = await document.pdf(
+        content = await printing.pdf(
             [sheet for sheet, _ in sheets.values()],
             [form.contact for _, form in sheets.values()],
             self._places,
@@ -77,7 +77,7 @@ def unprintable(line: Line) -> list[FieldFault]:
     if line.form is None:
         return []
     try:
-        document.require_printable(line.form.subject, line.form.contact)
+        printing.require_printable(line.form.subject, line.form.contact)
     except NotPrintable as refusal:
         return [FieldFault("subject", str(refusal))]
     return []

@@ -7,7 +7,7 @@ from ca_core.registration.sheet import Sheet
 from protocols.wire import Reply
 from server.desk.frame import HEADERS
 from server.desk.visit import Visit
-from server.sheets import document
+from server.sheets import printing
 
 AS = "as"
 PRINT = "print"
@@ -21,7 +21,7 @@ async def require_printable(visit: Visit, subject: str, contact: Contact) -> Non
         NotPrintable: it was asked for on paper, and no installed font has a character of it.
     """
     if visit.form.get(AS) == PRINT:
-        await document.require_printable_aside(subject, contact)
+        await printing.require_printable_aside(subject, contact)
 
 
 async def hand_over(visit: Visit, sheet: Sheet, contact: Contact, language: str) -> Reply:
@@ -29,7 +29,7 @@ async def hand_over(visit: Visit, sheet: Sheet, contact: Contact, language: str)
     places = visit.office.places
     if visit.form.get(AS) != PRINT:
         return visit.render("sheet.html", sheet=sheet, places=places)
-    octets = await document.pdf([sheet], [contact], places, [language], now=visit.now)
+    octets = await printing.pdf([sheet], [contact], places, [language], now=visit.now)
     name = f"sheet-{sheet.account}-{sheet.number}.pdf"
     headers = (
         ("Content-Type", "application/pdf"),

@@ -28,8 +28,7 @@ from ca_core.registration.sheet import Sheet
 from ca_core.revocation.delegate import Delegates
 from ca_core.revocation.desk import RevocationDesk
 from protocols.est.dialogue import EstDialogue
-from protocols.est.labels import Label
-from protocols.est.messages import Wire
+from protocols.est.labels import Label, Wire
 from protocols.est.services import EstServices
 from protocols.wire import Peer, Reply, Request
 from tests.builders.clock import SettableClock

@@ -25,8 +25,8 @@ from ca_core.names import Identifier, Kind
 from ca_core.policy.profile import BUILT_IN, KeyMaking
 from ca_core.registration.account import Grant
 from conformance.cmc import Ask, message
-from protocols.est.labels import Label
-from protocols.est.messages import MAX_BODY_OCTETS, OPERATIONS
+from protocols.est.labels import OPERATIONS, Label
+from protocols.est.messages import MAX_BODY_OCTETS
 from protocols.wire import Peer, Reply
 from tests.builders.cmc import PKI_REQUEST, CmcHouse, cmc_house
 from tests.builders.est import CLIENT, Csr, certificate_in, new_key, post, sheet_basic, showing

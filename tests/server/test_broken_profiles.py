@@ -16,7 +16,7 @@ from ca_core.policy.profile import OWN_TLS, ApprovalRule
 from ca_core.policy.profile_rules import validated
 from ca_core.policy.profile_settings import ProfileSettings, profiles_from, read_profiles
 from ca_core.registration.kind import RESERVED
-from protocols.est.messages import OPERATIONS
+from protocols.est.labels import OPERATIONS
 from server import settings
 from tests.architecture.house import ROOT
 

@@ -6,8 +6,7 @@ import pytest
 
 from ca_core import names
 from protocols.est.errors import UnknownLabel
-from protocols.est.labels import PLAIN, Label, Labels
-from protocols.est.messages import Wire
+from protocols.est.labels import PLAIN, Label, Labels, Wire
 
 DEVICE = Label(wire=Wire.RFC)
 LABELS = Labels({"device": DEVICE, "signing": Label()})

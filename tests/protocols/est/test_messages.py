@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, pkcs7
 from ca_core.errors import BadRequest, Misconfigured, TooLarge
 from protocols.est import messages
 from protocols.est.errors import UnsupportedMediaType
-from protocols.est.messages import Wire
+from protocols.est.labels import Wire
 from tests.builders.est import new_key, post
 
 CURL = {"user-agent": "curl/8.5.0", "accept": "*/*"}
