@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from ca_core import errors as core
+from ca_core.registration.errors import SecondFactorNeeded
 from ca_core.staff.role import MAY
 from server import answers
 from server.api.operation import JSON, ROOT, IfMatch, Operation
@@ -31,7 +32,10 @@ _ALWAYS = (
     core.CertificateNotAccepted,
     core.CertificateExpired,
     core.CertificateRevoked,
+    core.CertificateOnHold,
+    SecondFactorNeeded,
     core.RegistrationSuspended,
+    core.RegistrationExpired,
     core.RegistrationClosed,
     core.NotPermitted,
     core.Throttled,

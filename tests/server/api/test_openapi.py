@@ -41,6 +41,25 @@ def test_an_operation_is_told_with_all_that_can_be_sent_and_given(told: dict[str
     assert all(any(roles & operation.permitted for roles in MAY.values()) for _ in operation.permitted)
 
 
+@pytest.mark.parametrize(
+    ("status", "word"),
+    [
+        ("403", "second-factor-needed"),
+        ("403", "certificate-on-hold"),
+        ("403", "registration-expired"),
+        ("413", "too-large"),
+        ("500", "internal-error"),
+    ],
+)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=lambda one: one.name)
+def test_an_operation_is_told_with_what_may_stand_against_any_request(
+    told: dict[str, Any], operation: Operation, status: str, word: str
+) -> None:
+    responses = told["paths"][operation.path][operation.method.lower()]["responses"]
+
+    assert word in responses[status]["description"]
+
+
 def test_every_reference_leads_to_a_schema_that_says_what_it_is(told: dict[str, Any]) -> None:
     schemas = told["components"]["schemas"]
     named = set(re.findall(r'"#/components/schemas/([^"]+)"', json.dumps(told)))
