@@ -547,3 +547,27 @@ def test_of_many_certificates_a_registrations_page_shows_some_and_where_all_are(
     assert sum(link.startswith("/certificates/") for link in page.links) == 25
     assert "/certificates?account=many" in page.links
     assert sum(link.startswith("/certificates/") for link in staff.alice.get("/certificates?account=many").links) == 31
+
+
+def test_of_many_eab_keys_the_newest_are_shown_and_each_is_somewhere(staff: Staff) -> None:
+    staff.house.register("--kind", "organization", "--subject", "CN=k,O=Keys,C=TW", "--account", "keys")
+    (made,) = staff.house.behind_its_back(
+        "SELECT c.id FROM credentials c JOIN registrations g ON g.id = c.registration_id"
+        " WHERE c.kid IS NOT NULL AND g.account = 'keys'"
+    )
+    kept = "registration_id, sheet, kind, secret, uses_left, expires_at, created_at"
+    for number in range(30):
+        staff.house.behind_its_back(
+            f"INSERT INTO credentials (id, kid, line, {kept})"  # noqa: S608  # our own
+            f" SELECT 'key{number}', 'KEY{number}', 'key{number}', {kept} FROM credentials WHERE id = '{made[0]}'"
+        )
+
+    first = staff.alice.get("/registrations/keys")
+    (older,) = (link for link in first.links if "keys=" in link)
+    second = staff.alice.get(older)
+
+    revoked = [{link for link in page.links if link.endswith("/revoke")} for page in (first, second)]
+    assert [len(links) for links in revoked] == [25, 6]
+    assert not revoked[0] & revoked[1]
+    assert not [link for link in second.links if "keys=" in link]
+    assert staff.alice.get("/registrations/keys?keys=x").status == 200

@@ -19,6 +19,8 @@ from server.desk.words import phrase
 
 _MOST_EVENTS = 25
 _MOST_CERTIFICATES = 25
+_MOST_KEYS = 25
+_MOST_DIGITS = 6
 DONE: Mapping[str, str] = {
     "amended": phrase("The registration was changed."),
     "suspend": phrase("The registration is suspended: every door is shut to it."),
@@ -45,6 +47,7 @@ async def show(visit: Visit) -> Reply:
     keys = await credentials.of(visit, registration) if visit.may(Action.READ_CREDENTIALS) else []
     events = await visit.office.staff.looking.history(visit.actor, registration.account, most=_MOST_EVENTS)
     now, kind = visit.now, visit.office.kinds.named(registration.kind)
+    shown, older_keys = _shown(visit, keys)
     return visit.render(
         "registration.html",
         registration=registration,
@@ -52,7 +55,8 @@ async def show(visit: Visit) -> Reply:
         state=registration.status_at(now).value,
         done=DONE.get(visit.query.get("done"), ""),
         ways=list(_ways(visit, registration, keys)),
-        credentials=[(one, credentials.status_of(one, now)) for one in keys],
+        credentials=[(one, credentials.status_of(one, now)) for one in shown],
+        older_keys=older_keys,
         certificates=held,
         events=events,
         more=events.more or "",
@@ -69,6 +73,15 @@ async def history(visit: Visit) -> Reply:
     after = visit.query.get("after") or None
     events = await visit.office.staff.looking.history(visit.actor, account, after=after, most=_MOST_EVENTS)
     return visit.render("registration_history.html", account=account, lines=events, more=events.more or "")
+
+
+def _shown(visit: Visit, found: list[Credential]) -> tuple[list[Credential], int | None]:
+    """Some of the EAB keys, the newest first, and how many come before the rest: a program may make thousands."""
+    text = visit.query.get("keys")
+    start = int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else 0
+    keys = [one for one in reversed(found) if one.kid is not None]
+    end = start + _MOST_KEYS
+    return [one for one in found if one.kid is None] + keys[start:end], end if len(keys) > end else None
 
 
 async def _held(visit: Visit, account: str) -> Page[CertificateLine]:
