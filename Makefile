@@ -16,8 +16,11 @@ unexport PYTHONDONTWRITEBYTECODE
 # Clients and servers wait for each other now and then: one worker more than there are cores.
 PYTEST = TMPDIR=$(ROOMY) $(BIN)/pytest -p no:cacheprovider -n $$(($$(nproc) + 1))
 
+# A thousand commands are started: each would compile all that it imports, and each worker all tests.
+unexport PYTHONDONTWRITEBYTECODE
+
 .DEFAULT_GOAL := help
-.PHONY: help up test test-postgresql test-crash test-long lint format conformance bench bench-acme bench-crl bench-crowd bench-desk bench-est bench-fleet bench-guesses \
+.PHONY: help up test coverage test-postgresql test-crash test-long lint format conformance bench bench-acme bench-crl bench-crowd bench-desk bench-est bench-fleet bench-guesses \
         bench-journal bench-scale bench-soak bench-status bench-workers screenshots lock clean
 
 help:  ## show this list
@@ -31,8 +34,11 @@ up: .venv/.server  ## start a server, with an example registration the first tim
 test: lint  ## everything: style, types, imports, tests, real clients, coverage
 	conformance/install
 	server/web/assets/install --required
-	$(PYTEST) --cov
+	$(PYTEST) --cov --cov-report=
 	$(BIN)/coverage report --include="$$($(BIN)/python -m tests.architecture.pure)" --fail-under=100
+
+coverage:  ## what of all rooms the last `make test` has seen; only the pure files have a gate
+	$(BIN)/coverage report
 
 test-postgresql: .venv/.tools  ## the contract of the store, and all that is asked over the wire, on PostgreSQL
 	conformance/install
