@@ -51,6 +51,23 @@ def referral_desk(opened: Office) -> Callable[[], Awaitable[None]]:
     return turn
 
 
+def approval_desk(opened: Office) -> Callable[[], Awaitable[None]]:
+    """The turn of what officers ask each other for, with a line in the log for each that waits too long or lapses."""
+
+    async def turn() -> None:
+        for late in await opened.staff.approvals.turn():
+            _LOG.warning(
+                "event=desk-request-%s request=%d what=%s asked_by=%s due_at=%s",
+                late.loudness,
+                late.number,
+                late.what,
+                late.asked_by,
+                rfc3339(late.due_at),
+            )
+
+    return turn
+
+
 def issuing_approved(opened: Office, room: Strongroom, permission: Permission | None) -> Callable[[], Awaitable[None]]:
     """Issue what officers have approved; what cannot be issued now is tried again, and stops nothing else.
 

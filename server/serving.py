@@ -38,7 +38,7 @@ from server.cmc_door import full_cmc
 from server.desk.entrance import Entrance
 from server.desk.routes import desk_dialogue
 from server.desk_door import ApiDoor, PagesDoor
-from server.desks import issuing_approved, referral_desk, revocation_desk
+from server.desks import approval_desk, issuing_approved, referral_desk, revocation_desk
 from server.doorman import Room, capacity
 from server.fellows import for_all, require_alike
 from server.health import PATH as HEALTH_PATH
@@ -363,7 +363,7 @@ def _workers(opened: Office, room: Strongroom, doors: list[Listener], permission
         Worker("own-certificate", room.own_certificate.turn, every_seconds=5),
         Worker("authorities", _following_authorities(opened, room, doors), every_seconds=5),
         single("revocation-desk", revocation_desk(opened), every_seconds=_DESK_SECONDS),
-        single("approvals", opened.staff.approvals.turn, every_seconds=_DESK_SECONDS),
+        single("approvals", approval_desk(opened), every_seconds=_DESK_SECONDS),
         single("repeated-requests", opened.staff.repeats.turn, every_seconds=_EXPIRY_SECONDS),
         single("referral-desk", referral_desk(opened), every_seconds=_DESK_SECONDS),
         Worker("approved", issuing_approved(opened, room, permission), every_seconds=_APPROVED_SECONDS),

@@ -19,8 +19,9 @@ from ca_core.registration.kind import Approvals as Policy
 from ca_core.registration.sheet import Sheet
 from ca_core.revocation.desk import RevocationDesk, Revoked, require_revocable
 from ca_core.revocation.rules import Asker
-from ca_core.staff import votes
+from ca_core.staff import overdue, votes
 from ca_core.staff.events import DeskRequestClosed, DeskRequestMade
+from ca_core.staff.overdue import Late, Loudness
 from ca_core.staff.request import (
     CLOCKWORK,
     DUE_SECONDS,
@@ -224,19 +225,27 @@ class Approvals:
             found = await (desk_requests.every if every else desk_requests.open_ones)(tx, actor.realm)
         return [asked for asked in found if actor.owner is None or name_in(asked.asked_by) == actor.name]
 
-    async def turn(self) -> None:
-        """One turn of the worker: what waits for too long lapses, and what a crash left is carried out."""
+    async def turn(self) -> list[Late]:
+        """One turn of the worker: call for what waits too long, have it lapse then, and do what a crash left undone."""
         now = self._clock.now()
         async with self._database.read() as tx:
             lapsing = await desk_requests.lapsing(tx, before=now - LAPSE_SECONDS)
+            late = await desk_requests.late(tx, now=now)
             left = await desk_requests.approved_revocations(tx)
+        called: list[Late | None] = []
         for asked in lapsing:
+            # Unless an officer, or another server, decides it at this moment.
+            with suppress(WrongState):
+                async with self._database.write() as tx:
+                    note = overdue.why_lapsed(asked.state)
+                    await self._move(tx, asked, asked.state, DeskState.LAPSED, actor=CLOCKWORK, note=note)
+                called.append(overdue.late(asked, Loudness.LAPSED))
+        for asked in late:
             async with self._database.write() as tx:
-                # Unless an officer, or another server, decides it at this moment.
-                with suppress(WrongState):
-                    await self._move(tx, asked, asked.state, DeskState.LAPSED, actor=CLOCKWORK)
+                called.append(await overdue.call(tx, asked, now=now))
         for asked in left:
             await self._carry_out(asked, actor=CLOCKWORK)
+        return [one for one in called if one is not None]
 
     async def _put_down(
         self,

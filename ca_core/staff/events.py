@@ -82,6 +82,19 @@ class OwnSecretApproved(Event, frozen=True, tag="own-secret-approved"):
     needed: int
 
 
+class DeskRequestLate(Event, frozen=True, tag="desk-request-late"):
+    """Half of the time of an officer's request is gone, or all of it.
+
+    Attributes:
+        realm: in which; a registration that is yet to be made says it nowhere else.
+    """
+
+    request: int
+    due_at: int
+    is_overdue: bool
+    realm: str = ""
+
+
 class DeskRequestClosed(Event, frozen=True, tag="desk-request-closed"):
     """What an officer had asked for was decided, was done, or lapsed.
 

@@ -39,6 +39,25 @@ class Waiting(msgspec.Struct, frozen=True):
     needed: int
 
 
+class Undone(msgspec.Struct, frozen=True):
+    """What somebody asked other officers for, and did not get.
+
+    Attributes:
+        what: `register`, `reprint` or `revoke`.
+        state: `rejected` or `lapsed`.
+        account: whose it was about; None of a registration that was never made.
+        decided_at: UTC seconds.
+        note: why.
+    """
+
+    number: int
+    what: str
+    state: str
+    account: str | None
+    decided_at: int
+    note: str
+
+
 class WaitingList:
     """What waits, page by page, and who has voted on it."""
 
@@ -63,6 +82,16 @@ class WaitingList:
             needed = stored or self._needed(kind, what)
             found.append(Waiting(number, what, state, requested_at, due_at, account, realm, asked_by, given, needed))
         return found
+
+    async def undone(self, actor: Actor, *, since: int, most: int = 20) -> list[Undone]:
+        """What the actor asked for that was rejected or lapsed, the newest first.
+
+        Args:
+            since: UTC seconds.
+        """
+        async with self._database.read() as tx:
+            rows = await waiting.undone(tx, actor, since=since, most=most)
+        return [Undone(number, what, state, account, at, note) for at, number, what, state, account, note in rows]
 
     async def votes(self, number: int) -> list[Vote]:
         """Who has voted on a request, the first one first; whether the actor sees it is asked with the request."""

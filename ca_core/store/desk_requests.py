@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ca_core.staff.request import DeskAction, DeskRequest, DeskState
 from ca_core.staff.role import EVERY_REALM
 from ca_core.store.database import Row, Transaction, Value
+from ca_core.store.request_numbers import CALLED_AT_HALF_TIME, CALLED_OVERDUE
 
 _SELECT = (
     "SELECT number, action, registration_id, realm, payload, asked_by, needed, state, requested_at, due_at, decided_at,"
@@ -101,10 +102,35 @@ async def lapsing(tx: Transaction, *, before: int) -> list[DeskRequest]:
     return [_request(row) for row in rows]
 
 
+async def late(tx: Transaction, *, now: int) -> list[DeskRequest]:
+    """Those that have waited for half of their time or for all of it, and were not called for as loudly yet."""
+    rows = await tx.all(
+        # In these words the index says what is open.
+        _SELECT + "state IN ('pending', 'approved') AND state = 'pending'"
+        " AND ((called < :half AND requested_at + due_at <= 2 * :now) OR (called < :overdue AND due_at <= :now))"
+        " ORDER BY due_at, number",
+        half=CALLED_AT_HALF_TIME,
+        overdue=CALLED_OVERDUE,
+        now=now,
+    )
+    return [_request(row) for row in rows]
+
+
+async def call(tx: Transaction, number: int, *, is_overdue: bool) -> bool:
+    """Remember by compare-and-set that a request was called for; False when it was, or does not wait any more."""
+    changed = await tx.execute(
+        "UPDATE desk_requests SET called = :called WHERE number = :number AND state = 'pending' AND called < :called",
+        number=number,
+        called=CALLED_OVERDUE if is_overdue else CALLED_AT_HALF_TIME,
+    )
+    return changed == 1
+
+
 async def approved_revocations(tx: Transaction) -> list[DeskRequest]:
     """Those that all have agreed to, and that are not carried out yet."""
     rows = await tx.all(
-        _SELECT + "state = 'approved' AND action = :revoke ORDER BY number", revoke=DeskAction.REVOKE.value
+        _SELECT + "state IN ('pending', 'approved') AND state = 'approved' AND action = :revoke ORDER BY number",
+        revoke=DeskAction.REVOKE.value,
     )
     return [_request(row) for row in rows]
 

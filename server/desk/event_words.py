@@ -74,6 +74,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "event.revocation-request-late": phrase("Revocation request waits too long"),
         "event.bulk-revocation": phrase("Many certificates revoked"),
         "event.desk-request-made": phrase("Asked for other officers' approval"),
+        "event.desk-request-late": phrase("An officer's request waits too long"),
         "event.desk-request-closed": phrase("An officer's request decided"),
         "event.vote-cast": phrase("Approval counted"),
         "event.own-secret-approved": phrase("Approved by who made the secret that asked, for want of others"),

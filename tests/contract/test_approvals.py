@@ -40,8 +40,9 @@ from ca_core.revocation.desk import Revoked, UnderReview
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.rules import Asker
 from ca_core.secret import Secret
+from ca_core.staff.overdue import Loudness
 from ca_core.staff.reception import Reception
-from ca_core.staff.request import LAPSE_SECONDS, Agreed, DeskRequest, DeskState, Pending, Revoking
+from ca_core.staff.request import DUE_SECONDS, LAPSE_SECONDS, Agreed, DeskRequest, DeskState, Pending, Revoking
 from ca_core.staff.role import EVERY_REALM, Action, Actor, Role, Via, console
 from ca_core.store import officers
 from conformance.stores import KINDS
@@ -713,3 +714,56 @@ async def test_where_a_certificate_asks_the_newest_sheet_counts(core: Core) -> N
     with pytest.raises(OwnRequest):
         await core.staff.decisions.approve(waits.number, actor=officer("dave"))
     await core.staff.decisions.approve(waits.number, actor=ALICE)
+
+
+async def test_what_waits_at_the_desk_is_called_for_twice_and_then_lapses(core: Core) -> None:
+    number = await asked(core)
+    turn = core.staff.approvals.turn
+
+    assert await turn() == []
+    core.clock.move(DUE_SECONDS // 2)
+    half, again = await turn(), await turn()
+    core.clock.move(DUE_SECONDS // 2)
+    late = await turn()
+    core.clock.move(LAPSE_SECONDS)
+    lapsed, after = await turn(), await turn()
+
+    assert [(one.number, one.loudness) for one in (*half, *late, *lapsed)] == [
+        (number, Loudness.HALF_TIME),
+        (number, Loudness.OVERDUE),
+        (number, Loudness.LAPSED),
+    ]
+    assert again == after == []
+    told = await core.journal("desk-request-late", "desk-request-closed")
+    assert [entry.detail.get("is_overdue", entry.detail.get("state")) for entry in told] == [False, True, "lapsed"]
+
+
+async def test_of_servers_that_call_at_once_one_does(core: Core) -> None:
+    await asked(core)
+    core.clock.move(DUE_SECONDS)
+
+    found = await asyncio.gather(*(core.staff.approvals.turn() for _ in range(4)))
+
+    assert sum(len(one) for one in found) == 1
+
+
+async def test_who_asked_is_told_why_nothing_came_of_it(core: Core) -> None:
+    start = core.clock.now()
+    lapsed, left = await asked(core), await asked(core, msgspec.structs.replace(FORM, account="left"))
+    for actor in (BOB, CAROL):
+        await core.staff.approvals.approve(left, actor=actor)
+    rejected = await asked(core, msgspec.structs.replace(FORM, account="other"), actor=officer("alice", via=Via.API))
+    core.clock.move(1)
+    await core.staff.approvals.reject(rejected, actor=BOB, note="no contract")
+    core.clock.move(LAPSE_SECONDS)
+    await core.staff.approvals.turn()
+
+    found = await core.staff.waiting.undone(ALICE, since=start)
+
+    assert [(one.number, one.what, one.state, one.note) for one in found] == [
+        (left, "register", "lapsed", "nobody collected what came of it within 14 days; ask anew"),
+        (lapsed, "register", "lapsed", "nobody decided it within 14 days; ask anew"),
+        (rejected, "register", "rejected", "no contract"),
+    ]
+    assert await core.staff.waiting.undone(BOB, since=start) == []
+    assert await core.staff.waiting.undone(ALICE, since=core.clock.now() + 1) == []

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ca_core.store import certificate_lines, lanes, overviews
+from ca_core.store import certificate_lines, lanes, overviews, waiting
 from ca_core.store.database import Database, Transaction, Value
 from conformance.stores import KINDS
 from tests.builders.core import core
@@ -68,6 +68,13 @@ _MADE = {"CONSTANT", "counted", "known", "looked"}
 _JOINED = {"registrations_pkey", "revocations_pkey"}
 """Of a thousand rows, PostgreSQL joins some to what was found by going through all in order, and not one by one."""
 _ROWS = 1_000
+OF_OPEN_REQUESTS = {"enrollment_requests_open", "revocation_requests_open", "desk_requests_open"}
+OF_OPEN_REQUESTS |= {
+    "enrollment_requests_of_registration",
+    "enrollment_requests_waiting",
+    "revocation_requests_pending",
+}
+"""Indexes that have nothing in them but what is open: of a few, PostgreSQL may take either, and sort."""
 
 
 @pytest.fixture(params=KINDS)
@@ -107,6 +114,24 @@ async def fill(tx: Transaction) -> None:
         [{"id": f"{n:040x}", "at": n, "reason": n % 10, "none": b""} for n in numbers],
     )
     await tx.execute_each(
+        "INSERT INTO enrollment_requests (number, registration_id, profile, names, names_digest, spki_sha256, csr,"
+        " door, proof, source, proved, state, requested_at, due_at, called, note) VALUES (:number, :id, '', '', :key,"
+        " :key, :none, 'est', '', '', '[]', :state, :number, :number, 0, '')",
+        [{**_open(n), "key": n.to_bytes(32), "none": b""} for n in numbers],
+    )
+    await tx.execute_each(
+        "INSERT INTO revocation_requests (number, serial, registration_id, reason, asker, actor, state, holds,"
+        " requested_at, due_at, called, note) VALUES (:number, :id, :id, 1, '', '', :state, 0, :number, :number, 0,"
+        " '')",
+        [_open(n) for n in numbers],
+    )
+    await tx.execute_each(
+        "INSERT INTO desk_requests (number, action, registration_id, realm, payload, asked_by, needed, state,"
+        " requested_at, due_at, decided_at, note) VALUES (:number, 'reprint', :id, 'realm1', '', :asked_by, 1, :state,"
+        " :number, :number, :number, '')",
+        [{**_open(n), "asked_by": f"desk:officer:{n % 9}"} for n in numbers],
+    )
+    await tx.execute_each(
         "INSERT INTO search_terms (registration_id, term, realm, owner) VALUES (:id, :id, :realm, :owner)",
         [_whose(n) for n in numbers],
     )
@@ -127,6 +152,11 @@ async def fill(tx: Transaction) -> None:
 def _whose(number: int) -> dict[str, Value]:
     owner = str(number % 50) if number % 3 else None
     return {"id": f"{number:040x}", "realm": f"realm{number % 3}", "owner": owner}
+
+
+def _open(number: int) -> dict[str, Value]:
+    """A request; one in fifty waits."""
+    return {"id": f"{number:040x}", "number": number, "state": "rejected" if number % 50 else "pending"}
 
 
 def _event(number: int) -> str:
@@ -177,6 +207,28 @@ async def test_what_a_page_shows_is_read_certificate_by_certificate(database: Da
 
     (of_certificates,) = [step for step in steps if step.name == "c"]
     assert "serial" in of_certificates.by
+
+
+async def test_what_waits_is_found_however_much_was_decided(database: Database) -> None:
+    seen: dict[str, Value] = {"by_api": "api:officer:1", "by_desk": "desk:officer:1", "due_at": 0, "number": 0}
+
+    for sql in (*waiting.PAGES, *waiting.COUNTS):
+        assert await indexes_of(database, sql, **seen) <= OF_OPEN_REQUESTS, sql
+
+
+async def test_what_came_to_nothing_is_found_by_who_asked(database: Database) -> None:
+    found = await indexes_of(database, waiting.UNDONE, asked_by="desk:officer:1", since=0)
+
+    assert "desk_requests_undone" in found
+
+
+async def indexes_of(database: Database, sql: str, **values: Value) -> set[str | None]:
+    """The indexes by which the rows are come by; of open requests, all are gone through in their order."""
+    steps = await plan(database, sql, **{**VALUES, "most": 50, **values})
+    requests = [step for step in steps if step.name in {"e", "r", "d"}]
+    others = [step for step in steps if step.name in {"a", "g"}]
+    assert all(step.by or step.index in _JOINED for step in others), sql
+    return {step.index for step in requests}
 
 
 async def test_refusals_are_counted_by_the_index_of_rare_events(database: Database) -> None:

@@ -13,6 +13,7 @@ from ca_core.staff.lines import MOST_COUNTED
 from ca_core.staff.role import Action
 from protocols.wire import Reply
 from server.desk.chart import chart
+from server.desk.pages.requests import undone_of
 from server.desk.route import Route
 from server.desk.searching import DAY_SECONDS
 from server.desk.visit import NavItem, Visit
@@ -67,7 +68,10 @@ async def show(visit: Visit) -> Reply:
         ),
     ]
     waiting = await visit.office.staff.waiting.page(visit.actor, most=_FIRST)
-    return visit.render("overview.html", counts=counts, ending=found.ending, most=MOST_COUNTED, waiting=waiting)
+    undone = await undone_of(visit)
+    return visit.render(
+        "overview.html", counts=counts, ending=found.ending, most=MOST_COUNTED, waiting=waiting, undone=undone
+    )
 
 
 async def show_expiring(visit: Visit) -> Reply:

@@ -7,6 +7,7 @@ from ca_core.referral.request import EnrollmentRequest
 from ca_core.staff.dossiers import RequestDossier
 from ca_core.staff.request import DeskAction, DeskRequest, DeskState, is_own
 from ca_core.staff.role import Action, name_in
+from ca_core.staff.waiting import Undone
 from protocols.wire import Reply
 from server import answers
 from server.desk.comparing import compared
@@ -17,6 +18,7 @@ from server.desk.words import REFUSALS, phrase
 
 _MOST = 50
 _NUMBER_DIGITS = 18
+_LATELY_SECONDS = 30 * 86_400
 _SAID = {
     "approved": phrase("The request is approved."),
     "agreed": phrase("Your approval is counted; other officers have to agree, too."),
@@ -34,7 +36,13 @@ async def show_list(visit: Visit) -> Reply:
     found = await visit.office.staff.waiting.page(visit.actor, after=after, most=_MOST + 1)
     lines = found[:_MOST]
     following = f"{lines[-1].due_at}-{lines[-1].number}" if len(found) > _MOST else ""
-    return visit.render("requests.html", lines=lines, following=following, is_first=after == _START)
+    undone = await undone_of(visit) if after == _START else []
+    return visit.render("requests.html", lines=lines, following=following, is_first=after == _START, undone=undone)
+
+
+async def undone_of(visit: Visit) -> list[Undone]:
+    """What who looks has asked other officers for lately, and did not get."""
+    return await visit.office.staff.waiting.undone(visit.actor, since=visit.now - _LATELY_SECONDS)
 
 
 async def show_request(visit: Visit) -> Reply:
