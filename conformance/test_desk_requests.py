@@ -146,6 +146,9 @@ def test_who_asked_may_take_it_back(room: Room) -> None:
     taken = room.alice.post(f"{place}/reject", form, note="a mistake")
 
     assert "rejected" in room.alice.get(taken.place).text
+    for shown in ("/", "/requests"):
+        assert "a mistake" in room.alice.get(shown).text
+        assert "a mistake" not in room.bob.get(shown).text
     assert room.house.certificates("stall")[0]["status"] == "valid"
 
 
