@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from ca_core import der
 from ca_core.issuance.lint import LintFailed
+from ca_core.issuance.put_off import put_off
 from ca_core.issuance.shape import Shape
 from ca_core.policy.key_types import key_name
 from ca_core.policy.profile import ExtendedUsage
@@ -86,11 +87,14 @@ def _alike(name: str, ca_key: PublicKey) -> PrivateKey:
 
 def _load() -> None:
     with _yielding():
-        # Half a second, which only who issues has to spend.
+        # The languages of qualified certificates' statements: a third of the time, for what is hardly ever there.
+        put_off("iso639")
+        # The rest is a quarter of a second, which only who issues has to spend.
         from ca_core.issuance import rules  # noqa: F401, PLC0415  # as it says
 
 
 def _findings(certificate: bytes, *, for_tls_servers: bool) -> list[str]:
+    _load()
     with _yielding():
         from ca_core.issuance import rules  # noqa: PLC0415  # as above
 
