@@ -74,15 +74,6 @@ def require_printable(subject: str, contact: Contact) -> None:
         _compiled([Sheet("", subject, 1, None, None, None)], [contact], _NOWHERE, [LANGUAGES[0]], 0)
 
 
-async def require_printable_aside(subject: str, contact: Contact) -> None:
-    """The same in a thread: a font that nobody has looked into yet takes 0.1 s, in which others are served.
-
-    Raises:
-        NotPrintable: as it says.
-    """
-    await asyncio.to_thread(require_printable, subject, contact)
-
-
 async def pdf(
     sheets: Sequence[Sheet],
     contacts: Sequence[Contact],

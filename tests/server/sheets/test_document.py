@@ -18,7 +18,7 @@ from pypdf.generic import DictionaryObject
 from ca_core.errors import NotPrintable, TooLarge
 from ca_core.registration.contact import Contact
 from ca_core.registration.sheet import Places
-from server.sheets import document
+from server.sheets import document, printing
 from tests.server.sheets.papers import (
     NOW,
     PLACES,
@@ -240,7 +240,7 @@ async def test_others_are_served_while_fonts_are_looked_into() -> None:
     before = turns
 
     with pytest.raises(NotPrintable):
-        await document.require_printable_aside("CN=\U0010fffd", Contact())
+        await printing.require_printable_aside("CN=\U0010fffd", Contact())
 
     waiting.cancel()
     assert turns > before
