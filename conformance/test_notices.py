@@ -14,6 +14,7 @@ from conformance.clients.device import Device
 from conformance.house import House, free_ports
 from conformance.partners import Mailbox, Shop, mail_server, until
 
+_HOOK = ("webhooks.shop.url=https://shop.example/hooks", 'webhooks.shop.events=["issued"]')
 _CONTACT = '{"email":"ops@dev.example"}'
 
 
@@ -43,6 +44,25 @@ def told(tmp_path: Path, store: str, shop: Shop, smtp: int) -> Iterator[House]:
     house.start()
     yield house
     house.close()
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        (("mail.username=ca", "mail.password=plain"), "mail.password: a secret is a reference"),
+        (("mail.username=ca", "mail.password=file:secrets/none"), "mail.password: cannot read the secret"),
+        ((*_HOOK, "webhooks.shop.secret=file:secrets/none"), "webhooks.shop.secret: cannot read the secret"),
+        ((*_HOOK, "webhooks.shop.secret=file:soapstone.toml"), "webhooks.shop.secret: a webhook's secret is whsec_"),
+        (("passwords.blocklist=none.txt",), "passwords.blocklist: cannot read"),
+    ],
+)
+def test_doctor_names_the_setting_whose_file_is_not_right(tmp_path: Path, settings: tuple[str, ...], said: str) -> None:
+    house = House(tmp_path, "mail.host=mail.example", "mail.sender=ca@ca.example", *settings)
+
+    done = house.attempt("doctor")
+
+    assert (done.returncode, len(done.stderr.splitlines())) == (1, 1)
+    assert said in done.stderr
 
 
 def registered(house: House) -> dict[str, str]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import re
 import ssl
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -42,6 +43,15 @@ def tls_context(key: str, trust_anchors: str, home: Path) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=str(home / trust_anchors) if trust_anchors else None)
     except (OSError, ssl.SSLError) as error:
         raise Misconfigured(f"{key}: cannot read {home / trust_anchors}: {error.strerror or error}") from None
+
+
+@contextmanager
+def naming(key: str) -> Iterator[None]:
+    """Have what is wrong in the block be said of a setting: whoever reads it has several secrets."""
+    try:
+        yield
+    except Misconfigured as error:
+        raise Misconfigured(f"{key}: {error}") from None
 
 
 def _check_mail(mail: Mail) -> None:

@@ -15,7 +15,7 @@ from ca_core.store.outbox import Parcel, Pile
 from server.fellows import for_all
 from server.letters import Letters
 from server.mail import MailServer
-from server.notice_settings import tls_context
+from server.notice_settings import naming, tls_context
 from server.office import Office
 from server.probes import settings as probe_settings
 from server.settings import read_secret
@@ -135,7 +135,8 @@ def _said(pile: Pile, *, is_set: bool) -> str:
 
 def _by_mail(opened: Office) -> Send:
     mail = opened.settings.mail
-    password = read_secret(mail.password, opened.home) if mail.password else None
+    with naming("mail.password"):
+        password = read_secret(mail.password, opened.home) if mail.password else None
     server = MailServer(mail, password, tls_context("mail.trust_anchors", mail.trust_anchors, opened.home))
     letters = Letters(mail.sender, opened.places, opened.settings.public)
     finding = readers(opened)
@@ -155,11 +156,13 @@ def _hook(opened: Office, name: str) -> Hook:
     settings = opened.settings
     hook = settings.webhooks[name]
     policy = probe_settings.policy(settings.acme, settings.listen, settings.ports)
+    with naming(f"webhooks.{name}.secret"):
+        key = key_of(read_secret(hook.secret, opened.home))
     return Hook(
         opened.database,
         opened.clock,
         url=hook.url,
-        key=key_of(read_secret(hook.secret, opened.home)),
+        key=key,
         policy=probe_settings.for_calls(policy, hook.networks, total_seconds=_HOOK_SECONDS),
         tls=tls_context(f"webhooks.{name}.trust_anchors", hook.trust_anchors, opened.home),
     )

@@ -26,6 +26,7 @@ from server.office import Office
 from server.probes.resolving import is_answering, is_validating
 from server.probes.system import searched
 from server.setting_tables import Acme
+from server.sign_in_settings import read_blocklist
 
 
 @click.group()
@@ -109,6 +110,9 @@ async def _check_rules(office: Office, room: Strongroom) -> None:
     room.require_fit()
     await room.issuer.prepare(office.profiles.values())
     click.echo(f"profiles        ok  {', '.join(office.profiles)}")
+    if path := office.settings.passwords.blocklist:
+        read_blocklist(path, office.home)
+        click.echo(f"passwords       ok  none of those in {path}")
     for line in await _kinds(office):
         click.echo(f"kinds           {line}")
 
