@@ -58,7 +58,12 @@ def change_options(command: Command) -> Command:
         click.option("--version", type=click.IntRange(min=1), help="Only if it is of this version; `show` says which."),
         contact_options,
         click.option("--language", type=click.Choice(LANGUAGES)),
-        click.option("--uses", type=Uses(), help="How often each machine credential of the next sheets works."),
+        click.option(
+            "--uses",
+            type=Uses(),
+            metavar="N|unlimited",
+            help="How often each machine credential of the next sheets works.",
+        ),
         click.option("--profile", "profiles", multiple=True, help="A granted profile; those given replace all."),
         name_options,
     ):

@@ -53,7 +53,9 @@ def list_keys(home: Path, account: str, *, as_json: bool) -> None:
 
 @eab.command()
 @click.argument("account")
-@click.option("--uses", type=Uses(), help="How many accounts it may bind; as on the sheet when left out.")
+@click.option(
+    "--uses", type=Uses(), metavar="N|unlimited", help="How many accounts it may bind; as on the sheet when left out."
+)
 @click.option("--expires", type=Moment(is_until=True), help="Its last day; as long as a sheet when left out.")
 @click.option("--network", "networks", multiple=True, metavar="CIDR", help="From where it may be used; repeatable.")
 @click.option("--profile", "profiles", multiple=True, help="What its accounts may order; repeatable.")

@@ -29,7 +29,9 @@ from server.office import Office
 @click.option("--account", help="The site account on the sheet; drawn when left out.")
 @name_options
 @click.option("--profile", "profiles", multiple=True, help="A granted profile, the default one first.")
-@click.option("--uses", type=Uses(), help="How often each machine credential works; by kind when left out.")
+@click.option(
+    "--uses", type=Uses(), metavar="N|unlimited", help="How often each machine credential works; by kind when left out."
+)
 @click.option("--language", default="zh-Hant", show_default=True, type=click.Choice(LANGUAGES))
 @contact_options
 @click.option("--realm", default=MAIN, show_default=True, help="The registration authority that it belongs to.")

@@ -54,7 +54,7 @@ def list_requests(home: Path, *, every: bool, as_json: bool) -> None:
 @json_option
 @click.pass_obj
 def approve(home: Path, number: int, note: str, *, as_json: bool) -> None:
-    """Have done what request ID asks for: a certificate issued, or one revoked."""
+    """Agree to request ID; with the last approval it needs, what it asks for is done."""
     decided = in_office(home, lambda office: office.staff.decisions.approve(number, actor=operator(), note=note))
     if as_json:
         revoked = {"revoked": decided.serials} if decided.what == REVOCATION else {}
