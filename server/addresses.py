@@ -24,6 +24,14 @@ def is_address_and_port(text: str) -> bool:
         return False
 
 
+def is_at_address(url: str) -> bool:
+    """Whether the host of a base URL is an IP address, and no name."""
+    try:
+        return bool(ipaddress.ip_address(urlsplit(url).hostname or "").version)
+    except ValueError:
+        return False
+
+
 def is_base_url(url: str, scheme: str) -> bool:
     """Whether a text is scheme, host, perhaps a port and a path, and nothing else.
 

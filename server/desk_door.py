@@ -74,7 +74,7 @@ class ApiDoor(StaffDoor):
     async def _actor(self, request: Request) -> Actor:
         actor = await super()._actor(request)
         # Pages ask for it themselves, and have one on which it is shown.
-        await self._entrance.require(actor, request)
+        await self._entrance.require(actor, await self._entrance.session(actor, request))
         return actor
 
 

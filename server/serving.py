@@ -241,7 +241,7 @@ def _repository(opened: Office, room: Strongroom) -> RepositoryDialogue:
 
 def _desk(opened: Office, room: Strongroom, tls: ssl.SSLContext) -> Listener:
     reception = Reception(opened.database, opened.clock, opened.keeper, room.sign_in)
-    assets, verifier, entrance = AssetFiles(), Verifier(opened), Entrance(opened)
+    assets, verifier, entrance = AssetFiles(), Verifier(opened), Entrance(opened, room.sign_in)
     pages = PagesDoor(reception, desk_dialogue(opened, assets, room.chain, verifier, entrance), assets)
     api = ApiDialogue(Services(opened, lambda name: room.chains_pem(name)[0], verifier))
     return Listener(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Literal
 
 import msgspec
@@ -198,6 +199,21 @@ class Sessions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
 
     idle_minutes: int = 15
     longest_hours: int = 8
+
+
+class SecondFactor(StrEnum):
+    """Of whom the desk asks a passkey beside the certificate."""
+
+    OPTIONAL = "optional"
+    """Of officers who have registered one."""
+    REQUIRED = "required"
+    """Of every officer."""
+
+
+class Officers(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """How officers prove themselves, beside their certificates."""
+
+    passkey: SecondFactor = SecondFactor.OPTIONAL
 
 
 class Chaos(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):

@@ -39,6 +39,7 @@ from server.setting_tables import (
     Limits,
     Mail,
     Ocsp,
+    Officers,
     Passwords,
     Renewal,
     Sessions,
@@ -96,6 +97,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     keys: Keys = Keys()
     passwords: Passwords = Passwords()
     sessions: Sessions = Sessions()
+    officers: Officers = Officers()
     limits: Limits = Limits()
     mail: Mail = Mail()
     webhooks: dict[str, Webhook] = {}
@@ -232,9 +234,9 @@ def _check(settings: Settings) -> None:
         raise Misconfigured(f"ocsp.lifetime_hours must be from an hour to {_LONGEST_OCSP_HOURS} hours")
     _check_limits(settings.limits)
     notice_settings.check(settings.mail, settings.webhooks)
-    sign_in_settings.check(settings.passwords, settings.sessions)
     _check_chaos(settings.chaos, is_allowed=settings.development)
     _check_addresses(settings)
+    sign_in_settings.check(settings.passwords, settings.sessions, settings.officers, settings.desk)
     _check_agreement(settings.agreement)
     _check_files(settings)
     _check_profiles(settings)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from ca_core.errors import Misconfigured
 from ca_core.registration.password_policy import MOST_BLOCKED_OCTETS, NOTHING_BLOCKED, Blocklist, parse_blocklist
-from server.setting_tables import Passwords, Sessions
+from server.addresses import is_at_address
+from server.setting_tables import Officers, Passwords, SecondFactor, Sessions
 
 _BOUNDS = {
     # Less than the least that OWASP asks for is a check turned off; more than this, a server that nobody can use.
@@ -17,8 +18,11 @@ _BOUNDS = {
 }
 
 
-def check(passwords: Passwords, sessions: Sessions) -> None:
+def check(passwords: Passwords, sessions: Sessions, officers: Officers, desk: str) -> None:
     """Refuse what makes no sense.
+
+    Args:
+        desk: the base URL of the desk.
 
     Raises:
         Misconfigured: says which setting, and what it should be.
@@ -26,6 +30,11 @@ def check(passwords: Passwords, sessions: Sessions) -> None:
     for (table, key), (least, most) in _BOUNDS.items():
         if not least <= getattr(passwords if table == "passwords" else sessions, key) <= most:
             raise Misconfigured(f"{table}.{key} must be from {least} to {most}")
+    if officers.passkey is SecondFactor.REQUIRED and is_at_address(desk):
+        raise Misconfigured(
+            f"officers.passkey: browsers keep passkeys for names, and {desk} is reached by an address; give the desk a"
+            " name (host, or desk_url)"
+        )
 
 
 def read_blocklist(path: str, home: Path) -> Blocklist:

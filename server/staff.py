@@ -17,6 +17,7 @@ from ca_core.staff.decisions import Decisions
 from ca_core.staff.dossiers import Dossiers
 from ca_core.staff.holding import Holding
 from ca_core.staff.looking import Looking
+from ca_core.staff.officer_passkeys import OfficerPasskeys
 from ca_core.staff.officers import Officers
 from ca_core.staff.repeats import Repeats
 from ca_core.staff.tokens import Tokens
@@ -29,6 +30,7 @@ class Staff:
     """Officers, the tokens of integrators, and what needs the consent of several."""
 
     officers: Officers
+    passkeys: OfficerPasskeys
     tokens: Tokens
     approvals: Approvals
     decisions: Decisions
@@ -55,6 +57,7 @@ def staff(
     approvals = Approvals(database, clock, desk, revocations, kinds)
     return Staff(
         officers=Officers(database, clock, desk, revocations),
+        passkeys=OfficerPasskeys(database, clock, keeper),
         tokens=Tokens(database, clock, keeper),
         approvals=approvals,
         decisions=Decisions(database, referrals, revocations, approvals),

@@ -54,6 +54,7 @@ class Session(msgspec.Struct, frozen=True):
         credential_id: the password that it was begun with; None where none was.
         begun_at, seen_at, ends_at: UTC seconds.
         challenge: of the passkey ceremony that was begun last.
+        binding: what its token is worth nothing without, such as the certificate that was shown.
     """
 
     key: bytes
@@ -66,6 +67,7 @@ class Session(msgspec.Struct, frozen=True):
     seen_at: int
     ends_at: int
     challenge: Challenge | None = None
+    binding: bytes = b""
 
     def is_over(self, bounds: Bounds, now: int) -> bool:
         """Whether its time is over, or it was not used for too long."""

@@ -39,7 +39,14 @@ class Sessions:
         self._forms = keeper.key_from(b"soapstone session form")
 
     async def begin(
-        self, tx: Transaction, registration_id: str, step: Step, *, door: Door, credential_id: str | None = None
+        self,
+        tx: Transaction,
+        registration_id: str,
+        step: Step,
+        *,
+        door: Door,
+        credential_id: str | None = None,
+        binding: bytes = b"",
     ) -> Secret:
         """Begin a session; returns its token, which the browser keeps.
 
@@ -47,12 +54,13 @@ class Sessions:
 
         Args:
             credential_id: the password that it stands on.
+            binding: what is to be shown beside the token at each look.
         """
         now, token = self._clock.now(), Secret(_text(secrets.token_bytes(_TOKEN_OCTETS)))
         longest = self._bounds.longest_seconds if step is Step.SIGNED_IN else _STEP_SECONDS
         await sessions.insert(
             tx,
-            self._key(token),
+            self._key(token, binding),
             registration_id,
             door=door,
             step=step,
@@ -62,14 +70,14 @@ class Sessions:
         )
         return token
 
-    async def look(self, token: Secret, *, door: Door) -> Session:
+    async def look(self, token: Secret, *, door: Door, binding: bytes = b"") -> Session:
         """The session of a token, at every request anew: one statement says what it is and what became of its holder.
 
         Raises:
             SessionEnded: there is none here, it is over, or what it stands on is void.
             RegistrationSuspended, RegistrationExpired, RegistrationClosed: its holder may not.
         """
-        key, now = self._key(token), self._clock.now()
+        key, now = self._key(token, binding), self._clock.now()
         async with self._database.read() as tx:
             found = await sessions.by_key(tx, key)
         if found is None or found.door is not door or found.is_over(self._bounds, now):
@@ -78,7 +86,8 @@ class Sessions:
         if now - found.seen_at >= self._bounds.idle_seconds // _SELDOM:
             async with self._database.write() as tx:
                 await sessions.touch(tx, key, was=found.seen_at, now=now)
-        return msgspec.structs.replace(found, csrf=_text(hmac.digest(self._forms, key, hashlib.sha256)))
+        csrf = _text(hmac.digest(self._forms, key, hashlib.sha256))
+        return msgspec.structs.replace(found, csrf=csrf, binding=binding)
 
     async def rotate(
         self, tx: Transaction, session: Session, step: Step, *, credential_id: str | None = None
@@ -90,9 +99,16 @@ class Sessions:
         """
         if await sessions.end(tx, session.key) is None:
             raise SessionEnded
-        return await self.begin(tx, session.registration.id, step, door=session.door, credential_id=credential_id)
+        return await self.begin(
+            tx,
+            session.registration.id,
+            step,
+            door=session.door,
+            credential_id=credential_id,
+            binding=session.binding,
+        )
 
-    async def end(self, token: Secret, *, source: str) -> None:
+    async def end(self, token: Secret, *, source: str, binding: bytes = b"") -> None:
         """Sign out; whoever is not signed in is so already.
 
         Args:
@@ -100,7 +116,7 @@ class Sessions:
         """
         now = self._clock.now()
         async with self._database.write() as tx:
-            ended = await sessions.end(tx, self._key(token))
+            ended = await sessions.end(tx, self._key(token, binding))
             if ended is not None:
                 registration_id, door = ended
                 actor = f"{door}:session:{source}"
@@ -122,10 +138,10 @@ class Sessions:
         async with self._database.write() as tx:
             await sessions.forget(tx, now=now, idle_before=now - self._bounds.idle_seconds)
 
-    def _key(self, token: Secret) -> bytes:
+    def _key(self, token: Secret, binding: bytes) -> bytes:
         # Who sends more than a token has sent none.
         text = token.reveal()[:_LONGEST_TOKEN].encode("utf-8", "replace")
-        return hmac.digest(self._tokens, text, hashlib.sha256)
+        return hmac.digest(self._tokens, hashlib.sha256(binding).digest() + text, hashlib.sha256)
 
 
 def _text(octets: bytes) -> str:

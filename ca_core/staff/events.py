@@ -19,6 +19,13 @@ class OfficerEnded(Event, frozen=True, tag="officer-ended"):
     name: str
 
 
+class PasskeyCodeMade(Event, frozen=True, tag="passkey-code-made"):
+    """An officer may register a passkey with a code, once."""
+
+    name: str
+    expires_at: int
+
+
 class TokenAdded(Event, frozen=True, tag="token-added"):
     """An integrator was given a bearer token.
 

@@ -7,14 +7,13 @@ from ca_core.clock import Clock
 from ca_core.errors import AccountTaken, AlreadyRevoked, CertificateExpired, NotFound, WrongState
 from ca_core.registration.account import MAIN, Status
 from ca_core.registration.desk import Desk, Form
-from ca_core.registration.events import PasskeyRemoved
 from ca_core.registration.kind import OFFICER
 from ca_core.revocation.desk import RevocationDesk
 from ca_core.revocation.reason import Reason
 from ca_core.staff.events import OfficerAdded, OfficerEnded
 from ca_core.staff.officer import Officer, account_of, checked_name, checked_place
 from ca_core.staff.role import EVERY_REALM, Role
-from ca_core.store import holds, officers, passkeys, sessions
+from ca_core.store import holds, officers
 from ca_core.store.database import Database, Transaction
 
 
@@ -74,24 +73,6 @@ class Officers:
         if had_left and is_closed and not revoked:
             raise WrongState(f"{name} has left already")
         return revoked
-
-    async def forget_passkeys(self, name: str, *, actor: str) -> int:
-        """Remove the passkeys of somebody who has lost them, so that the certificate is enough. Returns how many.
-
-        Raises:
-            NotFound: there is no such officer.
-        """
-        now = self._clock.now()
-        async with self._database.write() as tx:
-            officer = await _found(tx, name)
-            await tx.hold(holds.registration(officer.registration_id))
-            held = await passkeys.of(tx, officer.registration_id)
-            for passkey in held:
-                await passkeys.remove(tx, passkey)
-                event = PasskeyRemoved(passkey.name, passkey.label)
-                await journal.record(tx, event, now=now, actor=actor, registration_id=officer.registration_id)
-            await sessions.end_all(tx, officer.registration_id)
-        return len(held)
 
     async def find(self, name: str) -> Officer:
         """Look somebody up, one who has left too.

@@ -37,6 +37,7 @@ class Made(msgspec.Struct, frozen=True):
         certificate: with its chain, in PEM; None where none was wanted, or where it is in `p12`.
         p12: the path of the file with key and certificate.
         passphrase: of `p12`; nobody can tell it again.
+        passkey_code: with which they register a passkey, where the desk wants one; nobody can tell it again either.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Made(msgspec.Struct, frozen=True):
     certificate: str | None = None
     p12: str | None = None
     passphrase: str | None = None
+    passkey_code: str | None = None
+    passkey_code_expires_at: str | None = None
 
 
 async def certified(office: Office, taken: Officer, *, request: bytes | None = None, p12: Path | None = None) -> Made:

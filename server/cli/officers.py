@@ -16,6 +16,7 @@ from ca_core.registration.account import MAIN
 from ca_core.staff.officer import Officer
 from ca_core.staff.role import MAY, Action, Role
 from server.cli.officer_certificates import Made, certified, taken_on_and_certified
+from server.cli.officer_passkeys import forget_passkeys, passkey_code, passkeys, said, with_code
 from server.cli.shared import echo_json, in_office, json_option, operator_actor
 from server.office import Office
 
@@ -54,7 +55,7 @@ def add(  # noqa: PLR0917  # click hands options over by name
         def taken_on() -> Awaitable[Officer]:
             return office.staff.officers.add(name, Role(role), realm=realm, actor=operator_actor())
 
-        return await taken_on_and_certified(office, taken_on, request=request, p12=p12)
+        return await with_code(office, await taken_on_and_certified(office, taken_on, request=request, p12=p12))
 
     _print_made(in_office(home, do), as_json=as_json)
 
@@ -104,13 +105,9 @@ def end(home: Path, name: str) -> None:
     click.echo(f"{name} has left; revoked: {', '.join(revoked) or 'nothing'}")
 
 
-@officer.command("forget-passkeys")
-@click.argument("name")
-@click.pass_obj
-def forget_passkeys(home: Path, name: str) -> None:
-    """Remove the passkeys of NAME, who has lost them; the certificate is enough until NAME registers another one."""
-    count = in_office(home, lambda office: office.staff.officers.forget_passkeys(name, actor=operator_actor()))
-    click.echo(f"{name} has no passkey any more; removed: {count}")
+officer.add_command(passkeys)
+officer.add_command(passkey_code)
+officer.add_command(forget_passkeys)
 
 
 @click.group()
@@ -212,6 +209,8 @@ def _print_made(made: Made, *, as_json: bool) -> None:
     click.echo(f"{made.name} is {made.role} in the realm {made.realm}; to stop them: soapstone suspend {made.account}")
     if made.p12:
         click.echo(f"key and certificate: {made.p12}\npassphrase, shown once: {made.passphrase}")
+    if made.passkey_code:
+        click.echo(said(made.passkey_code, made.passkey_code_expires_at))
     if made.certificate:
         click.echo(made.certificate)
 

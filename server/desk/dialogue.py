@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 
@@ -41,6 +42,7 @@ class DeskDialogue:
         """Answer one request; every refusal is in the reply."""
         visit = Visit(request, actor, languages.of(request), self._desk)
         try:
+            visit = replace(visit, session=await self._desk.entrance.session(actor, request))
             return await self._answered(visit)
         except Refusal as refusal:
             # Faults that a page has not put beside their fields are its detail.
@@ -91,15 +93,15 @@ class DeskDialogue:
             actor.require(route.action)
         if not route.is_entrance:
             try:
-                await self._desk.entrance.require(actor, request)
+                await self._desk.entrance.require(actor, visit.session)
             except SecondFactorNeeded:
                 if route.method == "POST":
                     raise
                 return see_other("/sign-in")
         if route.method == "POST":
             form = form_module.posted(request)
-            self._desk.tokens.require(actor, request, form)
-        return await route.handler(Visit(request, actor, visit.language, self._desk, path, form))
+            self._desk.tokens.require(actor, request, form, visit.session)
+        return await route.handler(replace(visit, path=path, form=form, is_in=not route.is_entrance))
 
 
 def _section(language: str, refusal: Refusal) -> str:

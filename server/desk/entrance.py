@@ -1,6 +1,7 @@
-"""The second factor at the desk: whoever has registered a passkey shows it once for each session.
+"""The second factor at the desk: a passkey is shown once for each session, by who has one or by all.
 
-The certificate is proved at every request, before anything here. Officers without a passkey have no session.
+The certificate is proved at every request, before anything here. Where a passkey is optional, who has none has no
+session.
 """
 
 from __future__ import annotations
@@ -8,11 +9,14 @@ from __future__ import annotations
 from ca_core.registration.errors import SecondFactorNeeded, SessionEnded
 from ca_core.registration.session import Session
 from ca_core.registration.sessions import Sessions
+from ca_core.registration.sign_in import SignIn
 from ca_core.secret import Secret
 from ca_core.staff.officer_sign_in import OfficerSignIn
+from ca_core.staff.passkey_codes import PasskeyCodes
 from ca_core.staff.role import Actor, Role
 from protocols.wire import Request
 from server.office import Office
+from server.setting_tables import SecondFactor
 from server.signing_in import bounds
 from server.web import languages
 from server.web.passkeys import Passkeys
@@ -23,68 +27,75 @@ _ATTRIBUTES = "Path=/; Secure; HttpOnly; SameSite=Strict"
 
 
 class Entrance:
-    """Begins sessions, and lets nobody past who owes a passkey."""
+    """Begins sessions, and lets nobody past who owes a passkey.
 
-    def __init__(self, office: Office) -> None:
+    Args:
+        sign_in: counts and journals wrong codes.
+
+    Attributes:
+        codes: with what who has no passkey registers one where all need one.
+        is_demanded: whether all do.
+    """
+
+    def __init__(self, office: Office, sign_in: SignIn) -> None:
         database, clock, keeper = office.database, office.clock, office.keeper
+        self.is_demanded = office.settings.officers.passkey is SecondFactor.REQUIRED
+        self.codes = PasskeyCodes(database, clock, keeper, sign_in)
         self._sessions = Sessions(database, clock, keeper, bounds(office.settings.sessions))
-        self._officers = OfficerSignIn(database, clock, self._sessions)
-        self.passkeys = Passkeys(database, clock, keeper, self._sessions, origin=office.settings.desk)
+        self._officers = OfficerSignIn(database, clock, self._sessions, is_demanded=self.is_demanded)
+        fewest, origin = int(self.is_demanded), office.settings.desk
+        self.passkeys = Passkeys(database, clock, keeper, self._sessions, origin=origin, fewest=fewest)
 
-    async def require(self, actor: Actor, request: Request) -> None:
-        """Let only pass who has no passkey, or has shown it in the session that the browser has.
+    async def require(self, actor: Actor, session: Session | None) -> None:
+        """Let only pass who owes no passkey, or has shown it in the session that the browser has.
 
         Raises:
             SecondFactorNeeded: it was not shown, or too long ago.
-            RegistrationSuspended, RegistrationClosed: the officer may not, or has left.
         """
         # Programs that send a token have no passkeys.
         if actor.registration_id is None or actor.role is Role.INTEGRATOR:
             return
-        if not await self.passkeys.of(actor.registration_id):
+        if not self.is_demanded and not await self.passkeys.of(actor.registration_id):
             return
-        try:
-            session = await self.session(actor, request)
-        except SessionEnded:
-            raise SecondFactorNeeded from None
+        if session is None:
+            raise SecondFactorNeeded
         session.require_signed_in()
 
-    async def is_owing(self, actor: Actor, request: Request) -> bool:
-        """Whether a passkey is still to be shown.
-
-        Raises:
-            RegistrationSuspended, RegistrationClosed: as `require` says.
-        """
+    async def is_owing(self, actor: Actor, session: Session | None) -> bool:
+        """Whether a passkey is still to be shown."""
         try:
-            await self.require(actor, request)
+            await self.require(actor, session)
         except SecondFactorNeeded:
             return True
         return False
 
-    async def session(self, actor: Actor, request: Request) -> Session:
-        """The session that the browser has.
+    async def session(self, actor: Actor, request: Request) -> Session | None:
+        """The session that the browser has; None where it has none, it is over, or of another officer or certificate.
 
         Raises:
-            SessionEnded: it has none, it is over, or it is another officer's.
             RegistrationSuspended, RegistrationClosed: the officer may not, or has left.
         """
-        return await self._officers.look(_token(request), actor)
+        token = _token(request)
+        if not token.reveal():
+            return None
+        try:
+            return await self._officers.look(token, actor, _certificate(request))
+        except SessionEnded:
+            return None
 
-    async def session_or_new(self, actor: Actor, request: Request) -> tuple[Session, tuple[tuple[str, str], ...]]:
-        """The session that the browser has, or a new one, and the header fields by which the browser keeps that.
+    async def begin(self, actor: Actor, request: Request) -> tuple[Session, tuple[str, str]]:
+        """A new session, and the header field by which the browser keeps it.
 
         Raises:
             NotPermitted, RegistrationSuspended, RegistrationClosed: as `OfficerSignIn.begin` says.
         """
-        try:
-            return await self.session(actor, request), ()
-        except SessionEnded:
-            begun = await self._officers.begin(actor)
-            return await self._officers.look(begun.token, actor), (keeping(begun.token),)
+        certificate = _certificate(request)
+        begun = await self._officers.begin(actor, certificate)
+        return await self._officers.look(begun.token, actor, certificate), keeping(begun.token)
 
     async def end(self, request: Request) -> None:
         """Sign out."""
-        await self._sessions.end(_token(request), source=request.peer.address)
+        await self._sessions.end(_token(request), source=request.peer.address, binding=_certificate(request))
 
 
 def keeping(token: Secret) -> tuple[str, str]:
@@ -99,3 +110,8 @@ def forgetting() -> tuple[str, str]:
 
 def _token(request: Request) -> Secret:
     return Secret(languages.cookies(request).get(COOKIE, ""))
+
+
+def _certificate(request: Request) -> bytes:
+    """Without which its session is none."""
+    return request.peer.certificate or b""

@@ -32,7 +32,7 @@ HEADERS = (
 _SCRIPTED = tuple(
     (name, f"{value}; script-src 'self'" if name == "Content-Security-Policy" else value) for name, value in HEADERS
 )
-"""Of the two pages that speak with passkeys: those run one script of ours."""
+"""Of the pages that speak with passkeys: those run one script of ours."""
 _TIME = Markup('<time datetime="{}">{}</time>')
 
 

@@ -9,6 +9,8 @@ from urllib.parse import quote, urlencode
 from cryptography import x509
 from markupsafe import Markup
 
+from ca_core.registration.errors import SessionEnded
+from ca_core.registration.session import Session, Step
 from ca_core.staff.role import Action, Actor
 from protocols.wire import Reply, Request
 from server.desk.entrance import Entrance
@@ -63,6 +65,8 @@ class Visit:
         language: one of `LANGUAGES`.
         path: the parts of the path that the route's pattern names.
         form: what was posted; its token was right.
+        session: of the browser, however far in; None where there is none.
+        is_in: whether they owe no passkey; who does is shown no way to other pages.
     """
 
     request: Request
@@ -71,6 +75,8 @@ class Visit:
     desk: Desk
     path: Mapping[str, str] = field(default_factory=dict)
     form: Posted = field(default=NOTHING)
+    session: Session | None = None
+    is_in: bool = True
 
     @property
     def office(self) -> Office:
@@ -91,6 +97,17 @@ class Visit:
         """
         return queried(self.request)
 
+    @property
+    def entered(self) -> Session:
+        """The session, for what nobody does without one.
+
+        Raises:
+            SessionEnded: there is none, or not any more.
+        """
+        if self.session is None:
+            raise SessionEnded
+        return self.session
+
     def may(self, action: Action) -> bool:
         """Whether the actor may do something; pages show nobody a way to what they may not."""
         return action in self.actor.permitted
@@ -101,18 +118,20 @@ class Visit:
         return translated % values if values else translated
 
     def render(self, template: str, *, status: int = 200, is_scripted: bool = False, **values: object) -> Reply:
-        """A page; the template has `actor`, `may`, `here`, `csrf` and `now` beside the values.
+        """A page; the template has `actor`, `may`, `here`, `csrf`, `can_leave` and `now` beside the values.
 
         Args:
             is_scripted: whether it runs our script for passkeys.
         """
-        token = self.desk.tokens.make(self.actor, self.request)
+        token = self.desk.tokens.make(self.actor, self.request, self.session)
+        nav = self.desk.nav if self.is_in else ()
         common = {
             "actor": self.actor,
             "may": {action.name: self.may(action) for action in Action},
             "here": self.request.path,
             "csrf": _HIDDEN.format(TOKEN, token),
-            "nav": [item for item in self.desk.nav if item.action is None or self.may(item.action)],
+            "nav": [item for item in nav if item.action is None or self.may(item.action)],
+            "can_leave": self.session is not None and self.session.step is Step.SIGNED_IN,
             "now": self.now,
         }
         values = {**common, **values}

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from collections.abc import Iterator
 from importlib import resources
 from importlib.resources.abc import Traversable
 from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from protocols.wire import Reply, Request, plain_text
@@ -22,6 +24,13 @@ _STYLES = ("pico.css", "desk.css")
 _WITHIN = re.compile(r'url\("data:image/svg\+xml,([^"]*)"\)')
 _DIGEST_DIGITS = 16
 _READ = frozenset({"GET", "HEAD"})
+
+
+class Script(NamedTuple):
+    """A script of ours: its address, and what a browser holds it to (Subresource Integrity)."""
+
+    place: str
+    integrity: str
 
 
 class AssetFiles:
@@ -46,9 +55,11 @@ class AssetFiles:
         return self._places["icon.svg"]
 
     @property
-    def script(self) -> str:
-        """The address of the script that speaks with passkeys."""
-        return self._places["passkey.js"]
+    def script(self) -> Script:
+        """The script that speaks with passkeys."""
+        place = self._places["passkey.js"]
+        digest = base64.b64encode(hashlib.sha384(self._replies[place].body).digest()).decode()
+        return Script(place, f"sha384-{digest}")
 
     def answer(self, request: Request) -> Reply:
         """The asset at a path; whoever asks may have it."""

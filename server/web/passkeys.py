@@ -50,7 +50,7 @@ from ca_core.registration.session import Challenge, Session, Step
 from ca_core.registration.sessions import Sessions
 from ca_core.secret import Secret
 from ca_core.store import holds, passkeys, registrations, sessions
-from ca_core.store.database import Database, Transaction
+from ca_core.store.database import Claim, Database, Transaction
 
 MOST_OCTETS = 1 << 16
 """Of what a browser answers."""
@@ -73,16 +73,25 @@ class Passkeys:
 
     Args:
         origin: where the pages are, as `https://ca.example:8443`; a passkey is good for its host alone.
+        fewest: how many whoever has some must keep.
     """
 
     def __init__(
-        self, database: Database, clock: Clock, keeper: SecretKeeper, sessions_: Sessions, *, origin: str
+        self,
+        database: Database,
+        clock: Clock,
+        keeper: SecretKeeper,
+        sessions_: Sessions,
+        *,
+        origin: str,
+        fewest: int = 0,
     ) -> None:
         self._database = database
         self._clock = clock
         self._sessions = sessions_
-        self._origin = origin
+        self._origin = _as_browsers_write(origin)
         self._host = urlsplit(origin).hostname or ""
+        self._fewest = fewest
         self._users = keeper.key_from(b"soapstone passkey user")
 
     async def of(self, registration_id: str) -> list[Passkey]:
@@ -98,6 +107,14 @@ class Passkeys:
             WrongState: there are too many already.
         """
         session.require_signed_in()
+        return await self.begin_entering(session)
+
+    async def begin_entering(self, session: Session) -> str:
+        """The options of a new passkey for whoever is half way in, and may all the same: see `enter`.
+
+        Raises:
+            WrongState: there are too many already.
+        """
         held = await self.of(session.registration.id)
         if len(held) >= MOST:
             raise WrongState(f"there are {MOST} passkeys already; remove one first")
@@ -130,18 +147,38 @@ class Passkeys:
             WrongState: the passkey is registered already.
         """
         session.require_signed_in()
-        label = _checked_label(label)
-        credential = _read(answer, parse_registration_credential_json)
-        challenge = await self._spent(session, _REGISTER)
-        made = self._made(session, label, credential, challenge)
+        made = await self._registered(session, label, answer)
         async with self._database.write() as tx:
             await tx.hold(holds.registration(session.registration.id), shared=True)
-            if not await passkeys.insert(tx, made):
-                raise WrongState("this passkey is registered already")
+            await self._insert(tx, made, session, source)
             # Those may have been begun by whoever had no passkey, and needed none.
             await sessions.end_all_but(tx, session.registration.id, session.key)
-            await self._record(tx, PasskeyAdded(made.name, label), session, source)
         return made
+
+    async def enter(self, session: Session, label: str, answer: bytes, *, claim: Claim, source: str) -> Secret:
+        """Store the passkey of whoever is half way in, and let them be all the way in.
+
+        Args:
+            label, answer, source: as for `register`.
+            claim: takes what stands in the place of another passkey.
+
+        Returns:
+            The token of the session in the old one's place.
+
+        Raises:
+            BadRequest, TooLarge, PasskeyRefused, WrongState: as for `register`; and what `claim` raises.
+            SessionEnded, RegistrationSuspended, RegistrationExpired, RegistrationClosed: meanwhile.
+        """
+        made = await self._registered(session, label, answer)
+        async with self._database.write() as tx:
+            await tx.hold(holds.registration(session.registration.id), shared=True)
+            (await registrations.by_id(tx, session.registration.id)).require_active(self._clock.now())
+            await claim(tx)
+            await sessions.end_all_but(tx, session.registration.id, session.key)
+            await self._insert(tx, made, session, source)
+            token = await self._sessions.rotate(tx, session, Step.SIGNED_IN, credential_id=session.credential_id)
+            await self._record(tx, SignedIn(Step.SIGNED_IN.value), session, source)
+        return token
 
     async def begin_showing(self, session: Session) -> str:
         """What a passkey is to sign, in JSON, as `navigator.credentials.get()` takes it.
@@ -191,14 +228,17 @@ class Passkeys:
         return token
 
     async def remove(self, session: Session, credential_id: bytes, *, source: str) -> None:
-        """Remove one of the session's holder.
+        """Remove one of the session's holder, whose other sessions are over.
 
         Raises:
             PasswordToBeChanged, SecondFactorNeeded: as for `begin_registering`.
             NotFound: there is none such, or it is somebody else's.
+            WrongState: it is the last one, and there must be one.
         """
         session.require_signed_in()
         async with self._database.write() as tx:
+            # Alone: of two that are removed at once, the second one may be the last.
+            await tx.hold(holds.registration(session.registration.id))
             passkey = await passkeys.by_id(tx, credential_id)
             if (
                 passkey is None
@@ -206,7 +246,21 @@ class Passkeys:
                 or not await passkeys.remove(tx, passkey)
             ):
                 raise NotFound("there is no such passkey")
+            if len(await passkeys.of(tx, session.registration.id)) < self._fewest:
+                raise WrongState("this is your last passkey, and one is needed here; register another one first")
+            await sessions.end_all_but(tx, session.registration.id, session.key)
             await self._record(tx, PasskeyRemoved(passkey.name, passkey.label), session, source)
+
+    async def _registered(self, session: Session, label: str, answer: bytes) -> Passkey:
+        """The passkey that a browser has made, which is yet to be stored."""
+        label = _checked_label(label)
+        credential = _read(answer, parse_registration_credential_json)
+        return self._made(session, label, credential, await self._spent(session, _REGISTER))
+
+    async def _insert(self, tx: Transaction, made: Passkey, session: Session, source: str) -> None:
+        if not await passkeys.insert(tx, made):
+            raise WrongState("this passkey is registered already")
+        await self._record(tx, PasskeyAdded(made.name, made.label), session, source)
 
     async def _challenge(self, session: Session, ceremony: str) -> bytes:
         value = generate_challenge()
@@ -303,3 +357,9 @@ def _checked_label(label: str) -> str:
     if not 1 <= len(text) <= LONGEST_LABEL or spelling.fault_of(text) is not None:
         raise BadRequest(f"a passkey's name has 1 to {LONGEST_LABEL} characters, none of them invisible")
     return text
+
+
+def _as_browsers_write(origin: str) -> str:
+    """An origin without what browsers leave out of it: a path, and the port that https has anyway."""
+    parts = urlsplit(origin)
+    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(':443')}"

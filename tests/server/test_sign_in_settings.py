@@ -42,3 +42,20 @@ def test_a_blocklist_is_read_from_the_home(tmp_path: Path) -> None:
     assert len(read_blocklist("", tmp_path)) == 0
     with pytest.raises(Misconfigured, match="put the file there, or remove the setting"):
         read_blocklist("missing.txt", tmp_path)
+
+
+@pytest.mark.parametrize("passkey", ["optional", "required"])
+def test_a_passkey_is_asked_for_where_a_browser_can_keep_one(passkey: str) -> None:
+    officers = {"passkey": passkey}
+    named = {"host": "192.0.2.1", "port": 8443, "desk_url": "https://desk.example", "officers": officers}
+
+    assert from_builtins({**LEAST, "officers": officers}).officers.passkey == passkey
+    assert from_builtins(named).officers.passkey == passkey
+    if passkey == "required":
+        with pytest.raises(Misconfigured, match=r"officers\.passkey: browsers keep passkeys for names"):
+            from_builtins({"host": "192.0.2.1", "port": 8443, "officers": officers})
+
+
+def test_an_officer_is_asked_for_one_of_two() -> None:
+    with pytest.raises(Misconfigured, match=r"officers\.passkey"):
+        from_builtins({**LEAST, "officers": {"passkey": "maybe"}})

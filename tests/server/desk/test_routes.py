@@ -9,6 +9,7 @@ import pytest_asyncio
 
 from ca_core.errors import BadRequest
 from ca_core.registration.credential import SecretKeeper
+from ca_core.registration.sign_in import SignIn
 from ca_core.staff.role import MAY, Actor, Role, Via
 from protocols.wire import Peer, Reply, Request
 from server.cli.making import first_settings, make_home
@@ -48,7 +49,13 @@ def address_of(route: Route) -> str:
 
 
 def pages(opened: Office) -> DeskDialogue:
-    return desk_dialogue(opened, AssetFiles(), lambda _: (), Verifier(opened), Entrance(opened))
+    return desk_dialogue(
+        opened,
+        AssetFiles(),
+        lambda _: (),
+        Verifier(opened),
+        Entrance(opened, SignIn(opened.database, opened.clock, opened.keeper)),
+    )
 
 
 async def answered(opened: Office, actor: Actor, method: str, path: str, body: bytes = b"") -> Reply:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,16 @@ def test_the_style_sheet_from_npm_comes_first_and_may_be_missing(folder: Path) -
 
     assert [style.split(".")[0] for style in both] == ["/assets/pico", "/assets/desk"]
     assert alone == both[1:]
+
+
+def test_a_script_is_served_as_one_and_held_to_its_content(folder: Path) -> None:
+    (folder / "passkey.js").write_text("say();")
+    assets = AssetFiles(folder)
+
+    reply = fetched(assets, assets.script.place)
+
+    assert dict(reply.headers)["Content-Type"] == "text/javascript; charset=utf-8"
+    assert assets.script.integrity == "sha384-" + base64.b64encode(hashlib.sha384(reply.body).digest()).decode()
 
 
 def test_another_content_has_another_address(folder: Path) -> None:

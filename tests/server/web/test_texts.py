@@ -30,7 +30,7 @@ HOLE = re.compile(r"%\(\w+\)s")
 CHINESE = re.compile(r"[\u4e00-\u9fff]")
 # The same in both languages: a technical word, or an example of what is typed.
 ALIKE = frozenset({"URIs"})
-COMMANDS = frozenset({"soapstone officer add", "soapstone officer forget-passkeys"})
+COMMANDS = frozenset({"soapstone officer add", "soapstone officer forget-passkeys", "soapstone officer passkey-code"})
 
 
 class Text(HTMLParser):
