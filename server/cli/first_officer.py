@@ -7,6 +7,7 @@ import shlex
 from ca_core.registration.account import MAIN
 from ca_core.staff.role import Role
 from server.cli.officer_certificates import taken_on_and_certified
+from server.cli.officer_passkeys import said, with_code
 from server.cli.shared import operator_actor
 from server.office import Office
 
@@ -25,7 +26,10 @@ async def take_on_and_explain(office: Office) -> str:
         lambda: office.staff.officers.add(NAME, Role.SUPERVISOR, realm=MAIN, actor=operator_actor()),
         p12=office.home.resolve() / FILE_NAME,
     )
-    return explained(made.p12 or "", made.passphrase or "", desk=office.settings.desk, trust=office.places.ca_bundle)
+    made = await with_code(office, made)
+    code = f"{said(made.passkey_code, made.passkey_code_expires_at)}\n" if made.passkey_code else ""
+    p12, passphrase = made.p12 or "", made.passphrase or ""
+    return explained(p12, passphrase, desk=office.settings.desk, trust=office.places.ca_bundle) + code
 
 
 def explained(p12: str, passphrase: str, *, desk: str, trust: str) -> str:

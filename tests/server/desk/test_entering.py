@@ -23,6 +23,7 @@ from server.api.dialogue import ApiDialogue
 from server.api.operation import PREFIX as API
 from server.api.operation import Services
 from server.assembly import Strongroom, strongroom
+from server.cli.first_officer import take_on_and_explain
 from server.cli.making import first_settings, make_home
 from server.cli.officer_certificates import certified
 from server.cli.officer_passkeys import with_code
@@ -529,3 +530,13 @@ async def test_the_journal_says_who_was_given_a_code_and_who_failed(house: House
     for wanted in ("passkey-code-made", "credential-refused", "passkey-added", "signed-in"):
         assert wanted in events
     assert not any(alice.code in str(row[1]) for row in rows)
+
+
+async def test_the_first_officer_of_up_is_given_a_code_as_well(house: House) -> None:
+    said = await take_on_and_explain(house.opened)
+
+    found = re.search(r"until \S+: (\S+)", said)
+    assert found is not None
+    first = Browser(house, "first", await house.further_certificate("first"), found[1])
+    await first.register()
+    assert await first.is_in()
