@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from conformance import stores
+from conformance import homes, stores
 
 SOAPSTONE = Path(sys.executable).with_name("soapstone")
 CLIENTS = Path(__file__).parents[1] / ".clients"
@@ -32,15 +32,20 @@ _candidates = itertools.count(20_000 + os.getpid() * 3_764 % 8_000, _PORTS_OF_A_
 def free_ports() -> int:
     """The first of four consecutive loopback ports that nobody uses, and that were not given out before."""
     for first in itertools.takewhile(lambda port: port < _HIGHEST_PORT, _candidates):
-        try:
-            for port in range(first, first + _PORTS_OF_A_SERVER):
-                with socket.socket() as probe:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                    probe.bind(("127.0.0.1", port))
-        except OSError:
-            continue
-        return first
+        if _are_free(first):
+            return first
     raise AssertionError("there are no four free ports in a row")
+
+
+def _are_free(first: int) -> bool:
+    try:
+        for port in range(first, first + _PORTS_OF_A_SERVER):
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                probe.bind(("127.0.0.1", port))
+    except OSError:
+        return False
+    return True
 
 
 def run(*command: str | Path, **options: Any) -> subprocess.CompletedProcess[str]:
@@ -76,17 +81,31 @@ class House:
         store: str | None = None,
     ) -> None:
         self.home = folder / "home"
-        self.port = free_ports()
-        self.http_01_port = free_ports()
-        self.tls_alpn_01_port = self.http_01_port + 1
         self._offset = folder / "clock"
         self._log = folder / "server.log"
         self._process: subprocess.Popen[str] | None = None
-        probed = (f"acme.http_01_port={self.http_01_port}", f"acme.tls_alpn_01_port={self.tls_alpn_01_port}")
         self.store = store or stores.new()
-        wanted = (*probed, f"store.url={self.store}", *settings)
-        sets = [part for setting in wanted for part in ("--set", setting)]
-        self.command("init", "--port", str(self.port), *options, *sets)
+        wanted = (
+            *options,
+            *(part for setting in (f"store.url={self.store}", *settings) for part in ("--set", setting)),
+        )
+        # A database of PostgreSQL, a key in a token and what a test has put there are no part of a copy.
+        is_plain = self.store == stores.IN_A_FILE and "--issuing-key" not in options and not self.home.exists()
+        self._wanted = wanted if is_plain and not self._offset.exists() else None
+        self._kept = homes.borrow(wanted) if self._wanted else None
+        if self._kept and _are_free(self._kept.port) and _are_free(self._kept.http_01_port):
+            _, self.port, self.http_01_port = self._kept
+            shutil.copytree(self._kept.folder, self.home)
+        else:
+            self.port, self.http_01_port = free_ports(), free_ports()
+            self._init(*wanted)
+        self.tls_alpn_01_port = self.http_01_port + 1
+
+    def _init(self, *wanted: str) -> None:
+        probed = (f"acme.http_01_port={self.http_01_port}", f"acme.tls_alpn_01_port={self.http_01_port + 1}")
+        sets = [part for setting in probed for part in ("--set", setting)]
+        self.command("init", "--port", str(self.port), *wanted, *sets)
+        self._kept = homes.keep(self.home, self.port, self.http_01_port) if self._wanted else None
 
     @property
     def directory(self) -> str:
@@ -187,6 +206,9 @@ class House:
         if self._process is not None:
             self.kill()
         stores.forget(self.store)
+        if self._wanted and self._kept:
+            homes.give_back(self._wanted, self._kept)
+            self._kept = None
 
     def _end(self, number: signal.Signals) -> int:
         assert self._process is not None

@@ -8,6 +8,7 @@ import socket
 import sqlite3
 import ssl
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
@@ -22,8 +23,10 @@ _RENEWAL_SECONDS = 30
 
 
 @pytest.fixture
-def stopped(tmp_path: Path, store: str) -> House:
-    return House(tmp_path, store=store)
+def stopped(tmp_path: Path, store: str) -> Iterator[House]:
+    built = House(tmp_path, store=store)
+    yield built
+    built.close()
 
 
 def edited(house: House, was: str, now: str) -> None:

@@ -41,8 +41,10 @@ def settle(house: House, *tables: str) -> None:
 
 
 @pytest.fixture
-def stopped(tmp_path: Path) -> House:
-    return House(tmp_path)
+def stopped(tmp_path: Path) -> Iterator[House]:
+    built = House(tmp_path)
+    yield built
+    built.close()
 
 
 @pytest.fixture
