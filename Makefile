@@ -81,7 +81,7 @@ bench-crl: .venv/.tools  ## a CRL of a million entries: seconds, memory, and who
 bench-crowd: .venv/.tools  ## 1,200 idle and slow connections: who waits for them
 	$(BIN)/python -m bench.crowd
 
-bench-desk: .venv/.tools  ## the desk's lists and searches with 10, 10^4 and 10^6 registrations and certificates
+bench-desk: .venv/.tools  ## the desk's lists, pages and API with 10, 10^4 and 10^6 registrations and certificates
 	$(BIN)/python -m bench.desk
 
 bench-est: .venv/.tools  ## EST enroll and re-enroll, beside aiohttp that only answers
