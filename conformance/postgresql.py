@@ -98,6 +98,8 @@ class Cluster:
         data = self.folder / "data"
         if os.getuid() == 0:
             shutil.chown(self.folder, "postgres", "postgres")
+            # The socket is in here, and whoever is root by `unshare --user` has no power over what is another's.
+            self.folder.chmod(0o711)
         wanted = ("--username", _ROLE, "--auth", "trust", "--encoding", "UTF8", "--no-locale", "--no-sync")
         made = [*_as_nobody_special(), str(_program("initdb")), "--pgdata", str(data), *wanted]
         subprocess.run(made, check=True, stdout=subprocess.DEVNULL)
