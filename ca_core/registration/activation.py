@@ -6,7 +6,7 @@ from ca_core.audit import journal
 from ca_core.clock import Clock
 from ca_core.errors import WrongState
 from ca_core.registration import lookup
-from ca_core.registration.account import Registration, Status
+from ca_core.registration.account import Registration
 from ca_core.registration.events import SheetActivated
 from ca_core.store import credentials, registrations
 from ca_core.store.database import Database, Transaction
@@ -42,8 +42,7 @@ class ActivationDesk:
         """
         async with self._database.write() as tx:
             registration = await lookup.held_subscriber(tx, account)
-            if registration.status is Status.CLOSED:
-                raise WrongState(f"the registration {account} is closed; register the subscriber anew")
+            lookup.require_open(registration)
             if not await activate(tx, registration, actor=actor, now=self._clock.now()):
                 raise WrongState(f"nothing of sheet {registration.sheet} of {account} waits to be activated")
             return registration.sheet

@@ -24,7 +24,7 @@ from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.events import Amended
 from ca_core.registration.form import Form
 from ca_core.registration.kind import OFFICER, PRESETS, Kind, Kinds
-from ca_core.registration.lookup import found, held, held_subscriber, held_vetted
+from ca_core.registration.lookup import found, held, held_subscriber, held_vetted, require_open
 from ca_core.registration.sheet import Sheet
 from ca_core.store import credentials, registrations, sessions
 from ca_core.store.database import Claim, Database, Transaction
@@ -145,8 +145,7 @@ class Desk:
             registration = await self._change(tx, registration, changes, actor=actor, now=now)
             if instead is None:
                 return await self._replace_sheet(tx, registration, actor=actor, now=now)
-            if registration.status is Status.CLOSED:
-                raise _closed(registration)
+            require_open(registration)
             await instead(tx)
             return None
 
@@ -167,8 +166,7 @@ class Desk:
         async with self._database.write() as tx:
             registration = await held_vetted(tx, account)
             _require_version(registration, version)
-            if registration.status is Status.CLOSED:
-                raise _closed(registration)
+            require_open(registration)
             await self._change(tx, registration, changes, actor=actor, now=now)
             return await found(tx, account)
 
@@ -226,8 +224,7 @@ class Desk:
         return changed
 
     async def _replace_sheet(self, tx: Transaction, registration: Registration, *, actor: str, now: int) -> Sheet:
-        if registration.status is Status.CLOSED:
-            raise _closed(registration)
+        require_open(registration)
         if registration.kind == OFFICER.name:
             raise WrongState(f"{registration.account} is an officer's, and has no sheet; see: soapstone officer --help")
         await credentials.void_all(tx, registration.id, now=now)
@@ -250,10 +247,6 @@ def _require_version(registration: Registration, version: int | None) -> None:
             f"the registration {registration.account} was changed meanwhile: it is of version {registration.version},"
             f" and not of {version}; look at it again"
         )
-
-
-def _closed(registration: Registration) -> WrongState:
-    return WrongState(f"the registration {registration.account} is closed; register the subscriber anew")
 
 
 def _names(grants: tuple[Grant, ...]) -> tuple[str, ...]:

@@ -11,9 +11,10 @@ from ca_core.clock import Clock
 from ca_core.errors import BadRequest, NotFound, WrongState
 from ca_core.identity import new_id
 from ca_core.registration import credential as credential_module
-from ca_core.registration.account import Registration, Status
+from ca_core.registration.account import Registration
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
 from ca_core.registration.kind import PRESETS, Kind, Kinds
+from ca_core.registration.lookup import require_open
 from ca_core.registration.sheet import EabKey, eab_key
 from ca_core.store import credentials, holds, registrations
 from ca_core.store.database import Database, Transaction
@@ -89,7 +90,7 @@ class EabDesk:
         now = self._clock.now()
         async with self._database.write() as tx:
             old = await _held(tx, kid)
-            _require_open(await registrations.by_id(tx, old.registration_id))
+            require_open(await registrations.by_id(tx, old.registration_id))
             _require_rotatable(old, now)
             limits = EabForm(old.uses_left, expires_at or old.expires_at, old.networks, old.profiles)
             new, key = await self._make(
@@ -156,7 +157,7 @@ class EabDesk:
         kind = self._kinds.named(registration.kind)
         if not kind.has_eab_key:
             raise WrongState(f"a registration of the kind {kind.name} has no ACME, and so no EAB keys")
-        _require_open(registration)
+        require_open(registration)
         return registration, kind
 
     async def _make(
@@ -194,11 +195,6 @@ class EabDesk:
 
     async def _record(self, tx: Transaction, event: Event, key: Credential, actor: str) -> None:
         await journal.record(tx, event, now=self._clock.now(), actor=actor, registration_id=key.registration_id)
-
-
-def _require_open(registration: Registration) -> None:
-    if registration.status is Status.CLOSED:
-        raise WrongState(f"the registration {registration.account} is closed; register the subscriber anew")
 
 
 async def _found(tx: Transaction, kid: str) -> Credential:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ca_core.errors import NotFound, WrongState
-from ca_core.registration.account import Registration
+from ca_core.registration.account import Registration, Status
 from ca_core.registration.kind import RESERVED, SERVER
 from ca_core.store import holds, registrations
 from ca_core.store.database import Transaction
@@ -19,6 +19,16 @@ async def found(tx: Transaction, account: str) -> Registration:
     if registration is None:
         raise NotFound(f"there is no account {account[:64]}")
     return registration
+
+
+def require_open(registration: Registration) -> None:
+    """Let only a registration pass that is not closed.
+
+    Raises:
+        WrongState: it is.
+    """
+    if registration.status is Status.CLOSED:
+        raise WrongState(f"the registration {registration.account} is closed; register the subscriber anew")
 
 
 async def held(tx: Transaction, account: str) -> Registration:

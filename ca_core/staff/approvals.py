@@ -16,6 +16,7 @@ from ca_core.registration.desk import Desk
 from ca_core.registration.form import Form
 from ca_core.registration.kind import PRESETS, Kinds
 from ca_core.registration.kind import Approvals as Policy
+from ca_core.registration.lookup import require_open
 from ca_core.registration.sheet import Sheet
 from ca_core.revocation.desk import RevocationDesk, Revoked, require_revocable
 from ca_core.revocation.rules import Asker
@@ -86,6 +87,7 @@ class Approvals:
         needed = self._kinds.named(registration.kind).approvals.reprint
         if not needed:
             return await self._desk.new_sheet(account, actor=actor.journal_name)
+        require_open(registration)
         payload = msgspec.json.encode(account).decode()
         return await self._put_down(
             DeskAction.REPRINT, registration, registration.realm, payload, needed, actor=actor, note=note

@@ -474,6 +474,16 @@ async def test_what_is_closed_is_not_renewed_and_nobody_is_asked(core: Core) -> 
     assert await core.staff.approvals.requests(ALICE) == []
 
 
+async def test_nobody_is_asked_to_agree_to_a_sheet_of_what_is_closed(core: Core) -> None:
+    await registered(core)
+    await core.desk.close("panel", actor="test")
+
+    with pytest.raises(WrongState, match="is closed"):
+        await core.staff.approvals.reprint("panel", actor=ALICE)
+
+    assert await core.staff.approvals.requests(ALICE) == []
+
+
 async def test_a_renewal_that_nobody_has_to_agree_to_brings_its_sheet(core: Core) -> None:
     await core.register("acc")
 
