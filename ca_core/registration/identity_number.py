@@ -48,7 +48,7 @@ def is_tw_company(number: str) -> bool:
     # It brings a client for web services along, and most kinds ask for no number.
     from stdnum.tw import ubn  # noqa: PLC0415
 
-    return number.isdigit() and ubn.is_valid(number)
+    return number.isascii() and number.isdigit() and ubn.is_valid(number)
 
 
 def _tw_number(letter: str) -> int:

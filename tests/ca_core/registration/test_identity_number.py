@@ -38,6 +38,7 @@ def test_a_right_number_passes(number: str, wanted: IdentityNumber) -> None:
         ("00501503", PERSON, "is not a Taiwan ID number, or its check digit is wrong"),
         ("A123456789", COMPANY, "is not a Taiwan company number, or its check digit is wrong"),
         ("00501502", COMPANY, "is not a Taiwan company number, or its check digit is wrong"),
+        ("0050150\uff13", COMPANY, "is not a Taiwan company number, or its check digit is wrong"),
         ("0050 1503", COMPANY, "is not a Taiwan company number, or its check digit is wrong"),
         ("00501502", EITHER, "is not a Taiwan ID or company number, or its check digit is wrong"),
     ],
