@@ -12,9 +12,11 @@ from ca_core.clock import as_datetime, rfc3339
 from ca_core.registration.form import LANGUAGES
 from protocols.wire import Reply
 from server.desk import faults
-from server.desk.event_words import VOCABULARY
+from server.desk.words import VOCABULARY
 from server.web import languages
+from server.web.actors import Word
 from server.web.asset_files import AssetFiles
+from server.web.telling import Teller
 
 _POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
@@ -77,9 +79,10 @@ def _environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.policies["ext.i18n.trimmed"] = True
-    environment.filters.update(_filters(language))
-    environment.globals["described"] = described
-    texts = languages.texts(language)
+    texts, word = languages.texts(language), _word(language)
+    teller = Teller(language, texts, word)
+    environment.filters.update({**_filters(language), "word": word, "who": teller.by})
+    environment.globals.update({"described": described, "tell": teller.tell})
     # The extension adds this method, and says so to no type checker.
     install: Callable[..., None] = environment.install_gettext_callables  # type: ignore[attr-defined]
     install(texts.gettext, texts.ngettext, newstyle=True)
@@ -99,7 +102,7 @@ def described(name: str, faults: Mapping[str, tuple[str, ...]], hint: str = "") 
 
 
 def _filters(language: str) -> dict[str, Callable[..., object]]:
-    """What templates say of values: times in the reader's language, in UTC, and words for what is a code."""
+    """What templates say of values: times in the reader's language, in UTC, and what is wrong with fields."""
     locale, texts = language.replace("-", "_"), languages.texts(language)
 
     def moment(seconds: int) -> Markup:
@@ -109,12 +112,19 @@ def _filters(language: str) -> dict[str, Callable[..., object]]:
     def day(seconds: int) -> Markup:
         return _TIME.format(rfc3339(seconds), format_date(as_datetime(seconds), "medium", locale=locale))
 
+    def fault(why: str) -> Markup:
+        return faults.said(why, texts)
+
+    return {"moment": moment, "day": day, "fault": fault}
+
+
+def _word(language: str) -> Word:
+    """Words for what is a code."""
+    texts = languages.texts(language)
+
     def word(code: str, group: str) -> str:
         # Settings make kinds and profiles of their own, which are called what they are called.
         text = VOCABULARY.get(f"{group}.{code}")
         return code if text is None else texts.gettext(text)
 
-    def fault(why: str) -> Markup:
-        return faults.said(why, texts)
-
-    return {"moment": moment, "day": day, "word": word, "fault": fault}
+    return word

@@ -6,11 +6,10 @@ import msgspec
 
 from ca_core.policy.renewal import renewal_window
 from ca_core.staff.dossiers import CertificateDossier
+from ca_core.store.related import Happening
 
 DATES = ("valid-from", "window-opens", "valid-until")
 """What time alone brings about: no events, and yet in the group of their words."""
-# The members of events that tell more than the event's name does.
-_TOLD = ("reason", "note", "why", "replaces")
 
 
 class Moment(msgspec.Struct, frozen=True):
@@ -19,15 +18,13 @@ class Moment(msgspec.Struct, frozen=True):
     Attributes:
         at: UTC seconds.
         what: a word of the group `event`.
-        who: as the journal writes it; empty of what time alone brings about.
-        note: more about it.
+        row: of the journal; None of what time alone brings about.
         is_ahead: whether it is yet to come.
     """
 
     at: int
     what: str
-    who: str = ""
-    note: str = ""
+    row: Happening | None = None
     is_ahead: bool = False
 
 
@@ -47,11 +44,5 @@ def life(dossier: CertificateDossier, *, window_days: int, now: int) -> list[Mom
     if not certificate.is_revoked:
         dates.append((window.opens_at, opens))
     dated = [Moment(at, what, is_ahead=at > now) for at, what in dates]
-    told = [Moment(one.at, one.event, one.actor, note_of(one.detail)) for one in dossier.happened]
+    told = [Moment(one.at, one.event, one) for one in dossier.happened]
     return sorted([*told, *dated], key=lambda moment: moment.at)
-
-
-def note_of(detail: str) -> str:
-    """What is worth telling of an event's members, from their JSON."""
-    members = msgspec.json.decode(detail, type=dict[str, object])
-    return "; ".join(str(members[name]) for name in _TOLD if members.get(name))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from server.web.advice import ADVICE
+from server.web.event_members import HELD, MEMBERS
+from server.web.event_words import EVENTS, REASONS, STATES
+from server.web.languages import phrase
 
-def phrase(text: str) -> str:
-    """Mark a text as one that pages translate; the catalogs' test finds it by this word."""
-    return text
-
+__all__ = ["FIELDS", "REFUSALS", "REGISTRATION", "STAFF", "VOCABULARY", "WORDS", "phrase"]
 
 REGISTRATION: Mapping[str, str] = MappingProxyType(
     {
@@ -164,3 +165,6 @@ FIELDS: Mapping[str, str] = MappingProxyType(
 
 WORDS: Mapping[str, str] = MappingProxyType({**REGISTRATION, **STAFF, **REFUSALS, **FIELDS})
 """By group and code, such as `status.active`."""
+
+VOCABULARY: Mapping[str, str] = MappingProxyType({**WORDS, **EVENTS, **REASONS, **STATES, **MEMBERS, **HELD, **ADVICE})
+"""All words of the desk, with those that are every page's, by group and code."""

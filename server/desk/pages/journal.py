@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from ca_core.errors import BadRequest
-from ca_core.staff.lines import JournalFilter, JournalLine, Page
+from ca_core.staff.lines import JournalFilter, Page
+from ca_core.staff.officer import ACCOUNT_PREFIX
 from ca_core.staff.role import Action
 from protocols.wire import Reply
-from server.desk.event_words import EVENTS
 from server.desk.form import Posted
 from server.desk.life import DATES
 from server.desk.route import Route
 from server.desk.searching import AFTER, first_page, first_second, last_second, next_page, optional
 from server.desk.visit import NavItem, Visit
 from server.desk.words import phrase
+from server.own_certificate import ACCOUNT as OUR_ACCOUNT
+from server.web.event_words import EVENTS
 
 _PATH = "/journal"
 _MOST = 50
 _FIELDS = ("event", "actor", "account", "serial", "since", "until")
 _GROUP = "event."
-_TAG = "event"
 CODES = tuple(sorted(key.removeprefix(_GROUP) for key in EVENTS if key.removeprefix(_GROUP) not in DATES))
-
-
-class Line(msgspec.Struct, frozen=True):
-    """A row, and its event's own members: names and values as text."""
-
-    row: JournalLine
-    members: tuple[tuple[str, str], ...]
 
 
 async def show(visit: Visit) -> Reply:
@@ -43,7 +35,8 @@ async def show(visit: Visit) -> Reply:
         "journal.html",
         status=status,
         asked={name: query.get(name) for name in _FIELDS},
-        lines=[Line(row, members_of(row.detail)) for row in found],
+        lines=found,
+        is_subscribers=is_subscribers,
         codes=CODES,
         fault=fault,
         following=next_page(_PATH, query, found.more),
@@ -73,18 +66,9 @@ def wanted_by(query: Posted) -> JournalFilter:
     )
 
 
-def members_of(detail: str) -> tuple[tuple[str, str], ...]:
-    """The members of an event, from their JSON; what is empty says nothing."""
-    members = msgspec.json.decode(detail, type=dict[str, object])
-    return tuple(
-        (name, _text(value)) for name, value in members.items() if name != _TAG and value not in (None, "", [])
-    )
-
-
-def _text(value: object) -> str:
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return value if isinstance(value, str) else msgspec.json.encode(value).decode()
+def is_subscribers(account: str) -> bool:
+    """Whether an account has a page: those of officers and of the server itself have none."""
+    return account != OUR_ACCOUNT and not account.startswith(ACCOUNT_PREFIX)
 
 
 NAV = (NavItem(_PATH, phrase("Journal"), Action.READ_JOURNAL),)

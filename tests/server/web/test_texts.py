@@ -17,6 +17,7 @@ from jinja2.ext import extract_from_ast
 
 from server import answers
 from server.desk import words
+from server.web.advice import ADVICE
 from tests.architecture.house import ROOT
 
 TEMPLATES = sorted((ROOT / "server" / "desk" / "templates").glob("*.html"))
@@ -78,7 +79,7 @@ def in_templates() -> Iterator[str]:
 
 
 def in_code() -> Iterator[str]:
-    for path in sorted((ROOT / "server" / "desk").rglob("*.py")):
+    for path in sorted([*(ROOT / "server" / "desk").rglob("*.py"), *(ROOT / "server" / "web").rglob("*.py")]):
         for found in extract_python(BytesIO(path.read_bytes()), {"phrase": None, "say": None}, [], {}):
             # A text where there is one, whatever its type says.
             message: Any = found[2]
@@ -158,3 +159,9 @@ def test_every_answer_of_the_desk_has_words() -> None:
     known = {f"refusal.{answer.word}" for answer in answers.TABLE.values()}
 
     assert known - set(words.REFUSALS) == set()
+
+
+def test_every_refusal_says_what_to_do_next() -> None:
+    assert {name.removeprefix("refusal.") for name in words.REFUSALS} == {
+        name.removeprefix("advice.") for name in ADVICE
+    }

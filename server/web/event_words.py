@@ -1,11 +1,11 @@
-"""Words for what the journal holds and for why certificates are revoked; all words of the desk together."""
+"""Words for what the journal holds, and for why certificates are revoked."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from server.desk.words import WORDS, phrase
+from server.web.languages import phrase
 
 REASONS: Mapping[str, str] = MappingProxyType(
     {
@@ -98,6 +98,16 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "event.notice-failed": phrase("Notice not delivered"),
         "event.notices-declined": phrase("Reminders declined"),
         "event.notices-wanted": phrase("Reminders wanted again"),
+        "event.store-moved": phrase("Database moved"),
+        "event.signed-in": phrase("Signed in"),
+        "event.signed-out": phrase("Signed out"),
+        "event.password-suspended": phrase("Password suspended"),
+        "event.password-changed": phrase("Password changed"),
+        "event.passkey-added": phrase("Passkey registered"),
+        "event.passkey-removed": phrase("Passkey removed"),
+        "event.passkey-rejected": phrase("Passkey refused"),
+        "event.import-begun": phrase("Import begun"),
+        "event.import-ended": phrase("Import ended"),
     }
 )
 """Of the journal's events, and of the dates in a certificate's life; what is not here is called by its code."""
@@ -109,6 +119,3 @@ STATES: Mapping[str, str] = MappingProxyType(
     }
 )
 """Of requests of subscribers, which end in more ways than officers' own."""
-
-VOCABULARY: Mapping[str, str] = MappingProxyType({**WORDS, **REASONS, **EVENTS, **STATES})
-"""All words of the desk, by group and code."""
