@@ -29,11 +29,12 @@ class Scene:
         alice: an officer, who has asked for the partner's registration.
         bob: another officer, for whom it waits.
         carol: a supervisor.
+        folder: for what clients keep.
     """
 
     def __init__(self, house: House, browser: Browser, folder: Path) -> None:
         self.house = house
-        self._folder = folder
+        self.folder = folder
         self.alice, self.bob = (browser.take_on(name) for name in ("alice-1", "bob-2"))
         self.carol: Officer = browser.take_on("carol-3", "supervisor")
         self._people()
@@ -56,7 +57,7 @@ class Scene:
         person = ("--kind", "person", "--subject", "CN=王小明,O=範例股份有限公司,C=TW", *contact)
         sheet = self.house.register(*person, "--account", PERSON)
         for profile in ("signing", "encryption"):
-            assert Device(self.house, self._folder / profile).enroll(sheet, profile) == 200
+            assert Device(self.house, self.folder / profile).enroll(sheet, profile) == 200
         (signing,) = [one for one in self.house.certificates(PERSON) if one["profile"] == "signing"]
         self.house.command("revoke", signing["serial"], "--reason", "keyCompromise", "--note", "laptop stolen")
         for account, status in ((SUSPENDED, "suspend"), (CLOSED, "close")):
@@ -78,4 +79,4 @@ class Scene:
     def _meter(self) -> None:
         """A device whose certificate waits for an officer."""
         sheet = self.house.register("--kind", "device", "--subject", "CN=meter-1,O=Fleet,C=TW", "--account", METER)
-        assert Device(self.house, self._folder / "meter").enroll(sheet) == 202
+        assert Device(self.house, self.folder / "meter").enroll(sheet) == 202

@@ -50,6 +50,8 @@ from ca_core.store.lanes import LAST_TIME, Lane, along
 _CONTACT = msgspec.json.Decoder(Contact)
 _PROFILES = msgspec.json.Decoder(tuple[str, ...])
 _ANYTHING = JournalFilter()
+ANY_END = (0, LAST_TIME)
+"""Of registrations, whenever their vetting ends."""
 _LAST_KEY: Key = (LAST_TIME, "~")
 
 
@@ -69,6 +71,7 @@ class Looking:
         text: str = "",
         kind: str | None = None,
         status: Status | None = None,
+        ends: tuple[int, int] = ANY_END,
         after: str | None = None,
         most: int = 50,
     ) -> Page[RegistrationLine]:
@@ -76,6 +79,7 @@ class Looking:
 
         Args:
             text: words that must all be found; empty for any registration.
+            ends: when the vetting ends, the first and the last second.
 
         Raises:
             NotPermitted: as it says.
@@ -95,12 +99,12 @@ class Looking:
         def shown(row: Row) -> RegistrationLine | None:
             line = _registration(row, now)
             is_wanted = kind in {None, line.kind} and status in {None, line.status} and line.kind not in RESERVED
-            is_found = not looked_for or bool(row[-1])
+            is_found = (not looked_for or bool(row[-1])) and ends[0] <= line.expires_at <= ends[1]
             return line if is_wanted and is_found and actor.sees(line) else None
 
         async with self._database.read() as tx:
             scope = await scope_of(tx, actor)
-            found = found_lanes(scope, looked_for) if looked_for else _in_order(scope, kind, status, now)
+            found = found_lanes(scope, looked_for) if looked_for else _in_order(scope, kind, status, ends, now)
 
             async def fetch(behind: Key, at_once: int) -> list[Row]:
                 return await along(tx, found, behind, most=at_once, is_descending=not looked_for)
@@ -203,21 +207,21 @@ def _registration(row: Row, now: int) -> RegistrationLine:
     )
 
 
-def _in_order(scope: Scope, kind: str | None, status: Status | None, now: int) -> list[Lane]:
+def _in_order(scope: Scope, kind: str | None, status: Status | None, ends: tuple[int, int], now: int) -> list[Lane]:
     if scope.owner is not None:
         return [Lane(lanes.REGISTRATIONS_OF_OWNER, {"owner": scope.owner})]
-    # Most registrations are active: there the kind says more.
-    if status is not None and not (kind is not None and status is Status.ACTIVE):
-        asked = _with_status(status, now)
+    # Most registrations are active: there the kind says more, if nothing is said of their end.
+    if status is not None and not (kind is not None and status is Status.ACTIVE and ends == ANY_END):
+        asked = _with_status(status, ends, now)
         return [Lane(lanes.REGISTRATIONS_OF_STATUS, asked | {"realm": realm}) for realm in scope.realms]
     if kind is not None:
         return [Lane(lanes.REGISTRATIONS_OF_KIND, {"realm": realm, "kind": kind}) for realm in scope.realms]
     return [Lane(lanes.REGISTRATIONS, {"realm": realm}) for realm in scope.realms]
 
 
-def _with_status(status: Status, now: int) -> dict[str, Value]:
+def _with_status(status: Status, ends: tuple[int, int], now: int) -> dict[str, Value]:
     """What is stored of a status; that of an expired registration is what time has made of an active one."""
     stored = Status.ACTIVE if status is Status.EXPIRED else status
-    since = now if status is Status.ACTIVE else 0
-    until = now - 1 if status is Status.EXPIRED else LAST_TIME
+    since = max(ends[0], now if status is Status.ACTIVE else 0)
+    until = min(ends[1], now - 1 if status is Status.EXPIRED else LAST_TIME)
     return {"status": stored.value, "since": since, "until": until}

@@ -16,13 +16,13 @@ from protocols.wire import Reply, Request
 from server import answers
 from server.desk import form as form_module
 from server.desk.route import Route
-from server.desk.visit import Desk, Visit, see_other
+from server.desk.visit import LANGUAGE, Desk, Visit, see_other
 from server.desk.words import WORDS, phrase
 from server.web import languages, pages
+from server.web.advice import ADVICE
 
 _TITLE = "Registration authority · 註冊中心"
 _READ = frozenset({"GET", "HEAD"})
-_LANGUAGE = "lang"
 _FAILED = phrase("Something failed here.")
 _NEXT = phrase("Look whether it was done before you try again, and tell the operator this number:")
 
@@ -79,15 +79,15 @@ class DeskDialogue:
     def _refused(self, visit: Visit, word: str, detail: str, *headers: tuple[str, str], status: int) -> Reply:
         # From a page that only a form leads to, another language is chosen on the first page.
         can_be_read = any(route.method == "GET" for route, _ in self._routes_at(visit.request.path))
-        here = visit.request.path if can_be_read else "/"
-        reply = visit.render("refused.html", status=status, word=word, detail=detail, here=here)
+        elsewhere = {} if can_be_read else {"here": "/", "asked_here": ""}
+        reply = visit.render("refused.html", status=status, word=word, detail=detail, **elsewhere)
         return msgspec.structs.replace(reply, headers=(*reply.headers, *headers))
 
     async def _handled(self, visit: Visit, route: Route, path: dict[str, str]) -> Reply:
         request, actor, form = visit.request, visit.actor, form_module.NOTHING
         # Whoever may not see a page is told so in the language of their choice.
-        if route.method != "POST" and (chosen := visit.query.get(_LANGUAGE)) in LANGUAGES:
-            rest = {name: value for name, value in visit.query.items() if name != _LANGUAGE}
+        if route.method != "POST" and (chosen := visit.query.get(LANGUAGE)) in LANGUAGES:
+            rest = {name: value for name, value in visit.query.items() if name != LANGUAGE}
             return see_other(request.path, languages.keeping(chosen), **rest)
         if route.action is not None:
             actor.require(route.action)
@@ -105,8 +105,9 @@ class DeskDialogue:
 
 
 def _section(language: str, refusal: Refusal) -> str:
-    word = WORDS[f"refusal.{answers.TABLE[type(refusal)].word}"]
-    return _said(language, word, f'<p lang="en">{html.escape(str(refusal))}</p>')
+    word = answers.TABLE[type(refusal)].word
+    detail = f'<p>{_text(language, ADVICE[f"advice.{word}"])}</p><p lang="en">{html.escape(str(refusal))}</p>'
+    return _said(language, WORDS[f"refusal.{word}"], detail)
 
 
 def _said(language: str, text: str, more: str) -> str:

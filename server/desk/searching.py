@@ -11,7 +11,12 @@ from server.desk.form import Posted
 
 DAY_SECONDS = 86_400
 AFTER = "after"
-_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
+_MOMENT = "%Y-%m-%dT%H:%M:%SZ"
+"""Numbers of the overview lead to as many lines: their time is not the beginning of a day."""
+_FORMS = (
+    (re.compile(r"\d{4}-\d{2}-\d{2}"), "%Y-%m-%d"),
+    (re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z"), _MOMENT),
+)
 
 
 def optional(posted: Posted, name: str) -> str | None:
@@ -23,29 +28,35 @@ def first_second(posted: Posted, name: str) -> int | None:
     """Of a day, in UTC seconds; None where none is given.
 
     Raises:
-        BadRequest: it is no day.
+        BadRequest: it is no day, and no moment as our own links name them.
     """
-    text = posted.get(name)
-    if not text:
-        return None
-    try:
-        # `strptime` takes a day of one digit as well, which no browser sends.
-        found = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC) if _DAY.fullmatch(text) else None
-    except ValueError:
-        found = None
-    if found is None:
-        raise BadRequest(f"{text[:40]!r} is no day; write one like 2027-01-24")
-    return int(found.timestamp())
+    found = _time(posted.get(name))
+    return found and found[0]
 
 
 def last_second(posted: Posted, name: str) -> int | None:
     """Of a day, in UTC seconds; None where none is given.
 
     Raises:
-        BadRequest: it is no day.
+        BadRequest: it is no day, and no moment as our own links name them.
     """
-    first = first_second(posted, name)
-    return None if first is None else first + DAY_SECONDS - 1
+    found = _time(posted.get(name))
+    return found and found[1]
+
+
+def _time(text: str) -> tuple[int, int] | None:
+    """The first and the last second of a day; of a moment, that second."""
+    if not text:
+        return None
+    # `strptime` takes a day of one digit as well, which no browser sends.
+    form = next((form for pattern, form in _FORMS if pattern.fullmatch(text)), "")
+    try:
+        first = int(datetime.strptime(text, form).replace(tzinfo=UTC).timestamp()) if form else None
+    except ValueError:
+        first = None
+    if first is None:
+        raise BadRequest(f"{text[:40]!r} is no day; write one like 2027-01-24")
+    return first, first if form == _MOMENT else first + DAY_SECONDS - 1
 
 
 def next_page(path: str, posted: Posted, more: str | None) -> str:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ca_core.errors import BadRequest
+from ca_core.registration.account import OFFICERS
 from ca_core.staff.lines import JournalFilter, Page
-from ca_core.staff.officer import ACCOUNT_PREFIX
 from ca_core.staff.role import Action
 from protocols.wire import Reply
 from server.desk.form import Posted
@@ -68,7 +68,7 @@ def wanted_by(query: Posted) -> JournalFilter:
 
 def is_subscribers(account: str) -> bool:
     """Whether an account has a page: those of officers and of the server itself have none."""
-    return account != OUR_ACCOUNT and not account.startswith(ACCOUNT_PREFIX)
+    return account != OUR_ACCOUNT and not account.startswith(OFFICERS)
 
 
 NAV = (NavItem(_PATH, phrase("Journal"), Action.READ_JOURNAL),)

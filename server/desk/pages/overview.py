@@ -6,7 +6,7 @@ from urllib.parse import urlencode
 
 import msgspec
 
-from ca_core.clock import as_datetime
+from ca_core.clock import as_datetime, rfc3339
 from ca_core.policy.status import CertificateStatus
 from ca_core.registration.account import Status
 from ca_core.staff.lines import MOST_COUNTED
@@ -42,6 +42,7 @@ class Week(msgspec.Struct, frozen=True):
     Attributes:
         starts_at, ends_at: UTC seconds, both within the week.
         link: to the certificates.
+        registrations_link: to the registrations.
     """
 
     starts_at: int
@@ -49,29 +50,31 @@ class Week(msgspec.Struct, frozen=True):
     count: int
     registrations: int
     link: str
+    registrations_link: str
 
 
 async def show(visit: Visit) -> Reply:
     """What waits, what ends, what is shut and what was refused."""
     found = await visit.office.staff.looking.overview(visit.actor)
-    since = as_datetime(visit.now - DAY_SECONDS).strftime("%Y-%m-%d")
+    now, window_days = visit.now, visit.office.settings.renewal.window_days
     about = {"status": CertificateStatus.ABOUT_TO_EXPIRE.value}
+    refused = {"event": "credential-refused", "since": rfc3339(now - DAY_SECONDS)}
+    ending = {"status": Status.ACTIVE.value, "until": rfc3339(now + window_days * DAY_SECONDS)}
     counts = [
         Count(phrase("Requests that wait"), found.waiting, "/requests"),
         Count(phrase("Certificates about to expire"), found.expiring, f"/certificates?{urlencode(about)}"),
+        Count(phrase("Registrations whose vetting ends soon"), found.ending, f"/registrations?{urlencode(ending)}"),
         Count(phrase("Registrations that have expired"), found.expired, f"/registrations?status={Status.EXPIRED}"),
         Count(phrase("Suspended registrations"), found.suspended, f"/registrations?status={Status.SUSPENDED}"),
         Count(
             phrase("Secrets and certificates refused in 24 hours"),
             found.refused,
-            f"/journal?event=credential-refused&since={since}",
+            f"/journal?{urlencode(refused)}",
         ),
     ]
     waiting = await visit.office.staff.waiting.page(visit.actor, most=_FIRST)
     undone = await undone_of(visit)
-    return visit.render(
-        "overview.html", counts=counts, ending=found.ending, most=MOST_COUNTED, waiting=waiting, undone=undone
-    )
+    return visit.render("overview.html", counts=counts, most=MOST_COUNTED, waiting=waiting, undone=undone)
 
 
 async def show_expiring(visit: Visit) -> Reply:
@@ -80,11 +83,10 @@ async def show_expiring(visit: Visit) -> Reply:
     weeks = []
     for one in found:
         ends_at = one.starts_at + _WEEK_SECONDS - 1
-        ends = {
-            name: as_datetime(time).strftime("%Y-%m-%d") for name, time in (("from", one.starts_at), ("until", ends_at))
-        }
+        ends = urlencode({"from": rfc3339(one.starts_at), "until": rfc3339(ends_at)})
+        subscribers = f"/registrations?status={Status.ACTIVE}&{ends}"
         weeks.append(
-            Week(one.starts_at, ends_at, one.certificates, one.registrations, f"/certificates?{urlencode(ends)}")
+            Week(one.starts_at, ends_at, one.certificates, one.registrations, f"/certificates?{ends}", subscribers)
         )
     columns = [(as_datetime(week.starts_at).strftime("%m-%d"), week.count) for week in weeks]
     return visit.render("expiring.html", chart=chart(columns), weeks=weeks)
