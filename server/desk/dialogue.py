@@ -79,8 +79,8 @@ class DeskDialogue:
     def _refused(self, visit: Visit, word: str, detail: str, *headers: tuple[str, str], status: int) -> Reply:
         # From a page that only a form leads to, another language is chosen on the first page.
         can_be_read = any(route.method == "GET" for route, _ in self._routes_at(visit.request.path))
-        elsewhere = {} if can_be_read else {"here": "/", "asked_here": ""}
-        reply = visit.render("refused.html", status=status, word=word, detail=detail, **elsewhere)
+        said = {"word": word, "detail": detail, **({} if can_be_read else {"here": "/", "asked_here": ""})}
+        reply = visit.render("refused.html", status=status, is_scripted=False, **said)
         return msgspec.structs.replace(reply, headers=(*reply.headers, *headers))
 
     async def _handled(self, visit: Visit, route: Route, path: dict[str, str]) -> Reply:

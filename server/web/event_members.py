@@ -65,6 +65,7 @@ MEMBERS: Mapping[str, str] = MappingProxyType(
         "member.scope": phrase("Good for"),
         "member.action": phrase("What"),
         "member.needed": phrase("Approvals that are needed"),
+        "member.others": phrase("Others who could have decided"),
         "member.given": phrase("Approvals that were given"),
         "member.verdict": phrase("Vote"),
         "member.state": phrase("State"),

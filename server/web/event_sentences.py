@@ -119,6 +119,9 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             "Request %(request)s (%(action)s) was made by %(who)s; it needs the approval of %(needed)s."
         ),
         "vote-cast": phrase("Request %(request)s was approved by %(who)s: %(given)s of %(needed)s approvals."),
+        "own-secret-approved": phrase(
+            "Request %(request)s was approved by %(who)s, who had made the secret that asked, for want of others."
+        ),
         "desk-request-closed": phrase("Request %(request)s was closed by %(who)s: %(state)s."),
         "crl-published": phrase("Revocation list %(number)s of the CA %(name)s was published."),
         "crl-published.shard": phrase("Revocation list %(number)s of part %(shard)s of the CA %(name)s was published."),
