@@ -119,6 +119,11 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             "Request %(request)s (%(action)s) was made by %(who)s; it needs the approval of %(needed)s."
         ),
         "vote-cast": phrase("Request %(request)s was approved by %(who)s: %(given)s of %(needed)s approvals."),
+        "desk-request-late": phrase("Half the time to decide request %(request)s is over; it is due on %(due_at)s."),
+        "desk-request-late.overdue": phrase("Request %(request)s is overdue since %(due_at)s."),
+        "passkey-code-made": phrase(
+            "A code to register a passkey with was made for %(name)s by %(who)s; it works once."
+        ),
         "own-secret-approved": phrase(
             "Request %(request)s was approved by %(who)s, who had made the secret that asked, for want of others."
         ),

@@ -103,6 +103,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "event.signed-out": phrase("Signed out"),
         "event.password-suspended": phrase("Password suspended"),
         "event.password-changed": phrase("Password changed"),
+        "event.passkey-code-made": phrase("Code for a passkey made"),
         "event.passkey-added": phrase("Passkey registered"),
         "event.passkey-removed": phrase("Passkey removed"),
         "event.passkey-rejected": phrase("Passkey refused"),

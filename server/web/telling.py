@@ -226,6 +226,7 @@ _VARIANTS: Mapping[str, tuple[tuple[str, object, str], ...]] = MappingProxyType(
         "acme-name-asked": (("spans", True, "spans"),),
         "acme-order-placed": (("names", [], "vetted"),),
         "certificates-recalled": (("taken_back", True, "back"),),
+        "desk-request-late": (("is_overdue", True, "overdue"),),
         "enrollment-request-late": (("is_overdue", True, "overdue"),),
         "names-changed": (("names", [], "none"),),
         "password-changed": (("is_first", True, "first"),),
