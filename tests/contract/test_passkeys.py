@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -14,6 +15,7 @@ from ca_core.registration.errors import PasskeyRefused, SessionEnded
 from ca_core.registration.session import Session, Step
 from ca_core.secret import Secret
 from ca_core.staff.role import EVERY_REALM, Actor, Role, Via
+from ca_core.store import passkey_codes
 from conformance.stores import KINDS, POSTGRESQL
 from tests.builders.authenticator import Authenticator
 from tests.builders.core import core
@@ -89,3 +91,27 @@ async def test_a_new_passkey_ends_the_sessions_that_were_begun_without_it(doors:
     (await session(other, here.token)).require_signed_in()
     with pytest.raises(SessionEnded):
         await session(other, elsewhere.token)
+
+
+async def test_a_code_is_replaced_by_the_next_one_and_taken_once_at_whichever_server(doors: list[Portal]) -> None:
+    one, other = doors
+    alice = (await officer(one)).registration_id or ""
+    async with one.core.database.write() as tx:
+        await passkey_codes.put(tx, alice, b"first", now=10, expires_at=20)
+    async with other.core.database.write() as tx:
+        await passkey_codes.put(tx, alice, b"second", now=11, expires_at=21)
+
+    async def taken(door: Portal, secret: bytes, now: int) -> bool:
+        async with door.core.database.write() as tx:
+            return await passkey_codes.spend(tx, alice, secret, now=now)
+
+    async with one.core.database.read() as tx:
+        found = [await passkey_codes.of(tx, alice, now=now) for now in (21, 22)]
+    assert found == [b"second", None]
+    assert not await taken(one, b"first", 15)
+    assert not await taken(one, b"second", 22)
+    assert sorted(await asyncio.gather(taken(one, b"second", 21), taken(other, b"second", 21))) == [False, True]
+    async with other.core.database.write() as tx:
+        await passkey_codes.put(tx, alice, b"third", now=22, expires_at=30)
+        await passkey_codes.remove(tx, alice)
+    assert not await taken(one, b"third", 22)
