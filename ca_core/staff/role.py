@@ -62,7 +62,6 @@ class Action(StrEnum):
     EXPLAIN_ORDER = "orders:explain"
     UNPAUSE = "orders:unpause"
     READ_NOTICES = "notices:read"
-    MANAGE_WEBHOOKS = "webhooks:manage"
     READ_OFFICERS = "officers:read"
     MANAGE_OFFICERS = "officers:manage"
     READ_TOKENS = "tokens:read"
@@ -125,7 +124,6 @@ MAY: Mapping[Role, frozenset[Action]] = MappingProxyType(
             Action.CLOSE,
             Action.REVOKE_MANY,
             Action.RECALL,
-            Action.MANAGE_WEBHOOKS,
             Action.MANAGE_OFFICERS,
             Action.READ_TOKENS,
             Action.MANAGE_TOKENS,
@@ -133,7 +131,6 @@ MAY: Mapping[Role, frozenset[Action]] = MappingProxyType(
         Role.AUDITOR: _READING,
         Role.OPERATOR: _READING
         | {
-            Action.MANAGE_WEBHOOKS,
             Action.MANAGE_OFFICERS,
             Action.MANAGE_TOKENS,
             Action.PUBLISH_CRL,
@@ -157,7 +154,6 @@ MAY: Mapping[Role, frozenset[Action]] = MappingProxyType(
                 Action.READ_CERTIFICATES,
                 Action.REVOKE,
                 Action.READ_REQUESTS,
-                Action.MANAGE_WEBHOOKS,
             }
         ),
     }

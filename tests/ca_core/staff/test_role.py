@@ -46,7 +46,6 @@ MATRIX = {
     Action.EXPLAIN_ORDER: "osap-",
     Action.UNPAUSE: "os---",
     Action.READ_NOTICES: "osap-",
-    Action.MANAGE_WEBHOOKS: "-s-pi",
     Action.READ_OFFICERS: "osap-",
     Action.MANAGE_OFFICERS: "-s-p-",
     Action.READ_TOKENS: "-sap-",
