@@ -5,18 +5,19 @@ from __future__ import annotations
 from ca_core.errors import Refusal
 from protocols.wire import Reply, Request, plain_text
 from server.middleware import Dialogue
+from server.portal.dialogue import PortalDialogue
 from server.web import help as help_module
 from server.web.agreement import AgreementPages
+from server.web.asset_files import PREFIX as ASSETS
+from server.web.asset_files import AssetFiles
 from server.web.help import HelpPages
 from server.web.notices import NoticePages
 
+ACME = "/acme/"
+
 
 class PublicDialogue:
-    """ACME below `/acme/`, the agreement, reminders, pages that help below `/help/`, and at `/` where everything is.
-
-    Args:
-        addresses: label and URL, in the order of the page.
-    """
+    """ACME below `/acme/`, the agreement, reminders, pages that help below `/help/`, and the subscriber's portal."""
 
     def __init__(
         self,
@@ -24,29 +25,32 @@ class PublicDialogue:
         agreement: AgreementPages,
         pages: HelpPages,
         notices: NoticePages,
-        addresses: tuple[tuple[str, str], ...],
+        *,
+        portal: PortalDialogue,
+        assets: AssetFiles,
     ) -> None:
         self._acme = acme
         self._agreement = agreement
         self._pages = pages
         self._notices = notices
-        self._page = "\n".join(f"{label}: {url}" for label, url in addresses)
+        self._portal = portal
+        self._assets = assets
 
     async def answer(self, request: Request) -> Reply:
         """Answer one request."""
-        if request.path.startswith("/acme/"):
+        if request.path.startswith(ACME):
             return await self._acme.answer(request)
         if request.path.startswith(help_module.PREFIX):
             return self._pages.answer(request.method, request.path)
+        if request.path.startswith(ASSETS):
+            return self._assets.answer(request)
         if self._agreement.is_for(request.path):
             return await self._agreement.answer(request)
         if self._notices.is_for(request.path):
             return await self._notices.answer(request)
-        if request.path != "/":
-            return plain_text(404, "there is nothing here; the ACME directory is at /acme/directory")
-        if request.method not in {"GET", "HEAD"}:
-            return plain_text(405, "this page can only be read", ("Allow", "GET, HEAD"))
-        return plain_text(200, f"soapstone\n{self._page}")
+        if self._portal.is_for(request.path) or "text/html" in request.headers.get("accept", ""):
+            return await self._portal.answer(request)
+        return plain_text(404, "there is nothing here; the ACME directory is at /acme/directory")
 
     def refuse(self, refusal: Refusal) -> Reply:
         """In ACME's form: who is not an ACME client can read it too."""

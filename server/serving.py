@@ -48,17 +48,14 @@ from server.journaling import begin_journal, end_journal
 from server.leaving import Leaving, leave
 from server.listeners import Bounds, Listener
 from server.manufacturers import Manufacturers
-from server.middleware import Dialogue
 from server.office import Office, office
 from server.proxies import Proxies
+from server.public_door import public_dialogue
 from server.routes import PublicDialogue
 from server.settings import Settings
 from server.signing_in import signing_in
 from server.verifying import Verifier
-from server.web.agreement import AgreementPages
 from server.web.asset_files import AssetFiles
-from server.web.help import HelpPages, help_facts
-from server.web.notices import NoticePages
 from server.workers import Worker
 
 _LOG = logging.getLogger("soapstone")
@@ -116,12 +113,12 @@ async def _served(home: Path, crew: int) -> AsyncIterator[Office]:
         acme = AcmeDoor(opened, room, agreements)
         validate = Worker("validation", acme.validator().turn, every_seconds=2)
         sequencer = Worker("sequencer", sequence, every_seconds=_SEQUENCER_SECONDS)
-        pages = AgreementPages(opened.database, agreements)
         telling = notices.workers(opened)
         leaving = Leaving()
         health = Health(opened.database, opened.clock, room.gate, leaving, can_sign=room.can_sign)
         entering = signing_in(opened, room.sign_in, crew=crew)
-        doors = _listeners(opened, room, acme.dialogue(validate.wake), pages, health)
+        public = public_dialogue(opened, room, acme.dialogue(validate.wake), agreements, entering)
+        doors = _listeners(opened, room, public, health)
         bounds = _bounds(opened.settings, len(doors), crew)
         exits = await listeners.listen(opened.settings.listen, doors, bounds, leaving)
         expiry = Worker(
@@ -272,9 +269,7 @@ def _est_context(room: Strongroom, makers: Manufacturers) -> ssl.SSLContext:
     return listeners.est_context(room.trust_anchors() + manufacturers.in_pem(makers), exporting=not why_not)
 
 
-def _listeners(
-    opened: Office, room: Strongroom, acme: Dialogue, agreements: AgreementPages, health: Health
-) -> list[Listener]:
+def _listeners(opened: Office, room: Strongroom, public: PublicDialogue, health: Health) -> list[Listener]:
     settings = opened.settings
     makers = manufacturers.read(settings.est.labels, opened.home)
     manufacturers.require_foreign(makers, [one.certificate.certificate for one in room.authorities.all()])
@@ -282,15 +277,6 @@ def _listeners(
     desk_tls = listeners.est_context(room.trust_anchors(), exporting=False)
     for context in (public_tls, est_tls, desk_tls):
         room.own_certificate.serve_with(context)
-    addresses = (
-        ("ACME directory", opened.places.acme_directory),
-        ("EST", opened.places.est_url),
-        ("CA certificates and CRLs", settings.repository),
-        *agreements.addresses,
-    )
-    public = PublicDialogue(
-        acme, agreements, HelpPages(help_facts(settings)), NoticePages(notices.readers(opened)), addresses
-    )
     repository = HealthDialogue(health, _repository(opened, room))
     proxies, est_proxies = Proxies(settings.proxies), Proxies(settings.est.proxies, est_tls)
     return [

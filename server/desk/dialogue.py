@@ -14,12 +14,12 @@ from ca_core.registration.form import LANGUAGES
 from ca_core.staff.role import Actor
 from protocols.wire import Reply, Request
 from server import answers
-from server.desk import form as form_module
 from server.desk.route import Route
 from server.desk.visit import LANGUAGE, Desk, Visit, see_other
 from server.desk.words import WORDS, phrase
-from server.web import languages, pages
+from server.web import forms, languages, pages
 from server.web.advice import ADVICE
+from server.web.route import allowed, matching
 
 _TITLE = "Registration authority · 註冊中心"
 _READ = frozenset({"GET", "HEAD"})
@@ -63,28 +63,25 @@ class DeskDialogue:
 
     async def _answered(self, visit: Visit) -> Reply:
         method = "GET" if visit.request.method in _READ else visit.request.method
-        found = self._routes_at(visit.request.path)
+        found = matching(self._routes, visit.request.path)
         if not found:
             raise NotFound("there is nothing here; begin at /")
         for route, path in found:
             if route.method == method:
                 return await self._handled(visit, route, path)
-        allowed = ", ".join(sorted({"GET, HEAD" if route.method == "GET" else route.method for route, _ in found}))
-        return self._refused(visit, "method-not-allowed", "", ("Allow", allowed), status=405)
-
-    def _routes_at(self, path: str) -> list[tuple[Route, dict[str, str]]]:
-        """Every route of a path, with the parts that it names."""
-        return [(route, parts) for route in self._routes if (parts := route.matched(path)) is not None]
+        return self._refused(
+            visit, "method-not-allowed", "", ("Allow", allowed(route for route, _ in found)), status=405
+        )
 
     def _refused(self, visit: Visit, word: str, detail: str, *headers: tuple[str, str], status: int) -> Reply:
         # From a page that only a form leads to, another language is chosen on the first page.
-        can_be_read = any(route.method == "GET" for route, _ in self._routes_at(visit.request.path))
+        can_be_read = any(route.method == "GET" for route, _ in matching(self._routes, visit.request.path))
         said = {"word": word, "detail": detail, **({} if can_be_read else {"here": "/", "asked_here": ""})}
         reply = visit.render("refused.html", status=status, is_scripted=False, **said)
         return msgspec.structs.replace(reply, headers=(*reply.headers, *headers))
 
     async def _handled(self, visit: Visit, route: Route, path: dict[str, str]) -> Reply:
-        request, actor, form = visit.request, visit.actor, form_module.NOTHING
+        request, actor, form = visit.request, visit.actor, forms.NOTHING
         # Whoever may not see a page is told so in the language of their choice.
         if route.method != "POST" and (chosen := visit.query.get(LANGUAGE)) in LANGUAGES:
             rest = {name: value for name, value in visit.query.items() if name != LANGUAGE}
@@ -99,7 +96,7 @@ class DeskDialogue:
                     raise
                 return see_other("/sign-in")
         if route.method == "POST":
-            form = form_module.posted(request)
+            form = forms.posted(request)
             self._desk.tokens.require(actor, request, form, visit.session)
         return await route.handler(replace(visit, path=path, form=form, is_in=not route.is_entrance))
 

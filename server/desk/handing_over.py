@@ -5,9 +5,9 @@ from __future__ import annotations
 from ca_core.registration.contact import Contact
 from ca_core.registration.sheet import Sheet
 from protocols.wire import Reply
-from server.desk.frame import HEADERS
 from server.desk.visit import Visit
 from server.sheets import printing
+from server.web.frame import HEADERS
 
 AS = "as"
 PRINT = "print"

@@ -18,7 +18,7 @@ from ca_core.registration.form import Form
 from ca_core.registration.kind import Kind
 from ca_core.registration.vetting import MOST_USES
 from server.cli.naming import a_labels
-from server.desk.form import NOTHING, Posted
+from server.web.forms import NOTHING, Posted
 
 CHALLENGED = "challenged"
 MOST_FAULTS = 20

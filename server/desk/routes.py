@@ -7,12 +7,15 @@ given a `Visit`; what a form sends has been checked for its token before.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from itertools import chain
 
+from markupsafe import Markup
+
+from server.desk import faults
 from server.desk.dialogue import DeskDialogue
 from server.desk.entrance import Entrance
 from server.desk.form import FormTokens
-from server.desk.frame import Frame
 from server.desk.pages import (
     certificate_list,
     certificates,
@@ -32,9 +35,12 @@ from server.desk.pages import (
 )
 from server.desk.route import Route
 from server.desk.visit import Chain, Desk
+from server.desk.words import VOCABULARY
 from server.office import Office
 from server.verifying import Verifier
 from server.web.asset_files import AssetFiles
+from server.web.frame import Frame
+from server.web.languages import Texts
 
 _PAGES = (
     overview,
@@ -66,5 +72,15 @@ def desk_dialogue(
         chain: the certificates of a CA and of those above it, by its name.
         verifier, entrance: prove the journal, and ask for passkeys; the API's too.
     """
-    desk = Desk(office, Frame(assets), FormTokens(office.keeper, office.clock), NAV, chain, verifier, entrance)
+    frame = Frame("server.desk", assets, VOCABULARY, filters=_faults)
+    desk = Desk(office, frame, FormTokens(office.keeper, office.clock), NAV, chain, verifier, entrance)
     return DeskDialogue(desk, ROUTES)
+
+
+def _faults(texts: Texts) -> Mapping[str, Callable[..., object]]:
+    """What is wrong with fields."""
+
+    def fault(why: str) -> Markup:
+        return faults.said(why, texts)
+
+    return {"fault": fault}

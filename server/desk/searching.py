@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from ca_core.errors import BadRequest
-from server.desk.form import Posted
+from server.web.forms import Posted
 
 DAY_SECONDS = 86_400
 AFTER = "after"

@@ -14,11 +14,12 @@ from ca_core.registration.session import Session, Step
 from ca_core.staff.role import Action, Actor
 from protocols.wire import Reply, Request
 from server.desk.entrance import Entrance
-from server.desk.form import NOTHING, TOKEN, FormTokens, Posted, queried
-from server.desk.frame import HEADERS, Frame
+from server.desk.form import FormTokens
 from server.office import Office
 from server.verifying import Verifier
 from server.web import languages
+from server.web.forms import NOTHING, TOKEN, Posted, queried
+from server.web.frame import HEADERS, Frame
 
 LANGUAGE = "lang"
 """The field of a query that chooses a language."""

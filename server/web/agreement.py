@@ -15,6 +15,7 @@ from protocols.acme.links import ACCEPTING, AGREEMENT_PREFIX
 from protocols.acme.objects import Account
 from protocols.wire import Reply, Request, plain_text
 from server.web import pages
+from server.web.languages import phrase
 
 _READ = ("GET", "HEAD")
 # A version never gets another text, so whoever has it need not ask again.
@@ -39,7 +40,7 @@ class AgreementPages:
     def addresses(self) -> tuple[tuple[str, str], ...]:
         """What the first page says of it: nothing where there is no agreement."""
         current = self._agreements.current
-        return (("Subscriber agreement", self._agreements.text_url(current.version)),) if current else ()
+        return ((phrase("Subscriber agreement"), self._agreements.text_url(current.version)),) if current else ()
 
     @staticmethod
     def is_for(path: str) -> bool:

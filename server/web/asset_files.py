@@ -57,9 +57,16 @@ class AssetFiles:
     @property
     def script(self) -> Script:
         """The script that speaks with passkeys."""
-        place = self._places["passkey.js"]
-        digest = base64.b64encode(hashlib.sha384(self._replies[place].body).digest()).decode()
-        return Script(place, f"sha384-{digest}")
+        return self._script(self._places["passkey.js"])
+
+    def place(self, name: str) -> str | None:
+        """The address of the asset of a name; None where it was not built."""
+        return self._places.get(name)
+
+    def named(self, name: str) -> Script | None:
+        """The script of a name, such as `portal.js`; None where it was not built."""
+        place = self._places.get(name)
+        return None if place is None else self._script(place)
 
     def answer(self, request: Request) -> Reply:
         """The asset at a path; whoever asks may have it."""
@@ -69,6 +76,10 @@ class AssetFiles:
         if request.method not in _READ:
             return plain_text(405, "this can only be read", ("Allow", "GET, HEAD"))
         return reply
+
+    def _script(self, place: str) -> Script:
+        digest = base64.b64encode(hashlib.sha384(self._replies[place].body).digest()).decode()
+        return Script(place, f"sha384-{digest}")
 
     def _read(self, folder: Traversable) -> Iterator[tuple[str, str]]:
         for file in sorted(folder.iterdir(), key=lambda found: found.name):

@@ -8,27 +8,17 @@ from pathlib import Path
 import pytest
 
 from ca_core.errors import BadRequest
-from ca_core.notices.readers import Readers
-from ca_core.registration.credential import SecretKeeper
 from protocols.acme.links import Help
 from protocols.wire import Peer, Reply, Request
 from server.routes import PublicDialogue
-from server.settings import Settings
-from server.web.agreement import AgreementPages
-from server.web.help import HelpPages, help_facts
-from server.web.notices import NoticePages
-from tests.builders.acme import LINKS, acme_house
+from tests.builders.acme import LINKS
+from tests.builders.portal_house import portal_house
 
 
 @pytest.fixture
 async def public(tmp_path: Path) -> AsyncIterator[PublicDialogue]:
-    async with acme_house(tmp_path) as house:
-        agreements = AgreementPages(house.core.database, house.services.agreements)
-        pages = HelpPages(help_facts(Settings(host="localhost", port=8443)))
-        core = house.core
-        notices = NoticePages(Readers(core.database, core.clock, SecretKeeper(bytes(32)), window_seconds=0))
-        addresses = (("ACME directory", "https://ca.example/acme"),)
-        yield PublicDialogue(house.dialogue, agreements, pages, notices, addresses)
+    async with portal_house(tmp_path) as house:
+        yield house.public
 
 
 async def ask(public: PublicDialogue, path: str, method: str = "GET") -> Reply:
@@ -48,7 +38,9 @@ async def test_every_page_that_is_linked_is_there(public: PublicDialogue, topic:
 async def test_the_first_page_says_where_everything_is(public: PublicDialogue) -> None:
     reply = await ask(public, "/")
 
-    assert reply.body == b"soapstone\nACME directory: https://ca.example/acme\n"
+    assert b'<a href="https://localhost:8443/acme/directory">https://localhost:8443/acme/directory</a>' in reply.body
+    assert b"https://localhost:8444/.well-known/est" in reply.body
+    assert b"http://localhost:8446" in reply.body
     assert (await ask(public, "/", "POST")).status == 405
 
 

@@ -8,11 +8,11 @@ from ca_core.revocation.reason import Reason
 from ca_core.staff.lines import CertificateFilter, Page
 from ca_core.staff.role import Action
 from protocols.wire import Reply
-from server.desk.form import Posted
 from server.desk.route import Route
 from server.desk.searching import AFTER, first_page, first_second, last_second, next_page, optional
 from server.desk.visit import NavItem, Visit
 from server.desk.words import phrase
+from server.web.forms import Posted
 
 _PATH = "/certificates"
 _MOST = 50

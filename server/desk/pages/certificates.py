@@ -15,12 +15,12 @@ from ca_core.store.certificates import Certificate
 from protocols.cms.signed import certs_only
 from protocols.wire import Reply
 from server.desk import certificate_fields
-from server.desk.frame import HEADERS
 from server.desk.life import life
 from server.desk.notes import said_in
 from server.desk.route import Route
 from server.desk.visit import NavItem, Visit
 from server.desk.words import phrase
+from server.web.frame import HEADERS
 
 _SERIAL_DIGITS = 40
 _SAID = {

@@ -11,13 +11,13 @@ from ca_core.staff.request import Pending
 from ca_core.staff.role import Action
 from protocols.wire import Reply
 from server.desk import registration_form
-from server.desk.form import Posted
 from server.desk.handing_over import hand_over, require_printable
 from server.desk.registration_form import Asked
 from server.desk.route import Route
 from server.desk.subscribers import place_of, seen
 from server.desk.visit import Visit, see_other
 from server.desk.words import phrase
+from server.web.forms import Posted
 
 _CONFIRMED = "confirmed"
 _UNCONFIRMED = FieldFault(_CONFIRMED, phrase("must be ticked: the data were compared with the subscriber's papers"))

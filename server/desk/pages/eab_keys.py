@@ -14,12 +14,12 @@ from ca_core.registration.sheet import EabKey
 from ca_core.registration.vetting import MOST_USES
 from ca_core.staff.role import Action
 from protocols.wire import Reply
-from server.desk.form import Posted
 from server.desk.registration_form import UNLIMITED
 from server.desk.route import Route
 from server.desk.subscribers import place_of, seen
 from server.desk.visit import Handler, Visit, see_other
 from server.desk.words import phrase
+from server.web.forms import Posted
 
 _DAY_SECONDS = 86_400
 _HOUR_SECONDS = 3600

@@ -12,12 +12,12 @@ from ca_core.staff.request import Pending
 from ca_core.staff.role import Action
 from protocols.wire import Reply
 from server.desk import registration_form
-from server.desk.form import Posted
 from server.desk.handing_over import hand_over, require_printable
 from server.desk.notes import note_in
 from server.desk.route import Route
 from server.desk.visit import NavItem, Visit, see_other
 from server.desk.words import phrase
+from server.web.forms import Posted
 
 NAV = (NavItem("/register", phrase("Register"), Action.REGISTER),)
 _STEP = "step"

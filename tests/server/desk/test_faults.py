@@ -11,8 +11,8 @@ from ca_core.registration.kind import IdentityNumber
 from ca_core.registration.kind_settings import KindSettings, kinds_from
 from server.desk import faults, registration_form
 from server.desk.faults import PATTERNS
-from server.desk.form import Posted
 from server.web import languages
+from server.web.forms import Posted
 
 CHINESE = languages.texts("zh-Hant")
 PROFILES = profiles_from({})

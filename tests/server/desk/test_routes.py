@@ -15,12 +15,13 @@ from protocols.wire import Peer, Reply, Request
 from server.cli.making import first_settings, make_home
 from server.desk.dialogue import DeskDialogue
 from server.desk.entrance import Entrance
-from server.desk.form import TOKEN, FormTokens, Posted
+from server.desk.form import FormTokens
 from server.desk.route import Route
 from server.desk.routes import ROUTES, desk_dialogue
 from server.office import Office, office
 from server.verifying import Verifier
 from server.web.asset_files import AssetFiles
+from server.web.forms import TOKEN, Posted
 from tests.builders.clock import SettableClock
 
 NAMES = {"{account}": "nobody", "{kid}": "NOKEY", "{number}": "1", "{kind}": "device", "{name}": "nobody"}

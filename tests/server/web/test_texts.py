@@ -20,7 +20,9 @@ from server.desk import words
 from server.web.advice import ADVICE
 from tests.architecture.house import ROOT
 
-TEMPLATES = sorted((ROOT / "server" / "desk" / "templates").glob("*.html"))
+TEMPLATES = sorted(
+    path for room in ("desk", "portal") for path in (ROOT / "server" / room / "templates").glob("*.html")
+)
 CATALOGS = sorted((ROOT / "server" / "web" / "locale" / "zh_Hant" / "LC_MESSAGES").glob("*.po"))
 # Attributes that are read aloud, or shown.
 SPOKEN = frozenset({"alt", "aria-description", "aria-label", "content", "placeholder", "summary", "title"})
@@ -79,7 +81,12 @@ def in_templates() -> Iterator[str]:
 
 
 def in_code() -> Iterator[str]:
-    for path in sorted([*(ROOT / "server" / "desk").rglob("*.py"), *(ROOT / "server" / "web").rglob("*.py")]):
+    for room in ("desk", "portal", "web"):
+        yield from in_room(room)
+
+
+def in_room(room: str) -> Iterator[str]:
+    for path in sorted((ROOT / "server" / room).rglob("*.py")):
         for found in extract_python(BytesIO(path.read_bytes()), {"phrase": None, "say": None}, [], {}):
             # A text where there is one, whatever its type says.
             message: Any = found[2]
@@ -105,7 +112,7 @@ def translated() -> dict[str, str]:
     return {english: chinese for path in CATALOGS for english, chinese in catalog(path).items()}
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
+@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: f"{path.parts[-3]}-{path.name}")
 def test_no_text_stands_bare_in_a_template(template: Path) -> None:
     assert bare(template.read_text("utf-8")) == []
 

@@ -1,4 +1,4 @@
-"""What all pages of the desk have in common: templates, languages, and headers that let nothing foreign in."""
+"""What all pages have in common: templates, languages, and headers that let nothing foreign in."""
 
 from __future__ import annotations
 
@@ -11,39 +11,62 @@ from markupsafe import Markup
 from ca_core.clock import as_datetime, rfc3339
 from ca_core.registration.form import LANGUAGES
 from protocols.wire import Reply
-from server.desk import faults
-from server.desk.words import VOCABULARY
 from server.web import languages
 from server.web.actors import Word
 from server.web.asset_files import AssetFiles
+from server.web.languages import Texts
 from server.web.telling import Teller
 
-_POLICY = (
+_POLICY = "Content-Security-Policy"
+_POLICY_TEXT = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
 )
 HEADERS = (
     ("Cache-Control", "no-store"),
-    ("Content-Security-Policy", _POLICY),
+    (_POLICY, _POLICY_TEXT),
     ("Cross-Origin-Opener-Policy", "same-origin"),
     ("Cross-Origin-Resource-Policy", "same-origin"),
     ("Referrer-Policy", "no-referrer"),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
 )
-"""Of everything that the desk answers: pages run nothing, load nothing foreign, and are kept nowhere."""
-_SCRIPTED = tuple(
-    (name, f"{value}; script-src 'self'" if name == "Content-Security-Policy" else value) for name, value in HEADERS
-)
-"""Of the pages that speak with passkeys: those run one script of ours."""
+"""Of every page: it runs nothing, loads nothing foreign, and is kept nowhere."""
 _TIME = Markup('<time datetime="{}">{}</time>')
+Filters = Callable[[Texts], Mapping[str, Callable[..., object]]]
+"""What templates of one language may ask beside times and words."""
+
+
+def _no_filters(_: Texts) -> Mapping[str, Callable[..., object]]:
+    return {}
 
 
 class Frame:
-    """Turns templates and values into pages."""
+    """Turns templates and values into pages.
 
-    def __init__(self, assets: AssetFiles) -> None:
+    Args:
+        package: whose `templates` they are.
+        vocabulary: words for what is a code, in English, by group and code.
+        headers: of every page.
+        scripted: what a page that runs a script of ours may do beside what the others may.
+        styles: style sheets of these pages alone, behind those that all have.
+    """
+
+    def __init__(
+        self,
+        package: str,
+        assets: AssetFiles,
+        vocabulary: Mapping[str, str],
+        *,
+        headers: tuple[tuple[str, str], ...] = HEADERS,
+        scripted: str = "script-src 'self'",
+        styles: tuple[str, ...] = (),
+        filters: Filters = _no_filters,
+    ) -> None:
         self._assets = assets
-        self._environments = {language: _environment(language) for language in LANGUAGES}
+        self._headers = headers
+        self._styles = [place for name in styles if (place := assets.place(name)) is not None]
+        self._scripted = tuple((name, f"{value}; {scripted}" if name == _POLICY else value) for name, value in headers)
+        self._environments = {language: _environment(package, language, vocabulary, filters) for language in LANGUAGES}
 
     def render(
         self,
@@ -58,19 +81,23 @@ class Frame:
 
         Args:
             values: what the template names; what it names and is not there is a bug.
-            is_scripted: whether it runs our script for passkeys.
+            is_scripted: whether it runs a script of ours.
         """
         found = self._environments[language].get_template(template)
-        assets = {"styles": self._assets.styles, "icon": self._assets.icon, "script": self._assets.script}
-        body = found.render(values, language=language, languages=LANGUAGES, **assets)
-        kept = _SCRIPTED if is_scripted else HEADERS
+        assets = {
+            "styles": (*self._assets.styles, *self._styles),
+            "icon": self._assets.icon,
+            "script": self._assets.script,
+        }
+        body = found.render({**assets, **values}, language=language, languages=LANGUAGES)
+        kept = self._scripted if is_scripted else self._headers
         headers = (("Content-Type", "text/html; charset=utf-8"), ("Content-Language", language), *kept)
         return Reply(status, headers, body.encode())
 
 
-def _environment(language: str) -> Environment:
+def _environment(package: str, language: str, vocabulary: Mapping[str, str], filters: Filters) -> Environment:
     environment = Environment(
-        loader=PackageLoader("server.desk", "templates"),
+        loader=PackageLoader(package, "templates"),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -79,9 +106,9 @@ def _environment(language: str) -> Environment:
         extensions=["jinja2.ext.i18n"],
     )
     environment.policies["ext.i18n.trimmed"] = True
-    texts, word = languages.texts(language), _word(language)
+    texts, word = languages.texts(language), _word(language, vocabulary)
     teller = Teller(language, texts, word)
-    environment.filters.update({**_filters(language), "word": word, "who": teller.by})
+    environment.filters.update({**_times(language), "word": word, "who": teller.by, **filters(texts)})
     environment.globals.update({"described": described, "tell": teller.tell})
     # The extension adds this method, and says so to no type checker.
     install: Callable[..., None] = environment.install_gettext_callables  # type: ignore[attr-defined]
@@ -101,9 +128,9 @@ def described(name: str, faults: Mapping[str, tuple[str, ...]], hint: str = "") 
     return about + (Markup(' aria-invalid="true"') if wrong else Markup())
 
 
-def _filters(language: str) -> dict[str, Callable[..., object]]:
-    """What templates say of values: times in the reader's language, in UTC, and what is wrong with fields."""
-    locale, texts = language.replace("-", "_"), languages.texts(language)
+def _times(language: str) -> dict[str, Callable[..., object]]:
+    """Times in the reader's language, in UTC."""
+    locale = language.replace("-", "_")
 
     def moment(seconds: int) -> Markup:
         written = format_datetime(as_datetime(seconds), "medium", locale=locale)
@@ -112,19 +139,16 @@ def _filters(language: str) -> dict[str, Callable[..., object]]:
     def day(seconds: int) -> Markup:
         return _TIME.format(rfc3339(seconds), format_date(as_datetime(seconds), "medium", locale=locale))
 
-    def fault(why: str) -> Markup:
-        return faults.said(why, texts)
-
-    return {"moment": moment, "day": day, "fault": fault}
+    return {"moment": moment, "day": day}
 
 
-def _word(language: str) -> Word:
+def _word(language: str, vocabulary: Mapping[str, str]) -> Word:
     """Words for what is a code."""
     texts = languages.texts(language)
 
     def word(code: str, group: str) -> str:
         # Settings make kinds and profiles of their own, which are called what they are called.
-        text = VOCABULARY.get(f"{group}.{code}")
+        text = vocabulary.get(f"{group}.{code}")
         return code if text is None else texts.gettext(text)
 
     return word

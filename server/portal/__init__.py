@@ -1,0 +1,1 @@
+"""The subscriber's portal, on the public listener."""

@@ -1,0 +1,1 @@
+"""One file for each page, or for each thing that a subscriber does."""

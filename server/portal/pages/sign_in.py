@@ -1,0 +1,62 @@
+"""Signing in with account and password, and signing out."""
+
+from __future__ import annotations
+
+from ca_core.errors import WrongSecret
+from ca_core.registration.portal_sign_in import Begun
+from ca_core.registration.session import Step
+from ca_core.secret import Secret
+from protocols.wire import Reply
+from server.portal import cookie
+from server.portal.route import PortalRoute
+from server.portal.visit import SCRIPT, Visit, see_other
+from server.portal.words import phrase
+
+_PLACE = "/sign-in"
+_ENDED = phrase("You were signed out, for nothing was done for a while. Sign in again.")
+
+
+async def ask(visit: Visit) -> Reply:
+    """The form; whoever is signed in needs none."""
+    if visit.session is not None:
+        return _onward(visit, visit.session.step)
+    return _form(visit, told=_ENDED if visit.query.get("why") == "ended" else "")
+
+
+async def prove(visit: Visit) -> Reply:
+    """Look at account and password."""
+    account, typed = visit.form.get("account"), Secret(visit.form.get("password"))
+    try:
+        begun = await visit.portal.entering.portal.sign_in(account, typed, source=visit.source)
+    except WrongSecret:
+        # One page, the same to the octet, whatever was wrong (RULES, S5).
+        return visit.render("sign_in_refused.html", status=403, here=_PLACE)
+    return await entered(visit, begun)
+
+
+async def leave(visit: Visit) -> Reply:
+    """Sign out."""
+    await visit.portal.entering.sessions.end(cookie.token(visit.request), source=visit.source)
+    return see_other("/", cookie.forgetting())
+
+
+async def entered(visit: Visit, begun: Begun) -> Reply:
+    """Go on with a new session; one that the browser had before ends with it."""
+    if visit.session is not None:
+        await visit.portal.entering.sessions.end(cookie.token(visit.request), source=visit.source)
+    return _onward(visit, begun.step, cookie.keeping(begun.token))
+
+
+def _form(visit: Visit, *, status: int = 200, told: str = "") -> Reply:
+    return visit.render("sign_in.html", status=status, scripts=(SCRIPT,), told=told, here=_PLACE)
+
+
+def _onward(visit: Visit, step: Step, *headers: tuple[str, str]) -> Reply:
+    return see_other(visit.portal.home if step is Step.SIGNED_IN else "/password", *headers)
+
+
+ROUTES = (
+    PortalRoute("GET", _PLACE, ask, None),
+    PortalRoute("POST", _PLACE, prove, None),
+    PortalRoute("POST", "/sign-out", leave, Step.CHANGE_PASSWORD),
+)
