@@ -29,11 +29,13 @@ help:  ## show this list
 up: .venv/.server  ## start a server, with an example registration the first time
 	@requirements/fonts
 	@server/web/assets/install
+	@server/portal/script/build
 	@exec $(BIN)/soapstone up
 
 test: lint  ## everything: style, types, imports, tests, real clients, coverage
 	conformance/install
 	server/web/assets/install --required
+	server/portal/script/build --required
 	$(PYTEST) --cov --cov-report=
 	$(BIN)/coverage report --include="$$($(BIN)/python -m tests.architecture.pure)" --fail-under=100
 

@@ -50,6 +50,18 @@ def test_the_style_sheet_from_npm_comes_first_and_may_be_missing(folder: Path) -
     assert alone == both[1:]
 
 
+def test_a_script_that_was_not_built_is_none(folder: Path) -> None:
+    (folder / "portal.js").write_text("sign();")
+    assets = AssetFiles(folder)
+
+    built = assets.named("portal.js")
+
+    assert built is not None
+    assert built.place.startswith("/assets/portal.")
+    assert built.integrity.startswith("sha384-")
+    assert assets.named("keys.js") is None
+
+
 def test_a_script_is_served_as_one_and_held_to_its_content(folder: Path) -> None:
     (folder / "passkey.js").write_text("say();")
     assets = AssetFiles(folder)
