@@ -160,7 +160,7 @@ class Enrollment:
                 # It was good at the sign-in, and may have been revoked since.
                 await grounds.proof(tx, applicant.serial, registration, now=now)
             profile = self.profile(profile_name or self.default_profile(registration, applicant.door))
-            names = order.names if order else decision.names_for(profile, registration, request)
+            names = order.names if order else decision.names_for(profile, registration, request, applicant.door)
             subject_der = decision.subject_for(registration, profile, names, applicant.door)
             wish = Wish(profile, subject_der, names, applicant.proved)
             if order is not None:
@@ -275,15 +275,16 @@ class Enrollment:
         """Decide, and store what comes of it in the same transaction; or find what was issued or waits already."""
         wish = decision.looked_at(wish, self._kinds.named(registration.kind))
         held = await self._grounds(tx, applicant, registration, wish, request, now=now)
+        days = wish.profile.window_days(self._window_days)
         if request.is_made_here:
             may = partial(self._require_window, registration, wish.profile, now=now)
             held, applicant = await made_keys.again(tx, applicant, wish, held, may, now=now)
         elif order is None:
-            days = wish.profile.window_days(self._window_days)
             serial = decision.repeated(request, wish.replaces, held, window_days=days, now=now)
             again = await certificates.by_serial(tx, serial) if serial else None
             if again is not None:
                 return again
+        wish = decision.taking_place(wish, applicant.door, held, window_days=days, now=now)
         grounds.require_new_key(wish.profile, request, held)
         asking = intake.asked(applicant, wish, request, order, now=now)
         earlier = await intake.admit(tx, asking, wish, credential_id=applicant.credential_id, now=now)
@@ -296,14 +297,9 @@ class Enrollment:
             if wish.period != WHOLE:
                 self._issuer.require_period(wish.profile, wish.period, now=now)
             return await intake.refer(tx, asking, earlier, is_open=order is not None and order.is_open, now=now)
+        door, key = asking.door, asking.request_key
         intention = self._issuer.plan(
-            registration,
-            wish,
-            request,
-            door=applicant.door,
-            request_key=asking.request_key,
-            issuer_name=issuer_name,
-            now=now,
+            registration, wish, request, door=door, request_key=key, issuer_name=issuer_name, now=now
         )
         return await _stored(tx, _Begun(intention, wish, request, applicant.actor), now=now)
 

@@ -93,18 +93,27 @@ def subject_taken(registered: bytes, profile: Profile, names: frozenset[Identifi
     return without_foreign_common_name(registered, {name.value for name in names})
 
 
-def names_for(profile: Profile, registration: Registration, request: CertificationRequest) -> frozenset[Identifier]:
-    """The names that an EST request means.
+def names_for(
+    profile: Profile, registration: Registration, request: CertificationRequest, door: str = Door.EST
+) -> frozenset[Identifier]:
+    """The names that a request means that comes with no order.
 
     They are those of its subjectAltName. A profile that needs a name and finds none takes the common name where
-    it is a registered one, else every exact name that was registered.
+    it is a registered one, else every exact name that was registered. So does, at the portal, every profile that may
+    have names: what a browser's tab sends is a key, and its holder has been shown what is registered.
     """
-    if request.names or not profile.names_required:
+    may_be_all = profile.names_required or (door == Door.PORTAL and not request.san_requested)
+    if request.names or not may_be_all:
         return request.names
-    registered = {grant.identifier for grant in registration.grants if not grant.zone and grant.vetted}
-    fitting = frozenset(name for name in registered if name.kind in profile.name_kinds)
+    fitting = fitting_names(profile, registration)
     common = frozenset(name for name in fitting if name.value in request.common_names)
     return common or fitting
+
+
+def fitting_names(profile: Profile, registration: Registration) -> frozenset[Identifier]:
+    """The exact names that were vetted and that a profile may have."""
+    registered = {grant.identifier for grant in registration.grants if not grant.zone and grant.vetted}
+    return frozenset(name for name in registered if name.kind in profile.name_kinds)
 
 
 def require_fit(profile: Profile, applicant: Applicant, request: CertificationRequest) -> None:
@@ -201,6 +210,16 @@ def renewed(holdings: list[Holding], *, window_days: int, now: int) -> str | Non
     """The serial of the first certificate to expire whose renewal window is open; None where there is none."""
     issued = (one for one in holdings if one.is_issued and not one.is_on_hold)
     return next((one.serial for one in issued if _window(one, window_days).is_open(now)), None)
+
+
+def taking_place(wish: Wish, door: str, holdings: list[Holding], *, window_days: int, now: int) -> Wish:
+    """A wish with the certificate whose place it takes: who asks at the portal names none.
+
+    It is the first one to expire whose window is open. What other doors say, or leave unsaid, stays as it is.
+    """
+    if door != Door.PORTAL:
+        return wish
+    return msgspec.structs.replace(wish, replaces=renewed(holdings, window_days=window_days, now=now))
 
 
 def looked_at(wish: Wish, kind: Kind) -> Wish:

@@ -174,7 +174,7 @@ TLS_SERVER = Profile(
     extended_key_usage=frozenset({ExtendedUsage.SERVER_AUTH}),
     name_kinds=frozenset({Kind.DNS, Kind.IP}),
     names_required=True,
-    doors=frozenset({Door.ACME, Door.EST}),
+    doors=frozenset({Door.ACME, Door.EST, Door.PORTAL}),
     key_purpose=KeyPurpose.AUTHENTICATION,
 )
 DEVICE = Profile(
@@ -197,7 +197,7 @@ SIGNING = Profile(
     extended_key_usage=frozenset({ExtendedUsage.CLIENT_AUTH, ExtendedUsage.EMAIL_PROTECTION}),
     name_kinds=frozenset({Kind.EMAIL}),
     names_required=False,
-    doors=frozenset({Door.EST}),
+    doors=frozenset({Door.EST, Door.PORTAL}),
     key_purpose=KeyPurpose.SIGNING,
     hold=True,
 )
@@ -209,7 +209,7 @@ ENCRYPTION = Profile(
     extended_key_usage=frozenset({ExtendedUsage.EMAIL_PROTECTION}),
     name_kinds=frozenset({Kind.EMAIL}),
     names_required=False,
-    doors=frozenset({Door.EST}),
+    doors=frozenset({Door.EST, Door.PORTAL}),
     key_purpose=KeyPurpose.ENCRYPTION,
     server_keygen=KeyMaking.ENCRYPTED,
     hold=True,

@@ -152,6 +152,26 @@ async def pending_of(tx: Transaction, registration_id: str) -> list[EnrollmentRe
     return [_request(row) for row in rows]
 
 
+async def waiting_for(tx: Transaction, registration_id: str) -> list[EnrollmentRequest]:
+    """Those of one registration of which a certificate may still come, the first one first."""
+    rows = await tx.all(
+        # In these words the index says it.
+        _SELECT + "registration_id = :registration_id AND state IN ('pending', 'approved') ORDER BY number",
+        registration_id=registration_id,
+    )
+    return [_request(row) for row in rows]
+
+
+async def newest_of(tx: Transaction, registration_id: str, *, most: int) -> list[EnrollmentRequest]:
+    """What one registration has asked for, the newest first."""
+    rows = await tx.all(
+        _SELECT + "registration_id = :registration_id ORDER BY number DESC LIMIT :most",
+        registration_id=registration_id,
+        most=most,
+    )
+    return [_request(row) for row in rows]
+
+
 async def pending(tx: Transaction) -> list[EnrollmentRequest]:
     """All that wait for an officer, the most urgent first."""
     return [_request(row) for row in await tx.all(_SELECT + "state = 'pending' ORDER BY due_at, number")]

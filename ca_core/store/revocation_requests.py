@@ -100,6 +100,15 @@ async def pending_for(tx: Transaction, serial: str) -> RevocationRequest | None:
     return _request(row) if row else None
 
 
+async def pending_of(tx: Transaction, registration_id: str) -> list[RevocationRequest]:
+    """Those that wait of one registration, the first one first."""
+    rows = await tx.all(
+        _SELECT + "registration_id = :registration_id AND state = 'pending' ORDER BY number",
+        registration_id=registration_id,
+    )
+    return [_request(row) for row in rows]
+
+
 async def pending(tx: Transaction) -> list[RevocationRequest]:
     """All that wait, the most urgent first."""
     return [_request(row) for row in await tx.all(_SELECT + "state = 'pending' ORDER BY due_at, number")]

@@ -44,6 +44,7 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "acme-account-bound.open": phrase("An ACME account was opened without an EAB key."),
         "acme-account-deactivated": phrase("An ACME account was deactivated by %(who)s."),
         "acme-contacts-changed": phrase("The contacts of an ACME account were changed by %(who)s."),
+        "agreement-accepted": phrase("Version %(version)s of the subscriber agreement was accepted by %(who)s."),
         "acme-agreement-accepted": phrase("Version %(version)s of the subscriber agreement was accepted by %(who)s."),
         "acme-key-changed": phrase("The key of an ACME account was changed by %(who)s."),
         "acme-order-placed": phrase("A certificate for %(names)s was ordered by %(who)s."),

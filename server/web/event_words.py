@@ -44,6 +44,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "event.acme-account-bound": phrase("ACME account bound"),
         "event.acme-account-deactivated": phrase("ACME account deactivated"),
         "event.acme-contacts-changed": phrase("ACME contacts changed"),
+        "event.agreement-accepted": phrase("Agreement accepted at the portal"),
         "event.acme-agreement-accepted": phrase("Agreement accepted through ACME"),
         "event.acme-key-changed": phrase("ACME account key changed"),
         "event.acme-order-placed": phrase("ACME order placed"),
