@@ -201,6 +201,23 @@ class Sessions(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     longest_hours: int = 8
 
 
+class GateKind(StrEnum):
+    """What the portal asks before it looks at a password."""
+
+    PROOF_OF_WORK = "proof-of-work"
+    """Half a second of the browser's; whoever runs no script reads a picture."""
+    PICTURE = "picture"
+    """Digits that are read or heard."""
+    OFF = "off"
+    """Nothing; in a development home only."""
+
+
+class Portal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The subscribers' pages."""
+
+    gate: GateKind = GateKind.PROOF_OF_WORK
+
+
 class SecondFactor(StrEnum):
     """Of whom the desk asks a passkey beside the certificate."""
 

@@ -22,7 +22,7 @@ from ca_core.registration.agreement import is_version
 from ca_core.registration.kind_settings import KindSettings, kinds_from, read_kinds
 from ca_core.secret import Secret
 from protocols.est.labels import OPERATIONS, Label
-from server import notice_settings, sign_in_settings
+from server import limit_settings, notice_settings, sign_in_settings
 from server.addresses import is_base_url, is_web_page
 from server.probes import settings as probe_settings
 from server.proxies import checked_networks
@@ -41,6 +41,7 @@ from server.setting_tables import (
     Ocsp,
     Officers,
     Passwords,
+    Portal,
     Renewal,
     Sessions,
     Store,
@@ -54,13 +55,6 @@ _MOST_STORE_CONNECTIONS = 1000
 _HIGHEST_PORT = 65_532
 """The last port from which four consecutive ones fit."""
 _LONGEST_WINDOW_DAYS = 3_660
-_LONGEST_CRL_HOURS = 10 * 366 * 24
-_MOST_SHARDS = 1024
-_HIGHEST_LIMIT = 1_000_000_000
-_MOST_REFUSED_PERCENT = 90
-_SLOWEST_SECONDS = 60
-_LONGEST_OCSP_HOURS = 3 * 24
-"""A responder's certificate lives a week and is renewed at half of that; an answer must not outlive it."""
 
 
 class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True, kw_only=True):
@@ -98,6 +92,7 @@ class Settings(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_def
     passwords: Passwords = Passwords()
     sessions: Sessions = Sessions()
     officers: Officers = Officers()
+    portal: Portal = Portal()
     limits: Limits = Limits()
     mail: Mail = Mail()
     webhooks: dict[str, Webhook] = {}
@@ -229,14 +224,13 @@ def _check(settings: Settings) -> None:
     probe_settings.check(settings.acme)
     if not 0 <= settings.renewal.window_days <= _LONGEST_WINDOW_DAYS:
         raise Misconfigured(f"renewal.window_days must be from 0 to {_LONGEST_WINDOW_DAYS}")
-    _check_crl(settings.crl)
-    if not 1 <= settings.ocsp.lifetime_hours <= _LONGEST_OCSP_HOURS:
-        raise Misconfigured(f"ocsp.lifetime_hours must be from an hour to {_LONGEST_OCSP_HOURS} hours")
-    _check_limits(settings.limits)
+    limit_settings.check_lifetimes(settings.crl, settings.ocsp)
+    limit_settings.check_limits(settings.limits)
     notice_settings.check(settings.mail, settings.webhooks)
-    _check_chaos(settings.chaos, is_allowed=settings.development)
+    limit_settings.check_chaos(settings.chaos, is_allowed=settings.development)
     _check_addresses(settings)
     sign_in_settings.check(settings.passwords, settings.sessions, settings.officers, settings.desk)
+    sign_in_settings.check_portal(settings.portal, is_development=settings.development)
     _check_agreement(settings.agreement)
     _check_files(settings)
     _check_profiles(settings)
@@ -280,32 +274,6 @@ def _check_peers(name: str, label: Label) -> None:
             raise Misconfigured(
                 f'est.labels.{name}.peers: {account[:200]!r} is no account; write ACCOUNT = ["ACCOUNT"]'
             ) from None
-
-
-def _check_limits(limits: Limits) -> None:
-    for key in limits.__struct_fields__:
-        if not 1 <= getattr(limits, key) <= _HIGHEST_LIMIT:
-            raise Misconfigured(f"limits.{key} must be from 1 to {_HIGHEST_LIMIT}")
-
-
-def _check_chaos(chaos: Chaos, *, is_allowed: bool) -> None:
-    if chaos != Chaos() and not is_allowed:
-        raise Misconfigured("chaos: trouble on purpose is for a development home only; take the table [chaos] out")
-    if not 0 <= chaos.nonces_refused_percent <= _MOST_REFUSED_PERCENT:
-        raise Misconfigured(f"chaos.nonces_refused_percent must be from 0 to {_MOST_REFUSED_PERCENT}")
-    if not 0 <= chaos.slow_seconds <= _SLOWEST_SECONDS:
-        raise Misconfigured(f"chaos.slow_seconds must be from 0 to {_SLOWEST_SECONDS}")
-
-
-def _check_crl(crl: Crl) -> None:
-    for key, hours in (
-        ("issuing_lifetime_hours", crl.issuing_lifetime_hours),
-        ("root_lifetime_hours", crl.root_lifetime_hours),
-    ):
-        if not 1 <= hours <= _LONGEST_CRL_HOURS:
-            raise Misconfigured(f"crl.{key} must be from an hour to {_LONGEST_CRL_HOURS} hours")
-    if not 1 <= crl.shards <= _MOST_SHARDS:
-        raise Misconfigured(f"crl.shards must be from 1 to {_MOST_SHARDS}")
 
 
 def _check_addresses(settings: Settings) -> None:

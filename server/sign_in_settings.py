@@ -7,7 +7,7 @@ from pathlib import Path
 from ca_core.errors import Misconfigured
 from ca_core.registration.password_policy import MOST_BLOCKED_OCTETS, NOTHING_BLOCKED, Blocklist, parse_blocklist
 from server.addresses import is_at_address
-from server.setting_tables import Officers, Passwords, SecondFactor, Sessions
+from server.setting_tables import GateKind, Officers, Passwords, Portal, SecondFactor, Sessions
 
 _BOUNDS = {
     # Less than the least that OWASP asks for is a check turned off; more than this, a server that nobody can use.
@@ -34,6 +34,19 @@ def check(passwords: Passwords, sessions: Sessions, officers: Officers, desk: st
         raise Misconfigured(
             f"officers.passkey: browsers keep passkeys for names, and {desk} is reached by an address; give the desk a"
             " name (host, or desk_url)"
+        )
+
+
+def check_portal(portal: Portal, *, is_development: bool) -> None:
+    """Refuse a portal whose passwords any program may try.
+
+    Raises:
+        Misconfigured: says what to do.
+    """
+    if portal.gate is GateKind.OFF and not is_development:
+        raise Misconfigured(
+            "portal.gate: without a gate any program may try passwords, which is for a development home only; write"
+            ' "proof-of-work" or "picture"'
         )
 
 

@@ -13,7 +13,9 @@ from ca_core.enrollment import Enrollment
 from protocols.acme.agreements import Agreements
 from server.office import Office
 from server.portal.dialogue import PortalDialogue
-from server.portal.pages import first, password, sign_in
+from server.portal.gate import Gate
+from server.portal.gate_pictures import Codes
+from server.portal.pages import first, gate, password, sign_in
 from server.portal.route import PortalRoute
 from server.portal.visit import HEADERS, Address, Chain, Portal, Tab
 from server.portal.words import VOCABULARY, phrase
@@ -23,7 +25,7 @@ from server.web.forms import as_browsers_write
 from server.web.frame import Frame
 from server.web.route import matching
 
-_PAGES = (first, sign_in, password)
+_PAGES = (first, sign_in, gate, password)
 ROUTES: tuple[PortalRoute, ...] = tuple(chain.from_iterable(page.ROUTES for page in _PAGES))
 _TABS = (
     Tab("/apply", phrase("Apply for certificates")),
@@ -58,8 +60,11 @@ def portal_dialogue(
         addresses: for programs.
     """
     frame = Frame("server.portal", assets, VOCABULARY, headers=HEADERS, scripted=_SCRIPTED, styles=("portal.css",))
+    codes = Codes(office.keeper)
     portal = Portal(
         office=office,
+        gate=Gate(office.database, office.clock, office.keeper, office.settings.portal.gate, codes),
+        codes=codes,
         frame=frame,
         assets=assets,
         entering=entering,

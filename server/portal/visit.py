@@ -17,6 +17,8 @@ from ca_core.registration.session import Session, Step
 from protocols.acme.agreements import Agreements
 from protocols.wire import Reply, Request
 from server.office import Office
+from server.portal.gate import Gate
+from server.portal.gate_pictures import Codes
 from server.signing_in import SigningIn
 from server.web import languages
 from server.web.asset_files import AssetFiles
@@ -28,11 +30,13 @@ LANGUAGE = "lang"
 """The field of a query that chooses a language."""
 SCRIPT, KEYS_SCRIPT = "portal.js", "keys.js"
 """The bundles of our scripts: for most pages, and for those that touch a private key."""
-HEADERS = tuple(
+_CHANGED: Mapping[str, Callable[[str], str]] = {
     # Older browsers say by the Origin field alone which site has a form sent, and would leave it out.
-    (name, "same-origin" if name == "Referrer-Policy" else value)
-    for name, value in COMMON_HEADERS
-)
+    "Referrer-Policy": lambda _: "same-origin",
+    # The digits of the gate can be heard.
+    "Content-Security-Policy": lambda policy: f"{policy}; media-src 'self'",
+}
+HEADERS = tuple((name, _CHANGED.get(name, str)(value)) for name, value in COMMON_HEADERS)
 """Of everything that the portal answers."""
 _HIDDEN = Markup('<input type="hidden" name="{}" value="{}">')
 
@@ -68,6 +72,8 @@ class Portal:
     frame: Frame
     assets: AssetFiles
     entering: SigningIn
+    gate: Gate
+    codes: Codes
     enrollment: Enrollment
     agreements: Agreements
     chain: Chain

@@ -21,6 +21,7 @@ from server.assembly import Strongroom, strongroom
 from server.cli.making import first_settings, make_home
 from server.office import Office, office
 from server.portal.cookie import COOKIE
+from server.portal.gate_pictures import Codes
 from server.public_door import public_dialogue
 from server.settings import with_assignments
 from server.signing_in import SigningIn, signing_in
@@ -88,6 +89,14 @@ class Browser:
         self.page = reply
         return reply
 
+    @property
+    def gate(self) -> dict[str, str]:
+        """The right answer to the gate of the page that is shown: its picture, read with the key of the house."""
+        picture = self.field("picture")
+        code = Codes(self.house.opened.keeper).read(picture)
+        assert code is not None, self.text
+        return {"picture": picture, "code": code.digits}
+
     async def post(self, path: str, *, token: str | None = None, **fields: str) -> Reply:
         """What the form of the page that is shown sends, with its token unless another one is given."""
         reply = await self.posted(path, token=token, **fields)
@@ -114,7 +123,7 @@ class Browser:
 
     async def sign_in(self, account: str, password: str, **more: str) -> Reply:
         await self.get("/sign-in")
-        return await self.post("/sign-in", account=account, password=password, **more)
+        return await self.post("/sign-in", account=account, password=password, **{**self.gate, **more})
 
     @property
     def text(self) -> str:

@@ -14,6 +14,7 @@ from server.portal.words import phrase
 
 _PLACE = "/sign-in"
 _ENDED = phrase("You were signed out, for nothing was done for a while. Sign in again.")
+_AGAIN = phrase("The check that no program signs in was not passed, or it took too long. Try again.")
 
 
 async def ask(visit: Visit) -> Reply:
@@ -24,7 +25,9 @@ async def ask(visit: Visit) -> Reply:
 
 
 async def prove(visit: Visit) -> Reply:
-    """Look at account and password."""
+    """Look at the gate's answer first: without one, no password is looked at."""
+    if not await visit.portal.gate.is_passed(visit.form):
+        return _form(visit, status=403, fault=_AGAIN)
     account, typed = visit.form.get("account"), Secret(visit.form.get("password"))
     try:
         begun = await visit.portal.entering.portal.sign_in(account, typed, source=visit.source)
@@ -47,8 +50,13 @@ async def entered(visit: Visit, begun: Begun) -> Reply:
     return _onward(visit, begun.step, cookie.keeping(begun.token))
 
 
-def _form(visit: Visit, *, status: int = 200, told: str = "") -> Reply:
-    return visit.render("sign_in.html", status=status, scripts=(SCRIPT,), told=told, here=_PLACE)
+def _form(visit: Visit, *, status: int = 200, told: str = "", fault: str = "") -> Reply:
+    # Where the script was not built, no browser can work.
+    is_read = visit.query.get("gate") == "picture" or visit.portal.assets.named(SCRIPT) is None
+    asked = visit.portal.gate.asked(wants_picture=is_read)
+    return visit.render(
+        "sign_in.html", status=status, scripts=(SCRIPT,), gate=asked, told=told, fault=fault, here=_PLACE
+    )
 
 
 def _onward(visit: Visit, step: Step, *headers: tuple[str, str]) -> Reply:

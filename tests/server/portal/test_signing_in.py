@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import pytest
 
@@ -100,7 +101,7 @@ async def test_the_cookie_is_for_this_host_and_for_no_script(house: PortalHouse)
     sheet, browser = await house.register(), house.browser()
     await browser.get("/sign-in")
 
-    reply = await browser.posted("/sign-in", account="acc", password=initial(sheet))
+    reply = await browser.posted("/sign-in", account="acc", password=initial(sheet), **browser.gate)
 
     (cookie,) = (value for name, value in reply.headers if name == "Set-Cookie")
     assert cookie.startswith("__Host-soapstone=")
@@ -110,9 +111,10 @@ async def test_the_cookie_is_for_this_host_and_for_no_script(house: PortalHouse)
 async def test_a_session_that_somebody_planted_is_not_the_one_that_is_signed_in(house: PortalHouse) -> None:
     thief = await house.signed_in("thief")
     sheet, browser = await house.register(), house.browser()
+    await browser.get("/sign-in")
     browser.cookies[COOKIE] = thief.session.reveal()
 
-    await browser.posted("/sign-in", account="acc", password=initial(sheet))
+    await browser.posted("/sign-in", account="acc", password=initial(sheet), **browser.gate)
 
     assert browser.session.reveal() != thief.session.reveal()
     assert not await is_in(thief)
@@ -179,7 +181,8 @@ async def test_no_form_is_taken_without_the_token_of_the_session(house: PortalHo
 async def test_older_browsers_name_the_origin_of_their_page(house: PortalHouse) -> None:
     sheet, browser = await house.register(), house.browser()
     headers = {"content-type": FORM, "origin": "https://localhost:8443"}
-    body = f"account=acc&password={initial(sheet)}".encode()
+    await browser.get("/sign-in")
+    body = urlencode({"account": "acc", "password": initial(sheet), **browser.gate}).encode()
 
     reply = await browser.sent("POST", "/sign-in", headers, body)
 
@@ -218,3 +221,43 @@ async def test_pages_run_nothing_inline_and_stand_in_no_frame(house: PortalHouse
         assert headers["X-Frame-Options"] == "DENY"
         assert "<script>" not in browser.text
         assert " style=" not in browser.text
+
+
+async def test_no_password_is_looked_at_without_an_answer_to_the_gate(house: PortalHouse) -> None:
+    """RULES, S4: also the right one opens nothing, and wrong ones suspend nothing."""
+    sheet, browser = await house.register(), house.browser()
+    for password in ("1", "2", "3", initial(sheet)):
+        await browser.get("/sign-in")
+        await browser.post("/sign-in", account="acc", password=password, code="000", picture=browser.field("picture"))
+        assert browser.page.status == 403
+        assert "no program signs in" in browser.text
+
+    await browser.sign_in("acc", initial(sheet))
+
+    assert browser.path == "/password"
+
+
+async def test_an_answer_to_the_gate_is_taken_once(house: PortalHouse) -> None:
+    sheet, browser = await house.register(), house.browser()
+    await browser.get("/sign-in")
+    answer = browser.gate
+    await browser.posted("/sign-in", account="acc", password="wrong", **answer)
+
+    reply = await browser.posted("/sign-in", account="acc", password=initial(sheet), **answer)
+
+    assert reply.status == 403
+    assert b"no program signs in" in reply.body
+
+
+async def test_the_picture_of_a_page_is_there_and_can_be_heard(house: PortalHouse) -> None:
+    browser = house.browser()
+    await browser.get("/sign-in")
+    place = f"/gate/{browser.field('picture')}"
+
+    picture, sound = await browser.sent("GET", f"{place}.png", {}), await browser.sent("GET", f"{place}.wav", {})
+
+    assert dict(picture.headers)["Content-Type"] == "image/png"
+    assert dict(sound.headers)["Content-Type"] == "audio/wav"
+    house.move(301)
+    assert (await browser.sent("GET", f"{place}.png", {})).status == 404
+    assert (await browser.sent("GET", "/gate/other.png", {})).status == 404
