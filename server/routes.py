@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ca_core.errors import Refusal
+from protocols.help_address import PREFIX as HELP
 from protocols.wire import Reply, Request, plain_text
 from server.middleware import Dialogue
 from server.portal.dialogue import PortalDialogue
-from server.web import help as help_module
 from server.web.agreement import AgreementPages
 from server.web.asset_files import PREFIX as ASSETS
 from server.web.asset_files import AssetFiles
@@ -40,8 +40,8 @@ class PublicDialogue:
         """Answer one request."""
         if request.path.startswith(ACME):
             return await self._acme.answer(request)
-        if request.path.startswith(help_module.PREFIX):
-            return self._pages.answer(request.method, request.path)
+        if request.path.startswith(HELP):
+            return self._pages.answer(request)
         if request.path.startswith(ASSETS):
             return self._assets.answer(request)
         if self._agreement.is_for(request.path):

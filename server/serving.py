@@ -221,6 +221,7 @@ def _est(opened: Office, room: Strongroom, makers: Manufacturers) -> EstDialogue
         signer_of=room.message_signers.of,
         crls=crls,
         on_file=OnFile(opened.database, opened.clock, room.enrollment),
+        help_base=opened.settings.public,
         tells_renewal=opened.settings.est.renewal_info,
         full_cmc=full_cmc(opened, room),
         manufacturers=makers,

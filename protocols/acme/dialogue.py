@@ -84,7 +84,7 @@ class AcmeDialogue:
 
     def bug_reply(self, reference: str) -> Reply:
         """What the edge sends when `answer` raised."""
-        return self._dressed(problems.bug_reply(reference), "POST", None)
+        return self._dressed(problems.bug_reply(reference, self._services.links), "POST", None)
 
     async def _answer(self, request: Request, place: Place | None) -> Reply:
         if place is None:

@@ -44,7 +44,7 @@ class Resource(StrEnum):
 
 
 class Help(StrEnum):
-    """A page of ours that says what to do, in any browser; the values are the paths. `server.web.help` has them."""
+    """A page of ours about more than one refusal; the values are the paths, and `server.web.help` has the pages."""
 
     RATE_LIMITS = "/help/rate-limits"
     RENEWAL = "/help/renewal"
@@ -101,9 +101,13 @@ class Links(msgspec.Struct, frozen=True):
         """The URL of a resource, or of one object of it."""
         return self.base + resource.replace("ID", id_)
 
-    def help(self, topic: Help) -> str:
-        """The URL of a page that says what to do."""
-        return self.base + topic
+    def help(self, path: str) -> str:
+        """The URL of a page that says what to do.
+
+        Args:
+            path: a `Help`, or as `protocols.help_address` makes them.
+        """
+        return self.base + path
 
     def signed(self, path: str, query: str) -> str:
         """The URL that a request for this path and raw query must have signed."""

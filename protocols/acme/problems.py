@@ -10,6 +10,7 @@ import msgspec
 
 from ca_core import errors as core
 from ca_core.registration import errors as signing_in
+from protocols import help_address
 from protocols.acme import errors as acme
 from protocols.acme.links import Help, Links
 from protocols.wire import Reply
@@ -131,9 +132,14 @@ TABLE: Mapping[type[core.Refusal], Answer] = MappingProxyType(
 )
 
 HELP: Mapping[type[core.Refusal], Help] = MappingProxyType(
-    {core.TooEarly: Help.RENEWAL, core.Throttled: Help.RATE_LIMITS, acme.NamesPaused: Help.PAUSED},
+    {
+        core.TooEarly: Help.RENEWAL,
+        core.Throttled: Help.RATE_LIMITS,
+        acme.NamesPaused: Help.PAUSED,
+        acme.AgreementRequired: Help.TERMS,
+    },
 )
-"""The page that says what to do; every `rateLimited` has one (RFC 8555, 6.6)."""
+"""Refusals with a page that says more than their own would; every `rateLimited` has one (RFC 8555, 6.6)."""
 
 
 class IdentifierJson(msgspec.Struct, frozen=True):
@@ -177,13 +183,21 @@ def problem(refusal: core.Refusal) -> Problem:
 def reply(refusal: core.Refusal, links: Links) -> Reply:
     """The answer for a refusal, with the header fields that belong to it."""
     document = problem(refusal)
-    return _reply(document, TABLE[type(refusal)].status, *_headers(refusal), *_help(refusal, links))
+    help_ = _help(help_path(type(refusal)), links)
+    return _reply(document, TABLE[type(refusal)].status, *_headers(refusal), help_)
 
 
-def bug_reply(reference: str) -> Reply:
+def help_path(leaf: type[core.Refusal]) -> str:
+    """The page that says what a refusal means and what to do."""
+    return HELP.get(leaf) or help_address.path(help_address.word(leaf))
+
+
+def bug_reply(reference: str, links: Links) -> Reply:
     """The answer for what is no refusal but our fault: the number under which it was logged, and no more."""
-    detail = f"internal error, reference {reference}"
-    return _reply(Problem(type=f"{_URN}serverInternal", detail=detail, status=_SERVER_ERRORS), _SERVER_ERRORS)
+    document = Problem(
+        type=f"{_URN}serverInternal", detail=f"internal error, reference {reference}", status=_SERVER_ERRORS
+    )
+    return _reply(document, _SERVER_ERRORS, _help(help_address.path(help_address.INTERNAL_ERROR), links))
 
 
 def stored(kind: str, detail: str) -> str:
@@ -232,6 +246,5 @@ def _headers(refusal: core.Refusal) -> tuple[tuple[str, str], ...]:
             return ()
 
 
-def _help(refusal: core.Refusal, links: Links) -> tuple[tuple[str, str], ...]:
-    topic = HELP.get(type(refusal))
-    return (("Link", f'<{links.help(topic)}>;rel="help"'),) if topic else ()
+def _help(path: str, links: Links) -> tuple[str, str]:
+    return "Link", f'<{links.help(path)}>;rel="help"'

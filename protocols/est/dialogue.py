@@ -45,6 +45,7 @@ class EstDialogue:
 
     def __init__(self, services: EstServices) -> None:
         self._labels = Labels(services.labels)
+        self._help_base = services.help_base
         self._published = Published(services.ca_certificates, services.crls)
         enrolling = Enrolling(services, self._labels)
         attributes = Attributes(services, self._labels)
@@ -70,18 +71,18 @@ class EstDialogue:
             reply = await self._answer(request)
         except Unproven as refusal:
             # What a request holds has proved nothing: it may come again on this connection, with a password or right.
-            return refusals.reply(refusal)
+            return refusals.reply(refusal, self._help_base)
         except Refusal as refusal:
-            reply = refusals.reply(refusal)
+            reply = refusals.reply(refusal, self._help_base)
         return msgspec.structs.replace(reply, is_last=True) if is_spent(request) else reply
 
     def refuse(self, refusal: Refusal) -> Reply:
         """What the edge sends when the request could not be read."""
-        return refusals.reply(refusal)
+        return refusals.reply(refusal, self._help_base)
 
     def bug_reply(self, reference: str) -> Reply:
         """What the edge sends when `answer` raised."""
-        return refusals.bug_reply(reference)
+        return refusals.bug_reply(reference, self._help_base)
 
     async def _answer(self, request: Request) -> Reply:
         label, name = place(request.path)

@@ -39,6 +39,7 @@ class Enrolling:
     def __init__(self, services: EstServices, labels: Labels) -> None:
         self._enrollment = services.enrollment
         self._labels = labels
+        self._help_base = services.help_base
         self._sign_in = EstSignIn(services, labels)
         self._core_sign_in = services.sign_in
         self._on_file = services.on_file
@@ -190,7 +191,7 @@ class Enrolling:
 
     def _reply(self, outcome: Certificate | Referred, request: Request, label: str | None) -> Reply:
         if isinstance(outcome, Referred):
-            return refusals.waiting(outcome)
+            return refusals.waiting(outcome, self._help_base)
         is_single_line = self._labels.named(label).wire.is_single_line_for(request.headers)
         return messages.certs_only_reply(messages.issued(outcome.der), single_line=is_single_line)
 

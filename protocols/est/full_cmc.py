@@ -79,6 +79,6 @@ def _outside(answer: Answer) -> tuple[int, tuple[tuple[str, str], ...]]:
 
 
 def _refused(refusal: Refusal) -> tuple[int, tuple[tuple[str, str], ...]]:
-    plain = refusals.reply(refusal)
-    headers = tuple((name, value) for name, value in plain.headers if name == "Retry-After")
-    return _STATUSES.get(plain.status, plain.status), headers
+    status = refusals.TABLE[type(refusal)]
+    headers = tuple((name, value) for name, value in refusals.headers(refusal) if name == "Retry-After")
+    return _STATUSES.get(status, status), headers

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from ca_core import errors as core
 from ca_core.referral.request import Referred
 from ca_core.registration import errors as signing_in
+from protocols import help_address
 from protocols.cmc import errors as cmc
 from protocols.cms import errors as cms
 from protocols.est import errors as est
@@ -109,20 +110,34 @@ TABLE: Mapping[type[core.Refusal], int] = MappingProxyType(
 )
 
 
-def reply(refusal: core.Refusal) -> Reply:
-    """The answer for a refusal, with what its status demands in the header."""
-    status = TABLE[type(refusal)]
-    return plain_text(status, str(refusal), *_headers(refusal, status))
+def reply(refusal: core.Refusal, base: str) -> Reply:
+    """The answer for a refusal, with what its status demands in the header.
+
+    Args:
+        base: of the pages that help, such as `https://ca.example:8443`: the public listener's.
+    """
+    return _told(TABLE[type(refusal)], str(refusal), help_address.word(type(refusal)), base, *headers(refusal))
 
 
-def waiting(referred: Referred) -> Reply:
+def headers(refusal: core.Refusal) -> tuple[tuple[str, str], ...]:
+    """What the status of a refusal demands in the header."""
+    return _headers(refusal, TABLE[type(refusal)])
+
+
+def waiting(referred: Referred, base: str) -> Reply:
     """An officer must look: the same request gets the certificate later (RFC 7030, 4.2.3)."""
-    return plain_text(202, str(referred), ("Retry-After", str(referred.retry_after_seconds)))
+    retry_after = ("Retry-After", str(referred.retry_after_seconds))
+    return _told(202, str(referred), help_address.WAITING, base, retry_after)
 
 
-def bug_reply(reference: str) -> Reply:
+def bug_reply(reference: str, base: str) -> Reply:
     """The answer for what is no refusal but our fault: the number under which it was logged, and no more."""
-    return plain_text(500, f"internal error, reference {reference}")
+    return _told(500, f"internal error, reference {reference}", help_address.INTERNAL_ERROR, base)
+
+
+def _told(status: int, said: str, word: str, base: str, *more: tuple[str, str]) -> Reply:
+    # In one line: devices log the first one, and some no more than its beginning.
+    return plain_text(status, f"{said}; see {base}{help_address.path(word)}", *more)
 
 
 def _headers(refusal: core.Refusal, status: int) -> tuple[tuple[str, str], ...]:

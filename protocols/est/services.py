@@ -27,6 +27,7 @@ class EstServices:
         signer_of: who signs messages in the name of a CA; raises StoreUnavailable where there is nobody at the time.
         crls: tells the newest full CRL of each CA, in DER.
         on_file: tells holders of their certificates.
+        help_base: what the addresses of pages that help begin with, without a slash at the end.
         tells_renewal: whether clients are told when to renew (draft-ietf-lamps-est-renewal-info).
         full_cmc: answers full PKI requests; None where none are served.
         manufacturers: by label, the CAs of those whose devices may enroll with the certificate they were made with.
@@ -41,6 +42,7 @@ class EstServices:
     signer_of: Callable[[str], Delegate]
     crls: Callable[[], Awaitable[Sequence[bytes]]]
     on_file: OnFile
+    help_base: str
     tells_renewal: bool = False
     full_cmc: FullCmc | None = None
     manufacturers: Mapping[str, Sequence[x509.Certificate]] = field(default_factory=dict)

@@ -8,6 +8,7 @@ from http import HTTPStatus
 
 from ca_core.errors import NotFound, Refusal
 from ca_core.staff.role import Actor
+from protocols import help_address
 from protocols.wire import Reply, Request
 from server.api import openapi, problems, reading
 from server.api.operation import JSON, PREFIX, ROOT, Call, IfMatch, Operation, Services
@@ -26,6 +27,7 @@ class ApiDialogue:
 
     def __init__(self, services: Services, operations: Sequence[Operation] = OPERATIONS) -> None:
         self._services = services
+        self._help_base = services.office.settings.public
         self._operations = operations
         self._routes = Routes(operations)
 
@@ -36,16 +38,17 @@ class ApiDialogue:
         except Refusal as refusal:
             return self.refuse(refusal)
         except Fault as fault:
-            return fault.reply
+            return problems.said(fault, self._help_base)
 
     def refuse(self, refusal: Refusal) -> Reply:
         """Say what stands against a request."""
-        return problems.reply(refusal)
+        return problems.reply(refusal, self._help_base)
 
     def bug_reply(self, reference: str) -> Reply:
         """The answer for what is our fault: the number under which it was logged, and no more."""
         said = f"internal error, reference {reference}; look whether it was done before you ask again"
-        return problems.problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", said)
+        fault = Fault(HTTPStatus.INTERNAL_SERVER_ERROR, help_address.INTERNAL_ERROR, said)
+        return problems.said(fault, self._help_base)
 
     @cached_property
     def _document(self) -> bytes:

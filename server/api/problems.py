@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import msgspec
 
 from ca_core.errors import BadForm, FieldFault, Refusal
+from protocols import help_address
 from protocols.wire import Reply
 from server import answers
 
@@ -70,35 +71,36 @@ class Fault(Exception):
         self.headers = headers
         self.errors = tuple(errors)
 
-    @property
-    def reply(self) -> Reply:
-        """The answer for it."""
-        return problem(self.status, self.word, str(self), *self.headers, errors=self.errors)
 
-
-def reply(refusal: Refusal) -> Reply:
-    """The answer for a refusal."""
-    status, word = answers.TABLE[type(refusal)]
-    errors = refusal.faults if isinstance(refusal, BadForm) else ()
-    return problem(status, word, str(refusal), *answers.headers(refusal), errors=errors)
-
-
-def problem(status: int, word: str, detail: str, *headers: tuple[str, str], errors: Sequence[FieldFault] = ()) -> Reply:
-    """An answer with a problem document.
+def reply(refusal: Refusal, base: str) -> Reply:
+    """The answer for a refusal.
 
     Args:
-        word: such as `not-found`.
+        base: of the pages that help, such as `https://ca.example:8443`: the public listener's.
     """
+    status, word = answers.TABLE[type(refusal)]
+    errors = refusal.faults if isinstance(refusal, BadForm) else ()
+    return said(Fault(status, word, str(refusal), headers=answers.headers(refusal), errors=errors), base)
+
+
+def said(fault: Fault, base: str) -> Reply:
+    """The answer for what HTTP has against a request: a problem document, and where a page says what to do.
+
+    Args:
+        base: as of `reply`.
+    """
+    word, status = fault.word, fault.status
     document = Problem(
         f"urn:soapstone:problem:{word}",
         word.replace("-", " "),
         status,
-        detail,
-        tuple(WrongField(fault.field, fault.why) for fault in errors),
+        str(fault),
+        tuple(WrongField(one.field, one.why) for one in fault.errors),
     )
     challenge = (_CHALLENGE,) if status == _UNAUTHORIZED else ()
+    help_ = ("Link", f'<{base}{help_address.path(word)}>;rel="help"')
     return Reply(
         status,
-        (("Content-Type", MEDIA_TYPE), ("Cache-Control", "no-store"), *challenge, *headers),
+        (("Content-Type", MEDIA_TYPE), ("Cache-Control", "no-store"), help_, *challenge, *fault.headers),
         msgspec.json.encode(document),
     )

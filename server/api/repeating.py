@@ -12,7 +12,7 @@ from ca_core.staff.repeats import Repeats
 from ca_core.staff.role import Actor
 from protocols.wire import Reply, Request
 from server.api.operation import Answer
-from server.api.problems import Fault, problem
+from server.api.problems import Fault
 
 _SHOWN = frozenset({"content-type", "etag", "location"})
 
@@ -71,7 +71,7 @@ def _repeated(earlier: Asked, digest: bytes, *, is_being_answered: bool) -> Repl
         "this request was carried out, and its secret handed over; it is kept nowhere. Whoever has lost it makes a new"
         " sheet, or a new key"
     )
-    return problem(HTTPStatus.CONFLICT, "handed-over", said, *places)
+    raise Fault(HTTPStatus.CONFLICT, "handed-over", said, headers=places)
 
 
 def _digest(request: Request, accepts: str) -> bytes:

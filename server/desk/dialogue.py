@@ -12,6 +12,7 @@ from ca_core.errors import NotFound, Refusal
 from ca_core.registration.errors import SecondFactorNeeded
 from ca_core.registration.form import LANGUAGES
 from ca_core.staff.role import Actor
+from protocols import help_address
 from protocols.wire import Reply, Request
 from server import answers
 from server.desk.route import Route
@@ -23,6 +24,7 @@ from server.web.route import allowed, matching
 
 _TITLE = "Registration authority · 註冊中心"
 _READ = frozenset({"GET", "HEAD"})
+_MORE = '<p><a href="{}">/help/{}</a></p>'
 _FAILED = phrase("Something failed here.")
 _NEXT = phrase("Look whether it was done before you try again, and tell the operator this number:")
 
@@ -51,15 +53,21 @@ class DeskDialogue:
 
     def refuse(self, refusal: Refusal) -> Reply:
         """Say what stands against a request of whom nobody knows who sent it: in every language."""
-        sections = "".join(_section(language, refusal) for language in LANGUAGES)
+        word = answers.TABLE[type(refusal)].word
+        sections = "".join(_section(language, refusal, self._help(word)) for language in LANGUAGES)
         reply = pages.page(_TITLE, sections, status=_status(refusal))
         return msgspec.structs.replace(reply, headers=(*reply.headers, *answers.headers(refusal)))
 
     def bug_reply(self, reference: str) -> Reply:
         """The answer for what is our fault, in every language: the number under which it was logged, and no more."""
-        number = f"<p><code>{reference}</code></p>"
+        link = _MORE.format(html.escape(self._help(help_address.INTERNAL_ERROR)), help_address.INTERNAL_ERROR)
+        number = f"<p><code>{reference}</code></p>{link}"
         sections = (_said(language, _FAILED, f"<p>{_text(language, _NEXT)}</p>{number}") for language in LANGUAGES)
         return pages.page(_TITLE, "".join(sections), status=500)
+
+    def _help(self, word: str) -> str:
+        """Where subscribers and programs are told what to do: at the public listener, which asks for no certificate."""
+        return self._desk.office.settings.public + help_address.path(word)
 
     async def _answered(self, visit: Visit) -> Reply:
         method = "GET" if visit.request.method in _READ else visit.request.method
@@ -76,7 +84,8 @@ class DeskDialogue:
     def _refused(self, visit: Visit, word: str, detail: str, *headers: tuple[str, str], status: int) -> Reply:
         # From a page that only a form leads to, another language is chosen on the first page.
         can_be_read = any(route.method == "GET" for route, _ in matching(self._routes, visit.request.path))
-        said = {"word": word, "detail": detail, **({} if can_be_read else {"here": "/", "asked_here": ""})}
+        elsewhere = {} if can_be_read else {"here": "/", "asked_here": ""}
+        said = {"word": word, "detail": detail, "help": self._help(word), **elsewhere}
         reply = visit.render("refused.html", status=status, is_scripted=False, **said)
         return msgspec.structs.replace(reply, headers=(*reply.headers, *headers))
 
@@ -101,9 +110,10 @@ class DeskDialogue:
         return await route.handler(replace(visit, path=path, form=form, is_in=not route.is_entrance))
 
 
-def _section(language: str, refusal: Refusal) -> str:
+def _section(language: str, refusal: Refusal, help_: str) -> str:
     word = answers.TABLE[type(refusal)].word
-    detail = f'<p>{_text(language, ADVICE[f"advice.{word}"])}</p><p lang="en">{html.escape(str(refusal))}</p>'
+    link = _MORE.format(html.escape(help_), word)
+    detail = f'<p>{_text(language, ADVICE[f"advice.{word}"])}</p><p lang="en">{html.escape(str(refusal))}</p>{link}'
     return _said(language, WORDS[f"refusal.{word}"], detail)
 
 

@@ -115,6 +115,7 @@ PURE = (
     "protocols/est/refusals.py",
     "protocols/status/downloads.py",
     "protocols/status/ocsp.py",
+    "protocols/help_address.py",
     "protocols/wire.py",
 )
 

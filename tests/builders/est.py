@@ -38,6 +38,7 @@ from tests.builders.delegates import delegates
 
 DAY = 86_400
 CLIENT = Peer("192.0.2.7")
+HELP_BASE = "https://ca.example"
 LABELS = {"device": Label(), "tls-server": Label(wire=Wire.RFC), "signing": Label(wire=Wire.SINGLE_LINE)}
 
 PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
@@ -104,6 +105,7 @@ def services(opened: Core, labels: Mapping[str, Label], signers: Delegates) -> E
         signer_of=signers.of,
         crls=lambda: crls_of(opened),
         on_file=OnFile(opened.database, opened.clock, opened.enrollment),
+        help_base=HELP_BASE,
         tells_renewal=True,
     )
 

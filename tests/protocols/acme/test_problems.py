@@ -87,12 +87,19 @@ def test_every_limit_leads_to_a_page_that_says_what_to_do() -> None:
     assert limited <= problems.HELP.keys()
 
 
-def test_the_page_that_helps_is_linked_and_others_are_not() -> None:
-    limited = problems.reply(core.Throttled("wait", retry_after_seconds=60), LINKS)
-    refused = problems.reply(core.BadCsr("it is no request"), LINKS)
+@pytest.mark.parametrize(
+    ("refusal", "page"),
+    [
+        (core.Throttled("wait", retry_after_seconds=60), Help.RATE_LIMITS.value),
+        (core.BadCsr("it is no request"), "/help/bad-csr"),
+        (core.StaffUnproven(), "/help/unproven"),
+        (acme.AccountDoesNotExist(), "/help/account-does-not-exist"),
+    ],
+)
+def test_the_page_that_helps_is_linked_and_no_other(refusal: core.Refusal, page: str) -> None:
+    links = [value for name, value in problems.reply(refusal, LINKS).headers if name == "Link"]
 
-    assert ("Link", f'<https://ca.example{Help.RATE_LIMITS}>;rel="help"') in limited.headers
-    assert "Link" not in dict(refused.headers)
+    assert links == [f'<https://ca.example{page}>;rel="help"']
 
 
 def test_a_bad_algorithm_is_told_the_good_ones() -> None:
@@ -134,9 +141,10 @@ def test_each_rejected_name_has_a_subproblem_and_the_whole_has_no_identifier() -
 
 
 def test_a_bug_shows_its_number_only() -> None:
-    reply = problems.bug_reply("4f1c")
+    reply = problems.bug_reply("4f1c", LINKS)
 
     assert reply.status == 500
+    assert ("Link", '<https://ca.example/help/internal-error>;rel="help"') in reply.headers
     assert document(reply) == {
         "type": "urn:ietf:params:acme:error:serverInternal",
         "detail": "internal error, reference 4f1c",

@@ -12,7 +12,18 @@ import pytest
 from ca_core.errors import BadRequest
 from protocols.est.dialogue import EstDialogue
 from protocols.wire import Request
-from tests.builders.est import CLIENT, LABELS, Csr, House, certificates_in, header, post, services, sheet_basic
+from tests.builders.est import (
+    CLIENT,
+    HELP_BASE,
+    LABELS,
+    Csr,
+    House,
+    certificates_in,
+    header,
+    post,
+    services,
+    sheet_basic,
+)
 
 CURL = {"user-agent": "curl/8.5.0", "accept": "*/*"}
 PATHS = ("/.well-known/est/{}", "/.well-known/est/device/{}", "/device/.well-known/est/{}")
@@ -181,10 +192,13 @@ async def test_what_a_request_says_of_its_transfer_encoding_counts_for_nothing(h
 
 
 async def test_a_bug_shows_its_reference_number_only(house: House) -> None:
-    assert house.est.bug_reply("4711").body == b"internal error, reference 4711\n"
+    assert house.est.bug_reply("4711").body.startswith(b"internal error, reference 4711; see ")
 
 
 async def test_a_request_that_could_not_be_read_is_refused_in_ests_form(house: House) -> None:
     reply = house.est.refuse(BadRequest("not framed as its headers say"))
 
-    assert (reply.status, reply.body) == (400, b"not framed as its headers say\n")
+    assert (reply.status, reply.body) == (
+        400,
+        f"not framed as its headers say; see {HELP_BASE}/help/bad-request\n".encode(),
+    )

@@ -19,7 +19,19 @@ from protocols.est.dialogue import EstDialogue
 from protocols.est.labels import ClientCertificate, Label
 from protocols.wire import Reply
 from tests.builders.ca_key import enrolling
-from tests.builders.est import DAY, LABELS, Csr, House, certificate_in, header, post, services, sheet_basic, showing
+from tests.builders.est import (
+    DAY,
+    HELP_BASE,
+    LABELS,
+    Csr,
+    House,
+    certificate_in,
+    header,
+    post,
+    services,
+    sheet_basic,
+    showing,
+)
 from tests.builders.est import house as open_house
 from tests.builders.reviewed import OFFICER, approve, reviewed
 
@@ -34,10 +46,8 @@ def require_waiting(reply: Reply, number: int) -> None:
     assert reply.status == 202
     assert header(reply, "Retry-After") == "15"
     assert header(reply, "Content-Type") == "text/plain; charset=utf-8"
-    assert (
-        reply.body
-        == f"request {number} waits for the registration authority; send the same request again later\n".encode()
-    )  # as it is sent
+    said = f"request {number} waits for the registration authority; send the same request again later"
+    assert reply.body == f"{said}; see {HELP_BASE}/help/waiting\n".encode()  # as it is sent
 
 
 async def test_the_same_request_is_told_to_wait_and_then_gets_the_certificate(house: House) -> None:

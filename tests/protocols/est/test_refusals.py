@@ -7,12 +7,13 @@ import pytest
 from ca_core import errors as core
 from protocols.est import errors as est
 from protocols.est.refusals import TABLE, bug_reply, reply
-from tests.builders.est import header
+from protocols.help_address import path, word
+from tests.builders.est import HELP_BASE, header
 
 
 @pytest.mark.parametrize("refusal", [core.WrongSecret(), est.AuthenticationRequired()])
 def test_401_names_basic_once(refusal: core.Refusal) -> None:
-    answer = reply(refusal)
+    answer = reply(refusal, HELP_BASE)
 
     assert answer.status == 401
     assert header(answer, "WWW-Authenticate") == 'Basic realm="soapstone EST", charset="UTF-8"'
@@ -41,11 +42,11 @@ def test_401_stands_only_where_another_password_could_help() -> None:
     ],
 )
 def test_a_refusal_is_one_sentence_of_text_and_asks_for_no_password(refusal: core.Refusal, status: int) -> None:
-    answer = reply(refusal)
+    answer = reply(refusal, HELP_BASE)
 
     assert answer.status == status
     assert answer.headers == (("Content-Type", "text/plain; charset=utf-8"),)
-    assert answer.body == f"{refusal}\n".encode()
+    assert answer.body == f"{refusal}; see {HELP_BASE}{path(word(type(refusal)))}\n".encode()
 
 
 @pytest.mark.parametrize(
@@ -58,21 +59,21 @@ def test_a_refusal_is_one_sentence_of_text_and_asks_for_no_password(refusal: cor
     ],
 )
 def test_what_may_come_again_says_when_in_whole_seconds(refusal: core.Refusal, status: int) -> None:
-    answer = reply(refusal)
+    answer = reply(refusal, HELP_BASE)
 
     assert answer.status == status
     assert header(answer, "Retry-After") == "30"
 
 
 def test_405_names_the_methods() -> None:
-    answer = reply(est.MethodNotAllowed("GET", "HEAD"))
+    answer = reply(est.MethodNotAllowed("GET", "HEAD"), HELP_BASE)
 
     assert answer.status == 405
     assert header(answer, "Allow") == "GET, HEAD"
 
 
 def test_a_bug_shows_its_reference_number_only() -> None:
-    answer = bug_reply("4711")
+    answer = bug_reply("4711", HELP_BASE)
 
     assert answer.status == 500
-    assert answer.body == b"internal error, reference 4711\n"
+    assert answer.body == b"internal error, reference 4711; see https://ca.example/help/internal-error\n"
