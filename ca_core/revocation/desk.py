@@ -15,7 +15,7 @@ from ca_core.audit.event import RevocationRequested, RevocationRequestLate
 from ca_core.clock import Clock, rfc3339
 from ca_core.errors import AlreadyRevoked, BadReason, CertificateExpired, InProgress, NotFound, WrongState
 from ca_core.policy.profile import Profile
-from ca_core.registration.kind import PRESETS, Kind, KindRevocation, Kinds
+from ca_core.registration.kind import PRESETS, Kind, Kinds
 from ca_core.revocation import acts, rules
 from ca_core.revocation.acts import Act
 from ca_core.revocation.reason import Reason
@@ -92,11 +92,7 @@ class RevocationDesk:
             certificate = await _known(tx, serial)
             _require_since(certificate, invalid_since, now=now)
             kind = await self._kind(tx, certificate)
-            by_kind = kind.revocation if kind else KindRevocation.PROFILE
-            if kind and kind.approvals.revoke:
-                # Who wants officers to agree wants them to look.
-                by_kind = KindRevocation.REVIEW
-            course = rules.course(self._profiles.get(certificate.profile), asker, reason, by_kind)
+            course = rules.course(self._profiles.get(certificate.profile), asker, reason, rules.said_by(kind))
             if course is not Course.AT_ONCE:
                 return await self._put_down(tx, certificate, act, course)
             outcome = await _carry_out(tx, certificate, act)

@@ -8,7 +8,7 @@ from types import MappingProxyType
 
 from ca_core.errors import BadReason
 from ca_core.policy.profile import Profile, RevocationRule
-from ca_core.registration.kind import KindRevocation
+from ca_core.registration.kind import Kind, KindRevocation
 from ca_core.revocation.reason import ALL_REASONS, COMPROMISE_REASONS, FINAL_REASONS, Reason
 
 _HOUR_SECONDS = 3600
@@ -101,6 +101,14 @@ def require_final(reason: Reason) -> None:
     """
     if reason not in FINAL_REASONS:
         raise BadReason(f"{reason.text} does not revoke a certificate for good; choose another reason")
+
+
+def said_by(kind: Kind | None) -> KindRevocation:
+    """What the kind of a registration says of its requests; one that is not known any more says nothing."""
+    if kind is None:
+        return KindRevocation.PROFILE
+    # Who wants officers to agree wants them to look.
+    return KindRevocation.REVIEW if kind.approvals.revoke else kind.revocation
 
 
 def course(

@@ -15,16 +15,16 @@ from ca_core.policy.status import certificate_status
 from ca_core.registration.kind import RESERVED
 from ca_core.registration.search_terms import words
 from ca_core.revocation.reason import Reason
-from ca_core.staff.certificate_ways import beginnings, key_of, serial_of, span, way_of
+from ca_core.staff.certificate_ways import Way, beginnings, key_of, serial_of, span, way_of
 from ca_core.staff.certificates_by_words import ByRegistration, found_lanes
 from ca_core.staff.lines import CertificateFilter, CertificateLine, Key, Page, key_at, place_of
 from ca_core.staff.paging import filled
 from ca_core.staff.role import Actor
 from ca_core.staff.scope import Scope, scope_of
-from ca_core.store import certificate_lines
+from ca_core.store import certificate_lines, lanes
 from ca_core.store.database import Row, Transaction
 from ca_core.store.further_names import KEPT_CHARACTERS
-from ca_core.store.lanes import LAST_TIME, along
+from ca_core.store.lanes import LAST_TIME, Lane, along
 
 _MOST_REGISTRATIONS = 200
 """So many of those that are found by words are looked at for a page."""
@@ -61,19 +61,35 @@ class CertificateSearch:
         """
         wanted = _as_stored(wanted)
         scope = await scope_of(tx, actor)
-        shown = self._shown(actor, wanted, now)
+        shown = self._shown(actor.sees, wanted, now)
         if wanted.text is not None:
             return await self._by_words(tx, scope, wanted, shown, after=after, most=most, now=now)
 
         way = await way_of(tx, actor, scope, wanted, window=self._window_seconds, now=now)
+        return await _along(tx, way, shown, after=after, most=most)
 
-        async def fetch(behind: Key, at_once: int) -> list[Row]:
-            rows = await along(tx, way.lanes, behind, most=at_once, is_descending=way.is_descending)
-            whole = await certificate_lines.of(tx, [row[1] for row in rows])
-            return [(*row, whole.get(row[1])) for row in rows]
+    async def page_of(
+        self,
+        tx: Transaction,
+        registration_id: str,
+        wanted: CertificateFilter,
+        *,
+        after: str | None,
+        most: int,
+        now: int,
+    ) -> Page[CertificateLine]:
+        """One page of what a registration holds, the last to expire first, whatever it is looked for by.
 
-        first = key_at(after, is_text=way.is_by_text) or way.first
-        return await filled(fetch, shown, first, most=most)
+        Args:
+            wanted: names the registration's account, and no words.
+
+        Raises:
+            BadRequest: what is looked for cannot be, or there is no such place.
+        """
+        wanted = _as_stored(wanted)
+        asked = span(wanted, self._window_seconds(None), now) | {"registration_id": registration_id}
+        way = Way([Lane(lanes.CERTIFICATES_OF_REGISTRATION, asked)])
+        return await _along(tx, way, self._shown(_all, wanted, now), after=after, most=most)
 
     async def _by_words(
         self,
@@ -98,7 +114,7 @@ class CertificateSearch:
     def _window_seconds(self, profile: str | None) -> int:
         return self.window_days(profile) * SECONDS_PER_DAY
 
-    def _shown(self, actor: Actor, wanted: CertificateFilter, now: int) -> _Shown:
+    def _shown(self, sees: _Sees, wanted: CertificateFilter, now: int) -> _Shown:
         names = beginnings(wanted.name) if wanted.name is not None else None
 
         def shown(row: Row) -> CertificateLine | None:
@@ -106,7 +122,7 @@ class CertificateSearch:
             if found is None or found[2] in RESERVED:
                 return None
             line = self._line(place_of((row[0], row[1])), found, now)
-            is_wanted = actor.sees(_Whose(line.realm, found[4])) and _fits(line, wanted)
+            is_wanted = sees(_Whose(line.realm, found[4])) and _fits(line, wanted)
             return line if is_wanted and (names is None or _is_named(line, names, row[0], wanted)) else None
 
         return shown
@@ -146,6 +162,23 @@ class CertificateSearch:
 class _Whose(msgspec.Struct, frozen=True):
     realm: str
     owner: str | None
+
+
+_Sees = Callable[[_Whose], bool]
+
+
+def _all(_: _Whose) -> bool:
+    return True
+
+
+async def _along(tx: Transaction, way: Way, shown: _Shown, *, after: str | None, most: int) -> Page[CertificateLine]:
+    async def fetch(behind: Key, at_once: int) -> list[Row]:
+        rows = await along(tx, way.lanes, behind, most=at_once, is_descending=way.is_descending)
+        whole = await certificate_lines.of(tx, [row[1] for row in rows])
+        return [(*row, whole.get(row[1])) for row in rows]
+
+    first = key_at(after, is_text=way.is_by_text) or way.first
+    return await filled(fetch, shown, first, most=most)
 
 
 @lru_cache(maxsize=1024)

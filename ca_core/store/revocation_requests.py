@@ -23,6 +23,10 @@ _HAS_EXPIRED = (
 EXPIRED = _SELECT + _HAS_EXPIRED
 """What waits for a certificate that has expired."""
 
+_NEWEST_FIRST = " ORDER BY number DESC LIMIT :most"
+OF_REGISTRATION = _SELECT + "registration_id = :registration_id" + _NEWEST_FIRST
+"""What was asked for about the certificates of one registration."""
+
 _TARGETS = (
     "SELECT c.serial, c.profile, c.names, r.reason FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial"
     " WHERE c.serial IN (SELECT serial FROM revocation_requests WHERE :every = 1 OR state = 'pending')"
@@ -192,3 +196,20 @@ async def call(tx: Transaction, escalation: Escalation) -> bool:
 async def expired(tx: Transaction, *, now: int) -> list[RevocationRequest]:
     """Those that wait for a certificate that has expired."""
     return [_request(row) for row in await tx.all(EXPIRED, now=now)]
+
+
+async def of_registration(tx: Transaction, registration_id: str, *, most: int) -> list[RevocationRequest]:
+    """Those about the certificates of one registration, the newest first."""
+    rows = await tx.all(OF_REGISTRATION, registration_id=registration_id, most=most)
+    return [_request(row) for row in rows]
+
+
+async def about(tx: Transaction, registration_id: str, serial: str, *, most: int) -> list[RevocationRequest]:
+    """Those about one certificate of a registration, the newest first."""
+    rows = await tx.all(
+        _SELECT + "registration_id = :registration_id AND serial = :serial" + _NEWEST_FIRST,
+        registration_id=registration_id,
+        serial=serial,
+        most=most,
+    )
+    return [_request(row) for row in rows]

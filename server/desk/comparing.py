@@ -22,8 +22,8 @@ from ca_core.registration.form import Form
 from ca_core.revocation.request import RevocationRequest
 from ca_core.staff.dossiers import RequestDossier
 from ca_core.staff.request import DeskAction, DeskRequest, Revoking
-from server.desk.values import Value, certificate, moment, octets, subject_text
 from server.desk.words import phrase
+from server.web.values import Value, certificate, moment, octets, subject_text
 
 _VETTED = phrase("vetted by the registration authority")
 _PROVED = phrase("proved by a challenge")

@@ -66,6 +66,7 @@ PURE = (
     "ca_core/staff/request.py",
     "ca_core/staff/role.py",
     "ca_core/staff/token.py",
+    "ca_core/subscriber/proof.py",
     "protocols/acme/alpn.py",
     "protocols/acme/caa.py",
     "protocols/acme/challenges.py",

@@ -7,6 +7,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.errors import NotFound
 from ca_core.identity import serial_text
+from ca_core.policy.renewal import Window, renewal_window
 from ca_core.policy.status import CertificateStatus, certificate_status
 from ca_core.revocation.reason import Reason
 from ca_core.staff.dossiers import CertificateDossier
@@ -14,13 +15,13 @@ from ca_core.staff.role import Action
 from ca_core.store.certificates import Certificate
 from protocols.cms.signed import certs_only
 from protocols.wire import Reply
-from server.desk import certificate_fields
-from server.desk.life import life
 from server.desk.notes import said_in
 from server.desk.route import Route
 from server.desk.visit import NavItem, Visit
 from server.desk.words import phrase
+from server.web import certificate_fields
 from server.web.frame import HEADERS
+from server.web.life import life
 
 _SERIAL_DIGITS = 40
 _SAID = {
@@ -53,7 +54,7 @@ async def show(visit: Visit) -> Reply:
         reason=None if certificate.reason is None else Reason(certificate.reason),
         fields=certificate_fields.fields(certificate),
         chain=[_link(one) for one in visit.desk.chain(certificate.issuer)],
-        life=life(dossier, window_days=_window_days(visit, certificate), now=visit.now),
+        life=life(certificate, dossier.happened, window=_window(visit, certificate), now=visit.now),
         said=said_in(visit, _SAID),
         may_revoke=is_live and visit.may(Action.REVOKE),
         may_hold=is_live and not certificate.is_on_hold and knows_hold and visit.may(Action.HOLD),
@@ -104,6 +105,15 @@ def status_of(visit: Visit, certificate: Certificate) -> CertificateStatus:
 def _window_days(visit: Visit, certificate: Certificate) -> int:
     profile, days = visit.office.profiles.get(certificate.profile), visit.office.settings.renewal.window_days
     return profile.window_days(days) if profile else days
+
+
+def _window(visit: Visit, certificate: Certificate) -> Window:
+    return renewal_window(
+        certificate.not_before,
+        certificate.not_after,
+        days=_window_days(visit, certificate),
+        recalled_at=certificate.recalled_at,
+    )
 
 
 async def _dossier(visit: Visit) -> CertificateDossier:

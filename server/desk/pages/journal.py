@@ -7,7 +7,6 @@ from ca_core.registration.account import OFFICERS
 from ca_core.staff.lines import JournalFilter, Page
 from ca_core.staff.role import Action
 from protocols.wire import Reply
-from server.desk.life import DATES
 from server.desk.route import Route
 from server.desk.searching import AFTER, first_page, first_second, last_second, next_page, optional
 from server.desk.visit import NavItem, Visit
@@ -15,6 +14,7 @@ from server.desk.words import phrase
 from server.own_certificate import ACCOUNT as OUR_ACCOUNT
 from server.web.event_words import EVENTS
 from server.web.forms import Posted
+from server.web.life import DATES
 
 _PATH = "/journal"
 _MOST = 50

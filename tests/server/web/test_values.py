@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from ca_core.policy.subject import subject_der
-from server.desk.values import certificate, octets, subject_text
+from server.web.values import certificate, octets, subject_text
 
 
 @pytest.mark.parametrize(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import msgspec
 
-from ca_core.policy.renewal import renewal_window
-from ca_core.staff.dossiers import CertificateDossier
+from ca_core.policy.renewal import Window
+from ca_core.store.certificates import Certificate
 from ca_core.store.related import Happening
 
 DATES = ("valid-from", "window-opens", "valid-until")
@@ -28,21 +30,18 @@ class Moment(msgspec.Struct, frozen=True):
     is_ahead: bool = False
 
 
-def life(dossier: CertificateDossier, *, window_days: int, now: int) -> list[Moment]:
+def life(certificate: Certificate, happened: Iterable[Happening], *, window: Window, now: int) -> list[Moment]:
     """All that is known of it, in the order of time.
 
     Args:
-        window_days: of the certificate's profile.
+        happened: the first one first.
+        window: when it may be renewed.
         now: UTC seconds.
     """
-    certificate = dossier.certificate
-    window = renewal_window(
-        certificate.not_before, certificate.not_after, days=window_days, recalled_at=certificate.recalled_at
-    )
     begins, opens, ends = DATES
     dates = [(certificate.not_before, begins), (certificate.not_after, ends)]
     if not certificate.is_revoked:
         dates.append((window.opens_at, opens))
     dated = [Moment(at, what, is_ahead=at > now) for at, what in dates]
-    told = [Moment(one.at, one.event, one) for one in dossier.happened]
+    told = [Moment(one.at, one.event, one) for one in happened]
     return sorted([*told, *dated], key=lambda moment: moment.at)

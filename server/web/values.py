@@ -1,4 +1,4 @@
-"""Values as the desk's pages show them: text that is escaped where it is drawn, and what is to be said of it."""
+"""Values as pages show them: text that is escaped where it is drawn, and what is to be said of it."""
 
 from __future__ import annotations
 

@@ -11,25 +11,26 @@ from ca_core.policy.key_types import key_name
 from ca_core.policy.keys import spki_der, spki_sha256
 from ca_core.policy.profile import ExtendedUsage
 from ca_core.store.certificates import Certificate
-from server.desk.values import Field, Value, moment, octets
-from server.desk.words import phrase
+from server.web.languages import phrase
+from server.web.values import Field, Value, moment, octets
 
+# The standard's name (RFC 5280, 4.2.1.3), the library's, and what it is for.
 _USAGES = (
-    ("digitalSignature", "digital_signature"),
-    ("contentCommitment", "content_commitment"),
-    ("keyEncipherment", "key_encipherment"),
-    ("dataEncipherment", "data_encipherment"),
-    ("keyAgreement", "key_agreement"),
-    ("keyCertSign", "key_cert_sign"),
-    ("cRLSign", "crl_sign"),
+    ("digitalSignature", "digital_signature", phrase("signs, and shows who somebody is")),
+    ("contentCommitment", "content_commitment", phrase("signs what the signer stands by")),
+    ("keyEncipherment", "key_encipherment", phrase("others encrypt keys for its holder")),
+    ("dataEncipherment", "data_encipherment", phrase("others encrypt data for its holder")),
+    ("keyAgreement", "key_agreement", phrase("agrees with others on a key")),
+    ("keyCertSign", "key_cert_sign", phrase("signs certificates")),
+    ("cRLSign", "crl_sign", phrase("signs revocation lists")),
 )
 _EXTENDED = {
-    ExtendedKeyUsageOID.SERVER_AUTH: ExtendedUsage.SERVER_AUTH,
-    ExtendedKeyUsageOID.CLIENT_AUTH: ExtendedUsage.CLIENT_AUTH,
-    ExtendedKeyUsageOID.EMAIL_PROTECTION: ExtendedUsage.EMAIL_PROTECTION,
-    ExtendedKeyUsageOID.CODE_SIGNING: ExtendedUsage.CODE_SIGNING,
-    ExtendedKeyUsageOID.OCSP_SIGNING: ExtendedUsage.OCSP_SIGNING,
-    ExtendedKeyUsageOID.IPSEC_IKE: ExtendedUsage.IPSEC_IKE,
+    ExtendedKeyUsageOID.SERVER_AUTH: (ExtendedUsage.SERVER_AUTH, phrase("a server shows who it is")),
+    ExtendedKeyUsageOID.CLIENT_AUTH: (ExtendedUsage.CLIENT_AUTH, phrase("its holder shows servers who they are")),
+    ExtendedKeyUsageOID.EMAIL_PROTECTION: (ExtendedUsage.EMAIL_PROTECTION, phrase("mail is signed and encrypted")),
+    ExtendedKeyUsageOID.CODE_SIGNING: (ExtendedUsage.CODE_SIGNING, phrase("programs are signed")),
+    ExtendedKeyUsageOID.OCSP_SIGNING: (ExtendedUsage.OCSP_SIGNING, phrase("answers about certificates are signed")),
+    ExtendedKeyUsageOID.IPSEC_IKE: (ExtendedUsage.IPSEC_IKE, phrase("virtual private networks")),
 }
 
 
@@ -46,8 +47,8 @@ def fields(certificate: Certificate) -> list[Field]:
         Field(phrase("Valid from"), (moment(certificate.not_before),)),
         Field(phrase("Valid until"), (moment(certificate.not_after),)),
         Field(phrase("Profile"), (Value(certificate.profile, is_code=True),)),
-        Field(phrase("Key usage"), tuple(map(Value, _usages(read)))),
-        Field(phrase("Extended key usage"), tuple(map(Value, _extended_usages(read)))),
+        Field(phrase("Key usage"), _usages(read)),
+        Field(phrase("Extended key usage"), _extended_usages(read)),
         Field(phrase("Policies"), tuple(map(Value, _policies(read)))),
         Field(phrase("Public key"), (Value(key_name(key)), Value(digest, phrase("SHA-256 of the key"), is_code=True))),
         Field(phrase("Fingerprint (SHA-256)"), (Value(octets(read.fingerprint(hashes.SHA256())), is_code=True),)),
@@ -61,20 +62,21 @@ def fields(certificate: Certificate) -> list[Field]:
     return [field for field in found if field.values]
 
 
-def _usages(read: x509.Certificate) -> list[str]:
+def _usages(read: x509.Certificate) -> tuple[Value, ...]:
     try:
         usage = read.extensions.get_extension_for_class(x509.KeyUsage).value
     except x509.ExtensionNotFound:
-        return []
-    return [text for text, attribute in _USAGES if getattr(usage, attribute)]
+        return ()
+    return tuple(Value(text, why, is_code=True) for text, attribute, why in _USAGES if getattr(usage, attribute))
 
 
-def _extended_usages(read: x509.Certificate) -> list[str]:
+def _extended_usages(read: x509.Certificate) -> tuple[Value, ...]:
     try:
         usages = read.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
     except x509.ExtensionNotFound:
-        return []
-    return [_EXTENDED[oid].value if oid in _EXTENDED else oid.dotted_string for oid in usages]
+        return ()
+    known = [_EXTENDED.get(oid, (oid.dotted_string, "")) for oid in usages]
+    return tuple(Value(str(text), why, is_code=True) for text, why in known)
 
 
 def _policies(read: x509.Certificate) -> list[str]:
