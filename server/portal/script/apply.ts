@@ -21,6 +21,7 @@ export function applications(within: ParentNode, arrive: Arrive): void {
   for (const form of within.querySelectorAll<HTMLFormElement>("form[data-apply]")) {
     const parts = all(form, "[data-profile]").map((fieldset) => new Part(fieldset));
     form.addEventListener("change", () => rearrange(form, parts));
+    form.addEventListener("input", () => warn(form));
     rearrange(form, parts);
     form.addEventListener("submit", (event) => {
       event.preventDefault();
@@ -95,6 +96,14 @@ function rearrange(form: HTMLFormElement, parts: readonly Part[]): void {
   all(form, "[data-passphrases]").forEach((one) => show(one, areKeysMade));
 }
 
+/** Java opens no PKCS #12 whose passphrase has other characters than these, whoever has made it. */
+const LATIN = /^[ -~]*$/;
+
+function warn(form: HTMLFormElement): void {
+  const passphrase = found(form, "[data-passphrase]", HTMLInputElement).value;
+  all(form, "[data-not-latin]").forEach((one) => show(one, !LATIN.test(passphrase)));
+}
+
 async function apply(form: HTMLFormElement, submitter: HTMLElement | null, parts: readonly Part[], arrive: Arrive) {
   const making = parts.flatMap((part) => (part.keyType === undefined ? [] : [{ part, type: part.keyType }]));
   const passphrase = making.length > 0 ? chosenPassphrase(form) : "";
@@ -140,10 +149,14 @@ async function putBy(pair: Pair, passphrase: string): Promise<string> {
 /** The same fields that the browser would send by itself; files have no names, and stay. */
 function posted(form: HTMLFormElement, submitter: HTMLElement | null): Promise<Response> {
   const fields = new URLSearchParams();
-  for (const [name, value] of new FormData(form, submitter)) {
+  for (const [name, value] of new FormData(form)) {
     if (typeof value === "string") {
       fields.append(name, value);
     }
+  }
+  // By hand: the button is disabled by now, and a disabled one would be left out.
+  if (submitter instanceof HTMLButtonElement && submitter.name !== "") {
+    fields.append(submitter.name, submitter.value);
   }
   return fetch(form.action, { method: "POST", body: fields, headers: { Accept: "text/html" } });
 }
