@@ -19,6 +19,7 @@ from server import agreement
 from server.acme_door import AcmeDoor
 from server.assembly import Strongroom, strongroom
 from server.cli.making import first_settings, make_home
+from server.journaling import open_sequencer
 from server.office import Office, office
 from server.portal.cookie import COOKIE
 from server.portal.gate_pictures import Codes
@@ -53,6 +54,11 @@ class PortalHouse:
     def move(self, seconds: int) -> None:
         """Set the clock ahead, by this much in all."""
         self.clock_file.write_text(str(seconds))
+
+    async def keep(self) -> None:
+        """Take a turn of the journal's, as a server does each second: without it nothing is issued."""
+        sequencer = await open_sequencer(self.opened, self.room.gate)
+        await sequencer.turn()
 
     async def register(self, account: str = "acc", subject: str = "CN=Alice,O=Example,C=TW") -> Sheet:
         form = Form(kind="person", subject=subject, account=account, profiles=("signing", "encryption"))
