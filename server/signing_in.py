@@ -15,6 +15,7 @@ from ca_core.registration.sign_in import SignIn
 from server.office import Office
 from server.setting_tables import Sessions as SessionSettings
 from server.sign_in_settings import read_blocklist
+from server.web.passkey_sign_in import PasskeySignIn
 from server.web.passkeys import Passkeys
 
 _MINUTE_SECONDS, _HOUR_SECONDS = 60, 3600
@@ -32,6 +33,7 @@ class SigningIn:
     proof: PasswordProof
     portal: PortalSignIn
     passkeys: Passkeys
+    passkey_sign_in: PasskeySignIn
 
     async def forget(self) -> None:
         """Remove sessions that are over, and guesses that count for nothing."""
@@ -70,5 +72,6 @@ def signing_in(opened: Office, sign_in: SignIn, *, crew: int = 0) -> SigningIn:
         portal=PortalSignIn(
             database, clock, proof=proof, sessions=sessions, sign_in=sign_in, passwords=passwords, kinds=opened.kinds
         ),
-        passkeys=Passkeys(database, clock, keeper, sessions, origin=settings.public),
+        passkeys=Passkeys(database, clock, keeper, sessions, origin=settings.public, opens_alone=True),
+        passkey_sign_in=PasskeySignIn(database, clock, keeper, sessions, kinds=opened.kinds, origin=settings.public),
     )

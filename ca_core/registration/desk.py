@@ -21,12 +21,12 @@ from ca_core.registration import making, recognition, vetting
 from ca_core.registration.account import Grant, Registration, Status
 from ca_core.registration.changes import NO_CHANGES, Changes
 from ca_core.registration.credential import SecretKeeper
-from ca_core.registration.events import Amended
+from ca_core.registration.events import Amended, PasskeyRemoved
 from ca_core.registration.form import Form
 from ca_core.registration.kind import OFFICER, PRESETS, Kind, Kinds
 from ca_core.registration.lookup import found, held, held_subscriber, held_vetted, require_open
 from ca_core.registration.sheet import Sheet
-from ca_core.store import credentials, registrations, sessions
+from ca_core.store import credentials, passkeys, registrations, sessions
 from ca_core.store.database import Claim, Database, Transaction
 
 __all__ = ["Desk", "Form"]
@@ -229,6 +229,11 @@ class Desk:
             raise WrongState(f"{registration.account} is an officer's, and has no sheet; see: soapstone officer --help")
         await credentials.void_all(tx, registration.id, now=now)
         await sessions.end_all(tx, registration.id)
+        # Whoever signed in with the sheet before, and need not have, may have registered one.
+        for passkey in await passkeys.of(tx, registration.id):
+            await passkeys.remove(tx, passkey)
+            event = PasskeyRemoved(passkey.name, passkey.label)
+            await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
         return await self._make_sheet(tx, registration, self._kinds.named(registration.kind), actor=actor, now=now)
 
     async def _make_sheet(

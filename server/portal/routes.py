@@ -15,7 +15,15 @@ from server.office import Office
 from server.portal.dialogue import PortalDialogue
 from server.portal.gate import Gate
 from server.portal.gate_pictures import Codes
-from server.portal.pages import apply, first, gate, password, renew, sign_in
+from server.portal.pages import (
+    apply,
+    first,
+    gate,
+    passkeys,
+    password,
+    renew,
+    sign_in,
+)
 from server.portal.route import PortalRoute
 from server.portal.visit import HEADERS, Address, Chain, Portal, Tab
 from server.portal.words import VOCABULARY, phrase
@@ -25,7 +33,15 @@ from server.web.forms import as_browsers_write
 from server.web.frame import Frame
 from server.web.route import matching
 
-_PAGES = (first, sign_in, gate, apply, renew, password)
+_PAGES = (
+    first,
+    sign_in,
+    gate,
+    apply,
+    renew,
+    password,
+    passkeys,
+)
 ROUTES: tuple[PortalRoute, ...] = tuple(chain.from_iterable(page.ROUTES for page in _PAGES))
 _TABS = (
     Tab("/apply", phrase("Apply for certificates")),

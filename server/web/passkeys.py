@@ -51,6 +51,7 @@ from ca_core.registration.sessions import Sessions
 from ca_core.secret import Secret
 from ca_core.store import holds, passkeys, registrations, sessions
 from ca_core.store.database import Claim, Database, Transaction
+from server.web.forms import as_browsers_write
 
 MOST_OCTETS = 1 << 16
 """Of what a browser answers."""
@@ -63,7 +64,11 @@ _UNREADABLE = (
     *(WebAuthnException, ValueError, LookupError, TypeError, AttributeError),
     *(EOFError, ArithmeticError, RecursionError),
 )
-_WRONG = "the passkey's answer is not right; try again"
+WRONG = "the passkey's answer is not right; try again"
+COPIED = (
+    "this passkey has been used elsewhere since, as a copy of it would be; remove it and tell your registration"
+    " authority"
+)
 _KNOWN_FORMATS = frozenset({AttestationFormat.NONE, AttestationFormat.PACKED})
 T = TypeVar("T")
 
@@ -74,6 +79,7 @@ class Passkeys:
     Args:
         origin: where the pages are, as `https://ca.example:8443`; a passkey is good for its host alone.
         fewest: how many whoever has some must keep.
+        opens_alone: whether one is shown without saying first whose it is: then it is found by the browser itself.
     """
 
     def __init__(
@@ -85,13 +91,15 @@ class Passkeys:
         *,
         origin: str,
         fewest: int = 0,
+        opens_alone: bool = False,
     ) -> None:
         self._database = database
         self._clock = clock
         self._sessions = sessions_
-        self._origin = _as_browsers_write(origin)
+        self._origin = as_browsers_write(origin)
         self._host = urlsplit(origin).hostname or ""
         self._fewest = fewest
+        self._residence = ResidentKeyRequirement.REQUIRED if opens_alone else ResidentKeyRequirement.PREFERRED
         self._users = keeper.key_from(b"soapstone passkey user")
 
     async def of(self, registration_id: str) -> list[Passkey]:
@@ -126,7 +134,7 @@ class Passkeys:
             challenge=await self._challenge(session, _REGISTER),
             timeout=_CEREMONY_SECONDS * _MILLISECONDS,
             authenticator_selection=AuthenticatorSelectionCriteria(
-                resident_key=ResidentKeyRequirement.PREFERRED, user_verification=UserVerificationRequirement.REQUIRED
+                resident_key=self._residence, user_verification=UserVerificationRequirement.REQUIRED
             ),
             exclude_credentials=[PublicKeyCredentialDescriptor(id=one.credential_id) for one in held],
         )
@@ -215,14 +223,14 @@ class Passkeys:
         async with self._database.read() as tx:
             passkey = await passkeys.by_id(tx, credential.raw_id)
         if passkey is None or passkey.registration_id != session.registration.id:
-            raise PasskeyRefused(_WRONG)
+            raise PasskeyRefused(WRONG)
         sign_count = await self._proved(session, passkey, credential, challenge, source)
         now = self._clock.now()
         async with self._database.write() as tx:
             await tx.hold(holds.registration(session.registration.id), shared=True)
             (await registrations.by_id(tx, session.registration.id)).require_active(now)
             if not await passkeys.use(tx, passkey, sign_count=sign_count, now=now):
-                raise PasskeyRefused(_WRONG)
+                raise PasskeyRefused(WRONG)
             token = await self._sessions.rotate(tx, session, Step.SIGNED_IN, credential_id=session.credential_id)
             await self._record(tx, SignedIn(Step.SIGNED_IN.value), session, source)
         return token
@@ -274,7 +282,7 @@ class Passkeys:
             raise PasskeyRefused("nothing was asked of a passkey, or too long ago; try again")
         async with self._database.write() as tx:
             if not await sessions.spend_challenge(tx, session.key, challenge):
-                raise PasskeyRefused(_WRONG)
+                raise PasskeyRefused(WRONG)
         return challenge.value
 
     def _made(self, session: Session, label: str, credential: RegistrationCredential, challenge: bytes) -> Passkey:
@@ -290,9 +298,9 @@ class Passkeys:
                 require_user_verification=True,
             )
         except _UNREADABLE:
-            raise PasskeyRefused(_WRONG) from None
+            raise PasskeyRefused(WRONG) from None
         if not 1 <= len(verified.credential_id) <= LONGEST_ID:
-            raise PasskeyRefused(_WRONG)
+            raise PasskeyRefused(WRONG)
         return Passkey(
             credential_id=verified.credential_id,
             registration_id=session.registration.id,
@@ -308,26 +316,13 @@ class Passkeys:
     ) -> int:
         """How often the passkey says that it has signed."""
         try:
-            verified = verify_authentication_response(
-                credential=credential,
-                expected_challenge=challenge,
-                expected_rp_id=self._host,
-                expected_origin=self._origin,
-                credential_public_key=passkey.public_key,
-                # The count is looked at below, to tell a copied key from a wrong answer.
-                credential_current_sign_count=0,
-                require_user_verification=True,
-            )
-        except _UNREADABLE:
-            await self._reject(session, passkey, "wrong", source)
-            raise PasskeyRefused(_WRONG) from None
-        if passkey.is_copied(verified.new_sign_count):
+            return proved(passkey, credential, challenge, origin=self._origin)
+        except CopiedPasskey:
             await self._reject(session, passkey, "counter", source)
-            raise PasskeyRefused(
-                "this passkey has been used elsewhere since, as a copy of it would be; remove it and tell your"
-                " registration authority"
-            )
-        return verified.new_sign_count
+            raise PasskeyRefused(COPIED) from None
+        except PasskeyRefused:
+            await self._reject(session, passkey, "wrong", source)
+            raise
 
     async def _reject(self, session: Session, passkey: Passkey, why: str, source: str) -> None:
         async with self._database.write() as tx:
@@ -341,6 +336,44 @@ class Passkeys:
             actor=f"{session.door}:passkey:{source}",
             registration_id=session.registration.id,
         )
+
+
+class CopiedPasskey(Exception):
+    """An answer is right, and another copy of the key has signed since."""
+
+
+def proved(passkey: Passkey, credential: AuthenticationCredential, challenge: bytes, *, origin: str) -> int:
+    """How often a passkey has signed, as its right answer to a challenge says.
+
+    Raises:
+        PasskeyRefused: the answer is not right.
+        CopiedPasskey: it is, and its count is not.
+    """
+    try:
+        verified = verify_authentication_response(
+            credential=credential,
+            expected_challenge=challenge,
+            expected_rp_id=urlsplit(origin).hostname or "",
+            expected_origin=origin,
+            credential_public_key=passkey.public_key,
+            # The count is looked at below, to tell a copied key from a wrong answer.
+            credential_current_sign_count=0,
+            require_user_verification=True,
+        )
+    except _UNREADABLE:
+        raise PasskeyRefused(WRONG) from None
+    if passkey.is_copied(verified.new_sign_count):
+        raise CopiedPasskey
+    return verified.new_sign_count
+
+
+def read_answer(answer: bytes) -> AuthenticationCredential:
+    """What a passkey has signed.
+
+    Raises:
+        BadRequest, TooLarge: it cannot be read.
+    """
+    return _read(answer, parse_authentication_credential_json)
 
 
 def _read(answer: bytes, parse: Callable[[str], T]) -> T:
@@ -357,9 +390,3 @@ def _checked_label(label: str) -> str:
     if not 1 <= len(text) <= LONGEST_LABEL or spelling.fault_of(text) is not None:
         raise BadRequest(f"a passkey's name has 1 to {LONGEST_LABEL} characters, none of them invisible")
     return text
-
-
-def _as_browsers_write(origin: str) -> str:
-    """An origin without what browsers leave out of it: a path, and the port that https has anyway."""
-    parts = urlsplit(origin)
-    return f"{parts.scheme}://{parts.netloc.lower().removesuffix(':443')}"

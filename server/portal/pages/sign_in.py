@@ -7,6 +7,7 @@ from ca_core.registration.portal_sign_in import Begun
 from ca_core.registration.session import Step
 from ca_core.secret import Secret
 from protocols.wire import Reply
+from server.addresses import is_at_address
 from server.portal import cookie
 from server.portal.route import PortalRoute
 from server.portal.visit import SCRIPT, Visit, see_other
@@ -54,8 +55,17 @@ def _form(visit: Visit, *, status: int = 200, told: str = "", fault: str = "") -
     # Where the script was not built, no browser can work.
     is_read = visit.query.get("gate") == "picture" or visit.portal.assets.named(SCRIPT) is None
     asked = visit.portal.gate.asked(wants_picture=is_read)
+    # Browsers keep passkeys for names only.
+    passkey = "" if is_at_address(visit.office.settings.public) else visit.portal.entering.passkey_sign_in.begin()
     return visit.render(
-        "sign_in.html", status=status, scripts=(SCRIPT,), gate=asked, told=told, fault=fault, here=_PLACE
+        "sign_in.html",
+        passkey=passkey,
+        status=status,
+        scripts=(SCRIPT,),
+        gate=asked,
+        told=told,
+        fault=fault,
+        here=_PLACE,
     )
 
 
