@@ -8,20 +8,23 @@ from server.assembly import Strongroom
 from server.middleware import Dialogue
 from server.office import Office
 from server.portal.addresses import addresses
-from server.portal.routes import portal_dialogue
+from server.portal.routes import portal_dialogue, portal_frame
 from server.routes import PublicDialogue
 from server.signing_in import SigningIn
 from server.web.agreement import AgreementPages
 from server.web.asset_files import AssetFiles
 from server.web.help import HelpPages, help_facts
 from server.web.notices import NoticePages
+from server.web.open_pages import OpenPages
 
 
 def public_dialogue(
     opened: Office, room: Strongroom, acme: Dialogue, agreements: Agreements, entering: SigningIn
 ) -> PublicDialogue:
     """ACME, the subscriber's portal and every page beside it."""
-    assets, pages = AssetFiles(), AgreementPages(opened.database, agreements)
+    assets = AssetFiles()
+    shown = OpenPages(portal_frame(assets))
+    pages = AgreementPages(opened.database, agreements, shown)
     portal = portal_dialogue(
         opened,
         assets,
@@ -31,5 +34,5 @@ def public_dialogue(
         chain=room.chain,
         addresses=addresses(opened, pages),
     )
-    helping = HelpPages(help_facts(opened.settings))
+    helping = HelpPages(help_facts(opened.settings), shown)
     return PublicDialogue(acme, pages, helping, NoticePages(notices.readers(opened)), portal=portal, assets=assets)

@@ -59,6 +59,11 @@ _HOME = next(path for path in ("/certificates", "/password") if matching(ROUTES,
 _SCRIPTED = "script-src 'self'; connect-src 'self'"
 
 
+def portal_frame(assets: AssetFiles) -> Frame:
+    """What makes pages look like the portal's."""
+    return Frame("server.portal", assets, VOCABULARY, headers=HEADERS, scripted=_SCRIPTED, styles=("portal.css",))
+
+
 def portal_dialogue(
     office: Office,
     assets: AssetFiles,
@@ -75,13 +80,12 @@ def portal_dialogue(
         chain: the certificates of a CA and of those above it, by its name.
         addresses: for programs.
     """
-    frame = Frame("server.portal", assets, VOCABULARY, headers=HEADERS, scripted=_SCRIPTED, styles=("portal.css",))
     codes = Codes(office.keeper)
     portal = Portal(
         office=office,
         gate=Gate(office.database, office.clock, office.keeper, office.settings.portal.gate, codes),
         codes=codes,
-        frame=frame,
+        frame=portal_frame(assets),
         assets=assets,
         entering=entering,
         enrollment=enrollment,

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-import html
 from urllib.parse import parse_qs
+
+import msgspec
+from markupsafe import Markup
 
 from ca_core.errors import Busy, NotFound, Refusal
 from ca_core.registration import agreement as agreement_module
 from ca_core.registration.agreement import Agreement
 from ca_core.store import agreements as published
 from ca_core.store.database import Database
+from protocols.acme import problems
 from protocols.acme.agreements import Agreements
 from protocols.acme.links import ACCEPTING, AGREEMENT_PREFIX
-from protocols.acme.objects import Account
 from protocols.wire import Reply, Request, plain_text
-from server.web import pages
 from server.web.languages import phrase
+from server.web.open_pages import OpenPages, asked, wished
 
 _READ = ("GET", "HEAD")
 # A version never gets another text, so whoever has it need not ask again.
@@ -26,15 +28,16 @@ _POLICY = (
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
 )
-_TITLE = "Subscriber agreement · 用戶約定條款"
+_LINK = Markup('<a href="{}">{}</a>')
 
 
 class AgreementPages:
     """The texts, and the page on which an account's holder accepts the one of today."""
 
-    def __init__(self, database: Database, agreements: Agreements) -> None:
+    def __init__(self, database: Database, agreements: Agreements, pages: OpenPages) -> None:
         self._database = database
         self._agreements = agreements
+        self._pages = pages
 
     @property
     def addresses(self) -> tuple[tuple[str, str], ...]:
@@ -59,7 +62,8 @@ class AgreementPages:
             return plain_text(503, str(busy), ("Retry-After", str(busy.retry_after_seconds)))
         except Refusal as refusal:
             status = 404 if isinstance(refusal, NotFound) else 403
-            return pages.page(_TITLE, f"<p>{html.escape(str(refusal))}</p>", status=status)
+            help_ = problems.help_path(type(refusal))
+            return self._page("agreement_refused.html", request, status=status, detail=str(refusal), help=help_)
 
     async def _accepting(self, request: Request) -> Reply:
         token = parse_qs(request.query).get("token", [""])[0]
@@ -68,7 +72,19 @@ class AgreementPages:
             account, current = await self._agreements.accept_by_link(token, source=request.peer.address)
         else:
             account, current = await self._agreements.invited(token)
-        return _page(account, current, self._agreements.text_url(current.version))
+        return self._page(
+            "agreement.html",
+            request,
+            is_accepted=current.is_accepted(account.accepted),
+            acme_account=account.id,
+            link=_LINK.format(self._agreements.text_url(current.version), current.version),
+        )
+
+    def _page(self, template: str, request: Request, *, status: int = 200, **values: object) -> Reply:
+        language, kept = wished(request)
+        here, again = request.path, asked(request)
+        reply = self._pages.page(template, language, values, here=here, asked_here=again, status=status)
+        return msgspec.structs.replace(reply, headers=(*reply.headers, *kept))
 
     async def _text(self, request: Request) -> Reply:
         found = await self._version(request.path.removeprefix(AGREEMENT_PREFIX))
@@ -89,25 +105,3 @@ class AgreementPages:
             return None
         async with self._database.read() as tx:
             return await published.by_version(tx, version)
-
-
-def _page(account: Account, current: Agreement, text_url: str) -> Reply:
-    """What the holder of an account is asked, or told once it is done. Nothing here comes from outside."""
-    link = f'<a href="{html.escape(text_url)}">{current.version}</a>'
-    if current.is_accepted(account.accepted):
-        return pages.page(
-            _TITLE,
-            f'<section lang="en"><h1>Accepted</h1><p>The account <code>{account.id}</code> has accepted the subscriber'
-            f" agreement {link}. Run your ACME client again.</p></section>"
-            f'<section lang="zh-Hant"><h1>已同意</h1><p>帳號 <code>{account.id}</code> 已同意用戶約定條款 {link}。'
-            "請重新執行您的 ACME 用戶端。</p></section>",
-        )
-    return pages.page(
-        _TITLE,
-        f'<section lang="en"><h1>Subscriber agreement</h1><p>Read the agreement {link}. The ACME account'
-        f" <code>{account.id}</code> orders nothing until you, who holds it, have accepted it.</p></section>"
-        f'<section lang="zh-Hant"><h1>用戶約定條款</h1><p>請閱讀條款 {link}。在您（帳號持有人）同意之前，'
-        f"ACME 帳號 <code>{account.id}</code> 無法申請憑證。</p></section>"
-        '<section><form method="post"><button>I have read it and accept it · 我已閱讀並同意</button></form></section>',
-        has_form=True,
-    )

@@ -6,15 +6,13 @@ those, and `protocols.acme.links.Help` has topics that need more room. Addresses
 
 from __future__ import annotations
 
-import html
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
-from urllib.parse import parse_qs
 
 import msgspec
+from markupsafe import Markup, escape
 
-from ca_core.registration.form import LANGUAGES
 from protocols.acme import problems
 from protocols.acme.limits import CHANGES
 from protocols.acme.links import Help
@@ -23,17 +21,23 @@ from protocols.help_address import PREFIX, path, word
 from protocols.wire import Reply, Request, plain_text
 from server import answers
 from server.settings import Settings
-from server.web import help_texts, languages, pages
+from server.web import help_texts, languages
 from server.web.advice import ADVICE
 from server.web.help_texts import ACME, ACME_PREFIX, GROUPS, Entry
 from server.web.languages import phrase
+from server.web.open_pages import OpenPages, wished
 
 _CODE = re.compile(r"`([^`]+)`")
 _OURS = re.compile(r"/help/[A-Za-z/-]+")
+_PARAGRAPH, _HEADING = Markup("<p>{}</p>"), Markup("<h2>{}</h2>")
+_READER = Markup("<h3>{}</h3><p>{}</p>")
+_LIST, _ITEM = Markup("<ul>{}</ul>"), Markup('<li><a href="{}">{}</a></li>')
+_LINK, _AS_CODE = Markup('<a href="{}">{}</a>'), Markup("<code>{}</code>")
+_BY_ACME = Markup('ACME: <a href="{}"><code>{}</code></a> ({})')
+_BY_EST, _BY_API = Markup("EST: {}"), Markup("API: <code>{}</code> ({})")
 _CACHE = "public, max-age=3600"
 # Browsers and what stands between keep a page for readers of its language only.
 _VARY = ("Vary", "Accept-Language, Cookie")
-_NAMES: Mapping[str, str] = {"en": "English", "zh-Hant": "繁體中文"}
 _INDEX = phrase("Help")
 _ABOUT = phrase("What an answer of this server means, and what to do next.")
 _TOPICS = phrase("Topics")
@@ -41,7 +45,6 @@ _TYPES = phrase("Problem types of ACME")
 _NEXT = phrase("What to do")
 _CAUSES = phrase("What may be meant")
 _KNOWN = phrase("How programs know it")
-_ALL = phrase("All pages that help")
 _READERS = {
     "subscriber": phrase("Subscribers"),
     "device": phrase("Operators of devices"),
@@ -84,8 +87,9 @@ def help_facts(settings: Settings) -> Facts:
 class HelpPages:
     """Every page; each is made when it is first asked for."""
 
-    def __init__(self, facts: Facts) -> None:
+    def __init__(self, facts: Facts, pages: OpenPages) -> None:
         self._facts = msgspec.structs.asdict(facts)
+        self._pages = pages
         self._addresses = frozenset(addresses())
         self._made: dict[tuple[str, str], Reply] = {}
 
@@ -95,16 +99,17 @@ class HelpPages:
             return plain_text(404, f"there is no such page; {PREFIX} has all that there are")
         if request.method not in {"GET", "HEAD"}:
             return plain_text(405, "this page can only be read", ("Allow", "GET, HEAD"))
-        chosen = parse_qs(request.query).get("lang", [""])[0]
-        if chosen in LANGUAGES:
-            reply = self._page(request.path, chosen)
-            return msgspec.structs.replace(reply, headers=(*reply.headers, languages.keeping(chosen)))
-        return self._page(request.path, languages.of(request))
+        language, kept = wished(request)
+        reply = self._page(request.path, language)
+        return msgspec.structs.replace(reply, headers=(*reply.headers, *kept))
 
     def _page(self, address: str, language: str) -> Reply:
         key = address, language
         if key not in self._made:
-            self._made[key] = _Writer(language, self._facts).page(address)
+            title, text = _Writer(language, self._facts).written(address)
+            values = {"title": title, "text": text, "index": PREFIX}
+            made = self._pages.page("help.html", language, values, here=address, cache=_CACHE)
+            self._made[key] = msgspec.structs.replace(made, headers=(*made.headers, _VARY))
         return self._made[key]
 
 
@@ -124,25 +129,13 @@ class _Writer:
         self._facts = facts
         self._texts = languages.texts(language)
 
-    def page(self, address: str) -> Reply:
-        title, main = self._written(address)
-        other = "".join(
-            f'<a href="?lang={one}" lang="{one}" hreflang="{one}">{_NAMES[one]}</a> '
-            for one in LANGUAGES
-            if one != self._language
-        )
-        index = "" if address == PREFIX else f'<p><a href="{PREFIX}">{self._say(_ALL)}</a></p>'
-        shown = f"<h1>{html.escape(title)}</h1>{main}{index}<footer><p>{other}</p></footer>"
-        reply = pages.page(title, shown, cache=_CACHE, language=self._language)
-        return msgspec.structs.replace(reply, headers=(*reply.headers, _VARY))
-
-    def _written(self, address: str) -> tuple[str, str]:
-        """A title, and HTML."""
+    def written(self, address: str) -> tuple[str, Markup]:
+        """The title of a page, and what stands below it."""
         if address == PREFIX:
             return self._texts.gettext(_INDEX), self._index()
         if address in set(Help):
             title, *paragraphs = help_texts.topic(Help(address), self._language, self._facts)
-            return title, "".join(f"<p>{_marked(paragraph)}</p>" for paragraph in paragraphs)
+            return title, _joined(_PARAGRAPH.format(_marked(paragraph)) for paragraph in paragraphs)
         if address.startswith(ACME_PREFIX):
             name = address.removeprefix(ACME_PREFIX)
             return name, self._problem_type(name)
@@ -150,52 +143,47 @@ class _Writer:
         entry = self._entries()[name]
         return entry.title, self._entry(entry, name) + self._known(name)
 
-    def _entry(self, entry: Entry, name: str) -> str:
+    def _entry(self, entry: Entry, name: str) -> Markup:
         advice = ADVICE.get(f"advice.{name}", "")
-        said = {
-            **{reader: getattr(entry, reader) for reader in _READERS},
-            "office": entry.office or self._texts.gettext(advice),
-        }
-        todo = "".join(
-            f"<h3>{self._say(label)}</h3><p>{_marked(said[reader])}</p>"
+        said: dict[str, str] = {reader: getattr(entry, reader) for reader in _READERS}
+        said["office"] = entry.office or self._texts.gettext(advice)
+        todo = _joined(
+            _READER.format(self._texts.gettext(label), _marked(said[reader]))
             for reader, label in _READERS.items()
             if said[reader]
         )
-        return f"<p>{_marked(entry.happened)}</p>" + (f"<h2>{self._say(_NEXT)}</h2>{todo}" if todo else "")
+        return _PARAGRAPH.format(_marked(entry.happened)) + (self._heading(_NEXT) + todo if todo else Markup())
 
-    def _problem_type(self, name: str) -> str:
+    def _problem_type(self, name: str) -> Markup:
         causes = dict.fromkeys(
             problems.help_path(leaf) for leaf, answer in problems.TABLE.items() if answer.type == name
         )
         entry = self._entry(help_texts.entries(ACME, self._language)[name], "")
-        if not causes:
-            return entry
-        return f"{entry}<h2>{self._say(_CAUSES)}</h2>{self._linked(list(causes))}"
+        return entry + self._heading(_CAUSES) + self._linked(list(causes)) if causes else entry
 
-    def _known(self, name: str) -> str:
+    def _known(self, name: str) -> Markup:
         """By what programs tell this refusal from others."""
         acme = dict.fromkeys(answer for leaf, answer in problems.TABLE.items() if word(leaf) == name)
         est = dict.fromkeys(status for leaf, status in refusals.TABLE.items() if word(leaf) == name)
         api = dict.fromkeys(answer for answer in answers.TABLE.values() if answer.word == name)
         told = [
-            *(f'ACME: <a href="{ACME_PREFIX}{one.type}"><code>{one.type}</code></a> ({one.status})' for one in acme),
-            *(f"EST: {status}" for status in est),
-            *(f"API: <code>{one.word}</code> ({one.status})" for one in api),
+            *(_BY_ACME.format(ACME_PREFIX + one.type, one.type, one.status) for one in acme),
+            *(_BY_EST.format(status) for status in est),
+            *(_BY_API.format(one.word, one.status) for one in api),
         ]
-        return f"<h2>{self._say(_KNOWN)}</h2><p>{', '.join(told)}</p>" if told else ""
+        return self._heading(_KNOWN) + _PARAGRAPH.format(Markup(", ").join(told)) if told else Markup()
 
-    def _index(self) -> str:
+    def _index(self) -> Markup:
         sections: list[tuple[str, Sequence[str]]] = [
             (_TOPICS, [topic.value for topic in Help]),
             *((label, [path(name) for name in help_texts.entries(group, "en")]) for group, label in GROUPS.items()),
             (_TYPES, [ACME_PREFIX + name for name in help_texts.entries(ACME, "en")]),
         ]
-        lists = (f"<h2>{self._say(label)}</h2>{self._linked(found)}" for label, found in sections)
-        return f"<p>{self._say(_ABOUT)}</p>{''.join(lists)}"
+        lists = _joined(self._heading(label) + self._linked(found) for label, found in sections)
+        return _PARAGRAPH.format(self._texts.gettext(_ABOUT)) + lists
 
-    def _linked(self, found: Sequence[str]) -> str:
-        items = (f'<li><a href="{address}">{html.escape(self._title(address))}</a></li>' for address in found)
-        return f"<ul>{''.join(items)}</ul>"
+    def _linked(self, found: Sequence[str]) -> Markup:
+        return _LIST.format(_joined(_ITEM.format(address, self._title(address)) for address in found))
 
     def _title(self, address: str) -> str:
         if address in set(Help):
@@ -207,15 +195,20 @@ class _Writer:
     def _entries(self) -> Mapping[str, Entry]:
         return dict(chain.from_iterable(help_texts.entries(group, self._language).items() for group in GROUPS))
 
-    def _say(self, text: str) -> str:
-        return html.escape(self._texts.gettext(text))
+    def _heading(self, text: str) -> Markup:
+        return _HEADING.format(self._texts.gettext(text))
 
 
-def _marked(text: str) -> str:
+def _marked(text: str) -> Markup:
     """A text as HTML: what is between backticks is code, or a link where it is one of our addresses."""
+    # Code stands at every second place.
+    pieces = enumerate(_CODE.split(text))
+    return _joined(_shown(piece) if place % 2 else escape(piece) for place, piece in pieces)
 
-    def shown(found: re.Match[str]) -> str:
-        code = found[1]
-        return f'<a href="{code}">{code}</a>' if _OURS.fullmatch(code) else f"<code>{code}</code>"
 
-    return _CODE.sub(shown, html.escape(text))
+def _shown(code: str) -> Markup:
+    return _LINK.format(code, code) if _OURS.fullmatch(code) else _AS_CODE.format(code)
+
+
+def _joined(pieces: Iterable[Markup]) -> Markup:
+    return Markup().join(pieces)

@@ -16,17 +16,14 @@ _SELF, _NOBODY = "'self'", "'none'"
 _STYLE_DIGEST = base64.b64encode(hashlib.sha256(_STYLE.encode()).digest()).decode()
 
 
-def page(
-    title: str, main: str, *, status: int = 200, cache: str = "no-store", has_form: bool = False, language: str = ""
-) -> Reply:
-    """A page in two languages, or in one.
+def page(title: str, main: str, *, status: int = 200, cache: str = "no-store", has_form: bool = False) -> Reply:
+    """A page in two languages.
 
     Args:
         title: as text.
         main: as HTML; what comes from elsewhere is escaped in it already.
         cache: the Cache-Control of it.
         has_form: whether it sends something to its own address.
-        language: the one that it is in; empty where it speaks both.
     """
     policy = (
         "default-src 'none'",
@@ -37,15 +34,14 @@ def page(
     )
     headers = (
         ("Content-Type", "text/html; charset=utf-8"),
-        ("Content-Language", language or "en, zh-Hant"),
+        ("Content-Language", "en, zh-Hant"),
         ("Cache-Control", cache),
         ("Content-Security-Policy", "; ".join(policy)),
         ("X-Content-Type-Options", "nosniff"),
         ("Referrer-Policy", "no-referrer"),
     )
     document = (
-        f'<!doctype html><html lang="{language or "en"}"><head><meta charset="utf-8">'
-        f"<title>{html.escape(title)}</title>"
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{html.escape(title)}</title>'
         '<meta name="viewport" content="width=device-width"><meta name="robots" content="noindex">'
         f"<style>{_STYLE}</style></head><body><main>{main}</main></body></html>\n"
     )

@@ -10,10 +10,14 @@ import pytest
 from ca_core.registration.agreement import HTML, PLAIN_TEXT, agreement
 from protocols.wire import Peer, Reply, Request
 from server.agreement import publish
+from server.portal.routes import portal_frame
 from server.web.agreement import AgreementPages
+from server.web.asset_files import AssetFiles
+from server.web.open_pages import OpenPages
 from tests.builders.acme import BASE, AcmeHouse, Client, acme_house, agreements_of
 
 OLD = agreement("2026-1", b"terms", PLAIN_TEXT, "agreement.txt")
+SHOWN = OpenPages(portal_frame(AssetFiles()))
 CURRENT = agreement("2026-2", "<p>條款</p>".encode(), HTML, "agreement.html")
 
 
@@ -27,7 +31,7 @@ async def house(tmp_path: Path) -> AsyncIterator[AcmeHouse]:
 
 @pytest.fixture
 def pages(house: AcmeHouse) -> AgreementPages:
-    return AgreementPages(house.core.database, house.services.agreements)
+    return AgreementPages(house.core.database, house.services.agreements, SHOWN)
 
 
 async def ask(pages: AgreementPages, url: str, method: str = "GET", **headers: str) -> tuple[Reply, dict[str, str]]:
@@ -109,6 +113,20 @@ async def test_the_holder_of_an_account_accepts_with_one_click(house: AcmeHouse,
     assert (event.actor, event.detail["version"]) == ("web:agreement-link:192.0.2.9", "2026-2")
 
 
+async def test_the_page_speaks_the_language_of_its_reader(house: AcmeHouse, pages: AgreementPages) -> None:
+    _, link = await asked_again(house)
+
+    shown, headers = await ask(pages, link, accept_language="zh-TW")
+    chosen, kept = await ask(pages, f"{link}&lang=en", accept_language="zh-TW")
+
+    assert headers["Content-Language"] == "zh-Hant"
+    assert "我已閱讀並同意" in shown.body.decode()
+    assert kept["Set-Cookie"].startswith("__Host-lang=en; ")
+    assert "I have read it and accept it" in chosen.body.decode()
+    token = link.partition("token=")[2]
+    assert f"/agreement?token={token}&amp;lang=zh-Hant" in chosen.body.decode()
+
+
 async def test_a_second_click_says_the_same_and_records_nothing(house: AcmeHouse, pages: AgreementPages) -> None:
     _, link = await asked_again(house)
 
@@ -129,8 +147,8 @@ async def test_a_link_that_was_made_up_accepts_nothing(pages: AgreementPages, li
 async def test_a_link_ends_with_its_time_and_with_its_text(house: AcmeHouse, pages: AgreementPages) -> None:
     _, link = await asked_again(house)
     third = agreement("2026-3", b"other terms", PLAIN_TEXT, "agreement.txt")
-    under_another_text = AgreementPages(house.core.database, agreements_of(house.core, third))
-    under_none = AgreementPages(house.core.database, agreements_of(house.core, None))
+    under_another_text = AgreementPages(house.core.database, agreements_of(house.core, third), SHOWN)
+    under_none = AgreementPages(house.core.database, agreements_of(house.core, None), SHOWN)
 
     assert (await ask(under_another_text, link, "POST"))[0].status == 404
     assert (await ask(under_none, link, "POST"))[0].status == 404

@@ -1,0 +1,71 @@
+"""Pages in the portal's look for whoever comes by a link, signed in or not: they know nobody, and may be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from urllib.parse import parse_qsl, urlencode
+
+import msgspec
+
+from ca_core.registration.form import LANGUAGES
+from protocols.wire import Reply, Request
+from server.web import languages
+from server.web.frame import Frame
+
+LANGUAGE = "lang"
+"""The field of a query that chooses a language."""
+_CACHE = "Cache-Control"
+
+
+class OpenPages:
+    """Makes them of the portal's templates.
+
+    Args:
+        frame: the portal's.
+    """
+
+    def __init__(self, frame: Frame) -> None:
+        self._frame = frame
+
+    def page(
+        self,
+        template: str,
+        language: str,
+        values: Mapping[str, object],
+        *,
+        here: str,
+        asked_here: str = "",
+        status: int = 200,
+        cache: str = "no-store",
+    ) -> Reply:
+        """A page as nobody sees it who is signed in.
+
+        Args:
+            values: what the template names beside what all of these have.
+            here: its path, for links to the same page in another language.
+            asked_here: its query, as `asked` gives it.
+            cache: the Cache-Control of it.
+        """
+        nobody = {"account": "", "csrf": "", "is_in": False, "tabs": (), "scripts": ()}
+        common = {**nobody, "here": here, "asked_here": asked_here}
+        reply = self._frame.render(template, language, {**common, **values}, status=status)
+        headers = tuple((name, cache if name == _CACHE else value) for name, value in reply.headers)
+        return msgspec.structs.replace(reply, headers=headers)
+
+
+def chosen(request: Request) -> str | None:
+    """The language that the query of a request chooses, one of `LANGUAGES`."""
+    fields = dict(parse_qsl(request.query))
+    return fields[LANGUAGE] if fields.get(LANGUAGE) in LANGUAGES else None
+
+
+def wished(request: Request) -> tuple[str, tuple[tuple[str, str], ...]]:
+    """The language of a reader, and the header that has a browser remember it where it was chosen just now."""
+    if (found := chosen(request)) is not None:
+        return found, (languages.keeping(found),)
+    return languages.of(request), ()
+
+
+def asked(request: Request) -> str:
+    """The query, as a link to the same page in another language repeats it; empty, or with an ampersand behind."""
+    return "".join(f"{urlencode({name: value})}&" for name, value in parse_qsl(request.query) if name != LANGUAGE)
