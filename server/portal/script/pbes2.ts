@@ -74,7 +74,10 @@ export async function opened({ algorithm, octets }: Sealed, passphrase: string):
   if (numberOf(rounds) > MOST_ROUNDS) {
     throw new Unreadable("too many rounds");
   }
-  const key = await derived(passphrase, octetsOf(salt), numberOf(rounds), digest, bits, "decrypt");
+  // Chromium has no AES with keys of 192 bits.
+  const key = await derived(passphrase, octetsOf(salt), numberOf(rounds), digest, bits, "decrypt").catch(() => {
+    throw new Legacy();
+  });
   try {
     return new Uint8Array(await crypto.subtle.decrypt({ name: "AES-CBC", iv: octetsOf(iv) }, key, octets));
   } catch {
