@@ -7,7 +7,9 @@ from enum import StrEnum
 import msgspec
 
 from ca_core.names import Identifier
+from ca_core.registration import limits as limits_module
 from ca_core.registration.account import Registration
+from ca_core.registration.limits import Limits
 
 
 class Door(StrEnum):
@@ -36,6 +38,8 @@ class Applicant(msgspec.Struct, frozen=True):
         proved: names whose control was proved by challenge just now or recently.
         registered: the registration as it was when the applicant was proved, for who renders answers; what is decided
             is decided on what it is then. None where no door looks at it.
+        origin: the credential that all this goes back to, spent by this issuance or long ago; None where none is known.
+        limits: of that one, which never change.
     """
 
     registration_id: str
@@ -48,6 +52,8 @@ class Applicant(msgspec.Struct, frozen=True):
     shown_der: bytes = b""
     proved: frozenset[Identifier] = frozenset()
     registered: Registration | None = None
+    origin: str | None = None
+    limits: Limits = limits_module.NONE
 
     @property
     def profiles(self) -> tuple[str, ...]:

@@ -297,9 +297,15 @@ class Enrollment:
             if wish.period != WHOLE:
                 self._issuer.require_period(wish.profile, wish.period, now=now)
             return await intake.refer(tx, asking, earlier, is_open=order is not None and order.is_open, now=now)
-        door, key = asking.door, asking.request_key
         intention = self._issuer.plan(
-            registration, wish, request, door=door, request_key=key, issuer_name=issuer_name, now=now
+            registration,
+            wish,
+            request,
+            door=asking.door,
+            request_key=asking.request_key,
+            issuer_name=issuer_name,
+            origin=applicant.origin,
+            now=now,
         )
         return await _stored(tx, _Begun(intention, wish, request, applicant.actor), now=now)
 
@@ -317,7 +323,7 @@ class Enrollment:
         asked = await enrollment_requests.by_number(tx, number)
         if asked is None or asked.state is not RequestState.APPROVED or asked.spki_sha256 != request.spki_sha256:
             return None
-        applicant = asked.applicant
+        applicant = await grounds.limited(tx, asked)
         registration = await registrations.by_id(tx, asked.registration_id)
         registration.require_active(now)
         if asked.shown is not None:
@@ -331,8 +337,9 @@ class Enrollment:
         grounds.require_new_key(profile, request, held)
         await self._require_room(tx, registration, wish, held, now=now)
         await grounds.claim_key(tx, registration, profile, request)
+        key, origin = asked.request_key, applicant.origin
         intention = self._issuer.plan(
-            registration, wish, request, door=asked.door, request_key=asked.request_key, issuer_name=None, now=now
+            registration, wish, request, door=asked.door, request_key=key, issuer_name=None, origin=origin, now=now
         )
         if not await enrollment_requests.begin(tx, asked.number, intention.serial):
             return None
@@ -350,7 +357,7 @@ class Enrollment:
     ) -> list[Holding]:
         """Check what is asked for against profile and registration; return what is held of it."""
         decision.require_fit(wish.profile, applicant, request)
-        decision.require_grants(registration, wish)
+        decision.require_grants(registration, wish, applicant.limits)
         await grounds.hold(tx, registration.id, wish.profile.name, wish.names, request)
         if self._kinds.named(registration.kind).most_certificates is not None:
             await tx.hold(holds.quota(registration.id))

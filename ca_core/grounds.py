@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import msgspec
 from cryptography import x509
 
 from ca_core import names as names_module
+from ca_core.applicant import Applicant
 from ca_core.errors import KeyCompromised, KeyInUse, NotFound, ProfileNotGranted, SubjectMismatch
 from ca_core.names import Identifier
 from ca_core.policy.decision import Holding, Wish, require_quota
 from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import Grace, no_grace
 from ca_core.policy.request import CertificationRequest, same_subject
+from ca_core.referral.request import EnrollmentRequest
 from ca_core.registration.account import Registration
 from ca_core.registration.kind import Kind
-from ca_core.store import certificates, holds, key_owners, quotas, registrations
+from ca_core.store import certificates, credentials, holds, key_owners, quotas, registrations
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Transaction
 
@@ -88,6 +91,24 @@ async def proof(tx: Transaction, serial: str, meant: Registration, *, grace: Gra
     if certificate.registration_id != meant.id:
         (await registrations.by_id(tx, certificate.registration_id)).require_active(now)
     return certificate
+
+
+async def limited(tx: Transaction, approved: EnrollmentRequest) -> Applicant:
+    """Who asked for what an officer has approved, with the limits of the credential that it goes back to.
+
+    Raises:
+        CredentialRevoked: that one is revoked by now.
+    """
+    origin, applicant = approved.credential_id, approved.applicant
+    if origin is None and approved.shown is not None:
+        shown = await certificates.by_serial(tx, approved.shown)
+        is_own = shown is not None and shown.registration_id == approved.registration_id
+        origin = shown.credential_id if shown is not None and is_own else None
+    credential = await credentials.by_id(tx, origin) if origin else None
+    if credential is None:
+        return applicant
+    credential.require_unrevoked()
+    return msgspec.structs.replace(applicant, origin=credential.id, limits=credential.limits)
 
 
 async def claim_key(

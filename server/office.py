@@ -16,6 +16,7 @@ from ca_core.policy.profile_settings import profiles_from
 from ca_core.referral.desk import ReferralDesk
 from ca_core.registration.activation import ActivationDesk
 from ca_core.registration.bulk import BulkRegistration
+from ca_core.registration.code_desk import CodeDesk
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk
 from ca_core.registration.eab_desk import EabDesk
@@ -44,6 +45,7 @@ class Office:
     keeper: SecretKeeper
     desk: Desk
     eab_desk: EabDesk
+    code_desk: CodeDesk
     activations: ActivationDesk
     revocations: RevocationDesk
     referrals: ReferralDesk
@@ -97,6 +99,7 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
             keeper=keeper,
             desk=desk,
             eab_desk=EabDesk(database, clock, keeper, kinds),
+            code_desk=CodeDesk(database, clock, keeper, kinds),
             activations=ActivationDesk(database, clock),
             revocations=revocations,
             referrals=referrals,

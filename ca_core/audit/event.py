@@ -62,7 +62,7 @@ class EabKeyAdded(Event, frozen=True, tag="eab-key-added"):
 
     Attributes:
         uses: None is unlimited.
-        networks, profiles: its limits; empty for none.
+        networks, profiles, names: its limits; empty for none.
     """
 
     kid: str
@@ -71,6 +71,7 @@ class EabKeyAdded(Event, frozen=True, tag="eab-key-added"):
     expires_at: int
     networks: tuple[str, ...]
     profiles: tuple[str, ...]
+    names: tuple[str, ...] = ()
 
 
 class EabKeyRotated(Event, frozen=True, tag="eab-key-rotated"):

@@ -116,12 +116,14 @@ class Issuer:
         door: str,
         request_key: str | None,
         issuer_name: str | None,
+        origin: str | None = None,
         now: int,
     ) -> Intention:
         """Step 1: choose the CA and the serial, and lay down every byte that will be signed.
 
         Args:
             issuer_name: the CA; None means the one that issues now in the profile's line.
+            origin: the credential that the certificate goes back to.
 
         Raises:
             KeyUnavailable: its key is known to be out of reach; nothing is begun then.
@@ -157,6 +159,7 @@ class Issuer:
             door=door,
             tbs=plan.tbs,
             shard=shard,
+            credential_id=origin,
         )
 
     def _ca(self, name: str | None, profile: Profile, now: int) -> IssuingCa:
@@ -360,6 +363,7 @@ def _issued(intention: Intention, certificate: bytes, *, now: int) -> Certificat
         issued_at=now,
         der=certificate,
         shard=intention.shard,
+        credential_id=intention.credential_id,
     )
 
 

@@ -21,6 +21,8 @@ from ca_core.policy.request import CertificationRequest
 from ca_core.policy.subject import only, without_foreign_common_name
 from ca_core.registration.account import Registration
 from ca_core.registration.kind import Kind
+from ca_core.registration.limits import NONE as NO_LIMITS
+from ca_core.registration.limits import Limits
 
 JUST_HELD_SECONDS = 30 * SECONDS_PER_DAY
 """How long an officer's look at a registration's names outlives the certificate that came of it."""
@@ -132,14 +134,19 @@ def require_fit(profile: Profile, applicant: Applicant, request: CertificationRe
         raise WeakKey(f"the profile {profile.name} has no use for a key of this kind; use RSA or ECDSA")
 
 
-def require_grants(registration: Registration, wish: Wish) -> None:
+def require_grants(registration: Registration, wish: Wish, limits: Limits = NO_LIMITS) -> None:
     """Check profile and names against what is registered at this moment (DESIGN, invariant 4).
+
+    Args:
+        limits: of the credential that the applicant goes back to.
 
     Raises:
         ProfileNotGranted, NameNotGranted, NameNotProved: as they say.
     """
     registration.require_profile(wish.profile.name)
+    limits.require_profile(wish.profile.name)
     require_names(registration, wish.profile, wish.names)
+    limits.require_names(wish.names)
     if wish.subject_der == der.EMPTY_SEQUENCE and not wish.names:
         raise NameNotGranted(
             f"of the registered subject the profile {wish.profile.name} takes nothing, and no name is asked for:"

@@ -25,6 +25,7 @@ from ca_core.errors import (
     NotActivated,
     ProfileNotGranted,
 )
+from ca_core.registration.limits import Limits
 from ca_core.registration.proof_keys import ProofKeys, unpacked
 from ca_core.secret import Secret
 
@@ -58,12 +59,15 @@ class Credential(msgspec.Struct, frozen=True):
         proof_key: of an enrollment code, its sealed `ProofKeys`; None where the sheet is older than CMC here.
         uses_left: None is unlimited.
         expires_at, voided_at: UTC seconds.
-        networks: of an EAB key, from where it may bind accounts, as CIDRs; empty: from everywhere.
-        profiles: of an EAB key, what the accounts that it binds may order; empty: whatever the registration holds.
+        networks: from where it may be used, as CIDRs; empty: from everywhere.
+        profiles: what it, and whatever goes back to it, may have; empty: whatever the registration holds.
         line: of an EAB key, the id of the one that it was rotated from first, or its own.
         successor: of an EAB key, the key identifier that it was rotated to.
         dormant: whether it opens nothing until its sheet is activated.
-        revoked_at: UTC seconds; of an EAB key, since when neither it nor the accounts that it bound have any power.
+        revoked_at: UTC seconds; since when neither it nor what goes back to it have any power: the accounts that an
+            EAB key bound, and of an enrollment code the renewal of what it brought.
+        names: for which of the registered ones it is good, as `limits.checked` writes them; empty: for all.
+        note: what its holder calls it.
     """
 
     id: str
@@ -82,6 +86,18 @@ class Credential(msgspec.Struct, frozen=True):
     revoked_at: int | None = None
     proof_key: bytes | None = None
     dormant: bool = False
+    names: tuple[str, ...] = ()
+    note: str = ""
+
+    @property
+    def limits(self) -> Limits:
+        """What it, and whatever goes back to it, may have certificates for."""
+        return Limits(self.label, self.profiles, self.names)
+
+    def is_live(self, now: int) -> bool:
+        """Whether it can be used, at once or when its sheet is activated."""
+        is_over = self.voided_at is not None or self.revoked_at is not None
+        return not is_over and self.uses_left != 0 and now <= self.expires_at
 
     def require_usable(self, now: int) -> None:
         """Let only a credential pass that has a use left; to be asked after its secret proved right.
@@ -92,8 +108,7 @@ class Credential(msgspec.Struct, frozen=True):
         """
         if self.dormant:
             raise NotActivated
-        if self.revoked_at is not None:
-            raise CredentialRevoked(f"this {self.label} is revoked; ask your registration authority for another one")
+        self.require_unrevoked()
         if self.uses_left == 0:
             raise CredentialSpent(
                 f"this {self.label} has no uses left; renew with the certificate that it brought, or ask your"
@@ -101,6 +116,15 @@ class Credential(msgspec.Struct, frozen=True):
             )
         if now > self.expires_at:
             raise CredentialExpired(f"this {self.label} has expired; ask your registration authority for a new sheet")
+
+    def require_unrevoked(self) -> None:
+        """Let only pass what was not revoked, used up or not.
+
+        Raises:
+            CredentialRevoked: it was.
+        """
+        if self.revoked_at is not None:
+            raise CredentialRevoked(f"this {self.label} is revoked; ask your registration authority for another one")
 
     def require_network(self, address: str) -> None:
         """Let only those pass who come from where it may be used.

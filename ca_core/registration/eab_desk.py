@@ -8,9 +8,10 @@ from ca_core import networks as networks_module
 from ca_core.audit import journal
 from ca_core.audit.event import EabKeyAdded, EabKeyRestored, EabKeyRevoked, EabKeyRotated, Event
 from ca_core.clock import Clock
-from ca_core.errors import BadRequest, NotFound, WrongState
+from ca_core.errors import BadRequest, NotFound, QuotaReached, WrongState
 from ca_core.identity import new_id
 from ca_core.registration import credential as credential_module
+from ca_core.registration import limits as limits_module
 from ca_core.registration.account import Registration
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
 from ca_core.registration.kind import PRESETS, Kind, Kinds
@@ -19,21 +20,66 @@ from ca_core.registration.sheet import EabKey, eab_key
 from ca_core.store import credentials, holds, registrations
 from ca_core.store.database import Database, Transaction
 
+MOST_NOTE = 64
+"""How many characters a credential is called by."""
+
 
 class EabForm(msgspec.Struct, frozen=True):
-    """What limits a further key.
+    """What limits a further credential, such as a key.
 
     Attributes:
-        uses: how many accounts it may bind; None is unlimited.
+        uses: how many accounts a key may bind, or how often a code may enroll; None is unlimited.
         expires_at: UTC seconds; None means as long as the one of a sheet.
         networks: from where, as CIDRs; empty: from everywhere.
-        profiles: what the accounts that it binds may order; empty: whatever the registration holds.
+        profiles: what whoever came by it may have; empty: whatever the registration holds.
+        names: for which names, as `limits.checked` reads them; empty: for whatever is registered.
+        note: what its holder calls it.
     """
 
     uses: int | None
     expires_at: int | None = None
     networks: tuple[str, ...] = ()
     profiles: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    note: str = ""
+
+    def checked(self, registration: Registration, *, expires_at: int, now: int) -> EabForm:
+        """The same in normal form.
+
+        Args:
+            expires_at: where the form does not say when; UTC seconds.
+
+        Raises:
+            ProfileNotGranted, NameNotGranted, BadName, BadRequest: a limit that makes no sense.
+        """
+        for profile in self.profiles:
+            registration.require_profile(profile)
+        if len(self.note) > MOST_NOTE or not self.note.isprintable():
+            raise BadRequest(f"a credential is called by at most {MOST_NOTE} printable characters")
+        expires_at = self.expires_at or expires_at
+        if expires_at <= now:
+            raise BadRequest("a credential that has expired already serves nobody; choose a later date")
+        return EabForm(
+            self.uses,
+            expires_at,
+            tuple(dict.fromkeys(networks_module.checked(network) for network in self.networks)),
+            tuple(dict.fromkeys(self.profiles)),
+            limits_module.checked(self.names, registration),
+            self.note,
+        )
+
+
+async def require_room(tx: Transaction, registration_id: str, most: int | None, *, now: int) -> None:
+    """Let a registration have one more machine credential.
+
+    Args:
+        most: how many can be live beside each other; None: any number.
+
+    Raises:
+        QuotaReached: there are as many.
+    """
+    if most is not None and await credentials.count_live(tx, registration_id, now=now) >= most:
+        raise QuotaReached(f"there are {most} live keys and codes already; revoke one that is not needed any more")
 
 
 class EabDesk:
@@ -45,29 +91,30 @@ class EabDesk:
         self._keeper = keeper
         self._kinds = kinds
 
-    async def add(self, account: str, form: EabForm, *, actor: str) -> tuple[Credential, EabKey]:
+    async def add(
+        self, account: str, form: EabForm, *, actor: str, most: int | None = None
+    ) -> tuple[Credential, EabKey]:
         """Make a further key; it belongs to the newest sheet, so that the next one voids it too.
+
+        Args:
+            most: how many machine credentials of the registration can be live; None: any number.
 
         Raises:
             NotFound: no such account.
             WrongState: the registration is closed, or its kind has no ACME.
-            ProfileNotGranted, BadRequest: a limit that makes no sense.
+            ProfileNotGranted, NameNotGranted, BadName, BadRequest: a limit that makes no sense.
+            QuotaReached: as many are live.
         """
         now = self._clock.now()
         async with self._database.write() as tx:
             registration, kind = await self._with_acme(tx, account)
-            for profile in form.profiles:
-                registration.require_profile(profile)
-            limits = EabForm(
-                form.uses,
-                form.expires_at or now + kind.eab_seconds,
-                tuple(dict.fromkeys(networks_module.checked(network) for network in form.networks)),
-                tuple(dict.fromkeys(form.profiles)),
-            )
+            limits = form.checked(registration, expires_at=now + kind.eab_seconds, now=now)
+            await require_room(tx, registration.id, most, now=now)
             # It is one more secret of the sheet, and must not be a way around its activation.
             dormant = await credentials.sleep(tx, registration.id)
             made, key = await self._make(tx, registration.id, registration.sheet, limits, dormant=dormant, actor=actor)
-            event = EabKeyAdded(key.kid, made.sheet, made.uses_left, made.expires_at, made.networks, made.profiles)
+            said = (made.networks, made.profiles, made.names)
+            event = EabKeyAdded(key.kid, made.sheet, made.uses_left, made.expires_at, *said)
             await self._record(tx, event, made, actor)
         return made, key
 
@@ -92,7 +139,9 @@ class EabDesk:
             old = await _held(tx, kid)
             require_open(await registrations.by_id(tx, old.registration_id))
             _require_rotatable(old, now)
-            limits = EabForm(old.uses_left, expires_at or old.expires_at, old.networks, old.profiles)
+            limits = EabForm(
+                *(old.uses_left, expires_at or old.expires_at, old.networks, old.profiles, old.names, old.note)
+            )
             new, key = await self._make(
                 tx, old.registration_id, old.sheet, limits, line=old.line, dormant=old.dormant, actor=actor
             )
@@ -187,6 +236,8 @@ class EabDesk:
             expires_at=limits.expires_at,
             networks=limits.networks,
             profiles=limits.profiles,
+            names=limits.names,
+            note=limits.note,
             line=line or id_,
             dormant=dormant,
         )

@@ -32,6 +32,30 @@ class SheetActivated(Event, frozen=True, tag="sheet-activated"):
     number: int
 
 
+class EnrollmentCodeAdded(Event, frozen=True, tag="enrollment-code-added"):
+    """A registration got a further enrollment code, on the newest sheet.
+
+    Attributes:
+        code_id: its identity, which opens nothing.
+        uses: None is unlimited.
+        networks, profiles, names: its limits; empty for none.
+    """
+
+    code_id: str
+    sheet: int
+    uses: int | None
+    expires_at: int
+    networks: tuple[str, ...]
+    profiles: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+class EnrollmentCodeRevoked(Event, frozen=True, tag="enrollment-code-revoked"):
+    """An enrollment code was revoked; what it brought is not renewed by itself any more."""
+
+    code_id: str
+
+
 class SignedIn(Event, frozen=True, tag="signed-in"):
     """A subscriber or an officer began a session.
 

@@ -78,7 +78,7 @@ def new_sheet(
         keep(CredentialKind.PASSWORD, keeper.hashed(registration.id, password), None, kind.password_seconds)
     if kind.has_enrollment_code:
         code = credential_module.new_enrollment_code()
-        hashed, proof = keeper.hashed(registration.id, code), _sealed_proof(keeper, registration, code)
+        hashed, proof = keeper.hashed(registration.id, code), sealed_proof(keeper, registration, code)
         keep(CredentialKind.ENROLLMENT_CODE, hashed, registration.uses, kind.code_seconds, proof=proof)
     if kind.has_eab_key:
         kid, mac_key = credential_module.new_kid(), credential_module.new_mac_key()
@@ -88,7 +88,8 @@ def new_sheet(
     return Sheet(registration.account, registration.subject, number, password, code, eab), tuple(made)
 
 
-def _sealed_proof(keeper: SecretKeeper, registration: Registration, code: Secret) -> bytes:
+def sealed_proof(keeper: SecretKeeper, registration: Registration, code: Secret) -> bytes:
+    """What proves a code without showing it (RFC 5272, 6.2), as it is stored."""
     return keeper.sealed_proof(registration.id, proof_keys(code, registration.account))
 
 

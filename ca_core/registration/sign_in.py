@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 
@@ -31,7 +32,8 @@ from ca_core.metering import Meters, own_meter
 from ca_core.policy.renewal import Grace, no_grace
 from ca_core.registration import device_certificate
 from ca_core.registration.account import Registration
-from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper, new_mac_key
+from ca_core.registration.credential import Credential, SecretKeeper, new_mac_key
+from ca_core.registration.limits import NONE as NO_LIMITS
 from ca_core.registration.proof_keys import ProofKeys, keys_of_nobody
 from ca_core.registration.recognition import recognized
 from ca_core.registration.throttle import Throttle
@@ -66,7 +68,7 @@ class SignIn:
         self._proof_of_nobody = keeper.sealed_proof(_NOBODY, keys_of_nobody())
 
     async def by_enrollment_code(self, account: str, code: Secret, *, source: str, door: Door) -> Applicant:
-        """Prove an applicant by the enrollment code of the newest sheet.
+        """Prove an applicant by an enrollment code of the newest sheet: its own, or a further one.
 
         A spent or expired code proves still, so that a repeated request gets its certificate again;
         `enroll()` refuses it for anything new.
@@ -75,14 +77,18 @@ class SignIn:
             WrongSecret: unknown account, no such code, wrong or voided code: not told apart.
             Throttled: too many of those from this source.
             RegistrationSuspended, RegistrationExpired, RegistrationClosed, NotActivated: the code was right.
+            CredentialRevoked, NetworkNotAllowed: so it was, and may not be used, or not from here.
         """
         async with self._database.read() as tx:
             registration = await registrations.by_account(tx, account)
-            # Both paths ask twice, hash and compare once, so that neither bytes nor time say whether there is one.
+            # Both paths ask twice and hash once, so that neither bytes nor time say whether there is one; each further
+            # code costs one comparison.
             owner = registration.id if registration else ""
-            credential = await credentials.current(tx, owner, CredentialKind.ENROLLMENT_CODE)
-        stored = credential.secret if credential else bytes(32)
-        if not self._keeper.matches(owner, code, stored) or registration is None or credential is None:
+            found = await credentials.codes(tx, owner)
+        hashed = self._keeper.hashed(owner, code)
+        matching = [one for one in found if hmac.compare_digest(hashed, one.secret)]
+        credential = matching[0] if matching else None
+        if registration is None or credential is None:
             await self.refuse(account, source=source, door=door)
             raise WrongSecret
         return await self._of_code(registration, credential, source=source, door=door)
@@ -99,11 +105,13 @@ class SignIn:
         async with self._database.read() as tx:
             registration = await registrations.by_account(tx, account)
             owner = registration.id if registration else ""
-            credential = await credentials.current(tx, owner, CredentialKind.ENROLLMENT_CODE)
-        sealed = credential.proof_key if credential else None
-        # As above: both paths open a seal and check the proof once.
-        keys = self._keeper.opened_proof(*((_NOBODY, self._proof_of_nobody) if sealed is None else (owner, sealed)))
-        if not holds(keys) or sealed is None or registration is None or credential is None:
+            found = await credentials.codes(tx, owner)
+        sealed = [(owner, one.proof_key, one) for one in found if one.proof_key is not None]
+        # As above: where there is none, a seal is opened and the proof is checked as where there is one.
+        tried: list[tuple[str, bytes, Credential | None]] = [*sealed] or [(_NOBODY, self._proof_of_nobody, None)]
+        held = [one for whose, proof_key, one in tried if holds(self._keeper.opened_proof(whose, proof_key))]
+        credential = held[0] if held else None
+        if registration is None or credential is None:
             await self.refuse(account, source=source, door=door)
             raise WrongSecret
         return await self._of_code(registration, credential, source=source, door=door)
@@ -116,6 +124,8 @@ class SignIn:
             registration.require_active(self._clock.now())
             if credential.dormant:
                 raise NotActivated
+            credential.require_unrevoked()
+            credential.require_network(source)
         return Applicant(
             registration.id,
             door,
@@ -123,6 +133,8 @@ class SignIn:
             source,
             credential_id=credential.id,
             registered=registration,
+            origin=credential.id,
+            limits=credential.limits,
         )
 
     async def by_certificate(
@@ -140,6 +152,7 @@ class SignIn:
         Raises:
             CertificateNotAccepted: it is not one that we issued.
             CertificateRevoked, CertificateExpired: it was ours, once.
+            CredentialRevoked: so is what it goes back to: the enrollment code, or the EAB key of the account.
             RegistrationSuspended, RegistrationExpired, RegistrationClosed: its holder may not.
         """
         now = self._clock.now()
@@ -149,10 +162,13 @@ class SignIn:
                 if known is None or known.der != der:
                     raise CertificateNotAccepted("the client certificate was not issued to a subscriber of this server")
                 registration = await registrations.by_id(tx, known.registration_id)
+                origin = await credentials.by_id(tx, known.credential_id) if known.credential_id else None
             known.require_live(now, grace_seconds=grace(known.profile))
             if now < known.not_before:
                 raise CertificateNotAccepted("the client certificate is not valid yet; check the clocks")
             registration.require_active(now)
+            if origin is not None:
+                origin.require_unrevoked()
         return Applicant(
             registration.id,
             door,
@@ -162,6 +178,8 @@ class SignIn:
             shown_profile=known.profile,
             shown_der=known.der,
             registered=registration,
+            origin=known.credential_id,
+            limits=origin.limits if origin else NO_LIMITS,
         )
 
     async def by_manufacturer(

@@ -45,6 +45,7 @@ class Intention(msgspec.Struct, frozen=True):
         replaces: serial of the certificate that it renews.
         tbs: the to-be-signed bytes.
         shard: which CRL beside the full one will show it; 0 none.
+        credential_id: the credential that it goes back to; None where none is known.
     """
 
     serial: str
@@ -60,6 +61,7 @@ class Intention(msgspec.Struct, frozen=True):
     door: str
     tbs: bytes
     shard: int = 0
+    credential_id: str | None = None
 
 
 class Certificate(msgspec.Struct, frozen=True):
@@ -70,6 +72,7 @@ class Certificate(msgspec.Struct, frozen=True):
         revoked_at, reason: None while it is neither revoked nor on hold.
         shard: which CRL beside the full one shows it; 0 none.
         recalled_at: since when it is to be replaced before its time, UTC seconds; None while it is not.
+        credential_id: the enrollment code, or the EAB key, that it goes back to; None where none is known.
     """
 
     serial: str
@@ -87,6 +90,7 @@ class Certificate(msgspec.Struct, frozen=True):
     reason: int | None = None
     shard: int = 0
     recalled_at: int | None = None
+    credential_id: str | None = None
 
     @property
     def is_on_hold(self) -> bool:
@@ -125,8 +129,8 @@ class Certificate(msgspec.Struct, frozen=True):
 
 _CERTIFICATE = (
     "SELECT c.serial, c.issuer, c.registration_id, c.profile, c.names, c.spki_sha256, c.not_before, c.not_after,"
-    " c.replaces, c.issued_at, c.der, r.revoked_at, r.reason, c.shard,"
-    " c.recalled_at FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial WHERE c.state = 'issued' AND "
+    " c.replaces, c.issued_at, c.der, r.revoked_at, r.reason, c.shard, c.recalled_at, c.credential_id"
+    " FROM certificates c LEFT JOIN revocations r ON r.serial = c.serial WHERE c.state = 'issued' AND "
 )
 
 _LIVE = (
@@ -154,7 +158,7 @@ _ISSUE = (
 
 _INTENTION = (
     "SELECT serial, issuer, request_key, registration_id, profile, names, spki_sha256, not_before, not_after,"
-    " replaces, door, tbs, shard FROM certificates WHERE state = 'intended' AND "
+    " replaces, door, tbs, shard, credential_id FROM certificates WHERE state = 'intended' AND "
 )
 
 
@@ -181,9 +185,9 @@ async def intend(tx: Transaction, intention: Intention, *, now: int) -> None:
     names = names_module.canonical(intention.names)
     await tx.later(
         "INSERT INTO certificates (serial, issuer, state, request_key, registration_id, profile, names, names_digest,"
-        " spki_sha256, not_before, not_after, replaces, door, tbs, shard, intended_at, realm, owner)"
+        " spki_sha256, not_before, not_after, replaces, door, tbs, shard, intended_at, credential_id, realm, owner)"
         " VALUES (:serial, :issuer, 'intended', :request_key, :registration_id, :profile, :names, :names_digest,"
-        " :spki_sha256, :not_before, :not_after, :replaces, :door, :tbs, :shard, :now,"
+        " :spki_sha256, :not_before, :not_after, :replaces, :door, :tbs, :shard, :now, :credential_id,"
         " (SELECT realm FROM registrations WHERE id = :registration_id),"
         " (SELECT owner FROM registrations WHERE id = :registration_id)) ON CONFLICT (request_key) DO NOTHING",
         serial=intention.serial,
@@ -200,6 +204,7 @@ async def intend(tx: Transaction, intention: Intention, *, now: int) -> None:
         door=intention.door,
         tbs=intention.tbs,
         shard=intention.shard,
+        credential_id=intention.credential_id,
         now=now,
         or_else=lambda: WrongState("this order has a certificate already; fetch it"),
     )

@@ -12,21 +12,21 @@ from ca_core.store.database import Row, Transaction, Value
 
 _SELECT = (
     "SELECT id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, networks, profiles, line,"
-    " successor, revoked_at, proof_key, dormant FROM credentials WHERE "
+    " successor, revoked_at, proof_key, dormant, names, note FROM credentials WHERE "
 )
 _INSERT = (
     "INSERT INTO credentials"
     " (id, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, created_at, networks,"
-    " profiles, line, successor, revoked_at, proof_key, dormant, made_by)"
+    " profiles, line, successor, revoked_at, proof_key, dormant, made_by, names, note)"
     " VALUES (:id, :registration_id, :sheet, :kind, :kid, :secret, :uses_left, :expires_at, NULL, :now, :networks,"
-    " :profiles, :line, NULL, NULL, :proof_key, :dormant, :made_by)"
+    " :profiles, :line, NULL, NULL, :proof_key, :dormant, :made_by, :names, :note)"
 )
 _LIST = msgspec.json.Decoder(tuple[str, ...])
 
 
 def _from_row(row: Row) -> Credential:
     id_, registration_id, sheet, kind, kid, secret, uses_left, expires_at, voided_at, *limits = row
-    networks, profiles, line, successor, revoked_at, proof_key, dormant = limits
+    networks, profiles, line, successor, revoked_at, proof_key, dormant, names, note = limits
     return Credential(
         id=id_,
         registration_id=registration_id,
@@ -44,6 +44,8 @@ def _from_row(row: Row) -> Credential:
         revoked_at=revoked_at,
         proof_key=proof_key,
         dormant=dormant == 1,
+        names=_LIST.decode(names),
+        note=note,
     )
 
 
@@ -107,13 +109,34 @@ async def sleep(tx: Transaction, registration_id: str) -> bool:
 
 
 async def current(tx: Transaction, registration_id: str, kind: CredentialKind) -> Credential | None:
-    """The credential of one kind that is not void."""
+    """The credential of one kind that the newest sheet has brought, unless it is void."""
     row = await tx.one(
-        _SELECT + "registration_id = :registration_id AND kind = :kind AND voided_at IS NULL",
+        _SELECT + "registration_id = :registration_id AND kind = :kind AND voided_at IS NULL ORDER BY id LIMIT 1",
         registration_id=registration_id,
         kind=kind.value,
     )
     return _from_row(row) if row else None
+
+
+async def codes(tx: Transaction, registration_id: str) -> list[Credential]:
+    """Every enrollment code that is not void, that of the sheet first; the revoked ones among them."""
+    rows = await tx.all(
+        _SELECT + "registration_id = :registration_id AND kind = 'enrollment-code' AND voided_at IS NULL ORDER BY id",
+        registration_id=registration_id,
+    )
+    return [_from_row(row) for row in rows]
+
+
+async def count_live(tx: Transaction, registration_id: str, *, now: int) -> int:
+    """How many machine credentials of a registration can be used, at once or when its sheet is activated."""
+    ((count,),) = await tx.all(
+        "SELECT COUNT(*) FROM credentials WHERE registration_id = :registration_id AND voided_at IS NULL"
+        " AND kind IN ('eab-key', 'enrollment-code') AND revoked_at IS NULL AND expires_at >= :now"
+        " AND (uses_left IS NULL OR uses_left > 0)",
+        registration_id=registration_id,
+        now=now,
+    )
+    return int(count)
 
 
 async def by_id(tx: Transaction, credential_id: str) -> Credential | None:
@@ -236,5 +259,7 @@ def _values(credential: Credential, *, now: int, made_by: str) -> dict[str, Valu
         "proof_key": credential.proof_key,
         "dormant": int(credential.dormant),
         "made_by": made_by,
+        "names": _text(credential.names),
+        "note": credential.note,
         "now": now,
     }

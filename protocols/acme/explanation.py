@@ -210,6 +210,7 @@ class Explaining:
             eab=None,
             created_at=self._now,
             allowed_profiles=key.profiles if key else (),
+            allowed_names=key.names if key else (),
         )
 
     def _decide(self, about: str, decide: Callable[[], str]) -> None:

@@ -12,6 +12,7 @@ from ca_core.names import Identifier
 from ca_core.policy.period import WHOLE, WishedPeriod
 from ca_core.registration.account import Registration
 from ca_core.registration.agreement import Acceptance
+from ca_core.registration.limits import Limits
 from protocols.acme import jwk, states
 from protocols.acme.errors import AccountNotValid, BindingRevoked
 from protocols.acme.jwk import AccountKey
@@ -33,6 +34,7 @@ class Account(msgspec.Struct, frozen=True):
         eab: the verified binding as JSON, None where there was none.
         accepted: the subscriber agreement that it accepted last.
         allowed_profiles: what its EAB key lets it order; empty: whatever its registration holds.
+        allowed_names: for which names its EAB key lets it order; empty: for whatever is registered.
         is_bond_revoked: whether its EAB key is revoked, and its own power with it.
     """
 
@@ -47,6 +49,7 @@ class Account(msgspec.Struct, frozen=True):
     created_at: int
     accepted: Acceptance | None = None
     allowed_profiles: tuple[str, ...] = ()
+    allowed_names: tuple[str, ...] = ()
     is_bond_revoked: bool = False
 
     def require_power(self) -> None:
@@ -72,6 +75,11 @@ class Account(msgspec.Struct, frozen=True):
                 f"the EAB key of this account is for {', '.join(self.allowed_profiles)}, and not for {profile!r}; order"
                 " one of those, or ask your registration authority for another key"
             )
+
+    @property
+    def limits(self) -> Limits:
+        """Of its EAB key."""
+        return Limits("EAB key", self.allowed_profiles, self.allowed_names)
 
     def narrowed(self, registration: Registration) -> Registration:
         """Its registration with the profiles only that its EAB key is for."""

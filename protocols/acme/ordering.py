@@ -222,6 +222,7 @@ def _refusal(
 ) -> Refusal | None:
     try:
         decision.require_names(registration, profile, frozenset({named.identifier}))
+        account.limits.require_names((named.identifier,))
     except NameNotGranted as refusal:
         return refusal
     need = needed(account, registration, named, types)

@@ -88,7 +88,16 @@ class ByAccount(msgspec.Struct, frozen=True):
 
     def applicant(self, proved: frozenset[Identifier] = frozenset()) -> Applicant:
         """As the core knows who asks; `proved` are the names whose control challenges have proved."""
-        return Applicant(self.account.registration_id, Door.ACME, "acme-account", self.source, proved=proved)
+        account = self.account
+        return Applicant(
+            account.registration_id,
+            Door.ACME,
+            "acme-account",
+            self.source,
+            proved=proved,
+            origin=account.credential_id,
+            limits=account.limits,
+        )
 
 
 class AcmeSignIn:

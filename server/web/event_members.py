@@ -20,6 +20,7 @@ MEMBERS: Mapping[str, str] = MappingProxyType(
         "member.door": phrase("Door"),
         "member.why": phrase("Why"),
         "member.kid": phrase("EAB key identifier"),
+        "member.code_id": phrase("Identity of the enrollment code"),
         "member.sheet": phrase("Sheet"),
         "member.uses": phrase("Uses"),
         "member.networks": phrase("Networks"),

@@ -39,6 +39,10 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
         "eab-key-restored": phrase(
             "The EAB key %(kid)s was restored by %(who)s; the ACME accounts that it bound go on."
         ),
+        "enrollment-code-added": phrase("An enrollment code was added to sheet %(sheet)s by %(who)s."),
+        "enrollment-code-revoked": phrase(
+            "An enrollment code was revoked by %(who)s; the certificates that it brought renew themselves no more."
+        ),
         "agreement-published": phrase("Version %(version)s of the subscriber agreement counts from now on."),
         "acme-account-bound": phrase("An ACME account was bound to the registration with the EAB key %(kid)s."),
         "acme-account-bound.open": phrase("An ACME account was opened without an EAB key."),

@@ -40,6 +40,8 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "event.eab-key-rotated": phrase("EAB key replaced"),
         "event.eab-key-revoked": phrase("EAB key revoked"),
         "event.eab-key-restored": phrase("EAB key restored"),
+        "event.enrollment-code-added": phrase("Enrollment code added"),
+        "event.enrollment-code-revoked": phrase("Enrollment code revoked"),
         "event.agreement-published": phrase("Subscriber agreement published"),
         "event.acme-account-bound": phrase("ACME account bound"),
         "event.acme-account-deactivated": phrase("ACME account deactivated"),

@@ -40,6 +40,7 @@ PURE = (
     "ca_core/registration/identity_number.py",
     "ca_core/registration/kind.py",
     "ca_core/registration/kind_settings.py",
+    "ca_core/registration/limits.py",
     "ca_core/registration/mark.py",
     "ca_core/registration/passkey.py",
     "ca_core/registration/password_hash.py",

@@ -34,6 +34,7 @@ from ca_core.referral.request import at_once
 from ca_core.registration.account import Grant
 from ca_core.registration.activation import ActivationDesk
 from ca_core.registration.bulk import BulkRegistration
+from ca_core.registration.code_desk import CodeDesk
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk, Form
 from ca_core.registration.eab_desk import EabDesk
@@ -88,6 +89,7 @@ class Core:
     enrollment: Enrollment
     desk: Desk
     eab_desk: EabDesk
+    code_desk: CodeDesk
     activations: ActivationDesk
     sign_in: SignIn
     revocations: RevocationDesk
@@ -258,6 +260,7 @@ async def core(
             ),
             desk=desk,
             eab_desk=EabDesk(database, clock, keeper, kinds),
+            code_desk=CodeDesk(database, clock, keeper, kinds),
             activations=ActivationDesk(database, clock),
             sign_in=SignIn(database, clock, keeper),
             revocations=revocations,

@@ -17,7 +17,7 @@ from protocols.acme.states import AccountStatus, Event
 
 _COLUMNS = (
     "a.id, a.registration_id, a.credential_id, a.thumbprint, a.jwk, a.contacts, a.status, a.eab, a.created_at,"
-    " a.agreed_version, a.agreed_sha256, a.agreed_at, c.profiles, c.revoked_at"
+    " a.agreed_version, a.agreed_sha256, a.agreed_at, c.profiles, c.names, c.revoked_at"
 )
 _SELECT = f"SELECT {_COLUMNS} FROM acme_accounts a LEFT JOIN credentials c ON c.id = a.credential_id WHERE "  # noqa: S608  # our own words
 """With what holds of its EAB key at this moment: one read says whether an account has power."""
@@ -37,7 +37,7 @@ def _from_row(row: Row | None) -> Account | None:
     if row is None:
         return None
     id_, registration_id, credential_id, thumbprint, jwk, contacts, status, eab, created_at, *more = row
-    *agreed, profiles, revoked_at = more
+    *agreed, profiles, names, revoked_at = more
     return Account(
         id=id_,
         registration_id=registration_id,
@@ -50,6 +50,7 @@ def _from_row(row: Row | None) -> Account | None:
         created_at=created_at,
         accepted=None if agreed[0] is None else Acceptance(*agreed),
         allowed_profiles=() if profiles is None else _LIST.decode(profiles),
+        allowed_names=() if names is None else _LIST.decode(names),
         is_bond_revoked=revoked_at is not None,
     )
 

@@ -129,6 +129,7 @@ class Accounts:
             created_at=now,
             accepted=self._agreements.acceptance(),
             allowed_profiles=bond.credential.profiles if bond.credential else (),
+            allowed_names=bond.credential.names if bond.credential else (),
         )
 
     async def _store(self, made: Account, bond: Bond, asked: ByKey) -> Account | None:

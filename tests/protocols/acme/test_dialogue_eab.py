@@ -10,6 +10,7 @@ import pytest
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.names import dns, permanent
+from ca_core.registration.account import Grant
 from ca_core.registration.eab_desk import EabForm
 from ca_core.registration.sheet import EabKey
 from protocols.acme.errors import OrderNotReady
@@ -239,3 +240,19 @@ async def test_names_of_other_profiles_are_not_authorized_ahead(house: AcmeHouse
     assert (await client.authorize_ahead("a.example")).status == 201
     url, identifier = LINKS.to(Resource.NEW_AUTHZ), {"type": "permanent-identifier", "value": "SN-1"}
     assert (await client.post(url, {"identifier": identifier})).refusal == (403, "rejectedIdentifier")
+
+
+async def test_a_key_is_for_its_names_only_early_and_at_the_end(house: AcmeHouse) -> None:
+    zone = Grant(dns("example.com"), zone=True)
+    await house.core.register("acme-corp", zone, profiles=("tls-server",))
+    form = EabForm(None, names=(".plant.example.com", "www.example.com"))
+    _, key = await house.core.eab_desk.add("acme-corp", form, actor="test")
+    client = house.client()
+    assert (await bind(client, key)).status == 201
+
+    refused = await client.order("shop.example.com")
+    granted_ = [await client.order(name) for name in ("www.example.com", "a.plant.example.com")]
+
+    assert refused.refusal == (403, "rejectedIdentifier")
+    assert "EAB key is not for dns:shop.example.com" in refused.json["detail"]
+    assert [answer.status for answer in granted_] == [201, 201]
