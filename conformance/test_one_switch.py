@@ -67,6 +67,7 @@ STATES = (
 OPERATIONS = (
     ("enrollment code", "EST simpleenroll"),
     ("enrollment code", "EST csrattrs"),
+    ("further enrollment code", "EST simpleenroll"),
     ("certificate", "EST simplereenroll"),
     ("certificate", "EST simpleenroll"),
     ("maker's certificate", "EST simpleenroll"),
@@ -100,6 +101,7 @@ class Holders:
         return {
             ("enrollment code", "EST simpleenroll"): partial(self._enroll, *self._by_code),
             ("enrollment code", "EST csrattrs"): self._attributes,
+            ("further enrollment code", "EST simpleenroll"): partial(self._enroll, *self._by_further_code),
             ("certificate", "EST simplereenroll"): partial(self._renew, "simplereenroll"),
             ("certificate", "EST simpleenroll"): partial(self._renew, "simpleenroll"),
             ("maker's certificate", "EST simpleenroll"): partial(self._enroll, *self._made),
@@ -143,6 +145,8 @@ class Holders:
         given = ("--kind", "device", "--account", "meter", "--subject", "CN=meter,C=TW", "--uses", "unlimited")
         self._sheet = self.house.register(*given, "--device-id", "SW-1")
         self._by_code = ("-u", f"meter:{self._sheet['enrollment_code']}")
+        further = self.house.command("code", "add", "meter", "--uses", "unlimited", "--json")
+        self._by_further_code = ("-u", f"meter:{json.loads(further)['enrollment_code']}")
         self._made = _MAKER.device(self._folder / "made", "SW-1")
         self._device = Device(self.house, self._folder / "meter", subject="/C=TW/CN=meter")
         assert self._device.enroll(self._sheet) == 200

@@ -38,8 +38,8 @@ class Limits(msgspec.Struct, frozen=True):
         """
         if self.profiles and profile not in self.profiles:
             raise ProfileNotGranted(
-                f"this {self.label} is for {', '.join(self.profiles)}, and not for {profile!r}; ask for one of those, or"
-                f" {_ASK}"
+                f"this {self.label} is for {', '.join(self.profiles)}, and not for {profile!r}; ask for one of"
+                f" those, or {_ASK}"
             )
 
     def require_names(self, wanted: Iterable[Identifier]) -> None:

@@ -86,12 +86,14 @@ class SignIn:
             owner = registration.id if registration else ""
             found = await credentials.codes(tx, owner)
         hashed = self._keeper.hashed(owner, code)
-        matching = [one for one in found if hmac.compare_digest(hashed, one.secret)]
-        credential = matching[0] if matching else None
-        if registration is None or credential is None:
+        matching = None
+        for id_, secret, _ in found:
+            if hmac.compare_digest(hashed, secret):
+                matching = id_
+        if registration is None or matching is None:
             await self.refuse(account, source=source, door=door)
             raise WrongSecret
-        return await self._of_code(registration, credential, source=source, door=door)
+        return await self._of_code(registration, matching, source=source, door=door)
 
     async def by_proof(self, account: str, holds: Callable[[ProofKeys], bool], *, source: str, door: Door) -> Applicant:
         """Prove an applicant who knows the enrollment code of the newest sheet and does not show it (RFC 5272, 6.2).
@@ -106,20 +108,21 @@ class SignIn:
             registration = await registrations.by_account(tx, account)
             owner = registration.id if registration else ""
             found = await credentials.codes(tx, owner)
-        sealed = [(owner, one.proof_key, one) for one in found if one.proof_key is not None]
+        sealed = [(owner, proof_key, id_) for id_, _, proof_key in found if proof_key is not None]
         # As above: where there is none, a seal is opened and the proof is checked as where there is one.
-        tried: list[tuple[str, bytes, Credential | None]] = [*sealed] or [(_NOBODY, self._proof_of_nobody, None)]
-        held = [one for whose, proof_key, one in tried if holds(self._keeper.opened_proof(whose, proof_key))]
-        credential = held[0] if held else None
-        if registration is None or credential is None:
+        tried = sealed or [(_NOBODY, self._proof_of_nobody, "")]
+        held = [id_ for whose, proof_key, id_ in tried if holds(self._keeper.opened_proof(whose, proof_key))]
+        if registration is None or not any(held):
             await self.refuse(account, source=source, door=door)
             raise WrongSecret
-        return await self._of_code(registration, credential, source=source, door=door)
+        return await self._of_code(registration, held[0], source=source, door=door)
 
-    async def _of_code(
-        self, registration: Registration, credential: Credential, *, source: str, door: Door
-    ) -> Applicant:
+    async def _of_code(self, registration: Registration, id_: str, *, source: str, door: Door) -> Applicant:
         account = registration.account
+        async with self._database.read() as tx:
+            credential = await credentials.by_id(tx, id_)
+        if credential is None:
+            raise WrongSecret
         async with self.noting(source=source, door=door, registration_id=registration.id, account=account):
             registration.require_active(self._clock.now())
             if credential.dormant:

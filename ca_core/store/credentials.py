@@ -118,13 +118,17 @@ async def current(tx: Transaction, registration_id: str, kind: CredentialKind) -
     return _from_row(row) if row else None
 
 
-async def codes(tx: Transaction, registration_id: str) -> list[Credential]:
-    """Every enrollment code that is not void, that of the sheet first; the revoked ones among them."""
+async def codes(tx: Transaction, registration_id: str) -> list[tuple[str, bytes, bytes | None]]:
+    """Of every enrollment code that is not void, the revoked ones among them: identity, hash, sealed keys of a proof.
+
+    Neither sorted nor read any further: the time would tell whether there are any.
+    """
     rows = await tx.all(
-        _SELECT + "registration_id = :registration_id AND kind = 'enrollment-code' AND voided_at IS NULL ORDER BY id",
+        "SELECT id, secret, proof_key FROM credentials"
+        " WHERE registration_id = :registration_id AND kind = 'enrollment-code' AND voided_at IS NULL",
         registration_id=registration_id,
     )
-    return [_from_row(row) for row in rows]
+    return [(id_, secret, proof_key) for id_, secret, proof_key in rows]
 
 
 async def count_live(tx: Transaction, registration_id: str, *, now: int) -> int:

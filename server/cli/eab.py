@@ -59,6 +59,7 @@ def list_keys(home: Path, account: str, *, as_json: bool) -> None:
 @click.option("--expires", type=Moment(is_until=True), help="Its last day; as long as a sheet when left out.")
 @click.option("--network", "networks", multiple=True, metavar="CIDR", help="From where it may be used; repeatable.")
 @click.option("--profile", "profiles", multiple=True, help="What its accounts may order; repeatable.")
+@click.option("--name", "names", multiple=True, help="For which names; .example.com: all below it; repeatable.")
 @json_option
 @click.pass_obj
 def add(  # noqa: PLR0917  # click hands options over by name
@@ -68,6 +69,7 @@ def add(  # noqa: PLR0917  # click hands options over by name
     expires: int | None,
     networks: tuple[str, ...],
     profiles: tuple[str, ...],
+    names: tuple[str, ...],
     *,
     as_json: bool,
 ) -> None:
@@ -76,7 +78,7 @@ def add(  # noqa: PLR0917  # click hands options over by name
     async def do(office: Office) -> tuple[Credential, EabKey, str]:
         counted = (await office.desk.show(account)).eab_uses if uses is None else uses
         limit = counted if isinstance(counted, int) else None
-        form = EabForm(limit, expires, networks, profiles)
+        form = EabForm(limit, expires, networks, profiles, names)
         made, key = await office.eab_desk.add(account, form, actor=operator_actor())
         return made, key, office.places.acme_directory
 
@@ -173,6 +175,7 @@ def _shown(key: Credential, bound: int, now: int) -> dict[str, object]:
         "expires_at": rfc3339(key.expires_at),
         "networks": list(key.networks),
         "profiles": list(key.profiles),
+        "names": list(key.names),
         "successor": key.successor,
         "accounts": bound,
     }
@@ -191,7 +194,7 @@ def _status(key: Credential, now: int) -> str:
 def _limits(row: dict[str, object]) -> str:
     """The limits that a key has, for one line."""
     found = []
-    for label in ("networks", "profiles"):
+    for label in ("networks", "profiles", "names"):
         value = row[label]
         if isinstance(value, list) and value:
             found.append(f"  {label} {', '.join(value)}")
@@ -223,6 +226,7 @@ def _print_key(made: Credential, key: EabKey, directory: str, *, as_json: bool) 
                 "expires_at": rfc3339(made.expires_at),
                 "networks": list(made.networks),
                 "profiles": list(made.profiles),
+                "names": list(made.names),
             }
         )
         return

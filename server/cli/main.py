@@ -29,6 +29,7 @@ _COMMANDS = {
     "activate": ("changing", "Activate the newest sheet of ACCOUNT, where its kind needs it."),
     "import": ("importing", "Register every line of FILE.csv or FILE.jsonl."),
     "eab": ("eab", "EAB keys: more of them, limited, rotated, revoked."),
+    "code": ("code", "Enrollment codes: more of them, limited, revoked."),
     "decryption-key": (
         "decryption_keys",
         "Make a key that ACCOUNT decrypts server-made keys with; it voids the one before.",
