@@ -297,15 +297,9 @@ class Enrollment:
             if wish.period != WHOLE:
                 self._issuer.require_period(wish.profile, wish.period, now=now)
             return await intake.refer(tx, asking, earlier, is_open=order is not None and order.is_open, now=now)
+        key, name, origin = asking.request_key, issuer_name, applicant.origin
         intention = self._issuer.plan(
-            registration,
-            wish,
-            request,
-            door=asking.door,
-            request_key=asking.request_key,
-            issuer_name=issuer_name,
-            origin=applicant.origin,
-            now=now,
+            registration, wish, request, door=asking.door, request_key=key, issuer_name=name, origin=origin, now=now
         )
         return await _stored(tx, _Begun(intention, wish, request, applicant.actor), now=now)
 

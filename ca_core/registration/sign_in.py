@@ -39,6 +39,7 @@ from ca_core.registration.recognition import recognized
 from ca_core.registration.throttle import Throttle
 from ca_core.secret import Secret
 from ca_core.store import certificates, credentials, registrations
+from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database
 
 _NOTED = (
@@ -172,18 +173,7 @@ class SignIn:
             registration.require_active(now)
             if origin is not None:
                 origin.require_unrevoked()
-        return Applicant(
-            registration.id,
-            door,
-            "certificate",
-            source,
-            serial=known.serial,
-            shown_profile=known.profile,
-            shown_der=known.der,
-            registered=registration,
-            origin=known.credential_id,
-            limits=origin.limits if origin else NO_LIMITS,
-        )
+        return _holder(known, registration, origin, source=source, door=door)
 
     async def by_manufacturer(
         self, certificate: x509.Certificate, profile: str | None, *, source: str, door: Door
@@ -300,3 +290,21 @@ class SignIn:
             await self._throttle.failed(tx, source, now)
             event = CredentialRefused(account=account[:_SHOWN], door=door)
             await journal.record(tx, event, now=now, actor=f"{door}:unproven:{source}")
+
+
+def _holder(
+    known: Certificate, registration: Registration, origin: Credential | None, *, source: str, door: Door
+) -> Applicant:
+    """Who has shown a certificate of ours."""
+    return Applicant(
+        registration.id,
+        door,
+        "certificate",
+        source,
+        serial=known.serial,
+        shown_profile=known.profile,
+        shown_der=known.der,
+        registered=registration,
+        origin=known.credential_id,
+        limits=origin.limits if origin else NO_LIMITS,
+    )
