@@ -78,8 +78,7 @@ async def office(home: Path, *, create: bool = False) -> AsyncIterator[Office]:
         Misconfigured: settings, secrets or database are not in order; says which.
     """
     settings = settings_module.load(home)
-    clock = SystemClock(development=settings.development)
-    keeper = SecretKeeper(_octets(settings.credentials.key, home))
+    clock, keeper = SystemClock(development=settings.development), SecretKeeper(_octets(settings.credentials.key, home))
     profiles = profiles_from(settings.profiles)
     kinds = kinds_from(settings.kinds, profiles)
     database = await open_database(settings.store.url, home, create=create, connections=settings.store.connections)
