@@ -12,7 +12,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -71,15 +71,24 @@ class Browser:
             officer: whose certificate is shown; None has none.
             language: what the browser asks for, one of `LANGUAGES`.
         """
+        shown = [{"origin": self.url, "pfxPath": officer.p12, "passphrase": officer.passphrase}] if officer else None
+        return self._page(self.url, language, javascript=javascript, width=width, client_certificates=shown)
+
+    def portal_page(
+        self, language: str = "en", *, javascript: bool = True, width: int = WIDE, dark: bool = False
+    ) -> Page:
+        """A page that shows nothing yet, in a session of its own; `goto("/")` is the portal's first page."""
+        url = f"https://localhost:{self.house.port}"
+        return self._page(url, language, javascript=javascript, width=width, color_scheme="dark" if dark else "light")
+
+    def _page(self, url: str, language: str, *, javascript: bool, width: int, **more: Any) -> Page:
         context = self._chromium.new_context(
-            base_url=self.url,
-            client_certificates=[{"origin": self.url, "pfxPath": officer.p12, "passphrase": officer.passphrase}]
-            if officer
-            else None,
+            base_url=url,
             locale=LANGUAGES[language],
             timezone_id="Asia/Taipei",
             java_script_enabled=javascript,
             viewport={"width": width, "height": _HEIGHT},
+            **more,
         )
         context.set_default_timeout(_WAIT_MS)
         self._contexts.append(context)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import hashlib
 from pathlib import Path
 
@@ -94,3 +95,19 @@ def test_an_asset_can_only_be_read(folder: Path) -> None:
 
     assert fetched(assets, assets.icon, "HEAD").status == 200
     assert fetched(assets, assets.icon, "POST").status == 405
+
+
+@pytest.mark.parametrize(
+    ("accepted", "is_packed"),
+    [("gzip, deflate, br", True), ("br;q=1, gzip;q=0.5", True), ("gzip; q=0", False), ("br", False), ("", False)],
+)
+def test_browsers_that_unpack_get_less_to_load(folder: Path, accepted: str, is_packed: bool) -> None:
+    (folder / "desk.css").write_text("body{}" * 1_000)
+    assets = AssetFiles(folder)
+    place = assets.styles[1]
+
+    reply = assets.answer(Request("GET", place, {"accept-encoding": accepted}, b"", Peer("192.0.2.1")))
+
+    assert (dict(reply.headers).get("Content-Encoding") == "gzip") is is_packed
+    assert dict(reply.headers)["Vary"] == "Accept-Encoding"
+    assert (gzip.decompress(reply.body) if is_packed else reply.body) == b"body{}" * 1_000
