@@ -32,6 +32,7 @@ def public_dialogue(
         enrollment=room.enrollment,
         agreements=agreements,
         chain=room.chain,
+        roots=room.roots,
         addresses=addresses(opened, pages),
     )
     helping = HelpPages(help_facts(opened.settings), shown)

@@ -10,6 +10,8 @@ from __future__ import annotations
 from itertools import chain
 
 from ca_core.enrollment import Enrollment
+from ca_core.subscriber.holdings import Holdings
+from ca_core.subscriber.proving import Proving
 from protocols.acme.agreements import Agreements
 from server.office import Office
 from server.portal.dialogue import PortalDialogue
@@ -17,15 +19,18 @@ from server.portal.gate import Gate
 from server.portal.gate_pictures import Codes
 from server.portal.pages import (
     apply,
+    certificates,
+    download,
     first,
     gate,
     passkeys,
     password,
     renew,
+    revoke,
     sign_in,
 )
 from server.portal.route import PortalRoute
-from server.portal.visit import HEADERS, Address, Chain, Portal, Tab
+from server.portal.visit import HEADERS, Address, Chain, Portal, Roots, Tab
 from server.portal.words import VOCABULARY, phrase
 from server.signing_in import SigningIn
 from server.web.asset_files import AssetFiles
@@ -39,6 +44,9 @@ _PAGES = (
     gate,
     apply,
     renew,
+    download,
+    revoke,
+    certificates,
     password,
     passkeys,
 )
@@ -72,12 +80,14 @@ def portal_dialogue(
     enrollment: Enrollment,
     agreements: Agreements,
     chain: Chain,
+    roots: Roots,
     addresses: tuple[Address, ...],
 ) -> PortalDialogue:
     """The subscriber's pages.
 
     Args:
         chain: the certificates of a CA and of those above it, by its name.
+        roots: what subscribers trust.
         addresses: for programs.
     """
     codes = Codes(office.keeper)
@@ -89,8 +99,13 @@ def portal_dialogue(
         assets=assets,
         entering=entering,
         enrollment=enrollment,
+        holdings=Holdings(
+            office.database, office.clock, office.profiles, window_days=office.settings.renewal.window_days
+        ),
+        proving=Proving(office.database, office.clock, entering.sessions, office.revocations),
         agreements=agreements,
         chain=chain,
+        roots=roots,
         origin=as_browsers_write(office.settings.public),
         tabs=TABS,
         home=_HOME,

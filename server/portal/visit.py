@@ -14,6 +14,8 @@ from ca_core.enrollment import Enrollment
 from ca_core.registration.account import Registration
 from ca_core.registration.errors import SessionEnded
 from ca_core.registration.session import Session, Step
+from ca_core.subscriber.holdings import Holdings
+from ca_core.subscriber.proving import Proving
 from protocols.acme.agreements import Agreements
 from protocols.wire import Reply, Request
 from server.office import Office
@@ -42,6 +44,8 @@ _HIDDEN = Markup('<input type="hidden" name="{}" value="{}">')
 
 Chain = Callable[[str], Sequence[x509.Certificate]]
 """The certificates of a CA and of those above it, by its name."""
+Roots = Callable[[], Sequence[x509.Certificate]]
+"""What subscribers trust."""
 
 
 class Tab(NamedTuple):
@@ -75,8 +79,11 @@ class Portal:
     gate: Gate
     codes: Codes
     enrollment: Enrollment
+    holdings: Holdings
+    proving: Proving
     agreements: Agreements
     chain: Chain
+    roots: Roots
     origin: str
     tabs: tuple[Tab, ...]
     home: str
