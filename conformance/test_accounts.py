@@ -301,7 +301,7 @@ def accepts_on_the_page(client: Client, refusal: Answer) -> None:
     assert f'<{client.base}/agreement/2026-2>;rel="terms-of-service"' in refusal.headers.get_all("Link", [])
     page = client.get(refusal.json["instance"])
     assert (page.status, page.headers["Cache-Control"]) == (200, "no-store")
-    link = re.search(rb'href="([^"]+)"', page.body)
+    link = re.search(rb'href="([^"]+/agreement/[^"]+)"', page.body)
     assert link
     text = client.get(link[1].decode())
     assert (text.body, text.headers["Content-Type"]) == (_SECOND, "text/html; charset=utf-8")

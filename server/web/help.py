@@ -30,7 +30,7 @@ from server.web.open_pages import OpenPages, wished
 _CODE = re.compile(r"`([^`]+)`")
 _OURS = re.compile(r"/help/[A-Za-z/-]+")
 _PARAGRAPH, _HEADING = Markup("<p>{}</p>"), Markup("<h2>{}</h2>")
-_READER = Markup("<h3>{}</h3><p>{}</p>")
+_READERS_LIST, _READER = Markup('<dl class="facts">{}</dl>'), Markup("<dt>{}</dt><dd>{}</dd>")
 _LIST, _ITEM = Markup("<ul>{}</ul>"), Markup('<li><a href="{}">{}</a></li>')
 _LINK, _AS_CODE = Markup('<a href="{}">{}</a>'), Markup("<code>{}</code>")
 _BY_ACME = Markup('ACME: <a href="{}"><code>{}</code></a> ({})')
@@ -152,7 +152,9 @@ class _Writer:
             for reader, label in _READERS.items()
             if said[reader]
         )
-        return _PARAGRAPH.format(_marked(entry.happened)) + (self._heading(_NEXT) + todo if todo else Markup())
+        return _PARAGRAPH.format(_marked(entry.happened)) + (
+            self._heading(_NEXT) + _READERS_LIST.format(todo) if todo else Markup()
+        )
 
     def _problem_type(self, name: str) -> Markup:
         causes = dict.fromkeys(
