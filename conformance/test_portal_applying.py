@@ -45,7 +45,7 @@ def entered(house: House, chromium: Browser, account: str, language: str = "en",
     page.goto(f"{url}/sign-in")
     page.locator("#account").fill(account)
     page.locator("#password").fill(sheet["initial_password"])
-    page.locator("main form button").click()
+    page.locator("form[data-sign-in] button").click()
     page.locator("[name=old]").fill(sheet["initial_password"])
     page.locator("[name=new]").fill(PASSWORD)
     page.locator("[name=again]").fill(PASSWORD)

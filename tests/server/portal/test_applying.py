@@ -133,7 +133,7 @@ async def test_before_the_window_the_page_says_when_it_opens_and_inside_it_renew
     await send(browser, "/renew", fields)
 
     assert browser.page.status == 200, browser.text
-    assert "Renewed" in browser.text
+    assert "Your certificates are renewed" in browser.text
     await browser.get("/renew")
     assert browser.text.count("It was renewed; the new one is valid until:") == 2
     registration = await house.opened.desk.show("acc")
