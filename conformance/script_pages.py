@@ -27,6 +27,7 @@ class Pages:
         posted: the fields of everything that was posted, oldest first.
         chains: what is shown as issued, by profile.
         holds_back: whether an application waits for an officer.
+        breaks: whether the answer to an application, which was carried out, is that something went wrong.
         main: what the page at `/main` shows.
     """
 
@@ -35,7 +36,7 @@ class Pages:
         self.url = f"http://localhost:{port}"
         self.posted: list[dict[str, str]] = []
         self.chains: dict[str, str] = {}
-        self.holds_back = False
+        self.holds_back = self.breaks = False
         self.main = ""
 
     def answer(self, path: str, fields: Mapping[str, str] | None) -> tuple[int, str]:
@@ -53,10 +54,14 @@ class Pages:
                 return 422, '<h1>Refused</h1><p class="errors">No.</p>' + _apply()
             if chain is not None:
                 self.chains[name.removeprefix("csr.")] = chain
+        if self.breaks:
+            return 500, "<h1>Broken</h1>"
         return 303, "/waiting" if self.holds_back else "/issued"
 
     def _issued(self) -> str:
-        return "<h1>Issued</h1>" + "".join(section(profile, chain) for profile, chain in self.chains.items())
+        return '<a href="#issued">Skip</a><h1 id="issued">Issued</h1>' + "".join(
+            section(profile, chain) for profile, chain in self.chains.items()
+        )
 
 
 def section(profile: str, chain: str) -> str:

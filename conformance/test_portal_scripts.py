@@ -192,6 +192,31 @@ def test_after_a_refusal_the_keys_are_forgotten_and_the_form_is_there_again(page
     assert page.url == f"{pages.url}/issued"
 
 
+def test_a_server_that_breaks_may_have_issued_so_that_keys_stay(page: Page, pages: Pages) -> None:
+    pages.breaks = True
+    apply(page, pages, "ec-p256", "ec-p256")
+    page.get_by_role("heading", name="Broken").wait_for()
+
+    page.goto(f"{pages.url}/issued")
+
+    page.get_by_label("Passphrase").first.wait_for()
+    assert page.get_by_role("button", name="Make").count() == 2
+
+
+def test_a_link_within_the_answer_loads_nothing_and_the_way_back_leads_to_the_form(page: Page, pages: Pages) -> None:
+    apply(page, pages, "ec-p256", "ec-p256")
+    page.get_by_role("link", name="Download encryption").wait_for()
+
+    page.get_by_role("link", name="Skip").click()
+    still_there = page.get_by_role("link", name="Download encryption").is_visible()
+    page.go_back()
+    page.go_back()
+    page.get_by_role("heading", name="Apply").wait_for()
+
+    assert still_there
+    assert page.url == f"{pages.url}/apply"
+
+
 _KEPT = """() => new Promise((done) => {
   const opening = indexedDB.open("soapstone");
   opening.onsuccess = () => {

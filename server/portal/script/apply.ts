@@ -12,6 +12,7 @@ import { sealedKey } from "./pbes2";
 const LABEL = "CERTIFICATE REQUEST";
 const OWN = "own";
 const CLIENT_ERROR = 400;
+const SERVER_ERROR = 500;
 
 /** What to do with a page that came as an answer. */
 export type Arrive = (page: Document, url: string, remembered?: Remembered) => Promise<void>;
@@ -119,7 +120,8 @@ async function apply(form: HTMLFormElement, submitter: HTMLElement | null, parts
   step(form, "send");
   const answer = await posted(form, submitter);
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  if (answer.status >= CLIENT_ERROR) {
+  // Whoever breaks (5xx) may have issued before: only a plain refusal means that no certificate will come.
+  if (answer.status >= CLIENT_ERROR && answer.status < SERVER_ERROR) {
     await Promise.all(names.map(forget));
   }
   step(form, "pkcs12");

@@ -65,7 +65,10 @@ class Backup {
     await attempt(this.#section, "pkcs12", async () => {
       const friendlyName = this.#section.dataset["friendlyName"] ?? "";
       const contents = { shrouded: this.#shrouded, chain: this.#chain, friendlyName };
-      const file = await pkcs12(contents, passphrase);
+      const file = await pkcs12(contents, passphrase).catch((failure: unknown) => {
+        show(this.#form);
+        throw failure;
+      });
       const link = found(this.#section, "[data-file]", HTMLAnchorElement);
       link.href = URL.createObjectURL(new Blob([file], { type: MIME }));
       link.download = this.#section.dataset["fileName"] ?? "";

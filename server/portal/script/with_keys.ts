@@ -23,12 +23,20 @@ async function arrive(page: Document, url: string, remembered?: Remembered): Pro
   document.querySelector("main")?.replaceWith(document.adoptNode(main));
   document.title = page.title;
   history.pushState(null, "", url);
+  shown = place();
   scrollTo(0, 0);
   main.focus();
   await enable(main, remembered);
 }
 
-// What was left by an answer that took the page's place is no page of its own: going back loads the one that is meant.
-addEventListener("popstate", () => location.reload());
+// Going back from an answer that took the page's place loads the page that is meant. A link within the page, which says
+// the same event, loads nothing: what the tab remembers would be gone.
+const place = (): string => location.pathname + location.search;
+let shown = place();
+addEventListener("popstate", () => {
+  if (place() !== shown) {
+    location.reload();
+  }
+});
 
 void enable(document);
