@@ -13,6 +13,7 @@ from ca_core.referral.request import Referred
 from ca_core.store.certificates import Certificate
 from ca_core.subscriber.applying import Outcome
 from protocols.wire import Reply
+from server.portal import certificate_files
 from server.portal.application_form import Said, common_name, label, said
 from server.portal.visit import KEYS_SCRIPT, Visit
 
@@ -64,6 +65,7 @@ def page(visit: Visit, outcomes: Mapping[str, Outcome], *, is_renewal: bool) -> 
         pending=[label(visit, profile) for profile in pending],
         refused=refusals(visit, settled),
         is_renewal=is_renewal,
+        forms=certificate_files.FORMS,
     )
 
 

@@ -67,6 +67,7 @@ PURE = (
     "ca_core/staff/request.py",
     "ca_core/staff/role.py",
     "ca_core/staff/token.py",
+    "ca_core/subscriber/events.py",
     "ca_core/subscriber/proof.py",
     "protocols/acme/alpn.py",
     "protocols/acme/caa.py",
