@@ -11,14 +11,13 @@ from conformance.clients.device import Device
 from conformance.desk_scene import FIRM, PERSON, SETTINGS, Scene
 from conformance.desk_walk import pages
 from conformance.house import House
-from server.web import languages
-from server.web.advice import ADVICE
 
 _ENDING = (
     "UPDATE registrations SET expires_at = strftime('%s', 'now') + 864000 WHERE account IN ('shop-1', 'meter-1')",
     "UPDATE registrations SET expires_at = strftime('%s', 'now') - 86400 WHERE account = 'wang-1'",
     "UPDATE certificates SET not_after = strftime('%s', 'now') + 86400 WHERE profile = 'encryption'",
 )
+_ADVICE = {"en": "Go back to the page before", "zh-Hant": "請回前一頁重新操作"}
 _CHECK = 'button[name="step"][value="check"]'
 
 
@@ -104,7 +103,7 @@ def test_what_a_form_leads_to_is_for_everybody(chromium: Browser, scene: Scene, 
     told = page.locator("main > p").first.inner_text()
 
     assert {name: said for name, said in found.items() if said} == {}
-    assert told == languages.texts(language).gettext(ADVICE["advice.bad-request"])
+    assert told.startswith(_ADVICE[language])
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
