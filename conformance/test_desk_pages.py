@@ -565,11 +565,11 @@ def test_of_many_eab_keys_the_newest_are_shown_and_each_is_somewhere(staff: Staf
         )
 
     first = staff.alice.get("/registrations/keys")
-    (older,) = (link for link in first.links if "keys=" in link)
+    (older,) = (link for link in first.links if "keys=" in link and "lang=" not in link)
     second = staff.alice.get(older)
 
     revoked = [{link for link in page.links if link.endswith("/revoke")} for page in (first, second)]
     assert [len(links) for links in revoked] == [25, 6]
     assert not revoked[0] & revoked[1]
-    assert not [link for link in second.links if "keys=" in link]
+    assert not [link for link in second.links if "keys=" in link and "lang=" not in link]
     assert staff.alice.get("/registrations/keys?keys=x").status == 200
