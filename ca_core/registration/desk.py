@@ -137,7 +137,7 @@ class Desk:
         now = self._clock.now()
         async with self._database.write() as tx:
             registration = await held_subscriber(tx, account)
-            _require_version(registration, version)
+            require_version(registration, version)
             expires_at = now + self._kinds.named(registration.kind).registration_seconds
             await registrations.extend(tx, registration.id, expires_at=expires_at)
             event = RegistrationRenewed(expires_at=expires_at)
@@ -149,7 +149,9 @@ class Desk:
             await instead(tx)
             return None
 
-    async def amend(self, account: str, changes: Changes, *, actor: str, version: int | None = None) -> Registration:
+    async def amend(
+        self, account: str, changes: Changes, *, actor: str, version: int | None = None, claim: Claim | None = None
+    ) -> Registration:
         """Change what is registered; certificates and sheets that exist stay as they are.
 
         Args:
@@ -165,8 +167,10 @@ class Desk:
         now = self._clock.now()
         async with self._database.write() as tx:
             registration = await held_vetted(tx, account)
-            _require_version(registration, version)
+            require_version(registration, version)
             require_open(registration)
+            if claim is not None:
+                await claim(tx)
             await self._change(tx, registration, changes, actor=actor, now=now)
             return await found(tx, account)
 
@@ -241,7 +245,12 @@ class Desk:
         return sheet
 
 
-def _require_version(registration: Registration, version: int | None) -> None:
+def require_version(registration: Registration, version: int | None) -> None:
+    """Let only the version of a registration pass that was seen; None is any.
+
+    Raises:
+        ChangedMeanwhile: it is of another one.
+    """
     if version is not None and registration.version != version:
         raise ChangedMeanwhile(
             f"the registration {registration.account} was changed meanwhile: it is of version {registration.version},"

@@ -7,7 +7,7 @@ import msgspec
 from ca_core.errors import NotFound
 from ca_core.registration.contact import Contact
 from ca_core.registration.form import Form
-from ca_core.staff.request import DeskAction, DeskRequest, Pending
+from ca_core.staff.request import COLLECTED, DeskAction, DeskRequest, Pending
 from ca_core.staff.role import Action, name_in
 from protocols.wire import Reply
 from server.desk.handing_over import hand_over, require_printable
@@ -108,7 +108,7 @@ async def _found(visit: Visit) -> DeskRequest:
 
 
 def _is_mine(visit: Visit, request: DeskRequest) -> bool:
-    return request.action is not DeskAction.REVOKE and name_in(request.asked_by) == visit.actor.name
+    return request.action in COLLECTED and name_in(request.asked_by) == visit.actor.name
 
 
 async def _addressee(visit: Visit, request: DeskRequest) -> Addressee:
