@@ -21,12 +21,12 @@ from ca_core.registration import making, recognition, vetting
 from ca_core.registration.account import Grant, Registration, Status
 from ca_core.registration.changes import NO_CHANGES, Changes
 from ca_core.registration.credential import SecretKeeper
-from ca_core.registration.events import Amended
+from ca_core.registration.events import Amended, PasskeyRemoved
 from ca_core.registration.form import Form
 from ca_core.registration.kind import OFFICER, PRESETS, Kind, Kinds
 from ca_core.registration.lookup import found, held, held_subscriber, held_vetted, require_open
 from ca_core.registration.sheet import Sheet
-from ca_core.store import credentials, registrations, sessions
+from ca_core.store import credentials, passkeys, registrations, sessions
 from ca_core.store.database import Claim, Database, Transaction
 
 __all__ = ["Desk", "Form"]
@@ -66,7 +66,7 @@ class Desk:
         return msgspec.structs.replace(registration, sheet=sheet.number, version=1), sheet
 
     async def new_sheet(self, account: str, *, actor: str, claim: Claim | None = None) -> Sheet:
-        """Make a new sheet; every secret of the one before is void at once.
+        """Make a new sheet; every secret of the one before is void at once, and passkeys are gone.
 
         Raises:
             NotFound: no such account.
@@ -233,6 +233,10 @@ class Desk:
             raise WrongState(f"{registration.account} is an officer's, and has no sheet; see: soapstone officer --help")
         await credentials.void_all(tx, registration.id, now=now)
         await sessions.end_all(tx, registration.id)
+        # Whoever has the old sheet may have registered one.
+        for passkey in await passkeys.remove_all(tx, registration.id):
+            removed = PasskeyRemoved(passkey.name, passkey.label)
+            await journal.record(tx, removed, now=now, actor=actor, registration_id=registration.id)
         return await self._make_sheet(tx, registration, self._kinds.named(registration.kind), actor=actor, now=now)
 
     async def _make_sheet(
