@@ -67,6 +67,7 @@ conformance: .venv/.tools  ## only the standards, clause by clause, and the clie
 
 screenshots: .venv/.tools  ## take the pictures of the desk's pages anew, for the documents
 	conformance/install
+	server/web/assets/install --required
 	TMPDIR=$(ROOMY) $(BIN)/python -m conformance.screenshots
 
 bench: .venv/.tools  ## measure what the documents promise, all of it, into one table; a missed gate ends it
