@@ -10,14 +10,11 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --gener
 ROOMY := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 4000000 ] 2>/dev/null && echo /dev/shm || echo /tmp)
 
 # Whoever says that no bytecode is to be kept has every command and every server compile this house anew, a quarter of
-# what most commands take.
+# what most commands take; and each of a thousand commands that tests start, and each of their workers all tests.
 unexport PYTHONDONTWRITEBYTECODE
 
 # Clients and servers wait for each other now and then: one worker more than there are cores.
 PYTEST = TMPDIR=$(ROOMY) $(BIN)/pytest -p no:cacheprovider -n $$(($$(nproc) + 1))
-
-# A thousand commands are started: each would compile all that it imports, and each worker all tests.
-unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help up test coverage test-postgresql test-crash test-long lint format conformance bench bench-acme bench-crl bench-crowd bench-desk bench-est bench-fleet bench-guesses \

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from http import HTTPStatus
 
+import msgspec
+
 from ca_core.errors import NotFound, Refusal
 from ca_core.staff.role import Actor
 from protocols.wire import Reply, Request
@@ -32,20 +34,20 @@ class ApiDialogue:
     async def answer(self, request: Request, actor: Actor) -> Reply:
         """Answer one request; every refusal is in the reply."""
         try:
-            return await self._answer(request, actor)
+            return _as_it_is(await self._answer(request, actor))
         except Refusal as refusal:
             return self.refuse(refusal)
         except Fault as fault:
-            return fault.reply
+            return _as_it_is(fault.reply)
 
     def refuse(self, refusal: Refusal) -> Reply:
         """Say what stands against a request."""
-        return problems.reply(refusal)
+        return _as_it_is(problems.reply(refusal))
 
     def bug_reply(self, reference: str) -> Reply:
         """The answer for what is our fault: the number under which it was logged, and no more."""
         said = f"internal error, reference {reference}; look whether it was done before you ask again"
-        return problems.problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", said)
+        return _as_it_is(problems.problem(HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", said))
 
     @cached_property
     def _document(self) -> bytes:
@@ -87,6 +89,11 @@ class ApiDialogue:
             actor=actor,
             answer=lambda: operation.handler(call),
         )
+
+
+def _as_it_is(reply: Reply) -> Reply:
+    """What a browser takes for what it says it is, and for nothing that it might look like."""
+    return msgspec.structs.replace(reply, headers=(*reply.headers, ("X-Content-Type-Options", "nosniff")))
 
 
 def _meant(found: Found, method: str) -> Operation:
