@@ -65,16 +65,23 @@ class Desk:
             sheet = await self._make_sheet(tx, registration, kind, actor=actor, now=now)
         return msgspec.structs.replace(registration, sheet=sheet.number, version=1), sheet
 
-    async def new_sheet(self, account: str, *, actor: str, claim: Claim | None = None) -> Sheet:
+    async def new_sheet(
+        self, account: str, *, actor: str, replaces: int | None = None, claim: Claim | None = None
+    ) -> Sheet:
         """Make a new sheet; every secret of the one before is void at once, and passkeys are gone.
+
+        Args:
+            replaces: the number of the sheet before, as the officer has seen it; None means that it does not matter.
 
         Raises:
             NotFound: no such account.
             WrongState: the registration is closed.
+            ChangedMeanwhile: another sheet was made meanwhile.
         """
         now = self._clock.now()
         async with self._database.write() as tx:
             registration = await held_subscriber(tx, account)
+            require_sheet(registration, replaces)
             if claim is not None:
                 await claim(tx)
             return await self._replace_sheet(tx, registration, actor=actor, now=now)
@@ -259,6 +266,19 @@ def require_version(registration: Registration, version: int | None) -> None:
         raise ChangedMeanwhile(
             f"the registration {registration.account} was changed meanwhile: it is of version {registration.version},"
             f" and not of {version}; look at it again"
+        )
+
+
+def require_sheet(registration: Registration, number: int | None) -> None:
+    """Let only a registration pass whose newest sheet is of a number; None is any.
+
+    Raises:
+        ChangedMeanwhile: it has another one.
+    """
+    if number is not None and registration.sheet != number:
+        raise ChangedMeanwhile(
+            f"the newest sheet of {registration.account} is {registration.sheet}, and not {number}: one who asks for"
+            " another one voids it; look at the registration again"
         )
 
 

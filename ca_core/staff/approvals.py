@@ -11,7 +11,7 @@ from ca_core.errors import AlreadyRevoked, BadReason, CertificateExpired, NotFou
 from ca_core.registration import vetting
 from ca_core.registration.account import Registration
 from ca_core.registration.changes import Changes
-from ca_core.registration.desk import Desk
+from ca_core.registration.desk import Desk, require_sheet
 from ca_core.registration.form import Form
 from ca_core.registration.kind import PRESETS, Kinds
 from ca_core.registration.kind import Approvals as Policy
@@ -31,7 +31,9 @@ from ca_core.staff.request import (
     DeskRequest,
     DeskState,
     Pending,
+    Reprinting,
     Revoking,
+    reprinting,
 )
 from ca_core.staff.role import EVERY_REALM, Action, Actor, Via, name_in
 from ca_core.store import certificates, desk_requests, holds, registrations
@@ -75,19 +77,28 @@ class Approvals:
         payload = msgspec.json.encode(form).decode()
         return await self._put_down(DeskAction.REGISTER, None, realm, payload, needed, actor=actor, note=note)
 
-    async def reprint(self, account: str, *, actor: Actor, note: str = "") -> Sheet | Pending:
+    async def reprint(
+        self, account: str, *, actor: Actor, replaces: int | None = None, note: str = ""
+    ) -> Sheet | Pending:
         """Make a new sheet of a registration.
+
+        Args:
+            replaces: the number of the sheet that it voids; None is the newest of this moment.
 
         Raises:
             NotPermitted, NotFound, WrongState: as they say.
+            ChangedMeanwhile: another sheet is the newest one.
         """
         actor.require(Action.PRINT_SHEET)
         registration = await self._seen(account, actor)
         needed = self._kinds.named(registration.kind).approvals.reprint
+        # Of two who ask at once, the second one would void what the first one has just been handed.
+        replaces = registration.sheet if replaces is None else replaces
         if not needed:
-            return await self._desk.new_sheet(account, actor=actor.journal_name)
+            return await self._desk.new_sheet(account, actor=actor.journal_name, replaces=replaces)
         require_open(registration)
-        payload = msgspec.json.encode(account).decode()
+        require_sheet(registration, replaces)
+        payload = _reprinting(registration)
         return await self._put_down(
             DeskAction.REPRINT, registration, registration.realm, payload, needed, actor=actor, note=note
         )
@@ -118,7 +129,7 @@ class Approvals:
 
         async def ask(tx: Transaction) -> None:
             nonlocal number
-            payload = msgspec.json.encode(account).decode()
+            payload = _reprinting(registration)
             number = await asking.put_down(
                 tx,
                 DeskAction.REPRINT,
@@ -222,8 +233,10 @@ class Approvals:
             await self._move(tx, asked, DeskState.APPROVED, DeskState.DONE, actor=actor.journal_name)
 
         if asked.action is DeskAction.REPRINT:
-            account = msgspec.json.decode(asked.payload, type=str)
-            return await self._desk.new_sheet(account, actor=actor.journal_name, claim=claim)
+            wanted = reprinting(asked.payload)
+            return await self._desk.new_sheet(
+                wanted.account, actor=actor.journal_name, replaces=wanted.sheet, claim=claim
+            )
         form = msgspec.json.decode(asked.payload, type=Form)
         return (await self._desk.register(form, actor=actor.journal_name, claim=claim))[1]
 
@@ -352,6 +365,10 @@ class Approvals:
         said: str = "",
     ) -> None:
         await asking.move(tx, asked, was, to, actor=actor, now=self._clock.now(), note=note, said=said)
+
+
+def _reprinting(registration: Registration) -> str:
+    return msgspec.json.encode(Reprinting(registration.account, registration.sheet)).decode()
 
 
 def _asker(journal_name: str) -> Asker:

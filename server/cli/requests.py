@@ -14,7 +14,7 @@ from ca_core.registration.desk import Form
 from ca_core.registration.sheet import Sheet
 from ca_core.revocation.request import RevocationRequest
 from ca_core.staff.decisions import Decided
-from ca_core.staff.request import Amending, DeskAction, DeskRequest, DeskState, Revoking
+from ca_core.staff.request import Amending, DeskAction, DeskRequest, DeskState, Revoking, reprinting
 from ca_core.staff.waiting import ENROLLMENT, REVOCATION
 from ca_core.store import registrations, revocation_requests
 from ca_core.store.revocation_requests import Target
@@ -95,7 +95,7 @@ def collect(home: Path, number: int, pdf: str | None, *, as_json: bool) -> None:
             return Addressee(form.subject, form.contact, form.language)
         if asked.action is not DeskAction.REPRINT:
             raise NotFound(f"there is no sheet to collect of request {number}")
-        return await addressee_of(office, msgspec.json.decode(asked.payload, type=str))
+        return await addressee_of(office, reprinting(asked.payload).account)
 
     async def make(office: Office) -> Sheet:
         return await office.staff.approvals.collect(number, actor=operator())

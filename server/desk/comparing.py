@@ -21,7 +21,7 @@ from ca_core.registration.contact import Contact
 from ca_core.registration.form import Form
 from ca_core.revocation.request import RevocationRequest
 from ca_core.staff.dossiers import RequestDossier
-from ca_core.staff.request import Amending, DeskAction, DeskRequest, Revoking
+from ca_core.staff.request import Amending, DeskAction, DeskRequest, DeskState, Revoking, reprinting
 from server.desk.values import Value, certificate, moment, octets, subject_text
 from server.desk.words import phrase
 
@@ -129,12 +129,15 @@ def _revocation(
 
 
 def _reprint(asked: DeskRequest, registration: Registration) -> list[Compared]:
-    sheet = Value(str(registration.sheet), phrase("the newest sheet"))
+    newest = Value(str(registration.sheet), phrase("the newest sheet"))
+    replaced = reprinting(asked.payload).sheet or registration.sheet
+    is_open = asked.state in {DeskState.PENDING, DeskState.APPROVED}
     return [
         Compared(
             phrase("Sheet"),
-            (sheet,),
-            (Value(str(registration.sheet + 1), phrase("voids every secret of the one before")),),
+            (newest,),
+            (Value(str(replaced + 1), phrase("voids every secret of the one before")),),
+            differs=is_open and replaced != registration.sheet,
         ),
         _subject_of(registration),
         Compared(phrase("Names"), _granted(registration.grants), ()),

@@ -23,7 +23,7 @@ from ca_core.registration.form import Form
 from ca_core.revocation.request import RevocationRequest
 from ca_core.staff.decisions import Decided
 from ca_core.staff.dossiers import RequestDossier
-from ca_core.staff.request import Amending, DeskAction, DeskRequest, Revoking, Verdict
+from ca_core.staff.request import Amending, DeskAction, DeskRequest, Revoking, Verdict, reprinting
 from ca_core.staff.role import Action
 from ca_core.staff.waiting import Waiting
 from server.api.forms import RegistrationForm
@@ -206,7 +206,7 @@ async def _collect(call: Call) -> Answer:
         await require_printable(call, form.subject, form.contact)
     elif asked.action is DeskAction.REPRINT:
         call.actor.require(Action.PRINT_SHEET)
-        whose = await call.office.desk.show(msgspec.json.decode(asked.payload, type=str))
+        whose = await call.office.desk.show(reprinting(asked.payload).account)
         await require_printable(call, whose.subject, whose.contact)
     sheet = await approvals.collect(asked.number, actor=call.actor)
     return await handed_over(call, sheet, await call.office.desk.show(sheet.account))
