@@ -275,6 +275,13 @@ def test_what_others_must_agree_to_is_collected_once_by_who_asked(staff: Staff) 
     assert again.status == 409
     assert alice.get("/registrations/panel").status == 200
 
+    change = alice.fill(alice.get("/registrations/panel/amend"), {"names.dns": "bank.example"})
+    assert "Change of registered data" in change.text
+    assert "dns:bank.example" in change.text
+    assert "bank.example" not in alice.get("/registrations/panel").text
+    house.command("requests", "approve", change.url.rpartition("/")[2])
+    assert "bank.example" in alice.get("/registrations/panel").text
+
     reprint = alice.fill(alice.get("/registrations/panel/sheet"), {"note": "lost"})
     assert "waits for approval" in reprint.text
     assert reprint.url in alice.get("/sheets").links
