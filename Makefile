@@ -10,14 +10,11 @@ COMPILE := CUSTOM_COMPILE_COMMAND="make lock" $(BIN)/pip-compile --quiet --gener
 ROOMY := $(shell [ "$$(df --output=avail /dev/shm 2>/dev/null | tail -1)" -gt 4000000 ] 2>/dev/null && echo /dev/shm || echo /tmp)
 
 # Whoever says that no bytecode is to be kept has every command and every server compile this house anew, a quarter of
-# what most commands take.
+# what most commands take; and each of a thousand commands that tests start, and each of their workers all tests.
 unexport PYTHONDONTWRITEBYTECODE
 
 # Clients and servers wait for each other now and then: one worker more than there are cores.
 PYTEST = TMPDIR=$(ROOMY) $(BIN)/pytest -p no:cacheprovider -n $$(($$(nproc) + 1))
-
-# A thousand commands are started: each would compile all that it imports, and each worker all tests.
-unexport PYTHONDONTWRITEBYTECODE
 
 .DEFAULT_GOAL := help
 .PHONY: help up test coverage test-postgresql test-crash test-long lint format conformance bench bench-acme bench-crl bench-crowd bench-desk bench-est bench-fleet bench-guesses \
@@ -69,6 +66,7 @@ conformance: .venv/.tools  ## only the standards, clause by clause, and the clie
 
 screenshots: .venv/.tools  ## take the pictures of the desk's pages anew, for the documents
 	conformance/install
+	server/web/assets/install --required
 	TMPDIR=$(ROOMY) $(BIN)/python -m conformance.screenshots
 
 bench: .venv/.tools  ## measure what the documents promise, all of it, into one table; a missed gate ends it

@@ -332,6 +332,37 @@ def test_what_others_must_agree_to_waits_and_is_collected_once(office: Office) -
     assert (done["state"], [vote["officer"] for vote in done["votes"]]) == ("done", ["bob"])
 
 
+def test_what_others_agreed_to_is_changed_once_they_agree_again(office: Office) -> None:
+    account = office.account()
+    form = {"kind": "branch", "subject": f"CN={account},C=TW", "account": account, "profiles": ["device"]}
+    asked = office.alice.post("/registrations", form).must(202).json["request"]
+    office.bob.post(f"/requests/{asked}/approve").must(200)
+    sheet = office.alice.post(f"/requests/{asked}/collect").must(200).json["sheet"]
+    place = f"/registrations/{account}"
+    tag = office.alice.get(place).must(200).headers["etag"]
+
+    key = office.alice.post(f"{place}/eab-keys", {})
+    rotated = office.alice.post(f"{place}/eab-keys/{sheet['eab']['kid']}/rotate", {})
+    late = office.alice.post(f"{place}/sheets", {"replaces": 7})
+    waits = office.alice.patch(place, {"profiles": ["device", "tls-server"]}, If_Match=tag).must(202).json
+    meanwhile = office.alice.get(place).must(200).json["profiles"]
+    read = office.bob.get(f"/requests/{waits['request']}").must(200).json
+    foreign = office.alice.post(f"/requests/{waits['request']}/collect")
+    done = office.bob.post(f"/requests/{waits['request']}/approve").must(200).json
+
+    assert [one.must(409).word for one in (key, rotated)] == ["wrong-state"] * 2
+    assert late.must(412).word == "changed-meanwhile"
+    assert meanwhile == ["device"]
+    assert (read["what"], read["changes"]) == (
+        "amend",
+        [{"field": "profiles", "was": "device", "now": "device, tls-server"}],
+    )
+    assert (foreign.must(404).word, done["state"]) == ("not-found", "done")
+    assert office.alice.get(place).must(200).json["profiles"] == ["device", "tls-server"]
+    renewal = office.alice.post(f"{place}/renew", {"subject": "CN=bank,C=TW"}).must(202).json
+    assert office.bob.get(f"/requests/{renewal['request']}").must(200).json["what"] == "amend"
+
+
 def test_a_reprint_and_a_revocation_wait_for_another_officer_too(office: Office, tmp_path: Path) -> None:
     account = office.account()
     form = {"kind": "branch", "subject": f"CN={account},C=TW", "account": account, "profiles": ["device"]}

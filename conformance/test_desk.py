@@ -254,6 +254,31 @@ def test_a_partner_is_registered_once_another_officer_agrees(tmp_path: Path) -> 
         house.close()
 
 
+def test_commands_ask_others_too_before_what_was_vetted_changes(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    try:
+        sheet = house.register("--kind", "partner", "--subject", "CN=panel,C=TW", "--account", "panel")
+        with (house.home / "soapstone.toml").open("a") as settings:
+            settings.write("\n[kinds.partner.approvals]\nregister = 1\nreprint = 1\n")
+
+        amended = house.command("amend", "panel", "--dns", "bank.example")
+        renewed = house.command("renew-registration", "panel", "--subject", "CN=bank,C=TW")
+        added = house.attempt("eab", "add", "panel")
+        rotated = house.attempt("eab", "rotate", sheet["eab"]["kid"])
+        listed = house.command("requests")
+        shown = json.loads(house.command("show", "panel", "--json"))
+    finally:
+        house.close()
+
+    assert "waits for another officer" in amended
+    assert "waits for another officer" in renewed
+    for refused in (added, rotated):
+        assert (refused.returncode, "ask for a new sheet: soapstone sheet panel" in refused.stderr) == (1, True)
+    assert "names: - -> dns:bank.example" in listed
+    assert "subject: CN=panel,C=TW -> CN=bank,C=TW" in listed
+    assert (shown["names"], shown["subject"]) == ([], "CN=panel,C=TW")
+
+
 def test_what_waits_is_listed_with_what_it_is_about(tmp_path: Path) -> None:
     house = House(tmp_path, "kinds.partner.approvals.register=1", "kinds.device.approvals={revoke=1,reprint=1}")
     try:

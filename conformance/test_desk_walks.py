@@ -15,13 +15,14 @@ import pytest
 from playwright.sync_api import Page
 
 from conformance import acme
-from conformance.browser import Browser, Officer, barriers, browser, follow, press, type_into
+from conformance.browser import LANGUAGES, Browser, Officer, barriers, browser, follow, press, tab_to, type_into
 from conformance.clients.device import Device
 from conformance.house import House, must
 
 _SETTINGS = ("kinds.partner.approvals.register=1", "kinds.organization.revocation=review", "profiles.device.hold=true")
 _CODE = re.compile(r"(?:[A-Z0-9]{4}-){5}[A-Z0-9]{4}")
 _DEVICES = 200
+_ANOTHER = {"en": "another officer", "zh-Hant": "另一位承辦人員"}
 
 
 @pytest.fixture(scope="module")
@@ -68,12 +69,13 @@ def fill_in(page: Page, kind: str, **fields: str) -> None:
     follow(page.locator('button[name="step"][value="check"]'))
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_person_is_registered_and_the_printed_sheet_opens_est(
-    house: House, chromium: Browser, alice: Officer, tmp_path: Path
+    house: House, chromium: Browser, alice: Officer, tmp_path: Path, language: str
 ) -> None:
-    page = chromium.desk_page(alice, "zh-Hant", javascript=False)
+    page, account = chromium.desk_page(alice, language, javascript=False), f"wang-{len(language)}"
 
-    fill_in(page, "person", subject="CN=王小明,O=範例,C=TW", account="wang-1")
+    fill_in(page, "person", subject="CN=王小明,O=範例,C=TW", account=account)
     checked = page.inner_text("main")
     with page.expect_download() as download:
         press(page.locator('button[name="as"][value="print"]'))
@@ -83,7 +85,7 @@ def test_a_person_is_registered_and_the_printed_sheet_opens_est(
     assert "王小明" in checked
     (code,) = set(_CODE.findall(must("pdftotext", "-layout", paper, "-")))
     device = Device(house, tmp_path / "device")
-    assert device.enroll({"account": "wang-1", "enrollment_code": code}, "signing") == 200
+    assert device.enroll({"account": account, "enrollment_code": code}, "signing") == 200
 
 
 def test_a_form_that_is_wrong_says_where_and_keeps_what_was_written(chromium: Browser, alice: Officer) -> None:
@@ -97,17 +99,19 @@ def test_a_form_that_is_wrong_says_where_and_keeps_what_was_written(chromium: Br
     assert barriers(page) == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
 def test_a_partner_waits_for_a_second_officer_and_the_first_is_refused(
-    house: House, chromium: Browser, alice: Officer, bob: Officer
+    house: House, chromium: Browser, alice: Officer, bob: Officer, language: str
 ) -> None:
-    asking, deciding = chromium.desk_page(alice), chromium.desk_page(bob, "zh-Hant", javascript=False)
+    asking, deciding = (chromium.desk_page(officer, language, javascript=False) for officer in (alice, bob))
+    account = f"panel-{len(language)}"
 
-    fill_in(asking, "partner", subject="CN=panel,O=Example,C=TW", account="panel-1")
+    fill_in(asking, "partner", subject="CN=panel,O=Example,C=TW", account=account)
     follow(asking.locator('button[name="step"][value="register"]'))
     number = asking.url.rpartition("/")[2]
     asking.goto(f"/requests/{number}")
     own = asking.inner_text("main")
-    refused = house.attempt("show", "panel-1")
+    refused = house.attempt("show", account)
     offered = asking.locator(f'form[action="/requests/{number}/approve"]').count()
     deciding.goto("/requests")
     follow(deciding.locator(f'a[href="/requests/{number}"]').first)
@@ -116,7 +120,7 @@ def test_a_partner_waits_for_a_second_officer_and_the_first_is_refused(
     follow(asking.locator('button[name="as"][value="show"]'))
     kid, key = (asking.locator("code.secret").nth(-2).inner_text(), asking.locator("code.secret").nth(-1).inner_text())
 
-    assert "another officer" in own
+    assert _ANOTHER[language] in own
     assert (refused.returncode, offered) == (1, 0)
     assert acme.Client(house).new_account({"kid": kid, "hmac_key": key}).status == 201
 
@@ -136,22 +140,35 @@ def test_whoever_asked_cannot_have_the_form_of_another_sent(chromium: Browser, h
     assert house.attempt("show", "other-1").returncode == 1
 
 
-def test_a_request_to_revoke_is_reviewed(house: House, chromium: Browser, bob: Officer) -> None:
-    _, der = firm(house, "shop-1").certificate("www.shop-1.example")
-    client = firm(house, "shop-2")
-    _, der = client.certificate("www.shop-2.example")
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_request_to_revoke_is_reviewed_and_another_certificate_revoked_at_the_desk(
+    house: House, chromium: Browser, bob: Officer, language: str
+) -> None:
+    asking, other = (f"{name}-{len(language)}" for name in ("shop", "mart"))
+    client = firm(house, asking)
+    _, der = client.certificate(f"www.{asking}.example")
     client.post(client.directory["revokeCert"], {"certificate": acme.b64(der), "reason": 4})
-    page = chromium.desk_page(bob, javascript=False)
+    firm(house, other).certificate(f"www.{other}.example")
+    page = chromium.desk_page(bob, language, javascript=False)
 
     page.goto("/requests")
-    row = page.get_by_role("row").filter(has_text="shop-2")
+    row = page.get_by_role("row").filter(has_text=asking)
     follow(row.get_by_role("rowheader").get_by_role("link"))
     evidence = page.inner_text("main")
-    button(page, re.compile("^Approve request"))
+    follow(page.locator('form[action$="/approve"] button'))
+    kept = [one["status"] for one in house.certificates(other)]
+    page.goto(f"/registrations/{other}")
+    follow(page.locator('th a[href^="/certificates/"]').first)
+    follow(page.locator('a[href$="/revoke"]'))
+    reason = page.locator('input[name="reason"][value="superseded"]')
+    tab_to(page.locator('input[name="reason"]').first)
+    while not reason.is_checked():
+        page.keyboard.press("ArrowDown")
+    follow(page.locator("main form button"))
 
-    assert "www.shop-2.example" in evidence
-    assert [one["status"] for one in house.certificates("shop-2")] == ["revoked"]
-    assert [one["status"] for one in house.certificates("shop-1")] == ["valid"]
+    assert f"www.{asking}.example" in evidence
+    assert kept == ["valid"]
+    assert [one["status"] for account in (asking, other) for one in house.certificates(account)] == ["revoked"] * 2
 
 
 def firm(house: House, account: str) -> acme.Client:

@@ -145,6 +145,9 @@ def test_what_could_not_be_told_is_said_by_doctor_and_told_when_it_can_be(
     with mail_server(mailbox, smtp), shop.open():
         told.move_clock(days=0.1)
         until(lambda: mailbox.offered and shop.told, what="both are asked again")
+        # Put down as well, and by the clock of now: what is put off later is due later.
+        put_off = "SELECT id FROM outbox WHERE why LIKE '%451%'"
+        until(lambda: told.behind_its_back(put_off), what="it is put down that the mail was put off")
         told.move_clock(days=0.2)
         until(lambda: mailbox.offered[0] in mailbox.offered[1:], what="what was put off is sent again")
 

@@ -12,6 +12,7 @@ from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.desk import Desk
 from ca_core.registration.kind import Kinds
 from ca_core.revocation.desk import RevocationDesk
+from ca_core.staff.amendments import Amendments
 from ca_core.staff.approvals import Approvals
 from ca_core.staff.decisions import Decisions
 from ca_core.staff.dossiers import Dossiers
@@ -33,6 +34,7 @@ class Staff:
     passkeys: OfficerPasskeys
     tokens: Tokens
     approvals: Approvals
+    amendments: Amendments
     decisions: Decisions
     waiting: WaitingList
     dossiers: Dossiers
@@ -60,6 +62,7 @@ def staff(
         passkeys=OfficerPasskeys(database, clock, keeper),
         tokens=Tokens(database, clock, keeper),
         approvals=approvals,
+        amendments=Amendments(database, clock, desk, kinds),
         decisions=Decisions(database, referrals, revocations, approvals),
         waiting=WaitingList(database, kinds),
         dossiers=Dossiers(database, kinds),

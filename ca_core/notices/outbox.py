@@ -96,17 +96,25 @@ class Courier:
             await self._give_up(now)
         if not is_due or most < 1:
             return 0
-        most = 1 if rest.failures >= _FAILURES_TO_REST else most
-        async with self._database.write() as tx:
-            parcels = await outbox.lease(tx, self._channel, now=now, until=until, latest=latest, most=most)
-        for start in range(0, len(parcels), self._pace.at_once):
-            batch = parcels[start : start + self._pace.at_once]
+        return await self._send_each(1 if rest.failures >= _FAILURES_TO_REST else most, rest)
+
+    async def _send_each(self, most: int, rest: Rest) -> int:
+        """Lease what is sent side by side, and no more: however slow the other side is, no lease ends in a queue."""
+        tried = 0
+        while tried < most and rest.paused_until <= self._clock.now():
+            batch = await self._lease(min(self._pace.at_once, most - tried))
+            if not batch:
+                break
             outcomes = await asyncio.gather(*map(self._try, batch))
             rest = await self._settle(list(zip(batch, outcomes, strict=True)), rest)
-            if rest.paused_until > self._clock.now():
-                await self._return(parcels[start + self._pace.at_once :], rest)
-                return start + len(batch)
-        return len(parcels)
+            tried += len(batch)
+        return tried
+
+    async def _lease(self, most: int) -> list[Parcel]:
+        now = self._clock.now()
+        until, latest = now + _LEASE_SECONDS, now + self._pace.longest_delay_seconds
+        async with self._database.write() as tx:
+            return await outbox.lease(tx, self._channel, now=now, until=until, latest=latest, most=most)
 
     async def _try(self, parcel: Parcel) -> NotNow | NotEver | NothingToTell | None:
         try:
@@ -134,12 +142,6 @@ class Courier:
         elif was.failures >= _FAILURES_TO_REST > rest.failures:
             _LOG.warning("event=notices-go-on channel=%s", self._channel)
         return rest
-
-    async def _return(self, parcels: list[Parcel], rest: Rest) -> None:
-        """Give back what was not tried, to be due when the channel has rested."""
-        async with self._database.write() as tx:
-            for parcel in parcels:
-                await outbox.postpone(tx, parcel.id, due_at=rest.paused_until, why=rest.why)
 
     async def _give_up(self, now: int) -> None:
         async with self._database.write() as tx:

@@ -61,6 +61,23 @@ def amended(was: Registration, changes: Changes, kind: Kind) -> Registration:
     return msgspec.structs.replace(was, **values)
 
 
+def without_known(was: Registration, changes: Changes, kind: Kind) -> Changes:
+    """The same changes without what was vetted and stays as it is."""
+    known: dict[str, msgspec.UnsetType] = {}
+    if changes.subject == was.subject:
+        known["subject"] = msgspec.UNSET
+    if changes.profiles is not msgspec.UNSET and (changes.profiles or kind.profiles) == was.profiles:
+        known["profiles"] = msgspec.UNSET
+    if changes.grants is not msgspec.UNSET and set(changes.grants) == set(was.grants):
+        known["grants"] = msgspec.UNSET
+    return msgspec.structs.replace(changes, **known)
+
+
+def are_vetted(changes: Changes) -> bool:
+    """Whether they touch what certificates say and what they are for, and not only whom to reach and how."""
+    return any(new is not msgspec.UNSET for new in (changes.subject, changes.profiles, changes.grants))
+
+
 def told(was: Registration, now: Registration) -> tuple[FieldChange, ...]:
     """What differs, field by field, for the journal; both were read with their contacts."""
     before, after = _shown(was), _shown(now)

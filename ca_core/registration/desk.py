@@ -65,16 +65,23 @@ class Desk:
             sheet = await self._make_sheet(tx, registration, kind, actor=actor, now=now)
         return msgspec.structs.replace(registration, sheet=sheet.number, version=1), sheet
 
-    async def new_sheet(self, account: str, *, actor: str, claim: Claim | None = None) -> Sheet:
-        """Make a new sheet; every secret of the one before is void at once.
+    async def new_sheet(
+        self, account: str, *, actor: str, replaces: int | None = None, claim: Claim | None = None
+    ) -> Sheet:
+        """Make a new sheet; every secret of the one before is void at once, and passkeys are gone.
+
+        Args:
+            replaces: the number of the sheet before, as the officer has seen it; None means that it does not matter.
 
         Raises:
             NotFound: no such account.
             WrongState: the registration is closed.
+            ChangedMeanwhile: another sheet was made meanwhile.
         """
         now = self._clock.now()
         async with self._database.write() as tx:
             registration = await held_subscriber(tx, account)
+            require_sheet(registration, replaces)
             if claim is not None:
                 await claim(tx)
             return await self._replace_sheet(tx, registration, actor=actor, now=now)
@@ -137,7 +144,7 @@ class Desk:
         now = self._clock.now()
         async with self._database.write() as tx:
             registration = await held_subscriber(tx, account)
-            _require_version(registration, version)
+            require_version(registration, version)
             expires_at = now + self._kinds.named(registration.kind).registration_seconds
             await registrations.extend(tx, registration.id, expires_at=expires_at)
             event = RegistrationRenewed(expires_at=expires_at)
@@ -149,7 +156,9 @@ class Desk:
             await instead(tx)
             return None
 
-    async def amend(self, account: str, changes: Changes, *, actor: str, version: int | None = None) -> Registration:
+    async def amend(
+        self, account: str, changes: Changes, *, actor: str, version: int | None = None, claim: Claim | None = None
+    ) -> Registration:
         """Change what is registered; certificates and sheets that exist stay as they are.
 
         Args:
@@ -165,8 +174,10 @@ class Desk:
         now = self._clock.now()
         async with self._database.write() as tx:
             registration = await held_vetted(tx, account)
-            _require_version(registration, version)
+            require_version(registration, version)
             require_open(registration)
+            if claim is not None:
+                await claim(tx)
             await self._change(tx, registration, changes, actor=actor, now=now)
             return await found(tx, account)
 
@@ -229,11 +240,10 @@ class Desk:
             raise WrongState(f"{registration.account} is an officer's, and has no sheet; see: soapstone officer --help")
         await credentials.void_all(tx, registration.id, now=now)
         await sessions.end_all(tx, registration.id)
-        # Whoever signed in with the sheet before, and need not have, may have registered one.
-        for passkey in await passkeys.of(tx, registration.id):
-            await passkeys.remove(tx, passkey)
-            event = PasskeyRemoved(passkey.name, passkey.label)
-            await journal.record(tx, event, now=now, actor=actor, registration_id=registration.id)
+        # Whoever has the old sheet may have registered one.
+        for passkey in await passkeys.remove_all(tx, registration.id):
+            removed = PasskeyRemoved(passkey.name, passkey.label)
+            await journal.record(tx, removed, now=now, actor=actor, registration_id=registration.id)
         return await self._make_sheet(tx, registration, self._kinds.named(registration.kind), actor=actor, now=now)
 
     async def _make_sheet(
@@ -246,11 +256,29 @@ class Desk:
         return sheet
 
 
-def _require_version(registration: Registration, version: int | None) -> None:
+def require_version(registration: Registration, version: int | None) -> None:
+    """Let only the version of a registration pass that was seen; None is any.
+
+    Raises:
+        ChangedMeanwhile: it is of another one.
+    """
     if version is not None and registration.version != version:
         raise ChangedMeanwhile(
             f"the registration {registration.account} was changed meanwhile: it is of version {registration.version},"
             f" and not of {version}; look at it again"
+        )
+
+
+def require_sheet(registration: Registration, number: int | None) -> None:
+    """Let only a registration pass whose newest sheet is of a number; None is any.
+
+    Raises:
+        ChangedMeanwhile: it has another one.
+    """
+    if number is not None and registration.sheet != number:
+        raise ChangedMeanwhile(
+            f"the newest sheet of {registration.account} is {registration.sheet}, and not {number}: one who asks for"
+            " another one voids it; look at the registration again"
         )
 
 

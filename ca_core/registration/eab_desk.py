@@ -101,7 +101,7 @@ class EabDesk:
 
         Raises:
             NotFound: no such account.
-            WrongState: the registration is closed, or its kind has no ACME.
+            WrongState: the registration is closed, its kind has no ACME, or others must agree to its secrets.
             ProfileNotGranted, NameNotGranted, BadName, BadRequest: a limit that makes no sense.
             QuotaReached: as many are live.
         """
@@ -131,13 +131,16 @@ class EabDesk:
 
         Raises:
             NotFound: no such key.
-            WrongState: it is void, revoked, expired, spent or rotated already, or the registration is closed.
+            WrongState: it is void, revoked, expired, spent or rotated already, the registration is closed, or others
+                must agree to its secrets.
             BadRequest: the successor would have expired.
         """
         now = self._clock.now()
         async with self._database.write() as tx:
             old = await _held(tx, kid)
-            require_open(await registrations.by_id(tx, old.registration_id))
+            registration = await registrations.by_id(tx, old.registration_id)
+            require_open(registration)
+            _require_alone(registration, self._kinds.get(registration.kind))
             _require_rotatable(old, now)
             limits = EabForm(
                 *(old.uses_left, expires_at or old.expires_at, old.networks, old.profiles, old.names, old.note)
@@ -207,6 +210,7 @@ class EabDesk:
         if not kind.has_eab_key:
             raise WrongState(f"a registration of the kind {kind.name} has no ACME, and so no EAB keys")
         require_open(registration)
+        _require_alone(registration, kind)
         return registration, kind
 
     async def _make(
@@ -246,6 +250,15 @@ class EabDesk:
 
     async def _record(self, tx: Transaction, event: Event, key: Credential, actor: str) -> None:
         await journal.record(tx, event, now=self._clock.now(), actor=actor, registration_id=key.registration_id)
+
+
+def _require_alone(registration: Registration, kind: Kind | None) -> None:
+    """Let only a kind pass whose secrets one officer may hand out; a key is as good as a sheet."""
+    if kind is not None and kind.approvals.reprint:
+        raise WrongState(
+            f"other officers must agree before a secret of {registration.account} is handed out;"
+            f" ask for a new sheet: soapstone sheet {registration.account}"
+        )
 
 
 async def _found(tx: Transaction, kid: str) -> Credential:

@@ -73,17 +73,24 @@ class Session(msgspec.Struct, frozen=True):
         """Whether its time is over, or it was not used for too long."""
         return now > self.ends_at or now - self.seen_at > bounds.idle_seconds
 
+    def require_own_password(self) -> None:
+        """Let nobody pass whose password is still the sheet's: it opens the step that changes it, and nothing else.
+
+        Raises:
+            PasswordToBeChanged: it is.
+        """
+        if self.step is Step.CHANGE_PASSWORD:
+            raise PasswordToBeChanged
+
     def require_signed_in(self) -> None:
         """Let only pass who is all the way in.
 
         Raises:
             PasswordToBeChanged, SecondFactorNeeded: a step is missing.
         """
-        match self.step:
-            case Step.CHANGE_PASSWORD:
-                raise PasswordToBeChanged
-            case Step.SECOND_FACTOR:
-                raise SecondFactorNeeded
+        self.require_own_password()
+        if self.step is Step.SECOND_FACTOR:
+            raise SecondFactorNeeded
 
     def require_form(self, csrf: str) -> None:
         """Let only a form pass that was made for this session.

@@ -1,4 +1,4 @@
-"""What needs other officers' consent: registering, reprints of sheets and revocations, by the registration's kind."""
+"""What needs other officers' consent, by the registration's kind: registering, renewing, reprints and revocations."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from contextlib import suppress
 
 import msgspec
 
-from ca_core.audit import journal
 from ca_core.clock import Clock
 from ca_core.errors import AlreadyRevoked, BadReason, CertificateExpired, NotFound, WrongState
 from ca_core.registration import vetting
 from ca_core.registration.account import Registration
 from ca_core.registration.changes import Changes
-from ca_core.registration.desk import Desk
+from ca_core.registration.desk import Desk, require_sheet
 from ca_core.registration.form import Form
 from ca_core.registration.kind import PRESETS, Kinds
 from ca_core.registration.kind import Approvals as Policy
@@ -20,24 +19,25 @@ from ca_core.registration.lookup import require_open
 from ca_core.registration.sheet import Sheet
 from ca_core.revocation.desk import RevocationDesk, Revoked, require_revocable
 from ca_core.revocation.rules import Asker
-from ca_core.staff import overdue, votes
-from ca_core.staff.events import DeskRequestClosed, DeskRequestMade
+from ca_core.staff import asking, overdue, votes
+from ca_core.staff.amendments import Amendments
 from ca_core.staff.overdue import Late, Loudness
 from ca_core.staff.request import (
     CLOCKWORK,
-    DUE_SECONDS,
+    COLLECTED,
     LAPSE_SECONDS,
     Agreed,
     DeskAction,
     DeskRequest,
     DeskState,
     Pending,
+    Reprinting,
     Revoking,
+    reprinting,
 )
 from ca_core.staff.role import EVERY_REALM, Action, Actor, Via, name_in
 from ca_core.store import certificates, desk_requests, holds, registrations
 from ca_core.store.database import Claim, Database, Transaction
-from ca_core.store.request_numbers import next_number
 
 # Of the database's BIGINT; people type any number.
 _NUMBER_BITS = 63
@@ -54,6 +54,7 @@ class Approvals:
         self._desk = desk
         self._revocations = revocations
         self._kinds = kinds
+        self._amendments = Amendments(database, clock, desk, kinds)
 
     async def register(self, form: Form, *, actor: Actor, note: str = "") -> tuple[Registration, Sheet] | Pending:
         """Register a subscriber in the actor's realm, as its own where the actor is an integrator.
@@ -76,19 +77,28 @@ class Approvals:
         payload = msgspec.json.encode(form).decode()
         return await self._put_down(DeskAction.REGISTER, None, realm, payload, needed, actor=actor, note=note)
 
-    async def reprint(self, account: str, *, actor: Actor, note: str = "") -> Sheet | Pending:
+    async def reprint(
+        self, account: str, *, actor: Actor, replaces: int | None = None, note: str = ""
+    ) -> Sheet | Pending:
         """Make a new sheet of a registration.
+
+        Args:
+            replaces: the number of the sheet that it voids; None is the newest of this moment.
 
         Raises:
             NotPermitted, NotFound, WrongState: as they say.
+            ChangedMeanwhile: another sheet is the newest one.
         """
         actor.require(Action.PRINT_SHEET)
         registration = await self._seen(account, actor)
         needed = self._kinds.named(registration.kind).approvals.reprint
+        # Of two who ask at once, the second one would void what the first one has just been handed.
+        replaces = registration.sheet if replaces is None else replaces
         if not needed:
-            return await self._desk.new_sheet(account, actor=actor.journal_name)
+            return await self._desk.new_sheet(account, actor=actor.journal_name, replaces=replaces)
         require_open(registration)
-        payload = msgspec.json.encode(account).decode()
+        require_sheet(registration, replaces)
+        payload = _reprinting(registration)
         return await self._put_down(
             DeskAction.REPRINT, registration, registration.realm, payload, needed, actor=actor, note=note
         )
@@ -98,12 +108,20 @@ class Approvals:
     ) -> Sheet | Pending:
         """Renew the vetting of a registration; its new sheet is made as a reprint is, at once or once others agree.
 
+        Where others had to agree to what was vetted, and it is another one now, the renewal itself waits for them; a
+        new sheet is asked for once it is done.
+
         Raises:
             NotPermitted, NotFound: as they say.
             Refusal: as `Desk.renew_registration` says.
         """
         actor.require(Action.RENEW_REGISTRATION)
         registration, name = await self._seen(account, actor), actor.journal_name
+        changes, others = self._amendments.judged(registration, changes)
+        if others:
+            return await self._amendments.put_down(
+                registration, changes, others, actor=actor, version=version, note=note, renews=True
+            )
         needed = self._kinds.named(registration.kind).approvals.reprint
         if not needed:
             return await self._desk.renew_registration(account, changes, actor=name, version=version)
@@ -111,9 +129,17 @@ class Approvals:
 
         async def ask(tx: Transaction) -> None:
             nonlocal number
-            payload = msgspec.json.encode(account).decode()
-            number = await self._ask(
-                tx, DeskAction.REPRINT, registration, registration.realm, payload, needed=needed, actor=actor, note=note
+            payload = _reprinting(registration)
+            number = await asking.put_down(
+                tx,
+                DeskAction.REPRINT,
+                registration,
+                registration.realm,
+                payload,
+                needed=needed,
+                actor=actor,
+                note=note,
+                now=self._clock.now(),
             )
 
         await self._desk.renew_registration(account, changes, actor=name, version=version, instead=ask)
@@ -153,7 +179,7 @@ class Approvals:
         )
 
     async def approve(self, number: int, *, actor: Actor, note: str = "") -> DeskRequest | Agreed:
-        """Agree. With the last approval a revocation is carried out, and a sheet may be collected by who asked.
+        """Agree. The last approval carries out a revocation or a change, and lets who asked collect a sheet.
 
         Raises:
             NotPermitted, NotFound: as they say.
@@ -170,7 +196,7 @@ class Approvals:
             if agreed is not None:
                 return agreed
             await self._move(tx, asked, DeskState.PENDING, DeskState.APPROVED, actor=name, said=note)
-        if asked.action is DeskAction.REVOKE:
+        if asked.action not in COLLECTED:
             await self._carry_out(asked, actor=name)
         return await self.find(number, actor=actor)
 
@@ -200,15 +226,17 @@ class Approvals:
         """
         async with self._database.read() as tx:
             asked = await self._known(tx, number, actor)
-        if name_in(asked.asked_by) != actor.name or asked.action is DeskAction.REVOKE:
+        if name_in(asked.asked_by) != actor.name or asked.action not in COLLECTED:
             raise NotFound(f"there is no request {number} of yours with a sheet to collect")
 
         async def claim(tx: Transaction) -> None:
             await self._move(tx, asked, DeskState.APPROVED, DeskState.DONE, actor=actor.journal_name)
 
         if asked.action is DeskAction.REPRINT:
-            account = msgspec.json.decode(asked.payload, type=str)
-            return await self._desk.new_sheet(account, actor=actor.journal_name, claim=claim)
+            wanted = reprinting(asked.payload)
+            return await self._desk.new_sheet(
+                wanted.account, actor=actor.journal_name, replaces=wanted.sheet, claim=claim
+            )
         form = msgspec.json.decode(asked.payload, type=Form)
         return (await self._desk.register(form, actor=actor.journal_name, claim=claim))[1]
 
@@ -233,7 +261,7 @@ class Approvals:
         async with self._database.read() as tx:
             lapsing = await desk_requests.lapsing(tx, before=now - LAPSE_SECONDS)
             late = await desk_requests.late(tx, now=now)
-            left = await desk_requests.approved_revocations(tx)
+            left = await desk_requests.undone(tx)
         called: list[Late | None] = []
         for asked in lapsing:
             # Unless an officer, or another server, decides it at this moment.
@@ -261,40 +289,10 @@ class Approvals:
         note: str,
     ) -> Pending:
         async with self._database.write() as tx:
-            number = await self._ask(tx, action, registration, realm, payload, needed=needed, actor=actor, note=note)
+            number = await asking.put_down(
+                tx, action, registration, realm, payload, needed=needed, actor=actor, note=note, now=self._clock.now()
+            )
         return Pending(number, needed)
-
-    async def _ask(
-        self,
-        tx: Transaction,
-        action: DeskAction,
-        registration: Registration | None,
-        realm: str,
-        payload: str,
-        *,
-        needed: int,
-        actor: Actor,
-        note: str,
-    ) -> int:
-        """Store a request; returns its number."""
-        now = self._clock.now()
-        asked = DeskRequest(
-            number=await next_number(tx),
-            action=action,
-            registration_id=registration.id if registration else None,
-            realm=realm,
-            payload=payload,
-            asked_by=actor.journal_name,
-            needed=needed,
-            state=DeskState.PENDING,
-            requested_at=now,
-            due_at=now + DUE_SECONDS,
-            note=note,
-        )
-        await desk_requests.insert(tx, asked)
-        event = DeskRequestMade(asked.number, action.value, needed, asked.due_at, note, realm)
-        await self._record(tx, event, asked, actor=actor.journal_name)
-        return asked.number
 
     async def _seen(self, account: str, actor: Actor) -> Registration:
         registration = await self._desk.show(account)
@@ -315,17 +313,20 @@ class Approvals:
             await tx.hold(holds.request(number))
         asked = await self._known(tx, number, actor)
         if asked.state not in {DeskState.PENDING, DeskState.APPROVED}:
-            raise _decided(asked)
+            raise asking.decided(asked)
         return asked
 
     async def _waiting(self, tx: Transaction, number: int, actor: Actor) -> DeskRequest:
         asked = await self._open(tx, number, actor)
         if asked.state is not DeskState.PENDING:
-            raise _decided(asked)
+            raise asking.decided(asked)
         return asked
 
     async def _carry_out(self, asked: DeskRequest, *, actor: str) -> None:
-        """Revoke what all have agreed to; where there is nothing to revoke any more, that is the end of it too."""
+        """Change, or revoke, what all have agreed to; where that cannot be done any more, it ends too."""
+        if asked.action is DeskAction.AMEND:
+            await self._amendments.carry_out(asked, actor=actor)
+            return
 
         async def claim(tx: Transaction) -> None:
             await self._move(tx, asked, DeskState.APPROVED, DeskState.DONE, actor=actor)
@@ -363,23 +364,11 @@ class Approvals:
         note: str | None = None,
         said: str = "",
     ) -> None:
-        now = self._clock.now()
-        if not await desk_requests.move(tx, asked.number, was=was, to=to, now=now, decided_by=actor, note=note):
-            current = await desk_requests.by_number(tx, asked.number)
-            raise _decided(current or asked)
-        await self._record(tx, DeskRequestClosed(asked.number, to.value, note or said), asked, actor=actor)
-
-    async def _record(
-        self, tx: Transaction, event: DeskRequestMade | DeskRequestClosed, asked: DeskRequest, *, actor: str
-    ) -> None:
-        now = self._clock.now()
-        await journal.record(tx, event, now=now, actor=actor, registration_id=asked.registration_id)
+        await asking.move(tx, asked, was, to, actor=actor, now=self._clock.now(), note=note, said=said)
 
 
-def _decided(asked: DeskRequest) -> WrongState:
-    if asked.state is DeskState.PENDING:
-        return WrongState(f"request {asked.number} waits still for other officers")
-    return WrongState(f"request {asked.number} does not wait any more: it is {asked.state}")
+def _reprinting(registration: Registration) -> str:
+    return msgspec.json.encode(Reprinting(registration.account, registration.sheet)).decode()
 
 
 def _asker(journal_name: str) -> Asker:

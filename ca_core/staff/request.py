@@ -6,6 +6,8 @@ from enum import StrEnum
 
 import msgspec
 
+from ca_core.registration.changes import Changes
+from ca_core.registration.events import FieldChange
 from ca_core.revocation.reason import Reason
 from ca_core.staff.role import name_in
 
@@ -23,6 +25,11 @@ class DeskAction(StrEnum):
     REGISTER = "register"
     REPRINT = "reprint"
     REVOKE = "revoke"
+    AMEND = "amend"
+
+
+COLLECTED = frozenset({DeskAction.REGISTER, DeskAction.REPRINT})
+"""Of which a sheet comes, once all have agreed, for who asked."""
 
 
 class DeskState(StrEnum):
@@ -56,6 +63,33 @@ class Revoking(msgspec.Struct, frozen=True):
     invalid_since: int | None = None
 
 
+class Reprinting(msgspec.Struct, frozen=True):
+    """Whose sheet is to be made anew.
+
+    Attributes:
+        sheet: the number of the one that it voids; None of a request from before this was kept.
+    """
+
+    account: str
+    sheet: int | None
+
+
+class Amending(msgspec.Struct, frozen=True):
+    """What is to be changed in a registration.
+
+    Attributes:
+        version: of the registration as all looked at it.
+        told: the same changes as text, field by field, for those who decide.
+        renews: whether the vetting is renewed with it.
+    """
+
+    account: str
+    changes: Changes
+    version: int
+    told: tuple[FieldChange, ...]
+    renews: bool = False
+
+
 class Vote(msgspec.Struct, frozen=True):
     """One officer's.
 
@@ -74,7 +108,7 @@ class DeskRequest(msgspec.Struct, frozen=True, kw_only=True):
 
     Attributes:
         registration_id: None while there is none yet.
-        payload: JSON: a `Form`, the account in quotation marks, or a `Revoking`; never a secret.
+        payload: JSON: a `Form`, a `Reprinting`, a `Revoking` or an `Amending`; never a secret.
         asked_by: as the journal writes it.
         needed: how many officers must agree.
         requested_at, due_at, decided_at: UTC seconds.
@@ -126,6 +160,12 @@ class Pending(msgspec.Struct, frozen=True):
         """One sentence for whoever asked."""
         many = "another officer" if self.needed == 1 else f"{self.needed} other officers"
         return f"request {self.number} waits for {many}; see: soapstone requests"
+
+
+def reprinting(payload: str) -> Reprinting:
+    """What a reprint's payload says; of requests from before sheets were numbered in them, it is the account alone."""
+    found = msgspec.json.decode(payload, type=Reprinting | str)
+    return Reprinting(found, None) if isinstance(found, str) else found
 
 
 def is_own(asked_by: str, actor: str) -> bool:

@@ -16,6 +16,8 @@ async def agree(
 ) -> Agreed | None:
     """Count an approval; None when it was the last one that is needed. The caller holds the request.
 
+    Of officers who have left since, or may not work for now, no vote counts.
+
     Args:
         asked_by, actor: as the journal writes them.
 
@@ -26,7 +28,7 @@ async def agree(
     if is_own(asked_by, actor):
         raise OwnRequest(number)
     await _cast(tx, number, Verdict.APPROVED, actor=actor, note=note, now=now)
-    given = await approvals.given(tx, number)
+    given = await approvals.given(tx, number, voter=name_in(actor), now=now)
     if needed > 1:
         await journal.record(tx, VoteCast(number, Verdict.APPROVED.value, note, given, needed), now=now, actor=actor)
     return None if given >= needed else Agreed(number, given, needed)

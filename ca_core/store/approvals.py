@@ -28,12 +28,23 @@ async def of(tx: Transaction, number: int) -> list[Vote]:
     return [Vote(officer, Verdict(verdict), note, at) for officer, verdict, note, at in rows]
 
 
-async def given(tx: Transaction, number: int) -> int:
-    """How many officers have agreed."""
+async def given(tx: Transaction, number: int, *, voter: str, now: int) -> int:
+    """How many have agreed whose vote counts: of officers, those who may still approve.
+
+    Args:
+        voter: who votes at this moment, and was let in to it.
+    """
     ((count,),) = await tx.all(
-        "SELECT COUNT(*) FROM approvals WHERE number = :number AND verdict = :approved",
+        "SELECT COUNT(*) FROM approvals a LEFT JOIN officers o ON o.name = a.officer"
+        " LEFT JOIN registrations g ON g.id = o.registration_id"
+        " WHERE a.number = :number AND a.verdict = :approved"
+        # Who types commands is no officer, and never leaves.
+        " AND (o.name IS NULL OR a.officer = :voter"
+        " OR (o.ended_at IS NULL AND g.status = 'active' AND g.expires_at >= :now))",
         number=number,
         approved=Verdict.APPROVED.value,
+        voter=voter,
+        now=now,
     )
     return int(count)
 

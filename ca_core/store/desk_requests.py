@@ -126,11 +126,13 @@ async def call(tx: Transaction, number: int, *, is_overdue: bool) -> bool:
     return changed == 1
 
 
-async def approved_revocations(tx: Transaction) -> list[DeskRequest]:
-    """Those that all have agreed to, and that are not carried out yet."""
+async def undone(tx: Transaction) -> list[DeskRequest]:
+    """Those that all have agreed to, that nobody has to collect, and that are not carried out yet."""
     rows = await tx.all(
-        _SELECT + "state IN ('pending', 'approved') AND state = 'approved' AND action = :revoke ORDER BY number",
+        _SELECT
+        + "state IN ('pending', 'approved') AND state = 'approved' AND action IN (:revoke, :amend) ORDER BY number",
         revoke=DeskAction.REVOKE.value,
+        amend=DeskAction.AMEND.value,
     )
     return [_request(row) for row in rows]
 

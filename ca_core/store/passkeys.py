@@ -63,3 +63,10 @@ async def remove(tx: Transaction, passkey: Passkey) -> bool:
     """Remove one; False when it is gone already."""
     changed = await tx.execute("DELETE FROM passkeys WHERE credential_id = :id", id=passkey.credential_id)
     return changed == 1
+
+
+async def remove_all(tx: Transaction, registration_id: str) -> list[Passkey]:
+    """Remove all of a registration; returns them, the oldest first."""
+    held = await of(tx, registration_id)
+    await tx.execute("DELETE FROM passkeys WHERE registration_id = :id", id=registration_id)
+    return held

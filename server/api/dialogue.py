@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from functools import cached_property
 from http import HTTPStatus
 
+import msgspec
+
 from ca_core.errors import NotFound, Refusal
 from ca_core.staff.role import Actor
 from protocols import help_address
@@ -34,21 +36,21 @@ class ApiDialogue:
     async def answer(self, request: Request, actor: Actor) -> Reply:
         """Answer one request; every refusal is in the reply."""
         try:
-            return await self._answer(request, actor)
+            return _as_it_is(await self._answer(request, actor))
         except Refusal as refusal:
             return self.refuse(refusal)
         except Fault as fault:
-            return problems.said(fault, self._help_base)
+            return _as_it_is(problems.said(fault, self._help_base))
 
     def refuse(self, refusal: Refusal) -> Reply:
         """Say what stands against a request."""
-        return problems.reply(refusal, self._help_base)
+        return _as_it_is(problems.reply(refusal, self._help_base))
 
     def bug_reply(self, reference: str) -> Reply:
         """The answer for what is our fault: the number under which it was logged, and no more."""
         said = f"internal error, reference {reference}; look whether it was done before you ask again"
         fault = Fault(HTTPStatus.INTERNAL_SERVER_ERROR, help_address.INTERNAL_ERROR, said)
-        return problems.said(fault, self._help_base)
+        return _as_it_is(problems.said(fault, self._help_base))
 
     @cached_property
     def _document(self) -> bytes:
@@ -90,6 +92,11 @@ class ApiDialogue:
             actor=actor,
             answer=lambda: operation.handler(call),
         )
+
+
+def _as_it_is(reply: Reply) -> Reply:
+    """What a browser takes for what it says it is, and for nothing that it might look like."""
+    return msgspec.structs.replace(reply, headers=(*reply.headers, ("X-Content-Type-Options", "nosniff")))
 
 
 def _meant(found: Found, method: str) -> Operation:

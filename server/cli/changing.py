@@ -13,6 +13,7 @@ from ca_core.registration.account import Grant, Registration
 from ca_core.registration.changes import Changes
 from ca_core.registration.form import LANGUAGES
 from ca_core.registration.sheet import Sheet
+from ca_core.staff.request import Pending
 from server.cli.form_options import Command, Uses, contact_options, name_options, require_grantable, uses_of
 from server.cli.handing_over import Addressee, at_once, hand_over, pdf_option
 from server.cli.shared import in_office, json_option, operator, operator_actor
@@ -81,12 +82,15 @@ def amend(home: Path, account: str, *, given: Given) -> None:
     Names, where there are any, replace all that there were. Certificates stay as they are.
     """
 
-    async def do(office: Office) -> Registration:
+    async def do(office: Office) -> Registration | Pending:
         changes = given.changes(await office.desk.show(account))
         require_grantable(office, changes.profiles or ())
-        return await office.desk.amend(account, changes, actor=operator_actor(), version=given.version)
+        return await office.staff.amendments.amend(account, changes, actor=operator(), version=given.version)
 
     changed = in_office(home, do)
+    if isinstance(changed, Pending):
+        click.echo(changed)
+        return
     click.echo(f"{account} is of version {changed.version} now; look at it with: soapstone show {account}")
 
 

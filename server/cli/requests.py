@@ -8,12 +8,13 @@ import click
 import msgspec
 
 from ca_core.clock import rfc3339
+from ca_core.errors import NotFound
 from ca_core.referral.request import EnrollmentRequest
 from ca_core.registration.desk import Form
 from ca_core.registration.sheet import Sheet
 from ca_core.revocation.request import RevocationRequest
 from ca_core.staff.decisions import Decided
-from ca_core.staff.request import DeskAction, DeskRequest, Revoking
+from ca_core.staff.request import Amending, DeskAction, DeskRequest, DeskState, Revoking, reprinting
 from ca_core.staff.waiting import ENROLLMENT, REVOCATION
 from ca_core.store import registrations, revocation_requests
 from ca_core.store.revocation_requests import Target
@@ -92,7 +93,9 @@ def collect(home: Path, number: int, pdf: str | None, *, as_json: bool) -> None:
         if asked.action is DeskAction.REGISTER:
             form = msgspec.json.decode(asked.payload, type=Form)
             return Addressee(form.subject, form.contact, form.language)
-        return await addressee_of(office, msgspec.json.decode(asked.payload, type=str))
+        if asked.action is not DeskAction.REPRINT:
+            raise NotFound(f"there is no sheet to collect of request {number}")
+        return await addressee_of(office, reprinting(asked.payload).account)
 
     async def make(office: Office) -> Sheet:
         return await office.staff.approvals.collect(number, actor=operator())
@@ -108,6 +111,11 @@ def _approved(decided: Decided) -> str:
         ENROLLMENT: "a running server issues the certificate within seconds",
         REVOCATION: f"revoked: {', '.join(decided.serials)}",
         DeskAction.REVOKE: "the certificate is revoked",
+        DeskAction.AMEND: (
+            "what is registered is changed"
+            if decided.state == DeskState.DONE
+            else "it lapsed, for the registration is not what was looked at; see: soapstone requests --all"
+        ),
     }
     who = f"who asked for it collects the sheet: soapstone requests collect {decided.number}"
     return f"request {decided.number} is approved; {follows.get(decided.what, who)}"
@@ -149,7 +157,10 @@ def _what(row: dict[str, object]) -> str:
     if row["kind"] in set(DeskAction):
         granted = row["names"]
         granted = granted if isinstance(granted, list) else []
-        wanted = (row["subscriber"], row["subject"], *granted, row["serial"], row["reason"])
+        changed = row.get("changes")
+        changed = changed if isinstance(changed, dict) else {}
+        told = (f"{field}: {one['was'] or '-'} -> {one['now'] or '-'}" for field, one in changed.items())
+        wanted = (row["subscriber"], row["subject"], *granted, *told, row["serial"], row["reason"])
         return "  ".join(str(part) for part in (*wanted, f"from {row['actor']}", row["note"]) if part)
     if row["kind"] == REVOCATION:
         held = "  on hold" if row["on_hold"] else ""
@@ -183,6 +194,7 @@ def _asked(asked: DeskRequest, accounts: dict[str, str], now: int) -> dict[str, 
     """What an officer asked for, with every member that a revocation's request has."""
     revoking = msgspec.json.decode(asked.payload, type=Revoking) if asked.action is DeskAction.REVOKE else None
     form = msgspec.json.decode(asked.payload, type=Form) if asked.action is DeskAction.REGISTER else None
+    amending = msgspec.json.decode(asked.payload, type=Amending) if asked.action is DeskAction.AMEND else None
     account = form.account if form else accounts.get(asked.registration_id or "")
     return {
         "request": asked.number,
@@ -199,6 +211,9 @@ def _asked(asked: DeskRequest, accounts: dict[str, str], now: int) -> dict[str, 
         "asker": "officer",
         "actor": asked.asked_by,
         "needed": asked.needed,
+        "changes": {change.field: {"was": change.was, "now": change.now} for change in amending.told}
+        if amending
+        else {},
     }
 
 

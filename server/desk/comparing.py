@@ -21,7 +21,7 @@ from ca_core.registration.contact import Contact
 from ca_core.registration.form import Form
 from ca_core.revocation.request import RevocationRequest
 from ca_core.staff.dossiers import RequestDossier
-from ca_core.staff.request import DeskAction, DeskRequest, Revoking
+from ca_core.staff.request import Amending, DeskAction, DeskRequest, DeskState, Revoking, reprinting
 from server.desk.words import phrase
 from server.web.values import Value, certificate, moment, octets, subject_text
 
@@ -33,6 +33,19 @@ _GRANTS = {
     (False, False): phrase("to be proved by challenges"),
     (True, True): phrase("every name below it, vetted by the registration authority"),
     (True, False): phrase("every name below it, to be proved by challenges"),
+}
+
+_FIELDS = {
+    "subject": phrase("Subject"),
+    "names": phrase("Names"),
+    "profiles": phrase("Profile"),
+    "language": phrase("Language"),
+    "uses": phrase("Uses of each secret"),
+    "contact.name": phrase("Contact"),
+    "contact.email": phrase("E-mail"),
+    "contact.phone": phrase("Telephone"),
+    "contact.address": phrase("Address"),
+    "contact.identity_number": phrase("ID number"),
 }
 
 
@@ -61,6 +74,8 @@ def compared(dossier: RequestDossier) -> list[Compared]:
             return _enrollment(asked, registration)
         case DeskRequest(action=DeskAction.REPRINT):
             return _reprint(asked, registration)
+        case DeskRequest(action=DeskAction.AMEND):
+            return _amending(asked, registration)
         case _:
             return _revocation(dossier, asked, registration)
 
@@ -94,7 +109,7 @@ def _revocation(
     dossier: RequestDossier, asked: RevocationRequest | EnrollmentRequest | DeskRequest, registration: Registration
 ) -> list[Compared]:
     held = dossier.certificate
-    lines = [Compared(phrase("Subject"), (Value(registration.subject),), ())]
+    lines = [_subject_of(registration)]
     if held is not None:
         names = sorted(map(str, names_module.from_canonical(held.names)))
         lines += [
@@ -114,18 +129,43 @@ def _revocation(
 
 
 def _reprint(asked: DeskRequest, registration: Registration) -> list[Compared]:
-    sheet = Value(str(registration.sheet), phrase("the newest sheet"))
+    newest = Value(str(registration.sheet), phrase("the newest sheet"))
+    replaced = reprinting(asked.payload).sheet or registration.sheet
+    is_open = asked.state in {DeskState.PENDING, DeskState.APPROVED}
     return [
         Compared(
             phrase("Sheet"),
-            (sheet,),
-            (Value(str(registration.sheet + 1), phrase("voids every secret of the one before")),),
+            (newest,),
+            (Value(str(replaced + 1), phrase("voids every secret of the one before")),),
+            differs=is_open and replaced != registration.sheet,
         ),
-        Compared(phrase("Subject"), (Value(registration.subject),), ()),
+        _subject_of(registration),
         Compared(phrase("Names"), _granted(registration.grants), ()),
         Compared(phrase("Who asks"), _account(registration), _asker(asked)),
         *_contact(registration.contact, is_registered=True),
     ]
+
+
+def _amending(asked: DeskRequest, registration: Registration) -> list[Compared]:
+    """What changes, as it was when it was asked for: once it is done, the registration says the new values only."""
+    told = msgspec.json.decode(asked.payload, type=Amending).told
+    return [
+        *(
+            Compared(_FIELDS[change.field], _sides(change.was), _sides(change.now), differs=True)
+            for change in told
+            if change.field in _FIELDS
+        ),
+        *([] if any(change.field == "subject" for change in told) else [_subject_of(registration)]),
+        Compared(phrase("Who asks"), _account(registration), _asker(asked)),
+    ]
+
+
+def _sides(text: str) -> tuple[Value, ...]:
+    return (Value(text),) if text else (Value(remark=phrase("none")),)
+
+
+def _subject_of(registration: Registration) -> Compared:
+    return Compared(phrase("Subject"), (Value(registration.subject),), ())
 
 
 def _form(form: Form) -> list[Compared]:

@@ -52,6 +52,7 @@ STAFF: Mapping[str, str] = MappingProxyType(
         "request.register": phrase("Registering"),
         "request.reprint": phrase("New password sheet"),
         "request.revoke": phrase("Revocation"),
+        "request.amend": phrase("Change of registered data"),
         "request.enrollment": phrase("Certificate"),
         "request.revocation": phrase("Revocation"),
         "request-state.pending": phrase("waits for approval"),

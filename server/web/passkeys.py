@@ -43,7 +43,7 @@ from ca_core.clock import Clock
 from ca_core.errors import BadRequest, NotFound, TooLarge, WrongState
 from ca_core.registration import spelling
 from ca_core.registration.credential import SecretKeeper
-from ca_core.registration.errors import PasskeyRefused
+from ca_core.registration.errors import PasskeyRefused, SessionEnded
 from ca_core.registration.events import PasskeyAdded, PasskeyRejected, PasskeyRemoved, SignedIn
 from ca_core.registration.passkey import LONGEST_ID, LONGEST_LABEL, MOST, Passkey
 from ca_core.registration.session import Challenge, Session, Step
@@ -121,11 +121,12 @@ class Passkeys:
         """The options of a new passkey for whoever is half way in, and may all the same: see `enter`.
 
         Raises:
+            PasswordToBeChanged: that comes first.
             WrongState: there are too many already.
         """
+        session.require_own_password()
         held = await self.of(session.registration.id)
-        if len(held) >= MOST:
-            raise WrongState(f"there are {MOST} passkeys already; remove one first")
+        _require_room(held)
         options = generate_registration_options(
             rp_id=self._host,
             rp_name=_NAME,
@@ -152,12 +153,15 @@ class Passkeys:
             PasswordToBeChanged, SecondFactorNeeded: as for `begin_registering`.
             BadRequest, TooLarge: the label or the answer.
             PasskeyRefused: it is no answer to the challenge of this session.
-            WrongState: the passkey is registered already.
+            WrongState: the passkey is registered already, or there are too many.
+            SessionEnded: meanwhile, as by a new sheet.
         """
         session.require_signed_in()
         made = await self._registered(session, label, answer)
         async with self._database.write() as tx:
-            await tx.hold(holds.registration(session.registration.id), shared=True)
+            await tx.hold(holds.registration(session.registration.id))
+            if await sessions.by_key(tx, session.key) is None:
+                raise SessionEnded
             await self._insert(tx, made, session, source)
             # Those may have been begun by whoever had no passkey, and needed none.
             await sessions.end_all_but(tx, session.registration.id, session.key)
@@ -174,12 +178,14 @@ class Passkeys:
             The token of the session in the old one's place.
 
         Raises:
+            PasswordToBeChanged: that comes first.
             BadRequest, TooLarge, PasskeyRefused, WrongState: as for `register`; and what `claim` raises.
             SessionEnded, RegistrationSuspended, RegistrationExpired, RegistrationClosed: meanwhile.
         """
+        session.require_own_password()
         made = await self._registered(session, label, answer)
         async with self._database.write() as tx:
-            await tx.hold(holds.registration(session.registration.id), shared=True)
+            await tx.hold(holds.registration(session.registration.id))
             (await registrations.by_id(tx, session.registration.id)).require_active(self._clock.now())
             await claim(tx)
             await sessions.end_all_but(tx, session.registration.id, session.key)
@@ -192,8 +198,10 @@ class Passkeys:
         """What a passkey is to sign, in JSON, as `navigator.credentials.get()` takes it.
 
         Raises:
+            PasswordToBeChanged: that comes first.
             NotFound: there is no passkey to show.
         """
+        session.require_own_password()
         held = await self.of(session.registration.id)
         if not held:
             raise NotFound("no passkey is registered for this account")
@@ -214,10 +222,12 @@ class Passkeys:
             source: textual IP address.
 
         Raises:
+            PasswordToBeChanged: that comes first.
             BadRequest, TooLarge: it cannot be read.
             PasskeyRefused: it is no answer to the challenge of this session by a passkey of its holder.
             SessionEnded, RegistrationSuspended, RegistrationExpired, RegistrationClosed: meanwhile.
         """
+        session.require_own_password()
         credential = _read(answer, parse_authentication_credential_json)
         challenge = await self._spent(session, _SHOW)
         async with self._database.read() as tx:
@@ -266,6 +276,8 @@ class Passkeys:
         return self._made(session, label, credential, await self._spent(session, _REGISTER))
 
     async def _insert(self, tx: Transaction, made: Passkey, session: Session, source: str) -> None:
+        """Whoever calls holds the registration alone: of two that are added at once, the second may be too many."""
+        _require_room(await passkeys.of(tx, made.registration_id))
         if not await passkeys.insert(tx, made):
             raise WrongState("this passkey is registered already")
         await self._record(tx, PasskeyAdded(made.name, made.label), session, source)
@@ -374,6 +386,11 @@ def read_answer(answer: bytes) -> AuthenticationCredential:
         BadRequest, TooLarge: it cannot be read.
     """
     return _read(answer, parse_authentication_credential_json)
+
+
+def _require_room(held: list[Passkey]) -> None:
+    if len(held) >= MOST:
+        raise WrongState(f"there are {MOST} passkeys already; remove one first")
 
 
 def _read(answer: bytes, parse: Callable[[str], T]) -> T:

@@ -777,3 +777,43 @@ async def test_who_asked_is_told_why_nothing_came_of_it(core: Core) -> None:
     ]
     assert await core.staff.waiting.undone(BOB, since=start) == []
     assert await core.staff.waiting.undone(ALICE, since=core.clock.now() + 1) == []
+
+
+@pytest.mark.parametrize("gone", ["left", "suspended", "expired"])
+async def test_the_vote_of_who_may_not_approve_any_more_does_not_count(core: Core, gone: str) -> None:
+    await taken_on(core, "bob")
+    core.clock.move(DAY)
+    await taken_on(core, "alice", "carol")
+    if gone == "expired":
+        core.clock.move((await core.desk.show("officer.bob")).expires_at - core.clock.now() - 60)
+    number = await asked(core)
+    await core.staff.approvals.approve(number, actor=BOB)
+    match gone:
+        case "left":
+            await core.staff.officers.end("bob", actor="cli:operator:root")
+        case "suspended":
+            await core.desk.suspend("officer.bob", actor="cli:operator:root")
+        case _:
+            core.clock.move(120)
+
+    assert await core.staff.approvals.approve(number, actor=CAROL) == Agreed(number, 1, 2)
+
+    # Who types commands has no registration that could end.
+    outcome = await core.staff.approvals.approve(number, actor=console("root"))
+    assert isinstance(outcome, DeskRequest)
+    assert outcome.state is DeskState.APPROVED
+
+
+async def test_the_vote_of_who_may_approve_again_counts_again(core: Core) -> None:
+    await taken_on(core, "bob")
+    number = await asked(core)
+    await core.staff.approvals.approve(number, actor=console("root"))
+    pending = await asked(core, msgspec.structs.replace(FORM, account="second"))
+    await core.staff.approvals.approve(pending, actor=BOB)
+    await core.desk.suspend("officer.bob", actor="cli:operator:root")
+    await core.desk.resume("officer.bob", actor="cli:operator:root")
+
+    for one, actor in ((number, BOB), (pending, console("root"))):
+        outcome = await core.staff.approvals.approve(one, actor=actor)
+        assert isinstance(outcome, DeskRequest)
+        assert outcome.state is DeskState.APPROVED

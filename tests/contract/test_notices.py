@@ -361,6 +361,26 @@ async def test_what_is_refused_for_good_is_recorded_and_not_tried_again(house: C
     assert await house.count("outbox") == 0
 
 
+async def test_a_slow_target_is_sent_nothing_twice_however_many_servers_send(house: Core) -> None:
+    """One notice after the other takes longer than a lease lasts."""
+    await put(house, 3)
+    target = Target()
+
+    async def slowly(parcel: Parcel) -> None:
+        house.clock.move(200)
+        await other.turn(1)
+        await target(parcel)
+
+    courier = Courier(house.database, house.clock, MAIL, slowly, BY_MAIL)
+    other = Courier(house.database, house.clock, MAIL, target, BY_MAIL)
+
+    await courier.turn(10)
+
+    assert len({parcel.id for parcel in target.got}) == len(target.got) == 3
+    assert len(await house.journal("notice-sent")) == 3
+    assert await house.count("outbox") == 0
+
+
 async def test_a_dead_target_rests_and_is_asked_with_one_until_it_is_back(house: Core) -> None:
     await put(house, 20, HOOK)
     target = Target(*[NotNow("refused")] * 9)

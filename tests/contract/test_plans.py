@@ -33,6 +33,8 @@ _SHORT = {
     "enrollment_requests_waiting",
     "enrollment_requests_of_account",
     "enrollment_requests_of_registration",
+    "enrollment_requests_open",
+    "revocation_requests_open",
 }
 
 
@@ -108,7 +110,8 @@ async def test_the_worker_reads_the_certificates_of_requests_and_no_others(datab
 
     (of_certificates,) = [step for step in steps if step.name == "c"]
     assert "serial" in of_certificates.by
-    assert "revocation_requests_pending" in {step.index for step in steps}
+    # Both hold what waits and nothing else.
+    assert {"revocation_requests_pending", "revocation_requests_open"} & {step.index for step in steps}
 
 
 async def test_a_quota_is_counted_without_a_look_at_what_has_expired(database: Database) -> None:

@@ -114,9 +114,8 @@ async def _amend(call: Call) -> Answer:
     was = await registration_of(call)
     version = version_meant(call, was)
     changes = changes_of(call.sent(Amendment), was, call.office)
-    return _shown(
-        call, await call.office.desk.amend(was.account, changes, actor=call.actor.journal_name, version=version)
-    )
+    made = await call.office.staff.amendments.amend(was.account, changes, actor=call.actor, version=version)
+    return waits(made) if isinstance(made, Pending) else _shown(call, made)
 
 
 async def _renew(call: Call) -> Answer:
@@ -202,11 +201,13 @@ OPERATIONS = (
         method="PATCH",
         path=_ONE,
         about="Change what is registered.",
-        more="Certificates and sheets that exist stay as they are. The subject changes only with a renewal.",
+        more="Certificates and sheets that exist stay as they are. The subject changes only with a renewal. Where the"
+        " kind wants other officers to agree to registrations, changes of names and profiles wait for them: 202 names"
+        " the request.",
         permitted=any_of(Action.CHANGE_REGISTRATION),
         handler=_amend,
         body=Amendment,
-        answers={200: RegistrationShape},
+        answers={200: RegistrationShape, 202: Waits},
         refusals=frozenset({BadForm, ChangedMeanwhile, WrongState}),
         if_match=IfMatch.REQUIRED,
     ),
@@ -247,7 +248,9 @@ OPERATIONS = (
         path=f"{_ONE}/renew",
         about="Renew the vetting of a registration, expired or not, and get a new sheet.",
         more="What is not sent was confirmed to be as it is registered. The new sheet voids the one before. Where the"
-        " kind wants other officers to agree to sheets, it is renewed at once, and 202 names the request for that.",
+        " kind wants other officers to agree to sheets, it is renewed at once, and 202 names the request for that."
+        " Where it wants them to agree to registrations, another subject, names or profiles wait with the renewal: 202"
+        " names that request, and once they have agreed, make a new sheet.",
         permitted=any_of(Action.RENEW_REGISTRATION),
         handler=_renew,
         body=Renewal,

@@ -23,7 +23,7 @@ from ca_core.registration.form import Form
 from ca_core.revocation.request import RevocationRequest
 from ca_core.staff.decisions import Decided
 from ca_core.staff.dossiers import RequestDossier
-from ca_core.staff.request import DeskAction, DeskRequest, Revoking, Verdict
+from ca_core.staff.request import Amending, DeskAction, DeskRequest, Revoking, Verdict, reprinting
 from ca_core.staff.role import Action
 from ca_core.staff.waiting import Waiting
 from server.api.forms import RegistrationForm
@@ -47,7 +47,7 @@ class RequestItem(msgspec.Struct, frozen=True):
     """One request of the list.
 
     Attributes:
-        what: `enrollment`, `revocation`, `register`, `reprint` or `revoke`.
+        what: `enrollment`, `revocation`, `register`, `reprint`, `revoke` or `amend`.
         state: `pending`, or `approved` of a sheet that is not collected yet.
         account: null of a registration that is yet to be made.
         asked_by: as the journal writes it; empty where a subscriber asks for a certificate.
@@ -117,13 +117,26 @@ class WantedRevocation(msgspec.Struct, frozen=True):
     holds: bool
 
 
+class WantedChange(msgspec.Struct, frozen=True):
+    """A field of a registration that is to be changed.
+
+    Attributes:
+        was: as it was when it was asked for.
+        now: as it is to be.
+    """
+
+    field: str
+    was: str
+    now: str
+
+
 class RequestShape(msgspec.Struct, frozen=True, kw_only=True):
     """A request with what it asks for, and who has voted on it.
 
     Attributes:
         state: `pending`, `approved`, `rejected`, `issued`, `overtaken`, `lapsed` or `done`.
         note: why it is asked for; once it is decided, why so.
-        certificate, revocation, registration: what is asked for; null where it is another thing.
+        certificate, revocation, registration, changes: what is asked for; null where it is another thing.
     """
 
     number: int
@@ -142,6 +155,7 @@ class RequestShape(msgspec.Struct, frozen=True, kw_only=True):
     certificate: WantedCertificate | None = None
     revocation: WantedRevocation | None = None
     registration: RegistrationForm | None = None
+    changes: tuple[WantedChange, ...] | None = None
 
 
 class Decision(msgspec.Struct, frozen=True):
@@ -192,7 +206,7 @@ async def _collect(call: Call) -> Answer:
         await require_printable(call, form.subject, form.contact)
     elif asked.action is DeskAction.REPRINT:
         call.actor.require(Action.PRINT_SHEET)
-        whose = await call.office.desk.show(msgspec.json.decode(asked.payload, type=str))
+        whose = await call.office.desk.show(reprinting(asked.payload).account)
         await require_printable(call, whose.subject, whose.contact)
     sheet = await approvals.collect(asked.number, actor=call.actor)
     return await handed_over(call, sheet, await call.office.desk.show(sheet.account))
@@ -236,6 +250,7 @@ def _shape(dossier: RequestDossier) -> RequestShape:
         certificate=_certificate(asked) if isinstance(asked, EnrollmentRequest) else None,
         revocation=_revocation(asked),
         registration=_registration(asked),
+        changes=_changes(asked),
     )
 
 
@@ -255,6 +270,13 @@ def _revocation(asked: EnrollmentRequest | RevocationRequest | DeskRequest) -> W
             )
         case _:
             return None
+
+
+def _changes(asked: EnrollmentRequest | RevocationRequest | DeskRequest) -> tuple[WantedChange, ...] | None:
+    if not isinstance(asked, DeskRequest) or asked.action is not DeskAction.AMEND:
+        return None
+    told = msgspec.json.decode(asked.payload, type=Amending).told
+    return tuple(WantedChange(change.field, change.was, change.now) for change in told)
 
 
 def _registration(asked: EnrollmentRequest | RevocationRequest | DeskRequest) -> RegistrationForm | None:

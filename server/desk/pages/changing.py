@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ca_core.errors import BadForm, FieldFault
 from ca_core.registration.account import Registration
 from ca_core.registration.changes import Changes
-from ca_core.staff.request import Pending
+from ca_core.staff.request import COLLECTED, Pending
 from ca_core.staff.role import Action
 from protocols.wire import Reply
 from server.desk import registration_form
@@ -30,7 +30,7 @@ async def amend_form(visit: Visit) -> Reply:
 
 
 async def amend(visit: Visit) -> Reply:
-    """Change it.
+    """Change it, or have it wait.
 
     Raises:
         ChangedMeanwhile, WrongState: as they say.
@@ -39,11 +39,13 @@ async def amend(visit: Visit) -> Reply:
     wanted = _asked(visit, was)
     try:
         changes = _changes(visit, was, wanted, with_subject=False)
-        await visit.office.desk.amend(
-            was.account, changes, actor=visit.actor.journal_name, version=_version(visit.form)
+        made = await visit.office.staff.amendments.amend(
+            was.account, changes, actor=visit.actor, version=_version(visit.form)
         )
     except BadForm as bad:
         return _form(visit, "amend.html", was, visit.form, bad.faults)
+    if isinstance(made, Pending):
+        return see_other(f"/requests/{made.number}")
     return see_other(place_of(was.account), done="amended")
 
 
@@ -73,7 +75,8 @@ async def renew(visit: Visit) -> Reply:
     except BadForm as bad:
         return _form(visit, "renew.html", was, visit.form, bad.faults)
     if isinstance(sheet, Pending):
-        return see_other(f"/sheets/{sheet.number}")
+        asked = await visit.office.staff.approvals.find(sheet.number, actor=visit.actor)
+        return see_other(f"/{'sheets' if asked.action in COLLECTED else 'requests'}/{sheet.number}")
     return await hand_over(visit, sheet, contact, language)
 
 

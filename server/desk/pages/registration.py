@@ -50,6 +50,7 @@ async def show(visit: Visit) -> Reply:
     shown, older_keys = _shown(visit, keys)
     return visit.render(
         "registration.html",
+        has_keys=_has_keys(visit, registration),
         registration=registration,
         kind=kind,
         state=registration.status_at(now).value,
@@ -90,17 +91,23 @@ async def _held(visit: Visit, account: str) -> Page[CertificateLine]:
     return await visit.office.staff.looking.certificates(visit.actor, wanted, most=_MOST_CERTIFICATES)
 
 
+def _has_keys(visit: Visit, registration: Registration) -> bool:
+    """Whether keys are made beside its sheets: not where others must agree to those."""
+    kind = visit.office.kinds.named(registration.kind)
+    return kind.has_eab_key and not kind.approvals.reprint
+
+
 def _ways(visit: Visit, registration: Registration, keys: list[Credential]) -> Iterator[Way]:
     """What can be done with it, by whom it is asked."""
     place, status = place_of(registration.account), registration.status
     is_dormant = any(one.dormant and one.voided_at is None for one in keys)
     is_open = status is not Status.CLOSED
-    has_acme = visit.office.kinds.named(registration.kind).has_eab_key
+    has_keys = _has_keys(visit, registration)
     for action, path, label, is_possible in (
         (Action.CHANGE_REGISTRATION, "amend", phrase("Change the data"), is_open),
         (Action.PRINT_SHEET, "sheet", phrase("New password sheet"), is_open),
         (Action.CHANGE_REGISTRATION, "activate", phrase("Activate the sheet"), is_open and is_dormant),
-        (Action.ADD_CREDENTIAL, "eab", phrase("Add an EAB key"), is_open and has_acme),
+        (Action.ADD_CREDENTIAL, "eab", phrase("Add an EAB key"), is_open and has_keys),
         (Action.RENEW_REGISTRATION, "renew", phrase("Renew the registration"), is_open),
         (Action.SUSPEND, "suspend", phrase("Suspend"), status is Status.ACTIVE),
         (Action.RESUME, "resume", phrase("Resume"), status is Status.SUSPENDED),

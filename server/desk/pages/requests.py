@@ -5,7 +5,7 @@ from __future__ import annotations
 from ca_core.errors import BadRequest, NotFound, OwnRequest, WrongState
 from ca_core.referral.request import EnrollmentRequest
 from ca_core.staff.dossiers import RequestDossier
-from ca_core.staff.request import DeskAction, DeskRequest, DeskState, is_own
+from ca_core.staff.request import COLLECTED, DeskRequest, DeskState, is_own
 from ca_core.staff.role import Action, name_in
 from ca_core.staff.waiting import Undone
 from protocols.wire import Reply
@@ -123,11 +123,7 @@ async def _page(visit: Visit, *, said: str = "", fault: str = "", detail: str = 
 def _is_collectable(dossier: RequestDossier) -> bool:
     """Whether a sheet can be made of it, by whoever asked."""
     asked = dossier.asked
-    return (
-        isinstance(asked, DeskRequest)
-        and asked.state is DeskState.APPROVED
-        and asked.action in {DeskAction.REGISTER, DeskAction.REPRINT}
-    )
+    return isinstance(asked, DeskRequest) and asked.state is DeskState.APPROVED and asked.action in COLLECTED
 
 
 _START = (0, 0)

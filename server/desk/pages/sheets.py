@@ -7,7 +7,7 @@ import msgspec
 from ca_core.errors import NotFound
 from ca_core.registration.contact import Contact
 from ca_core.registration.form import Form
-from ca_core.staff.request import DeskAction, DeskRequest, Pending
+from ca_core.staff.request import COLLECTED, DeskAction, DeskRequest, Pending, reprinting
 from ca_core.staff.role import Action, name_in
 from protocols.wire import Reply
 from server.desk.handing_over import hand_over, require_printable
@@ -45,13 +45,13 @@ async def make(visit: Visit) -> Reply:
     """Make it, or have it wait.
 
     Raises:
-        NotPrintable, WrongState: as they say.
+        ChangedMeanwhile, NotPrintable, WrongState: as they say.
     """
     registration = await seen(visit)
     if not visit.office.kinds.named(registration.kind).approvals.reprint:
         await require_printable(visit, registration.subject, registration.contact)
     account, note = registration.account, note_in(visit)
-    made = await visit.office.staff.approvals.reprint(account, actor=visit.actor, note=note)
+    made = await visit.office.staff.approvals.reprint(account, actor=visit.actor, replaces=_replaced(visit), note=note)
     if isinstance(made, Pending):
         return see_other(f"/sheets/{made.number}")
     return await hand_over(visit, made, registration.contact, registration.language)
@@ -77,7 +77,7 @@ async def collect(visit: Visit) -> Reply:
     """Make the sheet that all have agreed to, and hand it over.
 
     Raises:
-        NotPrintable, WrongState, AccountTaken: as they say.
+        ChangedMeanwhile, NotPrintable, WrongState, AccountTaken: as they say.
     """
     request = await _found(visit)
     whose = await _addressee(visit, request)
@@ -97,6 +97,12 @@ async def withdraw(visit: Visit) -> Reply:
     return see_other(f"/sheets/{request.number}")
 
 
+def _replaced(visit: Visit) -> int:
+    """The sheet that was looked at; of a form without one, a number that no sheet has."""
+    text = visit.form.get("sheet")
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS else -1
+
+
 async def _found(visit: Visit) -> DeskRequest:
     text = visit.path["number"]
     if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS):
@@ -108,14 +114,14 @@ async def _found(visit: Visit) -> DeskRequest:
 
 
 def _is_mine(visit: Visit, request: DeskRequest) -> bool:
-    return request.action is not DeskAction.REVOKE and name_in(request.asked_by) == visit.actor.name
+    return request.action in COLLECTED and name_in(request.asked_by) == visit.actor.name
 
 
 async def _addressee(visit: Visit, request: DeskRequest) -> Addressee:
     if request.action is DeskAction.REGISTER:
         form = msgspec.json.decode(request.payload, type=Form)
         return Addressee(form.account or "", form.subject, form.contact, form.language)
-    registration = await visit.office.desk.show(msgspec.json.decode(request.payload, type=str))
+    registration = await visit.office.desk.show(reprinting(request.payload).account)
     return Addressee(registration.account, registration.subject, registration.contact, registration.language)
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from ca_core.errors import StaffUnproven
 from ca_core.staff.role import Actor, Role, Via
 from protocols.wire import Peer, Reply, Request
 from server.api.dialogue import ApiDialogue
@@ -41,6 +42,14 @@ async def test_a_bug_is_a_problem_with_its_number(opened: Office) -> None:
     assert (reply.status, told["status"], told["type"]) == (500, 500, "urn:soapstone:problem:internal-error")
     assert ("Content-Type", "application/problem+json") in reply.headers
     assert "4f1c" in told["detail"]
+
+
+async def test_nothing_that_it_says_is_taken_for_something_else(opened: Office) -> None:
+    """A browser guesses no type of what is shown to it by hand."""
+    said = [await asked(opened, path) for path in ("/me", "/openapi.json", "/nothing", "/journal?of=what")]
+    said += [api(opened).refuse(StaffUnproven()), api(opened).bug_reply("4f1c")]
+
+    assert [reply.headers.count(("X-Content-Type-Options", "nosniff")) for reply in said] == [1] * 6
 
 
 async def test_a_journal_whose_key_is_damaged_is_proved_by_nobody_and_that_is_said(opened: Office) -> None:

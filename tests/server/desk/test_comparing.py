@@ -10,10 +10,12 @@ from ca_core.policy.period import WishedPeriod
 from ca_core.policy.subject import subject_der
 from ca_core.referral.request import EnrollmentRequest, RequestState
 from ca_core.registration.account import Grant, Registration, Status
+from ca_core.registration.changes import Changes
 from ca_core.registration.contact import Contact
+from ca_core.registration.events import FieldChange
 from ca_core.registration.form import Form
 from ca_core.staff.dossiers import Asked, RequestDossier
-from ca_core.staff.request import DeskAction, DeskRequest, DeskState
+from ca_core.staff.request import Amending, DeskAction, DeskRequest, DeskState, Reprinting
 from server.desk.comparing import Compared, compared
 from tests.builders import csr
 
@@ -151,3 +153,21 @@ def test_of_a_form_everything_is_asked_for() -> None:
 
 def test_a_request_without_its_registration_says_nothing() -> None:
     assert lines(DESKS, None) == {}
+
+
+def test_a_change_shows_what_was_and_what_is_to_be() -> None:
+    told = (FieldChange("subject", SUBJECT, "CN=bank,C=TW"), FieldChange("names", "", "dns:bank.example"))
+    changes = Changes(subject="CN=bank,C=TW", grants=(Grant(names.dns("bank.example")),))
+    payload = msgspec.json.encode(Amending("panel", changes, 1, told, renews=True)).decode()
+
+    found = lines(msgspec.structs.replace(DESKS, action=DeskAction.AMEND, payload=payload))
+
+    assert [label for label, line in found.items() if line.differs] == ["Subject", "Names"]
+    assert (found["Subject"].registered[0].text, found["Subject"].asked[0].text) == (SUBJECT, "CN=bank,C=TW")
+    assert (found["Names"].registered[0].remark, found["Names"].asked[0].text) == ("none", "dns:bank.example")
+
+
+def test_of_two_requests_for_one_sheet_the_late_one_stands_out() -> None:
+    late = msgspec.structs.replace(DESKS, payload=msgspec.json.encode(Reprinting("panel", 3)).decode())
+
+    assert (lines(late)["Sheet"].differs, lines(DESKS)["Sheet"].differs) == (True, False)

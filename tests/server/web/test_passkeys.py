@@ -17,10 +17,12 @@ from webauthn.helpers import parse_registration_credential_json
 from ca_core.applicant import Door
 from ca_core.errors import BadRequest, NotFound, Refusal, RegistrationSuspended, TooLarge, WrongState
 from ca_core.registration.errors import PasskeyRefused, PasswordToBeChanged, SecondFactorNeeded, SessionEnded
-from ca_core.registration.passkey import MOST
-from ca_core.registration.session import Session, Step
+from ca_core.registration.passkey import MOST, Passkey
+from ca_core.registration.session import Challenge, Session, Step
 from ca_core.secret import Secret
 from ca_core.staff.role import EVERY_REALM, Actor, Role, Via
+from ca_core.store import passkeys
+from ca_core.store.database import Transaction
 from server.web.passkeys import MOST_OCTETS, _read
 from tests.builders.authenticator import PRESENT, Authenticator
 from tests.builders.core import Core
@@ -247,18 +249,18 @@ async def test_somebody_elses_passkey_proves_nothing(door: Portal) -> None:
 async def test_what_was_asked_for_one_thing_is_no_answer_to_another(core: Core, door: Portal) -> None:
     device = Authenticator()
     alice = await half_way_in(door, device)
-    passkeys = door.passkeys
+    ceremonies = door.passkeys
 
     with pytest.raises(PasskeyRefused, match="nothing was asked"):
-        await passkeys.show(await alice.session(), device.get('{"challenge": "AAAA"}'), source=SOURCE)
-    answer = device.get(await passkeys.begin_showing(await alice.session()))
+        await ceremonies.show(await alice.session(), device.get('{"challenge": "AAAA"}'), source=SOURCE)
+    answer = device.get(await ceremonies.begin_showing(await alice.session()))
     core.clock.move(301)
     with pytest.raises(PasskeyRefused, match="too long ago"):
-        await passkeys.show(await alice.session(), answer, source=SOURCE)
+        await ceremonies.show(await alice.session(), answer, source=SOURCE)
     await alice.show(device)
-    registering = await passkeys.begin_registering(await alice.session())
+    registering = await ceremonies.begin_registering(await alice.session())
     with pytest.raises(PasskeyRefused, match="nothing was asked"):
-        await passkeys.show(await alice.session(), device.get(registering), source=SOURCE)
+        await ceremonies.show(await alice.session(), device.get(registering), source=SOURCE)
 
 
 async def test_another_challenge_is_answered_in_vain(door: Portal) -> None:
@@ -305,6 +307,81 @@ async def test_a_passkey_is_registered_once_and_removed_by_its_holder(core: Core
         await door.passkeys.begin_showing(await alice.session())
     (entry,) = await core.journal("passkey-removed")
     assert entry.detail["label"] == "phone"
+
+
+async def test_an_initial_password_opens_nothing_with_a_passkey_beside_it(core: Core, door: Portal) -> None:
+    """RULES, S3."""
+    sheet, device = await core.register("new"), Authenticator()
+    assert sheet.initial_password is not None
+    registration_id = (await core.desk.show("new")).id
+    async with core.database.write() as tx:
+        await passkeys.insert(tx, Passkey(device.credential_id, registration_id, "phone", b"key", 0, False, 1))
+    begun = await door.sign_in("new", sheet.initial_password)
+    challenge = Challenge("show", bytes(16), core.clock.now() + 60)
+    await door.sessions.challenge(await door.sessions.look(begun.token, door=Door.PORTAL), challenge)
+    session = await door.sessions.look(begun.token, door=Door.PORTAL)
+
+    async def claim(_: Transaction) -> None:
+        raise AssertionError
+
+    for step in (
+        door.passkeys.begin_showing(session),
+        door.passkeys.begin_entering(session),
+        door.passkeys.show(session, device.get('{"challenge": "AAAA"}'), source=SOURCE),
+        door.passkeys.enter(session, "phone", b"{}", claim=claim, source=SOURCE),
+    ):
+        with pytest.raises(PasswordToBeChanged):
+            await step
+
+    assert (await door.sessions.look(begun.token, door=Door.PORTAL)).challenge == challenge
+
+
+async def test_a_new_sheet_takes_the_passkeys_of_the_one_before(core: Core, door: Portal) -> None:
+    begun, device = await door.with_password("shop"), Authenticator()
+    session = await door.sessions.look(begun.token, door=Door.PORTAL)
+    answer = device.create(await door.passkeys.begin_registering(session))
+    session = await door.sessions.look(begun.token, door=Door.PORTAL)
+    made = await door.passkeys.register(session, "phone", answer, source=SOURCE)
+
+    await core.desk.new_sheet("shop", actor="ra")
+
+    assert await door.passkeys.of(session.registration.id) == []
+    (entry,) = await core.journal("passkey-removed")
+    assert (entry.actor, entry.detail["passkey"], entry.detail["label"]) == ("ra", made.name, "phone")
+
+
+async def test_nobody_has_more_than_so_many_where_another_comes_first(core: Core, door: Portal) -> None:
+    alice, device = await holder(door), Authenticator()
+    for _ in range(MOST - 1):
+        await alice.register(Authenticator())
+    answer = device.create(await door.passkeys.begin_registering(await alice.session()))
+    session = await alice.session()
+    async with core.database.write() as tx:
+        await passkeys.insert(tx, Passkey(b"another", session.registration.id, "other", b"key", 0, False, 1))
+
+    with pytest.raises(WrongState, match="remove one first"):
+        await door.passkeys.register(session, "phone", answer, source=SOURCE)
+
+
+async def test_no_passkey_outlives_a_sheet_that_comes_while_it_is_made(
+    core: Core, door: Portal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, device = await door.with_password("shop"), Authenticator()
+    session = await door.sessions.look(begun.token, door=Door.PORTAL)
+    answer = device.create(await door.passkeys.begin_registering(session))
+    session = await door.sessions.look(begun.token, door=Door.PORTAL)
+    spent = door.passkeys._spent
+
+    async def meanwhile(asked: Session, ceremony: str) -> bytes:
+        challenge = await spent(asked, ceremony)
+        await core.desk.new_sheet("shop", actor="ra")
+        return challenge
+
+    monkeypatch.setattr(door.passkeys, "_spent", meanwhile)
+    with pytest.raises(SessionEnded):
+        await door.passkeys.register(session, "phone", answer, source=SOURCE)
+
+    assert await door.passkeys.of(session.registration.id) == []
 
 
 async def test_nobody_has_more_than_so_many(door: Portal) -> None:
