@@ -20,9 +20,11 @@ from server.portal.gate_pictures import Codes
 from server.portal.pages import (
     apply,
     certificates,
+    devices,
     download,
     first,
     gate,
+    history,
     passkeys,
     password,
     renew,
@@ -49,6 +51,8 @@ _PAGES = (
     certificates,
     password,
     passkeys,
+    devices,
+    history,
 )
 ROUTES: tuple[PortalRoute, ...] = tuple(chain.from_iterable(page.ROUTES for page in _PAGES))
 _TABS = (

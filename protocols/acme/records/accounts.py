@@ -28,6 +28,8 @@ _WITH_REGISTRATION = (
 )
 _OF_REGISTRATION = registrations.COLUMNS.count(",") + 1
 _MOST_REMEMBERED = 1024
+MOST_SHOWN = 200
+"""How many accounts a subscriber sees."""
 _LIST = msgspec.json.Decoder(tuple[str, ...])
 
 
@@ -113,6 +115,30 @@ async def bound_by(tx: Transaction, credential_id: str) -> list[Account]:
     """The accounts that came by an EAB key, whatever their status, oldest first."""
     rows = await tx.all(_SELECT + "a.credential_id = :credential_id ORDER BY a.id", credential_id=credential_id)
     return [account for row in rows if (account := _from_row(row)) is not None]
+
+
+class LastUse(msgspec.Struct, frozen=True):
+    """An account, and when it ordered last: UTC seconds, None where it never did."""
+
+    id: str
+    status: AccountStatus
+    last_at: int | None
+
+
+async def with_last_use(tx: Transaction, registration_id: str) -> dict[str, list[LastUse]]:
+    """The newest accounts of a registration by the identity of the EAB key that bound each."""
+    rows = await tx.all(
+        "SELECT a.credential_id, a.id, a.status,"
+        " (SELECT MAX(o.created_at) FROM acme_orders o WHERE o.account_id = a.id) FROM acme_accounts a"
+        " WHERE a.registration_id = :registration_id AND a.credential_id IS NOT NULL"
+        " ORDER BY a.id DESC LIMIT :most",
+        registration_id=registration_id,
+        most=MOST_SHOWN,
+    )
+    found: dict[str, list[LastUse]] = {}
+    for credential_id, id_, status, last_at in rows:
+        found.setdefault(credential_id, []).append(LastUse(id_, AccountStatus(status), last_at))
+    return found
 
 
 async def count_bound_by(tx: Transaction, credential_id: str) -> int:

@@ -1,0 +1,174 @@
+"""What a subscriber does with keys and codes of their own, for devices and programs."""
+
+from __future__ import annotations
+
+import msgspec
+
+from ca_core.applicant import Door
+from ca_core.clock import Clock
+from ca_core.errors import NotFound, WrongSecret
+from ca_core.registration.account import Registration
+from ca_core.registration.code_desk import CodeDesk
+from ca_core.registration.credential import Credential, CredentialKind
+from ca_core.registration.eab_desk import EabDesk, EabForm
+from ca_core.registration.kind import Kinds
+from ca_core.registration.password_proof import PasswordProof
+from ca_core.registration.session import Session
+from ca_core.registration.sheet import EabKey
+from ca_core.secret import Secret
+from ca_core.store import credentials, holds, uses
+from ca_core.store.database import Database
+
+MOST_LIVE = 20
+"""How many keys and codes of a registration can be live before its holder may make no more; sheets' among them."""
+FRESH_SECONDS = 10 * 60
+"""For how long after a sign-in a new secret is shown without the password."""
+OVERLAP_SECONDS = 86_400
+"""How long a key works on beside its successor."""
+_MACHINES = frozenset({CredentialKind.EAB_KEY, CredentialKind.ENROLLMENT_CODE})
+
+
+class Held(msgspec.Struct, frozen=True):
+    """A key or code as its holder sees it.
+
+    Attributes:
+        certificates: how many go back to it.
+        last_at: when the last of them was issued, UTC seconds; None where there is none.
+    """
+
+    credential: Credential
+    certificates: int = 0
+    last_at: int | None = None
+
+
+class Devices:
+    """Keys and codes, of whoever is signed in and of nobody else; never more than the RA has granted."""
+
+    def __init__(
+        self,
+        database: Database,
+        clock: Clock,
+        kinds: Kinds,
+        *,
+        eab_desk: EabDesk,
+        code_desk: CodeDesk,
+        proof: PasswordProof,
+    ) -> None:
+        self._database = database
+        self._clock = clock
+        self._kinds = kinds
+        self._eab_desk = eab_desk
+        self._code_desk = code_desk
+        self._proof = proof
+
+    def kinds_for(self, registration: Registration) -> tuple[CredentialKind, ...]:
+        """What may be made, in the order in which it is offered."""
+        kind = self._kinds.named(registration.kind)
+        may = ((CredentialKind.EAB_KEY, kind.has_eab_key), (CredentialKind.ENROLLMENT_CODE, kind.has_enrollment_code))
+        return tuple(one for one, is_offered in may if is_offered)
+
+    def needs_password(self, session: Session) -> bool:
+        """Whether the sign-in was too long ago for a new secret to be shown without the password."""
+        return self._clock.now() - session.begun_at > FRESH_SECONDS
+
+    async def held(self, session: Session) -> list[Held]:
+        """Every key and code that is not void, the newest first."""
+        async with self._database.read() as tx:
+            every = await credentials.every(tx, session.registration.id)
+            used = await uses.by_credential(tx, session.registration.id)
+        found = [one for one in every if one.kind in _MACHINES and one.voided_at is None]
+        return [Held(one, *used.get(one.id, (0, None))) for one in reversed(found)]
+
+    async def add_key(
+        self, session: Session, form: EabForm, typed: Secret, *, source: str
+    ) -> tuple[Credential, EabKey]:
+        """Make an EAB key, which is shown once.
+
+        Args:
+            typed: the password, where it is needed.
+
+        Raises:
+            WrongSecret, Throttled: the password is needed, and not right.
+            QuotaReached: there are `MOST_LIVE`.
+            Refusal: as `EabDesk.add` says.
+        """
+        await self._require_fresh(session, typed, source=source)
+        registration = session.registration
+        most = self._clock.now() + self._kinds.named(registration.kind).eab_seconds
+        limits = _within(form, registration.eab_uses, most)
+        return await self._eab_desk.add(registration.account, limits, actor=_actor(source), most=MOST_LIVE)
+
+    async def add_code(
+        self, session: Session, form: EabForm, typed: Secret, *, source: str
+    ) -> tuple[Credential, Secret]:
+        """Make an enrollment code, which is shown once.
+
+        Raises:
+            Refusal: as for a key, and as `CodeDesk.add` says.
+        """
+        await self._require_fresh(session, typed, source=source)
+        registration = session.registration
+        most = self._clock.now() + self._kinds.named(registration.kind).code_seconds
+        limits = _within(form, registration.uses, most)
+        return await self._code_desk.add(registration.account, limits, actor=_actor(source), most=MOST_LIVE)
+
+    async def rotate(self, session: Session, id_: str, typed: Secret, *, source: str) -> tuple[Credential, EabKey]:
+        """Make the successor of an EAB key; the old one works on for `OVERLAP_SECONDS`.
+
+        Raises:
+            WrongSecret, Throttled: the password is needed, and not right.
+            NotFound: there is no such key of this subscriber.
+            WrongState: as `EabDesk.rotate` says.
+        """
+        key = await self.find(session, id_)
+        if key.kid is None:
+            raise NotFound("only EAB keys have successors; make another code, and revoke this one")
+        await self._require_fresh(session, typed, source=source)
+        _, made, secret = await self._eab_desk.rotate(key.kid, overlap_seconds=OVERLAP_SECONDS, actor=_actor(source))
+        return made, secret
+
+    async def revoke(self, session: Session, id_: str, *, source: str) -> None:
+        """Stop a key or code, and whatever goes back to it, at once; only the RA takes that back.
+
+        Raises:
+            NotFound: there is no such one of this subscriber.
+            WrongState: it is revoked already.
+        """
+        found = await self.find(session, id_)
+        if found.kid is not None:
+            await self._eab_desk.revoke(found.kid, actor=_actor(source))
+        else:
+            await self._code_desk.revoke(found.id, actor=_actor(source))
+
+    async def find(self, session: Session, id_: str) -> Credential:
+        """One key or code of whoever is signed in.
+
+        Raises:
+            NotFound: there is none, or it is another subscriber's.
+        """
+        async with self._database.read() as tx:
+            found = await credentials.by_id(tx, id_)
+        if found is None or found.registration_id != session.registration.id or found.kind not in _MACHINES:
+            raise NotFound("there is no such key or code")
+        return found
+
+    async def _require_fresh(self, session: Session, typed: Secret, *, source: str) -> None:
+        if not self.needs_password(session):
+            return
+        registration = session.registration
+        proved = await self._proof.prove(registration.account, typed, source=source)
+        async with self._database.write() as tx:
+            await tx.hold(holds.registration(registration.id))
+            await self._proof.settle(tx, proved)
+        if proved.standing.registration.id != registration.id:
+            raise WrongSecret
+
+
+def _within(form: EabForm, uses: int | None, latest: int) -> EabForm:
+    """No more uses than the sheet's own has, and no longer."""
+    asked = form.uses if uses is None or (form.uses is not None and form.uses <= uses) else uses
+    return msgspec.structs.replace(form, uses=asked, expires_at=min(form.expires_at or latest, latest))
+
+
+def _actor(source: str) -> str:
+    return f"{Door.PORTAL}:session:{source}"

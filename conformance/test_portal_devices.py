@@ -1,0 +1,141 @@
+"""Keys and codes that a subscriber makes on the page work in certbot and curl, within their limits, until revoked."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator
+from http.client import HTTPSConnection
+from pathlib import Path
+from ssl import create_default_context
+from typing import Any
+from urllib.parse import urlencode
+
+import pytest
+
+from conformance.clients.certbot import Certbot
+from conformance.house import House, run
+
+CHOSEN = "lobster paints nine moons"
+_PROMPTED = re.compile(r'<code class="secret break">([^<]+)</code>')
+
+
+class Page:
+    """What a browser shows of the portal, without scripts: it keeps cookies and sends forms."""
+
+    def __init__(self, house: House) -> None:
+        self._house = house
+        self._tls = create_default_context(cafile=str(house.trust))
+        self._cookie = ""
+        self.text = ""
+
+    def get(self, path: str) -> int:
+        return self._asked("GET", path)
+
+    def post(self, path: str, **fields: str) -> int:
+        found = re.search(r'name="csrf" value="([^"]*)"', self.text)
+        token = {"csrf": html.unescape(found[1])} if found else {}
+        return self._asked("POST", path, urlencode({**token, **fields}))
+
+    @property
+    def secrets(self) -> list[str]:
+        return [html.unescape(one) for one in _PROMPTED.findall(self.text)]
+
+    def lines(self, program: str) -> str:
+        """What is to be pasted for a program."""
+        found = re.search(rf'aria-label="{program}"><code>(.*?)</code>', self.text, re.DOTALL)
+        assert found is not None, self.text
+        return html.unescape(found[1])
+
+    def _asked(self, method: str, path: str, body: str | None = None) -> int:
+        headers = {"Accept-Language": "en", "Sec-Fetch-Site": "same-origin", "Cookie": self._cookie}
+        if body is not None:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
+        connection = HTTPSConnection("localhost", self._house.port, context=self._tls, timeout=60)
+        try:
+            connection.request(method, path, body, headers)
+            reply = connection.getresponse()
+            self.text = reply.read().decode()
+        finally:
+            connection.close()
+        for cookie in reply.headers.get_all("Set-Cookie", []):
+            self._cookie = cookie.partition(";")[0]
+        if reply.status == 303:
+            return self.get(reply.headers["Location"])
+        return reply.status
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    house = House(tmp_path_factory.mktemp("house"), 'portal.gate="off"')
+    try:
+        house.start()
+        yield house
+        assert "Traceback" not in house.log, house.log[-4000:]
+    finally:
+        house.close()
+
+
+@pytest.fixture(scope="module")
+def page(house: House) -> Page:
+    """Of a subscriber who is signed in and has chosen a password."""
+    given = ("--kind", "partner", "--account", "panel", "--subject", "CN=panel,C=TW", "--zone", "panel.example")
+    sheet: dict[str, Any] = house.register(*given, "--profile", "tls-server", "--profile", "device")
+    page = Page(house)
+    page.get("/sign-in")
+    assert page.post("/sign-in", account="panel", password=sheet["initial_password"]) == 200
+    first = sheet["initial_password"]
+    assert page.post("/password", old=first, new=CHOSEN, again=CHOSEN) == 200, page.text
+    return page
+
+
+def revoke(page: Page) -> None:
+    """The newest of all."""
+    page.get("/devices")
+    found = re.search(r'href="(/devices/[0-9a-f]+/revoke)"', page.text)
+    assert found is not None
+    page.get(found[1])
+    assert page.post(found[1]) == 200
+
+
+def test_a_key_made_on_the_page_works_in_certbot_for_its_names_until_revoked(
+    house: House, page: Page, tmp_path: Path
+) -> None:
+    page.get("/devices/new/key")
+    assert page.post("/devices/new/key", note="web", names="www.panel.example\n.shop.panel.example") == 200
+    kid, mac_key = page.secrets
+    sheet = {"eab": {"kid": kid, "hmac_key": mac_key}}
+    certbot = Certbot(house, tmp_path)
+
+    first = certbot.certonly("www.panel.example", sheet)
+    other = certbot.certonly("mail.panel.example", sheet)
+    page.get("/devices")
+    seen = page.text
+    revoke(page)
+    stopped = certbot.certonly("a.shop.panel.example", sheet)
+
+    assert first.returncode == 0, first.stderr
+    assert certbot.live("www.panel.example").exists()
+    assert other.returncode != 0
+    assert "this EAB key is not for dns:mail.panel.example" in other.stdout + other.stderr
+    assert "ordered last:" in seen
+    assert stopped.returncode != 0
+    assert "revoked" in stopped.stdout + stopped.stderr
+
+
+def test_a_code_made_on_the_page_works_in_the_lines_for_curl_until_revoked(
+    house: House, page: Page, tmp_path: Path
+) -> None:
+    page.get("/devices/new/code")
+    assert page.post("/devices/new/code", note="meter", names="m1.panel.example", profiles="device") == 200
+    lines = page.lines("curl").replace("/etc/ssl/soapstone/trust.pem", str(house.trust))
+
+    first = run("bash", "-ec", "set -o pipefail\n" + lines, cwd=tmp_path)
+    revoke(page)
+    stopped = run("bash", "-ec", "set -o pipefail\n" + lines, cwd=tmp_path)
+
+    assert first.returncode == 0, first.stderr
+    shown = run("openssl", "x509", "-in", tmp_path / "cert.pem", "-noout", "-subject", "-ext", "subjectAltName")
+    assert "DNS:m1.panel.example" in shown.stdout
+    assert stopped.returncode != 0
+    assert "403" in stopped.stderr
