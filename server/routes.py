@@ -52,10 +52,15 @@ class PublicDialogue:
             return await self._portal.answer(request)
         return plain_text(404, "there is nothing here; the ACME directory is at /acme/directory")
 
+    @property
+    def apart(self) -> dict[str, Dialogue]:
+        """What answers below a path of its own, and says in its own form what cannot be read and what we did wrong."""
+        return {ACME: self._acme}
+
     def refuse(self, refusal: Refusal) -> Reply:
-        """In ACME's form: who is not an ACME client can read it too."""
-        return self._acme.refuse(refusal)
+        """As a page: outside of ACME it is people who come here."""
+        return self._portal.refuse(refusal)
 
     def bug_reply(self, reference: str) -> Reply:
-        """Our own bug, in ACME's form: who is not an ACME client can read it too."""
-        return self._acme.bug_reply(reference)
+        """Our own bug, as a page."""
+        return self._portal.bug_reply(reference)

@@ -281,7 +281,7 @@ def _listeners(opened: Office, room: Strongroom, public: PublicDialogue, health:
     repository = HealthDialogue(health, _repository(opened, room))
     proxies, est_proxies = Proxies(settings.proxies), Proxies(settings.est.proxies, est_tls)
     return [
-        Listener("public", settings.port, public, public_tls, proxies=proxies),
+        Listener("public", settings.port, public, public_tls, proxies=proxies, apart=public.apart),
         Listener("est", settings.port + 1, _est(opened, room, makers), est_tls, proxies=est_proxies),
         _desk(opened, room, desk_tls),
         Listener("repository", settings.port + 3, repository, counted=(OCSP_PATH, HEALTH_PATH), proxies=proxies),

@@ -67,7 +67,7 @@ _TABS = (
     Tab("/history", phrase("Records")),
 )
 TABS = tuple(tab for tab in _TABS if matching(ROUTES, tab.path))
-_HOME = next(path for path in ("/certificates", "/password") if matching(ROUTES, path))
+_HOME = next(path for path in ("/certificates", "/apply", "/password") if matching(ROUTES, path))
 _SCRIPTED = "script-src 'self'; connect-src 'self'"
 
 

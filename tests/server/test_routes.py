@@ -50,6 +50,18 @@ async def test_what_is_nowhere_is_not_found_and_says_where_to_begin(public: Publ
     assert (await ask(public, "/acme/elsewhere")).status == 404
 
 
-async def test_what_cannot_be_read_and_our_bugs_are_answered_in_acmes_form(public: PublicDialogue) -> None:
-    assert ("Content-Type", "application/problem+json") in public.refuse(BadRequest("no")).headers
-    assert public.bug_reply("4f1c").status == 500
+async def test_what_cannot_be_read_and_our_bugs_are_answered_in_acmes_form_below_acme(public: PublicDialogue) -> None:
+    (acme,) = (dialogue for path, dialogue in public.apart.items() if path == "/acme/")
+
+    assert ("Content-Type", "application/problem+json") in acme.refuse(BadRequest("no")).headers
+    assert acme.bug_reply("4f1c").status == 500
+
+
+async def test_what_cannot_be_read_and_our_bugs_are_pages_elsewhere(public: PublicDialogue) -> None:
+    refused, failed = public.refuse(BadRequest("no")), public.bug_reply("4f1c")
+
+    assert (refused.status, failed.status) == (400, 500)
+    for reply in (refused, failed):
+        assert ("Content-Type", "text/html; charset=utf-8") in reply.headers
+        assert b'<section lang="zh-Hant">' in reply.body
+    assert b"4f1c" in failed.body
