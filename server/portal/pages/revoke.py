@@ -9,7 +9,6 @@ from typing import NamedTuple
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.errors import BadReason, PossessionNotProved
-from ca_core.policy.status import CertificateStatus
 from ca_core.registration.errors import PageOutdated
 from ca_core.registration.session import Step
 from ca_core.revocation import reason as reason_module
@@ -165,7 +164,6 @@ async def _page(visit: Visit, *, fault: str = "", key_fault: str = "", status: i
         sign_line=_SIGN.format(challenge.text),
         open_line=_OPEN,
         challenge_octets=base64.urlsafe_b64encode(challenge.text.encode()).rstrip(b"=").decode(),
-        is_on_hold=holding.status is CertificateStatus.ON_HOLD,
         fault=fault,
         key_fault=key_fault,
     )

@@ -21,7 +21,7 @@ from ca_core.revocation.reason import Reason
 from ca_core.store.certificates import Certificate
 from server.journaling import open_sequencer
 from tests.builders.est import Csr, new_key
-from tests.builders.portal_house import Browser, PortalHouse, portal_house
+from tests.builders.portal_house import GOOD, Browser, PortalHouse, initial, portal_house
 
 HARMLESS = re.compile(r"[A-Za-z0-9.-]+")
 
@@ -263,6 +263,24 @@ async def test_what_an_officer_looks_at_is_followed_on_its_page(tmp_path: Path) 
             await browser.get(page)
             assert "rejected" in browser.text
             assert "call &lt;b&gt;us&lt;/b&gt;" in browser.text
+
+
+async def test_what_is_registered_is_text_on_every_page(house: PortalHouse) -> None:
+    browser = house.browser()
+    sheet = await house.register(subject=r"CN=\<img src\=x onerror\=alert(1)\>,O=Example,C=TW")
+    await browser.sign_in("acc", initial(sheet))
+    await browser.post("/password", old=initial(sheet), new=GOOD, again=GOOD)
+    certificate = await issued(house)
+    place = f"/certificates/{certificate.serial}"
+
+    for page in ("/certificates", "/download", "/revoke", place, f"{place}/revoke"):
+        await browser.get(page)
+        assert browser.page.status == 200
+        assert "&lt;img src" in browser.text
+        assert "<img" not in browser.text
+        policy = header(browser, "Content-Security-Policy")
+        assert "default-src 'none'" in policy
+        assert "unsafe" not in policy
 
 
 def sign(key: ec.EllipticCurvePrivateKey, challenge: bytes) -> bytes:
