@@ -12,7 +12,7 @@ import pytest
 
 from ca_core.errors import StoreUnavailable, WrongState
 from ca_core.store import sqlite_writing
-from ca_core.store.database import Transaction
+from ca_core.store.database import Transaction, Value
 from ca_core.store.opening import open_database
 from ca_core.store.sqlite import SqliteDatabase
 from ca_core.store.sqlite_lines import open_line
@@ -269,9 +269,11 @@ async def test_a_block_of_many_short_statements_leaves_the_event_loop_to_others(
 async def test_many_rows_of_one_statement_leave_the_event_loop_to_others(
     database: SqliteDatabase, tmp_path: Path
 ) -> None:
+    rows: list[dict[str, Value]] = [{"text": f"{number}"} for number in range(50_000)]
+
     async def write_many() -> None:
         async with database.write() as tx:
-            await tx.execute_each(_INSERT, [{"text": f"{number}"} for number in range(50_000)])
+            await tx.execute_each(_INSERT, rows)
             assert await tx.execute_at_length("DELETE FROM notes WHERE text > '1'") > 0
 
     # What this thread computes itself, as above.
