@@ -32,7 +32,7 @@ from ca_core.registration.sessions import Sessions
 from ca_core.store import holds, passkeys, registrations, spent_marks
 from ca_core.store.database import Database, Transaction
 from server.web.forms import as_browsers_write
-from server.web.passkeys import COPIED, WRONG, CopiedPasskey, proved, read_answer
+from server.web.passkey_answers import COPIED, WRONG, CopiedPasskey, proved, read_answer
 
 _SECONDS = 300
 _RANDOM_OCTETS, _TIME_OCTETS = 16, 8

@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Callable
-from typing import TypeVar
 from urllib.parse import urlsplit
 
 from webauthn import (
     generate_authentication_options,
     generate_registration_options,
     options_to_json,
-    verify_authentication_response,
     verify_registration_response,
 )
 from webauthn.helpers import (
     generate_challenge,
     parse_attestation_object,
-    parse_authentication_credential_json,
     parse_registration_credential_json,
 )
-from webauthn.helpers.exceptions import WebAuthnException
 from webauthn.helpers.structs import (
     AttestationFormat,
     AuthenticationCredential,
@@ -40,7 +35,7 @@ from webauthn.helpers.structs import (
 from ca_core.audit import journal
 from ca_core.audit.event import Event
 from ca_core.clock import Clock
-from ca_core.errors import BadRequest, NotFound, TooLarge, WrongState
+from ca_core.errors import BadRequest, NotFound, WrongState
 from ca_core.registration import spelling
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.errors import PasskeyRefused, SessionEnded
@@ -52,25 +47,13 @@ from ca_core.secret import Secret
 from ca_core.store import holds, passkeys, registrations, sessions
 from ca_core.store.database import Claim, Database, Transaction
 from server.web.forms import as_browsers_write
+from server.web.passkey_answers import COPIED, UNREADABLE, WRONG, CopiedPasskey, proved, read, read_answer
 
-MOST_OCTETS = 1 << 16
-"""Of what a browser answers."""
 _NAME = "Soapstone"
 _CEREMONY_SECONDS = 300
 _MILLISECONDS = 1000
 _REGISTER, _SHOW = "register", "show"
-# Octets that somebody chooses are taken apart by several decoders, each with errors of its own.
-_UNREADABLE = (
-    *(WebAuthnException, ValueError, LookupError, TypeError, AttributeError),
-    *(EOFError, ArithmeticError, RecursionError),
-)
-WRONG = "the passkey's answer is not right; try again"
-COPIED = (
-    "this passkey has been used elsewhere since, as a copy of it would be; remove it and tell your registration"
-    " authority"
-)
 _KNOWN_FORMATS = frozenset({AttestationFormat.NONE, AttestationFormat.PACKED})
-T = TypeVar("T")
 
 
 class Passkeys:
@@ -228,7 +211,7 @@ class Passkeys:
             SessionEnded, RegistrationSuspended, RegistrationExpired, RegistrationClosed: meanwhile.
         """
         session.require_own_password()
-        credential = _read(answer, parse_authentication_credential_json)
+        credential = read_answer(answer)
         challenge = await self._spent(session, _SHOW)
         async with self._database.read() as tx:
             passkey = await passkeys.by_id(tx, credential.raw_id)
@@ -272,7 +255,7 @@ class Passkeys:
     async def _registered(self, session: Session, label: str, answer: bytes) -> Passkey:
         """The passkey that a browser has made, which is yet to be stored."""
         label = _checked_label(label)
-        credential = _read(answer, parse_registration_credential_json)
+        credential = read(answer, parse_registration_credential_json)
         return self._made(session, label, credential, await self._spent(session, _REGISTER))
 
     async def _insert(self, tx: Transaction, made: Passkey, session: Session, source: str) -> None:
@@ -309,7 +292,7 @@ class Passkeys:
                 expected_origin=self._origin,
                 require_user_verification=True,
             )
-        except _UNREADABLE:
+        except UNREADABLE:
             raise PasskeyRefused(WRONG) from None
         if not 1 <= len(verified.credential_id) <= LONGEST_ID:
             raise PasskeyRefused(WRONG)
@@ -350,56 +333,9 @@ class Passkeys:
         )
 
 
-class CopiedPasskey(Exception):
-    """An answer is right, and another copy of the key has signed since."""
-
-
-def proved(passkey: Passkey, credential: AuthenticationCredential, challenge: bytes, *, origin: str) -> int:
-    """How often a passkey has signed, as its right answer to a challenge says.
-
-    Raises:
-        PasskeyRefused: the answer is not right.
-        CopiedPasskey: it is, and its count is not.
-    """
-    try:
-        verified = verify_authentication_response(
-            credential=credential,
-            expected_challenge=challenge,
-            expected_rp_id=urlsplit(origin).hostname or "",
-            expected_origin=origin,
-            credential_public_key=passkey.public_key,
-            # The count is looked at below, to tell a copied key from a wrong answer.
-            credential_current_sign_count=0,
-            require_user_verification=True,
-        )
-    except _UNREADABLE:
-        raise PasskeyRefused(WRONG) from None
-    if passkey.is_copied(verified.new_sign_count):
-        raise CopiedPasskey
-    return verified.new_sign_count
-
-
-def read_answer(answer: bytes) -> AuthenticationCredential:
-    """What a passkey has signed.
-
-    Raises:
-        BadRequest, TooLarge: it cannot be read.
-    """
-    return _read(answer, parse_authentication_credential_json)
-
-
 def _require_room(held: list[Passkey]) -> None:
     if len(held) >= MOST:
         raise WrongState(f"there are {MOST} passkeys already; remove one first")
-
-
-def _read(answer: bytes, parse: Callable[[str], T]) -> T:
-    if len(answer) > MOST_OCTETS:
-        raise TooLarge(f"a passkey's answer has at most {MOST_OCTETS} octets")
-    try:
-        return parse(answer.decode())
-    except _UNREADABLE:
-        raise BadRequest("the passkey's answer cannot be read; try again") from None
 
 
 def _checked_label(label: str) -> str:

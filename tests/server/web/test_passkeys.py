@@ -23,7 +23,7 @@ from ca_core.secret import Secret
 from ca_core.staff.role import EVERY_REALM, Actor, Role, Via
 from ca_core.store import passkeys
 from ca_core.store.database import Transaction
-from server.web.passkeys import MOST_OCTETS, _read
+from server.web.passkey_answers import MOST_OCTETS, read
 from tests.builders.authenticator import PRESENT, Authenticator
 from tests.builders.core import Core
 from tests.builders.core import core as open_core
@@ -452,7 +452,7 @@ async def test_answers_that_were_good_once_are_accepted_or_refused_by_us(door: P
     def mutated(place: int, octets: bytes) -> None:
         answer = good[:place] + octets + good[place + len(octets) :]
         with suppress(Refusal):
-            credential = _read(answer, parse_registration_credential_json)
+            credential = read(answer, parse_registration_credential_json)
             door.passkeys._made(asked, "phone", credential, challenge.value)
 
     mutated()
