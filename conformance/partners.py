@@ -8,8 +8,7 @@ import hmac
 import json
 import ssl
 import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from email import message_from_bytes, policy
 from email.message import EmailMessage
@@ -21,17 +20,6 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
 from conformance.house import must
-
-_PATIENCE_SECONDS = 40
-_POLL_SECONDS = 0.1
-
-
-def until(is_so: Callable[[], object], *, what: str) -> None:
-    """Wait for something that a server does by itself."""
-    deadline = time.monotonic() + _PATIENCE_SECONDS
-    while not is_so():
-        assert time.monotonic() < deadline, what
-        time.sleep(_POLL_SECONDS)
 
 
 class Mailbox:

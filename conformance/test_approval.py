@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -17,8 +16,8 @@ from conformance.clients.certbot import Certbot
 from conformance.clients.device import Device
 from conformance.clients.library import Library, Refused
 from conformance.house import House, must, run
+from conformance.waiting import until
 
-_SECONDS = 30
 _LOOKED_AT = ("profiles.tls-server.approval=first", "profiles.device.approval=always")
 
 
@@ -32,13 +31,6 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
         built.close()
 
 
-def eventually(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {_SECONDS} s: {what}"
-        time.sleep(0.2)
-
-
 def requests(house: House, account: str, *options: str) -> list[dict[str, Any]]:
     """What waits for an officer of one account."""
     listed: list[dict[str, Any]] = json.loads(house.command("requests", "list", "--json", *options))
@@ -47,10 +39,8 @@ def requests(house: House, account: str, *options: str) -> list[dict[str, Any]]:
 
 def waiting(house: House, account: str) -> dict[str, Any]:
     """The one request of an account, once it is there."""
-    deadline = time.monotonic() + _SECONDS
-    while not (found := requests(house, account)):
-        assert time.monotonic() < deadline, f"no request of {account} within {_SECONDS} s"
-    (request,) = found
+    until(lambda: requests(house, account), what=f"a request of {account}")
+    (request,) = requests(house, account)
     return request
 
 
@@ -134,7 +124,7 @@ def test_an_order_is_processing_and_says_when_to_look_again(house: House) -> Non
         assert (answer.status, answer.json["status"]) == (200, "processing")
         assert answer.headers["Retry-After"] == "5"
     decide(house, "approve", waiting(house, "kiosk"))
-    eventually(lambda: client.post(order.headers["Location"]).json["status"] == "valid", "the certificate")
+    until(lambda: client.post(order.headers["Location"]).json["status"] == "valid", what="the certificate")
     assert len(house.certificates("kiosk")) == 1
 
 
@@ -148,7 +138,7 @@ def test_a_client_that_starts_again_with_a_new_key_gets_what_the_officer_approve
     decide(house, "approve", waiting(house, "booth"))
 
     newest = placed[-1].headers["Location"]
-    eventually(lambda: client.post(newest).json["status"] == "valid", "the certificate")
+    until(lambda: client.post(newest).json["status"] == "valid", what="the certificate")
     for older in placed[:-1]:
         shown = client.post(older.headers["Location"]).json
         assert shown["status"] == "invalid"
@@ -170,7 +160,7 @@ def test_a_device_polls_with_the_same_request_until_it_gets_its_certificate(hous
     assert device.enroll(sheet) == 202
     require_waiting(device)
     decide(house, "approve", waiting(house, "meter"))
-    eventually(lambda: device.enroll(sheet) == 200, "the certificate")
+    until(lambda: device.enroll(sheet) == 200, what="the certificate")
     must("openssl", "verify", "-CAfile", house.trust, "-untrusted", house.home / "authority" / "issuing.pem",
          device.certificate)  # fmt: skip
     other = Device(house, tmp_path / "other")
@@ -211,9 +201,9 @@ def test_what_was_approved_when_the_server_died_is_issued_once_and_what_was_susp
 
         # 2. Each has its one certificate, or the reason.
         for account in ("first", "second"):
-            eventually(partial(is_issued, devices[account], sheets[account]), "the certificate")
+            until(partial(is_issued, devices[account], sheets[account]), what="the certificate")
             assert len(house.certificates(account)) == 1
-        eventually(lambda: requests(house, "third", "--all")[0]["state"] == "rejected", "the rejection")
+        until(lambda: requests(house, "third", "--all")[0]["state"] == "rejected", what="the rejection")
         assert "suspended" in requests(house, "third", "--all")[0]["note"]
         assert house.certificates("third") == []
 
@@ -223,7 +213,7 @@ def test_what_was_approved_when_the_server_died_is_issued_once_and_what_was_susp
         house.move_clock(days=6)
         assert "OVERDUE" in house.command("requests")
         number = waiting(house, "fourth")["request"]
-        eventually(lambda: f"event=enrollment-request-overdue request={number}" in house.log, "the call")
+        until(lambda: f"event=enrollment-request-overdue request={number}" in house.log, what="the call")
         assert "Traceback" not in house.log
     finally:
         house.close()

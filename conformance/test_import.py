@@ -9,7 +9,6 @@ import pty
 import re
 import signal
 import subprocess
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,7 @@ import pytest
 from conformance.clients.device import Device
 from conformance.house import SOAPSTONE, House, must
 from conformance.small_disk import on_a_small_disk
+from conformance.waiting import until
 
 COLUMNS = (
     *("kind", "subject", "account", "dns", "zone", "ip", "email", "device-id", "challenged", "profile", "uses"),
@@ -157,7 +157,7 @@ def test_a_run_that_was_killed_is_taken_up_by_the_same_command_without_doubles(s
     killed = 0
     for wanted in (300, 1100):
         with subprocess.Popen([SOAPSTONE, "--home", serving.home, *words], stdout=subprocess.DEVNULL) as process:
-            until(lambda: registered(serving, "killed") >= wanted)  # noqa: B023  # called in this turn
+            until(lambda: registered(serving, "killed") >= wanted, what="so many are there")  # noqa: B023  # called in this turn
             process.send_signal(signal.SIGKILL)
             killed += process.wait() == -signal.SIGKILL
     (part,) = tmp_path.glob("result.jsonl.*.part")
@@ -312,11 +312,3 @@ def test_progress_is_shown_on_a_terminal_only(serving: House, tmp_path: Path) ->
     assert "100%" in shown
     assert said == "3 lines are good; nothing was changed\n"
     assert serving.attempt("import", str(file), "--dry-run").stderr == ""
-
-
-def until(is_so: Any) -> None:
-    """Wait for something that another process brings about."""
-    deadline = time.monotonic() + 60
-    while not is_so():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import signal
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -16,8 +15,7 @@ from conformance import stores
 from conformance.acme import Answer, Client, b64, csr, new_key
 from conformance.clients.device import Device
 from conformance.house import House, client, must
-
-_SOON_SECONDS = 20
+from conformance.waiting import until
 
 
 class Callers:
@@ -64,15 +62,8 @@ class Callers:
 
     def assert_served(self) -> None:
         """Both doors issue again, without anybody having done anything to them."""
-        soon(lambda: self.enroll() == 200)
+        until(lambda: self.enroll() == 200, what="devices enroll")
         assert self.finalize().status == 200
-
-
-def soon(happens: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + _SOON_SECONDS
-    while not happens():
-        assert time.monotonic() < deadline, "it did not happen"
-        time.sleep(0.1)
 
 
 def verified(house: House) -> dict[str, object]:
@@ -87,7 +78,7 @@ def failing(house: House, injection: str, *options: str | Path) -> Iterator[None
     command = [client("strace"), "-f", "-qq", "-o", "/dev/null", "-e", f"inject={injection}", *options]
     tracer = subprocess.Popen([*command, "-p", str(house._process.pid)], stderr=subprocess.PIPE)
     status = Path(f"/proc/{house._process.pid}/status")
-    soon(lambda: "TracerPid:\t0\n" not in status.read_text() or tracer.poll() is not None)
+    until(lambda: "TracerPid:\t0\n" not in status.read_text() or tracer.poll() is not None, what="it is traced")
     assert tracer.poll() is None, tracer.stderr and tracer.stderr.read()
     try:
         yield
@@ -105,7 +96,7 @@ def test_what_happens_is_chained_soon_and_proved_while_serving(house: House, tmp
         rows: list[dict[str, object]] = json.loads(house.command("journal", "list", "--json"))
         return rows
 
-    soon(lambda: all(row["position"] for row in listed()))
+    until(lambda: all(row["position"] for row in listed()), what="all rows are numbered")
     assert "certificate-issued" in {row["event"] for row in listed()}
     after = verified(house)
     assert int(str(after["rows"])) > int(str(before["rows"]))
@@ -172,7 +163,7 @@ def test_a_full_disk_under_the_checkpoint_stops_issuance_after_a_minute(house: H
 
     with failing(house, "openat:error=ENOSPC", "-P", house.home / "journal" / "checkpoint.new"):
         assert callers.enroll() == 200
-        soon(lambda: "event=journal-trouble" in house.log)
+        until(lambda: "event=journal-trouble" in house.log, what="the trouble is told")
         house.move_clock(days=0.001)
         callers.assert_refused()
 
@@ -288,7 +279,7 @@ def test_rows_that_are_cut_off_under_a_running_server_stop_issuance(house: House
     ):
         house.behind_its_back(statement.format(last=last))
     house.behind_its_back("DELETE FROM journal_checkpoints")
-    soon(lambda: "event=journal-trouble" in house.log)
+    until(lambda: "event=journal-trouble" in house.log, what="the trouble is told")
 
     callers.assert_refused()
 

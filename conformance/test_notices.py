@@ -12,7 +12,8 @@ import pytest
 
 from conformance.clients.device import Device
 from conformance.house import House, free_ports
-from conformance.partners import Mailbox, Shop, mail_server, until
+from conformance.partners import Mailbox, Shop, mail_server
+from conformance.waiting import until
 
 _HOOK = ("webhooks.shop.url=https://shop.example/hooks", 'webhooks.shop.events=["issued"]')
 _CONTACT = '{"email":"ops@dev.example"}'

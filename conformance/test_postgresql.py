@@ -13,8 +13,9 @@ from conformance.acme import Client
 from conformance.clients.device import Device
 from conformance.house import SOAPSTONE, House, free_ports, must, run
 from conformance.postgresql import Cluster
-from conformance.test_journal import Callers, soon, verified
+from conformance.test_journal import Callers, verified
 from conformance.test_revocation import entry, follows
+from conformance.waiting import until
 
 
 @pytest.fixture
@@ -66,8 +67,8 @@ def test_a_database_that_goes_away_and_comes_back_is_waited_for(house: House, cl
     assert house.attempt("registrations").stderr.startswith("soapstone: cannot connect to the database")
     cluster.start()
 
-    soon(lambda: callers.enroll() == 200)
-    soon(lambda: callers.finalize().status == 200)
+    until(lambda: callers.enroll() == 200, what="devices enroll")
+    until(lambda: callers.finalize().status == 200, what="orders are finalized")
     assert "Traceback" not in house.log
     verified(house)
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -12,8 +11,7 @@ from conformance.acme import Client, b64, csr, new_key
 from conformance.clients.device import Device
 from conformance.house import House, must, run
 from conformance.softhsm import PIN, SoftToken
-
-_SECONDS = 60
+from conformance.waiting import until
 
 
 @pytest.fixture
@@ -42,13 +40,6 @@ def housed(token: SoftToken, folder: Path, kind: str) -> Iterator[House]:
     built.start()
     yield built
     built.close()
-
-
-def eventually(holds: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + _SECONDS
-    while not holds():
-        assert time.monotonic() < deadline, f"not within {_SECONDS} s: {what}"
-        time.sleep(0.5)
 
 
 def crl_text(house: House, folder: Path) -> str:
@@ -113,16 +104,16 @@ def test_a_token_that_is_away_lets_everybody_wait_and_comes_back_by_itself(
     # 3. What needs no signature goes on.
     house.command("revoke", revoked, "--reason", "superseded")
     assert revoked.upper() not in crl_text(house, tmp_path)
-    eventually(lambda: "revoked" in ocsp_status(house, first.certificate, tmp_path / "token.pem"), "OCSP")
+    until(lambda: "revoked" in ocsp_status(house, first.certificate, tmp_path / "token.pem"), what="OCSP")
 
     token.come_back()
 
     # 4. Everything works again without a restart, and the revocation is published.
-    eventually(lambda: third.enroll(sheets[2]) == 200, "EST enrollment")
-    eventually(lambda: second.enroll(sheets[1]) == 200, "EST enrollment")
-    eventually(lambda: revoked.upper() in crl_text(house, tmp_path), "the revocation in the CRL")
+    until(lambda: third.enroll(sheets[2]) == 200, what="EST enrollment")
+    until(lambda: second.enroll(sheets[1]) == 200, what="EST enrollment")
+    until(lambda: revoked.upper() in crl_text(house, tmp_path), what="the revocation in the CRL")
     # 5. The intention that was left is finished without anybody's asking.
-    eventually(lambda: client.post(order.headers["Location"]).json["status"] == "valid", "the order that was begun")
+    until(lambda: client.post(order.headers["Location"]).json["status"] == "valid", what="the order that was begun")
     for device in (second, third):
         must("openssl", "verify", "-CAfile", house.trust, "-untrusted", tmp_path / "token.pem", device.certificate)
 
@@ -150,7 +141,7 @@ def test_a_server_starts_without_its_token_and_finds_it_later(
     crl_text(house, tmp_path)
     assert device.enroll(sheet) == 503
     token.come_back()
-    eventually(lambda: device.enroll(sheet) == 200, "EST enrollment")
+    until(lambda: device.enroll(sheet) == 200, what="EST enrollment")
     assert "event=token-away" in house.log
     assert "Traceback" not in house.log
 

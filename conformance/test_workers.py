@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from conformance import postgresql, stores
 from conformance.acme import Client
 from conformance.house import SOAPSTONE, House, run
 from conformance.load import Subscriber, under_load
+from conformance.waiting import until
 
 _WORKERS = 2
 
@@ -43,13 +44,6 @@ def serving(house: House) -> Iterator[None]:
 def workers_of(house: House) -> list[int]:
     """The workers' processes."""
     return [int(pid) for pid in Path(f"/proc/{house.pid}/task/{house.pid}/children").read_text().split()]
-
-
-def wait_until(condition: Callable[[], bool], *, seconds: float = 15) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
 
 
 def is_alive(pid: int) -> bool:
@@ -99,7 +93,7 @@ def test_a_worker_that_is_killed_under_load_is_replaced_and_nothing_is_lost(hous
     def kill() -> None:
         time.sleep(1)
         os.kill(before[0], signal.SIGKILL)
-        wait_until(lambda: len(set(workers_of(house)) - set(before)) == 1)
+        until(lambda: len(set(workers_of(house)) - set(before)) == 1, what="another worker takes its place")
         time.sleep(1)
 
     under_load(ordering, kill)
@@ -172,7 +166,7 @@ def test_no_worker_outlives_the_process_that_started_it(house: House) -> None:
 
     house.kill()
 
-    wait_until(lambda: not any(map(is_alive, workers)))
+    until(lambda: not any(map(is_alive, workers)), what="all workers end")
 
 
 @contextmanager
@@ -199,7 +193,7 @@ def test_a_worker_that_is_left_alone_spends_nothing_on_who_is_still_there(house:
     with begun(house):
         workers = workers_of(house)
         house.kill()
-        wait_until(lambda: sum(map(is_alive, workers)) == 1)
+        until(lambda: sum(map(is_alive, workers)) == 1, what="one worker is left")
         (waiting,) = filter(is_alive, workers)
         before = cpu_ticks(waiting)
 
@@ -207,7 +201,7 @@ def test_a_worker_that_is_left_alone_spends_nothing_on_who_is_still_there(house:
 
         assert is_alive(waiting)
         assert cpu_ticks(waiting) - before < 20
-    wait_until(lambda: not any(map(is_alive, workers)))
+    until(lambda: not any(map(is_alive, workers)), what="all workers end")
 
 
 def listening(pid: int) -> set[int]:
@@ -256,7 +250,7 @@ def test_a_server_whose_store_crashes_is_alive_and_not_ready_until_it_is_back(ho
 
     assert without == "store\n503"
     assert alive == "live\n"
-    wait_until(lambda: ready(house) == "ready\n200")
+    until(lambda: ready(house) == "ready\n200", what="it is ready again")
     # Each worker asks for the seed every two seconds.
     time.sleep(2.5)
     refused = [client.post(client.account, header={"nonce": nonce}) for nonce in (spent, fresh)]
