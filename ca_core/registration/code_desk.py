@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from ca_core.audit import journal
 from ca_core.audit.event import Event
 from ca_core.clock import Clock
@@ -11,8 +13,8 @@ from ca_core.registration import credential as credential_module
 from ca_core.registration import making
 from ca_core.registration.account import Registration
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
-from ca_core.registration.eab_desk import EabForm, require_room
-from ca_core.registration.events import EnrollmentCodeAdded, EnrollmentCodeRevoked
+from ca_core.registration.eab_desk import EabForm, require_alone, require_room, require_rotatable
+from ca_core.registration.events import EnrollmentCodeAdded, EnrollmentCodeRevoked, EnrollmentCodeRotated
 from ca_core.registration.kind import PRESETS, Kind, Kinds
 from ca_core.registration.lookup import require_open
 from ca_core.secret import Secret
@@ -30,25 +32,29 @@ class CodeDesk:
         self._kinds = kinds
 
     async def add(
-        self, account: str, form: EabForm, *, actor: str, most: int | None = None
+        self, account: str, form: EabForm, *, actor: str, most: int | None = None, by_holder: bool = False
     ) -> tuple[Credential, Secret]:
         """Make a further code; it belongs to the newest sheet, so that the next one voids it too.
 
         Args:
             most: how many machine credentials of the registration can be live; None: any number.
+            by_holder: whether nobody but its holder sees it, so that nobody need agree.
 
         Returns:
             The credential, and the code.
 
         Raises:
             NotFound: no such account.
-            WrongState: the registration is closed, or its kind has no enrollment codes.
+            WrongState: the registration is closed, its kind has no enrollment codes, or others must agree to its
+                secrets.
             ProfileNotGranted, NameNotGranted, BadName, BadRequest: a limit that makes no sense.
             QuotaReached: as many are live.
         """
         now = self._clock.now()
         async with self._database.write() as tx:
             registration, kind = await self._with_codes(tx, account)
+            if not by_holder:
+                require_alone(registration, kind)
             limits = form.checked(registration, expires_at=now + kind.code_seconds, now=now)
             await require_room(tx, registration.id, most, now=now)
             # As with EAB keys: it must not be a way around the activation of its sheet.
@@ -59,6 +65,31 @@ class CodeDesk:
             event = EnrollmentCodeAdded(made.id, made.sheet, made.uses_left, made.expires_at, *said)
             await self._record(tx, event, made, actor)
         return made, code
+
+    async def rotate(self, code_id: str, *, actor: str) -> tuple[Credential, Secret]:
+        """Put another secret in the place of a code, for its holder; everything else of it stays as it was.
+
+        The old secret is worth nothing from then on. What it brought is still the code's: it renews itself, within
+        the same limits, and ends with it.
+
+        Raises:
+            NotFound: no such code.
+            WrongState: it is void, revoked, expired or spent, the registration is closed, or it was rotated meanwhile.
+        """
+        now = self._clock.now()
+        async with self._database.write() as tx:
+            await tx.hold(holds.registration((await _found(tx, code_id)).registration_id))
+            old = await _found(tx, code_id)
+            registration = await registrations.by_id(tx, old.registration_id)
+            require_open(registration)
+            require_rotatable(old, now)
+            code = credential_module.new_enrollment_code()
+            hashed = self._keeper.hashed(registration.id, code)
+            proof = making.sealed_proof(self._keeper, registration, code)
+            # Who made the code has not seen this secret, and stays its maker: that forbids more, never less.
+            await credentials.replace_secret(tx, old.id, hashed, proof)
+            await self._record(tx, EnrollmentCodeRotated(old.id), old, actor)
+        return msgspec.structs.replace(old, secret=hashed, proof_key=proof), code
 
     async def revoke(self, code_id: str, *, actor: str) -> None:
         """Stop a code, void or not; and at once the renewal, by themselves, of the certificates that it brought.

@@ -92,12 +92,13 @@ class EabDesk:
         self._kinds = kinds
 
     async def add(
-        self, account: str, form: EabForm, *, actor: str, most: int | None = None
+        self, account: str, form: EabForm, *, actor: str, most: int | None = None, by_holder: bool = False
     ) -> tuple[Credential, EabKey]:
         """Make a further key; it belongs to the newest sheet, so that the next one voids it too.
 
         Args:
             most: how many machine credentials of the registration can be live; None: any number.
+            by_holder: whether nobody but its holder sees it, so that nobody need agree.
 
         Raises:
             NotFound: no such account.
@@ -108,6 +109,8 @@ class EabDesk:
         now = self._clock.now()
         async with self._database.write() as tx:
             registration, kind = await self._with_acme(tx, account)
+            if not by_holder:
+                require_alone(registration, kind)
             limits = form.checked(registration, expires_at=now + kind.eab_seconds, now=now)
             await require_room(tx, registration.id, most, now=now)
             # It is one more secret of the sheet, and must not be a way around its activation.
@@ -119,12 +122,19 @@ class EabDesk:
         return made, key
 
     async def rotate(
-        self, kid: str, *, overlap_seconds: int, expires_at: int | None = None, actor: str
+        self,
+        kid: str,
+        *,
+        overlap_seconds: int,
+        expires_at: int | None = None,
+        actor: str,
+        by_holder: bool = False,
     ) -> tuple[Credential, Credential, EabKey]:
         """Make a successor with the same limits; the old key works on for the overlap, and both share their uses.
 
         Args:
             expires_at: of the successor, UTC seconds; None means that of the old key.
+            by_holder: as for `add`.
 
         Returns:
             The old key as it stands now, the new one, and its secret.
@@ -140,8 +150,9 @@ class EabDesk:
             old = await _held(tx, kid)
             registration = await registrations.by_id(tx, old.registration_id)
             require_open(registration)
-            _require_alone(registration, self._kinds.get(registration.kind))
-            _require_rotatable(old, now)
+            if not by_holder:
+                require_alone(registration, self._kinds.get(registration.kind))
+            require_rotatable(old, now)
             limits = EabForm(
                 *(old.uses_left, expires_at or old.expires_at, old.networks, old.profiles, old.names, old.note)
             )
@@ -210,7 +221,6 @@ class EabDesk:
         if not kind.has_eab_key:
             raise WrongState(f"a registration of the kind {kind.name} has no ACME, and so no EAB keys")
         require_open(registration)
-        _require_alone(registration, kind)
         return registration, kind
 
     async def _make(
@@ -252,8 +262,12 @@ class EabDesk:
         await journal.record(tx, event, now=self._clock.now(), actor=actor, registration_id=key.registration_id)
 
 
-def _require_alone(registration: Registration, kind: Kind | None) -> None:
-    """Let only a kind pass whose secrets one officer may hand out; a key is as good as a sheet."""
+def require_alone(registration: Registration, kind: Kind | None) -> None:
+    """Let only a kind pass whose secrets one officer may hand out; a key or code is as good as a sheet.
+
+    Raises:
+        WrongState: others must agree.
+    """
     if kind is not None and kind.approvals.reprint:
         raise WrongState(
             f"other officers must agree before a secret of {registration.account} is handed out;"
@@ -274,13 +288,19 @@ async def _held(tx: Transaction, kid: str) -> Credential:
     return await _found(tx, kid)
 
 
-def _require_rotatable(old: Credential, now: int) -> None:
+def require_rotatable(old: Credential, now: int) -> None:
+    """Let only a key or code pass that opens something, or will.
+
+    Raises:
+        WrongState: it does not.
+    """
+    what = f"the EAB key {old.kid}" if old.kid else f"this {old.label}"
     instead = "add another one instead"
     if old.voided_at is not None:
-        raise WrongState(f"the EAB key {old.kid} is void, for there is a newer sheet; {instead}")
+        raise WrongState(f"{what} is void, for there is a newer sheet; {instead}")
     if old.revoked_at is not None:
-        raise WrongState(f"the EAB key {old.kid} is revoked; {instead}")
+        raise WrongState(f"{what} is revoked; {instead}")
     if old.uses_left == 0:
-        raise WrongState(f"the EAB key {old.kid} has no uses left; {instead}")
+        raise WrongState(f"{what} has no uses left; {instead}")
     if now > old.expires_at:
-        raise WrongState(f"the EAB key {old.kid} has expired; {instead}")
+        raise WrongState(f"{what} has expired; {instead}")

@@ -50,6 +50,12 @@ class EnrollmentCodeAdded(Event, frozen=True, tag="enrollment-code-added"):
     names: tuple[str, ...]
 
 
+class EnrollmentCodeRotated(Event, frozen=True, tag="enrollment-code-rotated"):
+    """An enrollment code got another secret in the old one's place; what it brought goes on."""
+
+    code_id: str
+
+
 class EnrollmentCodeRevoked(Event, frozen=True, tag="enrollment-code-revoked"):
     """An enrollment code was revoked; what it brought is not renewed by itself any more."""
 

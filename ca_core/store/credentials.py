@@ -192,6 +192,16 @@ async def succeed(tx: Transaction, credential_id: str, *, successor: str, expire
     return changed == 1
 
 
+async def replace_secret(tx: Transaction, credential_id: str, secret: bytes, proof_key: bytes) -> None:
+    """Put another secret in the place of an enrollment code's; the caller holds the registration."""
+    await tx.execute(
+        "UPDATE credentials SET secret = :secret, proof_key = :proof_key WHERE id = :id AND kind = 'enrollment-code'",
+        id=credential_id,
+        secret=secret,
+        proof_key=proof_key,
+    )
+
+
 async def revoke(tx: Transaction, credential_id: str, *, now: int) -> bool:
     """Revoke by compare-and-set; False when it is revoked already."""
     changed = await tx.execute(

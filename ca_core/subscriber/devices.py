@@ -96,7 +96,9 @@ class Devices:
         registration = session.registration
         most = self._clock.now() + self._kinds.named(registration.kind).eab_seconds
         limits = _within(form, registration.eab_uses, most)
-        return await self._eab_desk.add(registration.account, limits, actor=_actor(source), most=MOST_LIVE)
+        return await self._eab_desk.add(
+            registration.account, limits, actor=_actor(source), most=MOST_LIVE, by_holder=True
+        )
 
     async def add_code(
         self, session: Session, form: EabForm, typed: Secret, *, source: str
@@ -110,22 +112,29 @@ class Devices:
         registration = session.registration
         most = self._clock.now() + self._kinds.named(registration.kind).code_seconds
         limits = _within(form, registration.uses, most)
-        return await self._code_desk.add(registration.account, limits, actor=_actor(source), most=MOST_LIVE)
+        return await self._code_desk.add(
+            registration.account, limits, actor=_actor(source), most=MOST_LIVE, by_holder=True
+        )
 
-    async def rotate(self, session: Session, id_: str, typed: Secret, *, source: str) -> tuple[Credential, EabKey]:
-        """Make the successor of an EAB key; the old one works on for `OVERLAP_SECONDS`.
+    async def rotate(self, session: Session, id_: str, typed: Secret, *, source: str) -> tuple[Credential, Secret]:
+        """Make the successor of an EAB key, which works on for `OVERLAP_SECONDS`; or another secret of a code, at once.
+
+        Returns:
+            What there is now, and its secret: a MAC key as clients take it, or a code.
 
         Raises:
             WrongSecret, Throttled: the password is needed, and not right.
-            NotFound: there is no such key of this subscriber.
-            WrongState: as `EabDesk.rotate` says.
+            NotFound: there is no such one of this subscriber.
+            WrongState: as `EabDesk.rotate` and `CodeDesk.rotate` say.
         """
-        key = await self.find(session, id_)
-        if key.kid is None:
-            raise NotFound("only EAB keys have successors; make another code, and revoke this one")
+        found = await self.find(session, id_)
         await self._require_fresh(session, typed, source=source)
-        _, made, secret = await self._eab_desk.rotate(key.kid, overlap_seconds=OVERLAP_SECONDS, actor=_actor(source))
-        return made, secret
+        if found.kid is None:
+            return await self._code_desk.rotate(found.id, actor=_actor(source))
+        _, made, key = await self._eab_desk.rotate(
+            found.kid, overlap_seconds=OVERLAP_SECONDS, actor=_actor(source), by_holder=True
+        )
+        return made, key.mac_key
 
     async def revoke(self, session: Session, id_: str, *, source: str) -> None:
         """Stop a key or code, and whatever goes back to it, at once; only the RA takes that back.

@@ -40,6 +40,9 @@ SENTENCES: Mapping[str, str] = MappingProxyType(
             "The EAB key %(kid)s was restored by %(who)s; the ACME accounts that it bound go on."
         ),
         "enrollment-code-added": phrase("An enrollment code was added to sheet %(sheet)s by %(who)s."),
+        "enrollment-code-rotated": phrase(
+            "An enrollment code was replaced by %(who)s; the old one opens nothing any more."
+        ),
         "enrollment-code-revoked": phrase(
             "An enrollment code was revoked by %(who)s; the certificates that it brought renew themselves no more."
         ),

@@ -41,6 +41,7 @@ EVENTS: Mapping[str, str] = MappingProxyType(
         "event.eab-key-revoked": phrase("EAB key revoked"),
         "event.eab-key-restored": phrase("EAB key restored"),
         "event.enrollment-code-added": phrase("Enrollment code added"),
+        "event.enrollment-code-rotated": phrase("Enrollment code replaced"),
         "event.enrollment-code-revoked": phrase("Enrollment code revoked"),
         "event.agreement-published": phrase("Subscriber agreement published"),
         "event.acme-account-bound": phrase("ACME account bound"),

@@ -218,3 +218,51 @@ async def test_a_rotated_key_keeps_names_and_note(core: Core) -> None:
 
     assert await core.eab_desk.find(made.kid or "") == made
     assert (made.names, made.note) == (("zone:example.com", "dns:www.example.net"), "panel")
+
+
+async def test_a_rotated_code_has_another_secret_in_its_place_and_keeps_all_else(core: Core) -> None:
+    await core.register("meter", *ZONE, kind="device")
+    made, old = await core.code_desk.add(
+        "meter", EabForm(3, profiles=("device",), names=(".plant.example.com",), note="boiler"), actor="test"
+    )
+    first = await core.enroll(await proved(core, old), asked("a.plant.example.com"))
+
+    rotated, new = await core.code_desk.rotate(made.id, actor="portal:session:192.0.2.1")
+
+    with pytest.raises(WrongSecret):
+        await proved(core, old)
+    with pytest.raises(WrongSecret):
+        await core.sign_in.by_proof("meter", lambda keys: keys == proof_keys(old, "meter"), source=HERE, door=Door.EST)
+    expected = proof_keys(new, "meter")
+    await core.sign_in.by_proof("meter", lambda keys: keys == expected, source=HERE, door=Door.EST)
+    second = await core.enroll(await proved(core, new), asked("b.plant.example.com"))
+    assert second.credential_id == first.credential_id == rotated.id == made.id
+    assert (rotated.uses_left, rotated.expires_at, rotated.names) == (2, made.expires_at, made.names)
+    assert (rotated.profiles, rotated.note, rotated.sheet) == (made.profiles, "boiler", made.sheet)
+    assert (await shown(core, first)).origin == made.id
+    (told,) = await core.journal("enrollment-code-rotated")
+    assert told.detail["code_id"] == made.id
+    assert new.reveal() not in str(told)
+    assert (await core.code_desk.find(made.id)).uses_left == 1
+
+
+async def test_only_a_code_that_opens_something_is_rotated(core: Core) -> None:
+    sheet = await core.register("meter", kind="device")
+    assert sheet.enrollment_code is not None
+    by_sheet = (await proved(core, sheet.enrollment_code)).credential_id or ""
+    revoked, _ = await core.code_desk.add("meter", EabForm(None), actor="test")
+    await core.code_desk.revoke(revoked.id, actor="test")
+    spent, secret = await core.code_desk.add("meter", EabForm(1), actor="test")
+    await core.enroll(await proved(core, secret), asked())
+    ended, _ = await core.code_desk.add("meter", EabForm(None, core.clock.now() + DAY), actor="test")
+    core.clock.move(2 * DAY)
+
+    for id_, why in ((revoked.id, "revoked"), (spent.id, "no uses left"), (ended.id, "expired")):
+        with pytest.raises(WrongState, match=why):
+            await core.code_desk.rotate(id_, actor="test")
+    with pytest.raises(NotFound):
+        await core.code_desk.rotate("0" * 32, actor="test")
+    await core.desk.new_sheet("meter", actor="test")
+    with pytest.raises(WrongState, match="void"):
+        await core.code_desk.rotate(by_sheet, actor="test")
+    assert await core.journal("enrollment-code-rotated") == []

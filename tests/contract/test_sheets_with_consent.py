@@ -50,6 +50,28 @@ async def test_no_key_is_handed_out_beside_a_sheet_that_others_must_agree_to(cor
     assert [key.kid for key in await core.eab_desk.of_account("panel")] == [sheet.eab.kid]
 
 
+async def test_no_code_is_handed_out_beside_a_sheet_that_others_must_agree_to(core: Core) -> None:
+    await registered(core, "partner")
+
+    with pytest.raises(WrongState, match="ask for a new sheet"):
+        await core.code_desk.add("panel", EabForm(None), actor="test")
+
+    assert len(await core.code_desk.of_account("panel")) == 1
+
+
+async def test_nobody_need_agree_to_what_its_holder_alone_sees(core: Core) -> None:
+    sheet = await registered(core, "partner")
+    assert sheet.eab is not None
+
+    _, key = await core.eab_desk.add("panel", EabForm(None), actor="portal:test", by_holder=True)
+    await core.eab_desk.rotate(key.kid, overlap_seconds=0, actor="portal:test", by_holder=True)
+    code, _ = await core.code_desk.add("panel", EabForm(None), actor="portal:test", by_holder=True)
+    await core.code_desk.rotate(code.id, actor="portal:test")
+
+    assert len(await core.eab_desk.of_account("panel")) == 3
+    assert len(await core.code_desk.of_account("panel")) == 2
+
+
 async def test_of_sheets_asked_for_at_once_one_is_made(core: Core) -> None:
     first = await registered(core, "device")
 

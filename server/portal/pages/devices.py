@@ -124,10 +124,11 @@ async def rotate(visit: Visit) -> Reply:
     """Make the successor, and show it once."""
     typed = Secret(visit.form.get("password"))
     try:
-        made, key = await devices(visit).rotate(visit.entered, visit.path["id"], typed, source=visit.source)
+        made, secret = await devices(visit).rotate(visit.entered, visit.path["id"], typed, source=visit.source)
     except WrongSecret:
         return await _question(visit, "device_rotate.html", {"password": _NO_PASSWORD}, status=403)
-    return _key_shown(visit, made, key.mac_key.reveal())
+    shown = _key_shown if made.kid else _code_shown
+    return shown(visit, made, secret.reveal())
 
 
 async def ask_revoke(visit: Visit) -> Reply:

@@ -121,6 +121,26 @@ async def test_a_key_is_rotated_and_revoked_on_the_page(house: PortalHouse) -> N
     assert again.status == 409
 
 
+async def test_a_code_is_rotated_on_the_page_and_shown_once(house: PortalHouse) -> None:
+    browser = await partner(house)
+    id_ = await made(browser, "code", note="meter", uses="3", profiles="device")
+    shown = re.compile(r'code</dt><dd><code class="secret break">([^<]+)<')
+    old = shown.findall(browser.text)
+
+    await browser.get(f"/devices/{id_}/rotate")
+    await browser.post(f"/devices/{id_}/rotate")
+
+    (new,) = shown.findall(browser.text)
+    assert old != [new]
+    assert f"-u panel:{new}" in browser.text
+    assert "Enrollment code: meter" in browser.text
+    await browser.get("/devices")
+    assert new not in browser.text
+    assert browser.text.count("meter") > 0
+    await browser.get("/history")
+    assert "An enrollment code was replaced by" in browser.text
+
+
 async def test_nobody_sees_or_changes_what_is_anothers(house: PortalHouse) -> None:
     other = await partner(house)
     id_ = await made(other)
