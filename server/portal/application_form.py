@@ -21,9 +21,7 @@ from server.portal.visit import Visit
 from server.portal.words import phrase
 from server.web import languages
 
-_ARMOUR = re.compile(
-    r"-----BEGIN (?:NEW )?CERTIFICATE REQUEST-----(.*?)-----END (?:NEW )?CERTIFICATE REQUEST-----", re.DOTALL
-)
+_BEGIN, _END = (re.compile(rf"-----{word} (?:NEW )?CERTIFICATE REQUEST-----") for word in ("BEGIN", "END"))
 KEY_TYPES: Mapping[str, str] = MappingProxyType(
     {"ec-p256": "ECDSA P-256", "ec-p384": "ECDSA P-384", "rsa-2048": "RSA 2048", "rsa-3072": "RSA 3072"}
 )
@@ -149,14 +147,29 @@ def csr(visit: Visit, profile: str) -> bytes:
     Raises:
         BadCsr: there is none, or it is neither PEM nor base64.
     """
-    text = visit.form.get(f"csr.{profile}")
+    return csr_in(visit.form.get(f"csr.{profile}"))
+
+
+def csr_in(text: str) -> bytes:
+    """The certification request in a text, in DER.
+
+    Raises:
+        BadCsr: there is none, or it is neither PEM nor base64.
+    """
     if not text:
         raise BadCsr("there is no certification request; choose a kind of key, or paste a request that you have made")
-    found = _ARMOUR.search(text)
     try:
-        return base64.b64decode("".join((found[1] if found else text).split()), validate=True)
+        return base64.b64decode("".join(_unarmoured(text).split()), validate=True)
     except ValueError:
         raise BadCsr("the certification request is neither PEM nor base64; send the file as it was made") from None
+
+
+def _unarmoured(text: str) -> str:
+    """The first request of a text in PEM; the text itself where there is none."""
+    # Not one expression for both: from each of a thousand beginnings it would look for an end that never comes.
+    begin = _BEGIN.search(text)
+    end = _END.search(text, begin.end()) if begin else None
+    return text[begin.end() : end.start()] if begin and end else text
 
 
 def chosen_names(visit: Visit, line: Line) -> frozenset[Identifier] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -12,7 +13,9 @@ from urllib.parse import urlencode
 import pytest
 from cryptography import x509
 
+from ca_core.errors import BadCsr
 from protocols.wire import Reply
+from server.portal.application_form import csr_in
 from tests.builders.portal_house import FORM, GOOD, Browser, PortalHouse, initial, portal_house
 from tests.builders.subscribers import fresh
 
@@ -255,3 +258,25 @@ async def test_the_pages_speak_chinese(house: PortalHouse, path: str) -> None:
 
     assert browser.page.status == 200
     assert 'lang="zh-Hant"' in browser.text
+
+
+def test_a_request_is_found_in_what_stands_around_it() -> None:
+    text = f"Certificate Request:\n    Data:\n{pem(b'abc')}\n{pem(b'def')}"
+
+    assert csr_in(text) == b"abc"
+    assert csr_in(b64encode(b"abc").decode()) == b"abc"
+    with pytest.raises(BadCsr):
+        csr_in("-----BEGIN CERTIFICATE REQUEST-----\nYWJj")
+
+
+def test_beginnings_without_an_end_are_read_once() -> None:
+    text = "-----BEGIN CERTIFICATE REQUEST-----" * 1_800
+    took = []
+    for _ in range(3):
+        before = time.process_time()
+        with pytest.raises(BadCsr):
+            csr_in(text)
+        took.append(time.process_time() - before)
+
+    # From each of them to the end of the text would be half a second.
+    assert min(took) < 0.05
