@@ -36,9 +36,10 @@ class SigningIn:
     passkey_sign_in: PasskeySignIn
 
     async def forget(self) -> None:
-        """Remove sessions that are over, and guesses that count for nothing."""
+        """Remove sessions that are over, guesses that count for nothing, and marks of answers that are too old."""
         await self.sessions.forget()
         await self.proof.forget()
+        await self.passkey_sign_in.forget()
 
 
 def bounds(settings: SessionSettings) -> Bounds:

@@ -57,7 +57,6 @@ class Gate:
         self._clock = clock
         self._kind = kind
         self._codes = codes
-        self._forgotten_at = 0
         self._challenges = keeper.key_from(b"soapstone gate challenge")
         self._solutions = keeper.key_from(b"soapstone gate solution")
 
@@ -117,7 +116,4 @@ class Gate:
         if now > ends_at:
             return False
         async with self._database.write() as tx:
-            if now >= self._forgotten_at + LIFETIME_SECONDS:
-                self._forgotten_at = now
-                await spent_marks.forget(tx, before=now)
             return await spent_marks.spend(tx, hashlib.sha256(challenge.encode()).digest(), ends_at=ends_at)

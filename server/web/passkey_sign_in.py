@@ -107,6 +107,11 @@ class PasskeySignIn:
             await self._record(tx, SignedIn(Step.SIGNED_IN.value), passkey, source)
         return Begun(token, Step.SIGNED_IN)
 
+    async def forget(self) -> None:
+        """Remove the marks of answers that are too old to be taken, those of the gate's among them."""
+        async with self._database.write() as tx:
+            await spent_marks.forget(tx, before=self._clock.now())
+
     def _challenge(self, credential: AuthenticationCredential) -> tuple[bytes, int]:
         """The challenge that was signed, and until when it is good."""
         try:

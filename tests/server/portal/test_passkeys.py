@@ -157,3 +157,23 @@ async def test_an_officers_passkey_opens_no_portal(house: PortalHouse, device: A
 
     assert reply.status == 403
     assert b"The passkey proves nothing here." in reply.body
+
+
+async def test_marks_of_answers_are_forgotten_once_nobody_takes_those(tmp_path: Path, device: Authenticator) -> None:
+    async with portal_house(tmp_path) as house:
+        await register(await house.signed_in(), device)
+        await show(house.browser(), device)
+        assert await marks(house) == 2
+        await house.entering.forget()
+        assert await marks(house) == 2
+
+        house.move(301)
+        await house.entering.forget()
+
+        assert await marks(house) == 0
+
+
+async def marks(house: PortalHouse) -> int:
+    async with house.opened.database.read() as tx:
+        ((count,),) = await tx.all("SELECT COUNT(*) FROM spent_marks")
+    return int(count)
