@@ -6,6 +6,7 @@ import base64
 import binascii
 import hmac
 import secrets
+from collections.abc import Callable
 
 import msgspec
 from captcha.audio import AudioCaptcha
@@ -13,6 +14,8 @@ from captcha.image import ImageCaptcha
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from ca_core.errors import Throttled
+from ca_core.policy.buckets import Buckets, Rate, source_key
 from ca_core.registration.credential import SecretKeeper
 from ca_core.registration.errors import SignInsCrowded
 from ca_core.threads import Crowded, Threads
@@ -23,8 +26,9 @@ _NONCE_OCTETS = 12
 _TIME_OCTETS = 8
 _LONGEST = 100
 _WAITING = 20
-_NICENESS = 10
 _TIMEOUT_SECONDS = 10.0
+_OF_A_SOURCE = Rate(burst=30, seconds_each=2)
+"""A sound takes a seventh of a second of the interpreter, and whoever asks need not even have an account."""
 _BUSY = "too many people sign in at this moment; try again in a moment"
 _CROWDED = Crowded(SignInsCrowded, full=_BUSY, slow=_BUSY)
 
@@ -50,7 +54,8 @@ class Codes:
 
     def __init__(self, keeper: SecretKeeper) -> None:
         self._sealing = AESGCM(keeper.key_from(b"soapstone gate picture"))
-        self._drawing = Threads("pictures", most=1, waiting=_WAITING, crowded=_CROWDED, niceness=_NICENESS)
+        self._drawing = Threads("pictures", most=1, waiting=_WAITING, crowded=_CROWDED)
+        self._drawn = Buckets(_OF_A_SOURCE)
         self._images = ImageCaptcha(WIDTH, HEIGHT)
         self._sounds = AudioCaptcha()
 
@@ -79,22 +84,28 @@ class Codes:
             return None
         return Code(opened[_TIME_OCTETS:].decode(), int.from_bytes(opened[:_TIME_OCTETS]))
 
-    async def picture(self, code: Code) -> bytes:
+    async def picture(self, code: Code, *, source: str, now: int) -> bytes:
         """The code as PNG.
 
+        Args:
+            source: the textual IP address of whoever asks.
+            now: UTC seconds.
+
         Raises:
+            Throttled: too many were asked for from there.
             SignInsCrowded: no thread has time for it.
         """
-        return await self._drawing.run(
-            lambda: self._images.generate(code.digits).getvalue(), timeout_seconds=_TIMEOUT_SECONDS
-        )
+        return await self._made(lambda: self._images.generate(code.digits).getvalue(), source, now)
 
-    async def sound(self, code: Code) -> bytes:
+    async def sound(self, code: Code, *, source: str, now: int) -> bytes:
         """The code as WAV, spoken in English.
 
-        Raises:
-            SignInsCrowded: no thread has time for it.
+        Args and raises as `picture` says.
         """
-        return await self._drawing.run(
-            lambda: bytes(self._sounds.generate(code.digits)), timeout_seconds=_TIMEOUT_SECONDS
-        )
+        return await self._made(lambda: bytes(self._sounds.generate(code.digits)), source, now)
+
+    async def _made(self, make: Callable[[], bytes], source: str, now: int) -> bytes:
+        wait = self._drawn.take(source_key(source), now=now)
+        if wait:
+            raise Throttled("too many pictures and sounds for this address; try again", retry_after_seconds=wait)
+        return await self._drawing.run(make, timeout_seconds=_TIMEOUT_SECONDS)

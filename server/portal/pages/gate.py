@@ -11,12 +11,14 @@ from server.portal.visit import HEADERS, Visit
 
 async def draw(visit: Visit) -> Reply:
     """The digits to be read."""
-    return Reply(200, (("Content-Type", "image/png"), *HEADERS), await visit.portal.codes.picture(_code(visit)))
+    picture = await visit.portal.codes.picture(_code(visit), source=visit.source, now=visit.now)
+    return Reply(200, (("Content-Type", "image/png"), *HEADERS), picture)
 
 
 async def speak(visit: Visit) -> Reply:
     """The digits to be heard."""
-    return Reply(200, (("Content-Type", "audio/wav"), *HEADERS), await visit.portal.codes.sound(_code(visit)))
+    sound = await visit.portal.codes.sound(_code(visit), source=visit.source, now=visit.now)
+    return Reply(200, (("Content-Type", "audio/wav"), *HEADERS), sound)
 
 
 def _code(visit: Visit) -> Code:

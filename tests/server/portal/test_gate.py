@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+import threading
 from collections.abc import AsyncIterator, Callable
 from io import BytesIO
 from pathlib import Path
@@ -12,9 +14,10 @@ from wave import open as wave_open
 import altcha
 import pytest
 
+from ca_core.errors import Throttled
 from ca_core.registration.credential import SecretKeeper
 from server.portal.gate import LIFETIME_SECONDS, Gate
-from server.portal.gate_pictures import Codes
+from server.portal.gate_pictures import Code, Codes
 from server.setting_tables import GateKind
 from server.web.forms import Posted
 from tests.builders.core import Core
@@ -132,27 +135,43 @@ async def test_by_setting_digits_are_asked_of_everybody(core: Core) -> None:
     assert not await gate(core, GateKind.PICTURE).is_passed(worked(gate(core).asked().work))
 
 
-async def test_marks_of_old_answers_are_forgotten(core: Core) -> None:
-    one = gate(core)
-    await one.is_passed(read(one.asked().picture))
-    core.clock.move(2 * LIFETIME_SECONDS)
-    await one.is_passed(read(one.asked().picture))
-
-    async with core.database.read() as tx:
-        row = await tx.one("SELECT COUNT(*) FROM spent_marks")
-
-    assert row is not None
-    assert row[0] == 1
+def code_of(codes: Codes) -> Code:
+    code = codes.read(codes.new(10))
+    assert code is not None
+    return code
 
 
 async def test_the_digits_are_drawn_and_spoken() -> None:
     codes = Codes(KEEPER)
-    code = codes.read(codes.new(10))
-    assert code is not None
+    code = code_of(codes)
 
-    picture, sound = await codes.picture(code), await codes.sound(code)
+    picture, sound = await codes.picture(code, source="a", now=0), await codes.sound(code, source="a", now=0)
 
     assert picture.startswith(b"\x89PNG")
     with wave_open(BytesIO(sound)) as spoken:
         assert spoken.getnframes() > spoken.getframerate()
     assert code.digits not in repr(code)
+
+
+async def test_nobody_keeps_the_machine_busy_with_drawing() -> None:
+    codes = Codes(KEEPER)
+    code = code_of(codes)
+    for _ in range(30):
+        await codes.picture(code, source="192.0.2.1", now=0)
+
+    with pytest.raises(Throttled):
+        await codes.sound(code, source="192.0.2.1", now=0)
+
+    await codes.picture(code, source="192.0.2.2", now=0)
+    await codes.picture(code, source="192.0.2.1", now=2)
+
+
+async def test_who_draws_does_not_hold_the_interpreter_behind_everything_else() -> None:
+    codes = Codes(KEEPER)
+
+    await codes.picture(code_of(codes), source="a", now=0)
+
+    drawing = [one.native_id for one in threading.enumerate() if one.name.startswith("pictures-")]
+    assert drawing
+    here = os.getpriority(os.PRIO_PROCESS, threading.get_native_id())
+    assert {os.getpriority(os.PRIO_PROCESS, one or 0) for one in drawing} == {here}
