@@ -68,7 +68,7 @@ def test_the_pasted_commands_bring_certificates_by_acme_and_by_est(printed: str,
 
 
 def test_the_sheet_is_printed_in_both_languages(printed: str) -> None:
-    assert "密碼函 PASSWORD SHEET No. 1" in printed
+    assert "密碼單 PASSWORD SHEET No. 1" in printed
     assert "註冊碼 Enrollment code (EST)" in printed
 
 

@@ -11,7 +11,7 @@ from ca_core.notices.notice import Notice, Told, Topic
 
 _CANCELLED_SEQUENCE = 100
 _LAST_SEQUENCE = 99
-_SUMMARY: Final = {"en": "Renew the certificate of {who}", "zh-Hant": "更新 {who} 的憑證"}
+_SUMMARY: Final = {"en": "Renew the certificate of {who}", "zh-Hant": "{who} 的憑證展期"}
 
 
 def calendar(notice: Notice, account: str, portal_url: str, language: str) -> tuple[str, str]:

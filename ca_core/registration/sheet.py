@@ -102,8 +102,8 @@ def as_text(sheet: Sheet, places: Places) -> str:
     ]
     lines = [f"{label}\n    {value}" for label, value in rows if value is not None]
     rule = "=" * _WIDTH
-    title = f"密碼函 PASSWORD SHEET No. {sheet.number}"
-    warning = "請妥善保管；新密碼函一經製作，本函即失效。\nKeep it safe; a newer sheet voids this one."
+    title = f"密碼單 PASSWORD SHEET No. {sheet.number}"
+    warning = "請妥善保管；新密碼單一經製作，本單即失效。\nKeep it safe; a newer sheet voids this one."
     return "\n".join([rule, title, rule, *lines, rule, warning, rule])
 
 

@@ -22,7 +22,7 @@ from server.web import forms, languages, pages
 from server.web.advice import ADVICE
 from server.web.route import allowed, matching
 
-_TITLE = "Registration authority · 註冊中心"
+_TITLE = "Registration authority · 註冊窗口"
 _READ = frozenset({"GET", "HEAD"})
 _MORE = '<p><a href="{}">/help/{}</a></p>'
 _FAILED = phrase("Something failed here.")

@@ -23,7 +23,7 @@ CA = TestCa()
 
 def letter() -> EmailMessage:
     message = EmailMessage()
-    message["From"], message["To"], message["Subject"] = "ca@ca.example", TO, "密碼函"
+    message["From"], message["To"], message["Subject"] = "ca@ca.example", TO, "密碼單"
     message["Message-ID"] = "<0007@ca.example>"
     message.set_content("您好\n.\n..\n")
     return message
@@ -55,7 +55,7 @@ async def test_mail_arrives_as_it_was_written() -> None:
         await sending(port).take(letter(), recipient=TO)
 
     (got,) = mailbox.got
-    assert (got["Subject"], got["Message-ID"]) == ("密碼函", "<0007@ca.example>")
+    assert (got["Subject"], got["Message-ID"]) == ("密碼單", "<0007@ca.example>")
     assert got.get_content().splitlines() == ["您好", ".", ".."]
     assert mailbox.recipients == [[TO]]
 

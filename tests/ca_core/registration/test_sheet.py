@@ -36,7 +36,7 @@ def test_a_secret_that_the_kind_does_not_use_is_null_and_not_printed() -> None:
 def test_the_text_speaks_both_languages_and_has_every_secret() -> None:
     text = sheet_module.as_text(SHEET, PLACES)
 
-    for expected in ("密碼函 PASSWORD SHEET No. 2", "帳號 Account", "CN=王小明,C=TW", "PASS", "CODE", "KID", "_" * 42):
+    for expected in ("密碼單 PASSWORD SHEET No. 2", "帳號 Account", "CN=王小明,C=TW", "PASS", "CODE", "KID", "_" * 42):
         assert expected in text
 
 

@@ -124,13 +124,13 @@ def test_every_code_that_events_hold_has_a_word(group: str) -> None:
             SheetIssued(3),
             "desk:officer:lin",
             "Sheet 3 was made by officer lin; it voids sheet 2.",
-            "承辦人員 lin 製作了第 3 號密碼函，第 2 號隨即失效。",
+            "承辦人員 lin 製作了第 3 號密碼單，第 2 號隨即失效。",
         ),
         (
             SheetIssued(1),
             "cli:operator:root",
             "Sheet 1, the first one, was made by operator root on the command line.",
-            "系統管理員 root（以指令）製作了首張密碼函（第 1 號）。",
+            "系統管理員 root（以指令）製作了首張密碼單（第 1 號）。",
         ),
         (
             CertificateIssued("tls", ("dns:a", "dns:b"), 1_900_000_000, None),
@@ -139,7 +139,7 @@ def test_every_code_that_events_hold_has_a_word(group: str) -> None:
                 "A certificate for dns:a, dns:b was issued for the profile tls to the subscriber through ACME,"
                 " valid until Mar 17, 2030."
             ),
-            "已簽發 dns:a、dns:b 的憑證（憑證樣式 tls）予用戶（經由 ACME 協定），效期至 2030年3月17日。",
+            "已簽發 dns:a、dns:b 的憑證（憑證類別 tls）予用戶（經由 ACME 協定），效期至 2030年3月17日。",
         ),
         (
             CertificateRevoked("keyCompromise", was="certificateHold"),
