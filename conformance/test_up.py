@@ -12,12 +12,14 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from urllib.parse import parse_qs
 
 import pytest
 
 from conformance.house import SOAPSTONE, client, free_ports, must, run
 
 _FIRST_LINE = "# Commands to paste"
+_KEYS = Path(__file__).parents[1] / "server" / "web" / "assets" / "keys.js"
 
 
 @pytest.fixture(scope="module")
@@ -72,6 +74,31 @@ def test_the_sheet_is_printed_in_both_languages(printed: str) -> None:
     assert "註冊碼 Enrollment code (EST)" in printed
 
 
+def test_the_portal_is_opened_by_the_address_that_is_printed_or_by_what_is_to_be_typed(
+    printed: str, folder: Path
+) -> None:
+    (address,) = re.findall(r"^address with the sheet +(\S+)$", printed, re.MULTILINE)
+    (typed,) = re.findall(r"^or type +account (\S+), password \S+$", printed, re.MULTILINE)
+    (listed,) = re.findall(r"^portal +(\S+)$", printed, re.MULTILINE)
+    (password,) = re.findall(r"Initial password\n +(\S+)$", printed, re.MULTILINE)
+    portal, _, fragment = address.partition("#")
+
+    page = must("curl", "--silent", "--fail", "--cacert", folder / "home" / "trust.pem", portal)
+
+    assert portal == listed
+    assert parse_qs(fragment) == {"account": [typed], "password": [password]}
+    assert f"password {password}" in printed
+    assert "data-sign-in" in page
+    assert ("scripts are not built" in printed) is not _KEYS.exists()
+
+
+def test_the_example_has_certificates_that_browsers_make_keys_for(printed: str, folder: Path) -> None:
+    shown = json.loads(run(SOAPSTONE, "--home", folder / "home", "show", "example", "--json").stdout)
+
+    assert {"signing", "encryption"} <= set(shown["profiles"])
+    assert printed.index("PASSWORD SHEET") < printed.index("# The portal") < printed.index(_FIRST_LINE)
+
+
 def test_the_first_officer_opens_the_desk_with_what_is_printed(printed: str, folder: Path) -> None:
     (passphrase,) = re.findall(r"^passphrase +(\S+)$", printed, re.MULTILINE)
     (path,) = re.findall(r"^key and certificate +(\S+)$", printed, re.MULTILINE)
@@ -106,6 +133,8 @@ def test_a_second_run_takes_nobody_on(tmp_path: Path) -> None:
 
     assert "passphrase" in first
     assert "passphrase" not in second
+    assert "PASSWORD SHEET" not in second
+    assert re.search(rf"^# Sheets .*: \S*soapstone --home {tmp_path / 'home'} sheet ACCOUNT$", second, re.MULTILINE)
 
 
 def test_the_readme_shows_the_same_two_commands() -> None:

@@ -1,4 +1,4 @@
-"""The first registration of `soapstone up`, and the commands that bring its first certificates."""
+"""The first registration of `soapstone up`, and how its first certificates are got: in a browser, and by commands."""
 
 from __future__ import annotations
 
@@ -10,11 +10,21 @@ from ca_core.registration.account import Grant
 from ca_core.registration.desk import Form
 from ca_core.registration.sheet import Places, Sheet
 from server.office import Office
+from server.sheets import addresses
+from server.web import asset_files
 
 HTTP_01_PORT = 5002
 VETTED = "www.example.localhost"
+# Vetted as well: what is applied for in the browser has both names, and so leaves the commands the certificate of one.
+BESIDE = "mail.example.localhost"
 CHALLENGED = "challenged.example.localhost"
+ACCOUNT = "example"
 _SUBJECT = "CN=Example,O=Example Organization,C=TW"
+
+_NO_SCRIPTS = """\
+The portal's scripts are not built, and so it makes no keys: install Node.js 18 or newer with npm (on Debian: apt
+install nodejs npm), and start again with `make up`. Until then it takes certification requests made with openssl.
+"""
 
 
 async def register_and_explain(office: Office, *, actor: str) -> str:
@@ -23,13 +33,38 @@ async def register_and_explain(office: Office, *, actor: str) -> str:
         kind="organization",
         subject=_SUBJECT,
         uses=None,
-        account="example",
-        grants=(Grant(names.dns(VETTED)), Grant(names.dns(CHALLENGED), vetted=False)),
-        profiles=("tls-server", "device"),
+        account=ACCOUNT,
+        grants=(
+            Grant(names.dns(VETTED)),
+            Grant(names.dns(BESIDE)),
+            Grant(names.dns(CHALLENGED), vetted=False),
+        ),
+        profiles=("tls-server", "device", "signing", "encryption"),
     )
     _, sheet = await office.desk.register(form, actor=actor)
     text = sheet_module.as_text(sheet, office.places)
-    return f"{text}\n\n{commands(sheet, office.places)}\n"
+    walk = in_a_browser(sheet, office.places, makes_keys=asset_files.is_built("keys.js"))
+    return f"{text}\n\n{walk}\n{commands(sheet, office.places)}\n"
+
+
+def in_a_browser(sheet: Sheet, places: Places, *, makes_keys: bool) -> str:
+    """What the holder of the sheet types at the portal.
+
+    Args:
+        makes_keys: whether the portal's scripts were built.
+    """
+    link = addresses.link(sheet, places)
+    if link is None or sheet.initial_password is None:
+        raise ValueError("the example's kind signs in at the portal")
+    warning = "" if makes_keys else _NO_SCRIPTS
+    return f"""\
+# The portal: {places.portal_url} - for whoever holds the sheet above, in a browser that trusts the trust anchor.
+# An officer's certificate is not needed there; a browser that only warns may be told to go on, on this machine.
+address with the sheet  {link.reveal()}
+or type                 account {sheet.account}, password {sheet.initial_password.reveal()}
+{warning}Press "Sign in" and choose a password of your own. Under "Apply for certificates" choose a passphrase, press
+"Apply", and save the file (PKCS #12) of each certificate: for a mail program, a browser or a keychain.
+"""
 
 
 def commands(sheet: Sheet, places: Places) -> str:

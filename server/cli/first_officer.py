@@ -8,7 +8,7 @@ from ca_core.registration.account import MAIN
 from ca_core.staff.role import Role
 from server.cli.officer_certificates import taken_on_and_certified
 from server.cli.officer_passkeys import said, with_code
-from server.cli.shared import operator_actor
+from server.cli.shared import called, operator_actor
 from server.office import Office
 
 NAME = "first"
@@ -29,10 +29,11 @@ async def take_on_and_explain(office: Office) -> str:
     made = await with_code(office, made)
     code = f"{said(made.passkey_code, made.passkey_code_expires_at)}\n" if made.passkey_code else ""
     p12, passphrase = made.p12 or "", made.passphrase or ""
-    return explained(p12, passphrase, desk=office.settings.desk, trust=office.places.ca_bundle) + code
+    desk, command = office.settings.desk, called(office.home)
+    return explained(p12, passphrase, desk=desk, trust=office.places.ca_bundle, command=command) + code
 
 
-def explained(p12: str, passphrase: str, *, desk: str, trust: str) -> str:
+def explained(p12: str, passphrase: str, *, desk: str, trust: str, command: str) -> str:
     """Where the certificate is, and what a browser of each make wants done with it."""
     file, root, word = shlex.quote(p12), shlex.quote(trust), shlex.quote(passphrase)
     folder = '"$HOME/.pki/nssdb"'
@@ -55,5 +56,5 @@ The passphrase is shown once. Load both files, restart the browser, open the des
   Windows    (Edge, Chrome) in the folder with both files:
              certutil -user -f -p "{passphrase}" -importpfx {FILE_NAME}
              certutil -user -addstore Root trust.pem
-Further officers: soapstone officer add NAME --role officer --p12 FILE
+Further officers: {command} officer add NAME --role officer --p12 FILE
 """

@@ -13,6 +13,7 @@ import click
 
 from ca_core.errors import SoapstoneError
 
+DEFAULT_HOME = Path("soapstone-home")
 _COMMANDS = {
     "init": ("making", "Make a home: settings, CA, TLS certificate, database."),
     "serve": ("serving", "Serve in the foreground until SIGTERM."),
@@ -103,7 +104,7 @@ def short_help(name: str, limit: int) -> str:
     "--home",
     type=click.Path(file_okay=False, path_type=Path),
     envvar="SOAPSTONE_HOME",
-    default=Path("soapstone-home"),
+    default=DEFAULT_HOME,
     show_default="./soapstone-home",
     help="The folder with everything that one server is; or set SOAPSTONE_HOME.",
 )

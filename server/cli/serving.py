@@ -13,7 +13,7 @@ from server import home as home_module
 from server import settings as settings_module
 from server.cli import first_officer
 from server.cli.making import DEFAULT_PORT, KEY_KINDS, first_settings, make_home
-from server.cli.shared import operator_actor
+from server.cli.shared import called, operator_actor
 from server.log import log_to_stderr
 from server.office import Office
 from server.own_places import places
@@ -59,6 +59,10 @@ def up(home: Path, host: str, port: int) -> None:
             click.echo(await first_officer.take_on_and_explain(opened))
         if not await opened.desk.every():
             click.echo(await example.register_and_explain(opened, actor=operator_actor()))
+        else:
+            click.echo(
+                f"# Sheets are shown once. Another one, which voids the one before: {called(home)} sheet ACCOUNT\n"
+            )
         _print_addresses(home, opened.settings)
 
     asyncio.run(serving.serve(home, ready))
@@ -68,6 +72,7 @@ def _print_addresses(home: Path, settings: Settings) -> None:
     shown = places(home, settings)
     click.echo(f"ACME directory  {shown.acme_directory}")
     click.echo(f"EST             {shown.est_url}")
+    click.echo(f"portal          {shown.portal_url}")
     click.echo(f"RA desk         {settings.desk}")
     click.echo(f"repository      {settings.repository}")
     click.echo(f"trust anchor    {shown.ca_bundle}")

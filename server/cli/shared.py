@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import getpass
+import shlex
+import sys
 from collections.abc import Awaitable, Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -13,6 +15,7 @@ import click
 import msgspec
 
 from ca_core.staff.role import Actor, console
+from server.cli.main import DEFAULT_HOME
 from server.office import Office, office
 
 T = TypeVar("T")
@@ -64,6 +67,12 @@ def operator() -> Actor:
 def operator_actor() -> str:
     """Who types, as the journal writes it."""
     return operator().journal_name
+
+
+def called(home: Path) -> str:
+    """How whoever reads this calls a command for a home, in the folder in which they called this one."""
+    program = sys.argv[0] if Path(sys.argv[0]).name == "soapstone" else "soapstone"
+    return program if home == DEFAULT_HOME else shlex.join([program, "--home", str(home)])
 
 
 def in_office(home: Path, do: Callable[[Office], Awaitable[T]]) -> T:

@@ -14,7 +14,7 @@ from ca_core.errors import NotPrintable, TooLarge
 from ca_core.registration.contact import Contact
 from ca_core.registration.form import LANGUAGES
 from ca_core.registration.sheet import Places, Sheet
-from server.sheets import fonts, qr
+from server.sheets import addresses, fonts, qr
 
 MOST_SHEETS = 2000
 """In one document: while it is set, each takes 0.6 MB of memory."""
@@ -127,7 +127,7 @@ def _compiled(
 
 
 def _letter(sheet: Sheet, contact: Contact, places: Places, language: str) -> _Letter:
-    link = qr.link(sheet, places)
+    link = addresses.link(sheet, places)
     address, listed = _address(sheet.subject, contact), list(_places(sheet, places))
     below = [sheet.subject, *(row.value for row in listed)]
     return _Letter(

@@ -24,6 +24,7 @@ _STYLES = ("pico.css", "desk.css")
 # Style sheets carry pictures within them, which the policy of our pages does not load from there.
 _WITHIN = re.compile(r'url\("data:image/svg\+xml,([^"]*)"\)')
 _DIGEST_DIGITS = 16
+_FOLDER = resources.files("server.web") / "assets"
 _READ = frozenset({"GET", "HEAD"})
 
 
@@ -32,6 +33,11 @@ class Script(NamedTuple):
 
     place: str
     integrity: str
+
+
+def is_built(name: str) -> bool:
+    """Whether an asset that no commit holds was built here."""
+    return (_FOLDER / name).is_file()
 
 
 class AssetFiles:
@@ -44,7 +50,7 @@ class AssetFiles:
     def __init__(self, folder: Traversable | None = None) -> None:
         self._replies: dict[str, Reply] = {}
         self._packed: dict[str, Reply] = {}
-        self._places = dict(self._read(folder or resources.files("server.web") / "assets"))
+        self._places = dict(self._read(folder or _FOLDER))
 
     @property
     def styles(self) -> tuple[str, ...]:

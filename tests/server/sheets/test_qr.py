@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import segno
 
 from ca_core.registration.sheet import Sheet
-from server.sheets import qr
+from server.sheets import addresses, qr
 from tests.server.sheets.papers import PLACES, device_sheet, sheet
 
 
@@ -15,7 +15,7 @@ def test_the_code_of_a_person_opens_the_portal_and_its_secret_is_in_the_fragment
     made = sheet()
     assert made.initial_password is not None
 
-    link = qr.link(made, PLACES)
+    link = addresses.link(made, PLACES)
 
     assert link is not None
     url = urlsplit(link.reveal())
@@ -27,7 +27,7 @@ def test_the_code_of_a_device_is_its_est_address_with_account_and_code_in_the_fr
     made = device_sheet()
     assert made.enrollment_code is not None
 
-    link = qr.link(made, PLACES)
+    link = addresses.link(made, PLACES)
 
     assert link is not None
     address, _, fragment = link.reveal().partition("#")
@@ -36,18 +36,18 @@ def test_the_code_of_a_device_is_its_est_address_with_account_and_code_in_the_fr
 
 
 def test_a_sheet_without_password_and_code_has_no_qr_code() -> None:
-    assert qr.link(Sheet("acc", "CN=x", 1, None, None, sheet().eab), PLACES) is None
+    assert addresses.link(Sheet("acc", "CN=x", 1, None, None, sheet().eab), PLACES) is None
 
 
 def test_the_link_does_not_show_itself() -> None:
     made = sheet()
     assert made.initial_password is not None
 
-    assert made.initial_password.reveal() not in repr(qr.link(made, PLACES))
+    assert made.initial_password.reveal() not in repr(addresses.link(made, PLACES))
 
 
 def test_the_drawing_is_of_that_link_and_survives_stains() -> None:
-    link = qr.link(sheet(), PLACES)
+    link = addresses.link(sheet(), PLACES)
     assert link is not None
 
     drawn = qr.svg(link)
