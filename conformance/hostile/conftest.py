@@ -1,4 +1,4 @@
-"""One server for all attacks on ACME, and accounts to attack with."""
+"""One server for all attacks on ACME and one for those on the portal, and accounts to attack with."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from conformance.acme import Answer, Client
+from conformance.hostile.portal import Subscriber
 from conformance.house import House
 
 ZONE = "partner.example"
@@ -20,6 +21,32 @@ def acme(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
     built.start()
     yield built
     built.close()
+
+
+@pytest.fixture(scope="session")
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
+    """Asks for no proof of work: what else is looked at is not to wait behind it."""
+    built = House(tmp_path_factory.mktemp("portal"), "portal.gate=off", "limits.arrival_seconds=8")
+    built.start()
+    yield built
+    assert "event=bug" not in built.log, built.log[-4000:]
+    built.close()
+
+
+@pytest.fixture
+def victim(portal: House) -> Subscriber:
+    """Somebody new for each test, signed in."""
+    made = Subscriber(portal)
+    made.enter()
+    return made
+
+
+@pytest.fixture(scope="session")
+def mallory(portal: House) -> Subscriber:
+    """A subscriber as good as any other, who is out for what is others'."""
+    made = Subscriber(portal)
+    made.enter()
+    return made
 
 
 def registered(house: House, *options: str) -> dict[str, Any]:

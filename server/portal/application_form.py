@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from ca_core.errors import BadCsr, Refusal
+from ca_core.errors import BadCsr, NameNotGranted, Refusal
 from ca_core.names import Identifier
 from ca_core.policy.subject import common_names
 from ca_core.registration.account import Registration
@@ -22,6 +22,7 @@ from server.portal.words import phrase
 from server.web import languages
 
 _BEGIN, _END = (re.compile(rf"-----{word} (?:NEW )?CERTIFICATE REQUEST-----") for word in ("BEGIN", "END"))
+_SHOWN = 80
 KEY_TYPES: Mapping[str, str] = MappingProxyType(
     {"ec-p256": "ECDSA P-256", "ec-p384": "ECDSA P-384", "rsa-2048": "RSA 2048", "rsa-3072": "RSA 3072"}
 )
@@ -173,6 +174,13 @@ def _unarmoured(text: str) -> str:
 
 
 def chosen_names(visit: Visit, line: Line) -> frozenset[Identifier] | None:
-    """Which of a line's names are ticked; None where there was nothing to choose."""
-    ticked = set(visit.form.every(f"names.{line.profile.name}"))
-    return frozenset(name for name in line.names if str(name) in ticked) if ticked else None
+    """Which of a line's names are ticked; None where there was nothing to choose.
+
+    Raises:
+        NameNotGranted: one that is not, or not any more, among them.
+    """
+    ticked, known = set(visit.form.every(f"names.{line.profile.name}")), {str(name): name for name in line.names}
+    if unknown := ticked - known.keys():
+        # To leave it out would ask for something else: where none is left, for all.
+        raise NameNotGranted(f"{min(unknown)[:_SHOWN]} is not among the names that this certificate may have")
+    return frozenset(known[name] for name in ticked) if ticked else None

@@ -35,8 +35,8 @@ async def apply(visit: Visit) -> Reply:
     lines = {line.profile.name: line for line in (await service.papers(visit.entered)).offered}
     asked, unread = dict[str, Application](), list[Said]()
     for profile in profiles:
-        names = application_form.chosen_names(visit, lines[profile]) if profile in lines else None
         try:
+            names = application_form.chosen_names(visit, lines[profile]) if profile in lines else None
             asked[profile] = Application(application_form.csr(visit, profile), names)
         except Refusal as refusal:
             unread.append(said(visit, profile, refusal))
