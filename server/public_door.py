@@ -23,7 +23,7 @@ def public_dialogue(
 ) -> PublicDialogue:
     """ACME, the subscriber's portal and every page beside it."""
     assets = AssetFiles()
-    shown = OpenPages(portal_frame(assets))
+    shown = OpenPages(portal_frame(assets, opened.settings.portal.calendar))
     pages = AgreementPages(opened.database, agreements, shown)
     portal = portal_dialogue(
         opened,

@@ -212,10 +212,19 @@ class GateKind(StrEnum):
     """Nothing; in a development home only."""
 
 
+class Calendar(StrEnum):
+    """How the portal counts years in Chinese; in English it is the Gregorian calendar in any case."""
+
+    GREGORIAN = "gregorian"
+    ROC = "roc"
+    """That of the Republic of China: the first year is 1912."""
+
+
 class Portal(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
     """The subscribers' pages."""
 
     gate: GateKind = GateKind.PROOF_OF_WORK
+    calendar: Calendar = Calendar.GREGORIAN
 
 
 class SecondFactor(StrEnum):

@@ -34,6 +34,7 @@ from server.portal.pages import (
 from server.portal.route import PortalRoute
 from server.portal.visit import HEADERS, Address, Chain, Portal, Roots, Tab
 from server.portal.words import VOCABULARY, phrase
+from server.setting_tables import Calendar
 from server.signing_in import SigningIn
 from server.web.asset_files import AssetFiles
 from server.web.forms import as_browsers_write
@@ -71,9 +72,17 @@ _HOME = next(path for path in ("/certificates", "/apply", "/password") if matchi
 _SCRIPTED = "script-src 'self'; connect-src 'self'"
 
 
-def portal_frame(assets: AssetFiles) -> Frame:
+def portal_frame(assets: AssetFiles, calendar: Calendar = Calendar.GREGORIAN) -> Frame:
     """What makes pages look like the portal's."""
-    return Frame("server.portal", assets, VOCABULARY, headers=HEADERS, scripted=_SCRIPTED, styles=("portal.css",))
+    return Frame(
+        "server.portal",
+        assets,
+        VOCABULARY,
+        headers=HEADERS,
+        scripted=_SCRIPTED,
+        styles=("portal.css",),
+        calendar=calendar,
+    )
 
 
 def portal_dialogue(
@@ -99,7 +108,7 @@ def portal_dialogue(
         office=office,
         gate=Gate(office.database, office.clock, office.keeper, office.settings.portal.gate, codes),
         codes=codes,
-        frame=portal_frame(assets),
+        frame=portal_frame(assets, office.settings.portal.calendar),
         assets=assets,
         entering=entering,
         enrollment=enrollment,

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from babel.dates import format_date, format_datetime
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from ca_core.clock import as_datetime, rfc3339
+from ca_core.clock import rfc3339
 from ca_core.registration.form import LANGUAGES
 from protocols.wire import Reply
+from server.setting_tables import Calendar
 from server.web import languages
 from server.web.actors import Word
 from server.web.asset_files import AssetFiles
+from server.web.dates import Dates
 from server.web.languages import Texts
 from server.web.telling import Teller
 
@@ -49,6 +50,7 @@ class Frame:
         headers: of every page.
         scripted: what a page that runs a script of ours may do beside what the others may.
         styles: style sheets of these pages alone, behind those that all have.
+        calendar: of dates in Chinese.
     """
 
     def __init__(
@@ -61,12 +63,16 @@ class Frame:
         scripted: str = "script-src 'self'",
         styles: tuple[str, ...] = (),
         filters: Filters = _no_filters,
+        calendar: Calendar = Calendar.GREGORIAN,
     ) -> None:
         self._assets = assets
         self._headers = headers
         self._styles = [place for name in styles if (place := assets.place(name)) is not None]
         self._scripted = tuple((name, f"{value}; {scripted}" if name == _POLICY else value) for name, value in headers)
-        self._environments = {language: _environment(package, language, vocabulary, filters) for language in LANGUAGES}
+        self._environments = {
+            language: _environment(package, Dates(language, calendar), language, vocabulary, filters)
+            for language in LANGUAGES
+        }
 
     def render(
         self,
@@ -95,7 +101,9 @@ class Frame:
         return Reply(status, headers, body.encode())
 
 
-def _environment(package: str, language: str, vocabulary: Mapping[str, str], filters: Filters) -> Environment:
+def _environment(
+    package: str, dates: Dates, language: str, vocabulary: Mapping[str, str], filters: Filters
+) -> Environment:
     environment = Environment(
         loader=PackageLoader(package, "templates"),
         autoescape=True,
@@ -107,8 +115,8 @@ def _environment(package: str, language: str, vocabulary: Mapping[str, str], fil
     )
     environment.policies["ext.i18n.trimmed"] = True
     texts, word = languages.texts(language), _word(language, vocabulary)
-    teller = Teller(language, texts, word)
-    environment.filters.update({**_times(language), "word": word, "who": teller.by, **filters(texts)})
+    teller = Teller(language, texts, word, dates)
+    environment.filters.update({**_times(dates), "word": word, "who": teller.by, **filters(texts)})
     environment.globals.update({"described": described, "tell": teller.tell})
     # The extension adds this method, and says so to no type checker.
     install: Callable[..., None] = environment.install_gettext_callables  # type: ignore[attr-defined]
@@ -128,16 +136,14 @@ def described(name: str, faults: Mapping[str, tuple[str, ...]], hint: str = "") 
     return about + (Markup(' aria-invalid="true"') if wrong else Markup())
 
 
-def _times(language: str) -> dict[str, Callable[..., object]]:
-    """Times in the reader's language, in UTC."""
-    locale = language.replace("-", "_")
+def _times(dates: Dates) -> dict[str, Callable[..., object]]:
+    """Times as people and as programs read them."""
 
     def moment(seconds: int) -> Markup:
-        written = format_datetime(as_datetime(seconds), "medium", locale=locale)
-        return _TIME.format(rfc3339(seconds), f"{written} UTC")
+        return _TIME.format(rfc3339(seconds), dates.moment(seconds))
 
     def day(seconds: int) -> Markup:
-        return _TIME.format(rfc3339(seconds), format_date(as_datetime(seconds), "medium", locale=locale))
+        return _TIME.format(rfc3339(seconds), dates.day(seconds))
 
     return {"moment": moment, "day": day}
 

@@ -7,11 +7,10 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 
 import msgspec
-from babel.dates import format_date, format_datetime
 
-from ca_core.clock import as_datetime
 from server import answers
 from server.web.actors import Who, Word, tidied, who
+from server.web.dates import Dates
 from server.web.event_sentences import SENTENCES
 from server.web.languages import Texts, phrase
 
@@ -96,13 +95,14 @@ class Teller:
 
     Args:
         word: the words of the page for codes; the groups of `HELD` and `MEMBERS` among them.
+        dates: how the page writes times; by default, as readers of the language do.
     """
 
-    def __init__(self, language: str, texts: Texts, word: Word) -> None:
-        self._locale = language.replace("-", "_")
+    def __init__(self, language: str, texts: Texts, word: Word, dates: Dates | None = None) -> None:
+        self._dates = dates or Dates(language)
         self._texts = texts
         self._word = word
-        self._comma = "、" if self._locale.startswith("zh") else ", "
+        self._comma = "、" if language.startswith("zh") else ", "
 
     def tell(self, event: str, actor: str, detail: str, serial: str | None = None) -> Told:
         """Say what a row holds.
@@ -137,9 +137,9 @@ class Teller:
 
     def _in_sentence(self, event: str, name: str, value: object) -> str:
         if isinstance(value, int) and name in _DAYS:
-            return str(format_date(as_datetime(value), "medium", locale=self._locale))
+            return self._dates.day(value)
         if isinstance(value, int) and name in _MOMENTS:
-            return f"{format_datetime(as_datetime(value), 'medium', locale=self._locale)} UTC"
+            return self._dates.moment(value)
         if isinstance(value, list):
             shown = self._comma.join(str(one) for one in value[:_MOST_NAMES])
             more = len(value) - _MOST_NAMES
