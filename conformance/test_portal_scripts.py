@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import base64
 import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from playwright.sync_api import Page
 
 from conformance.browser import Browser, browser
 from conformance.clients.device import Device
 from conformance.house import House, must, run
+from conformance.private_octets import private_numbers, spilled
 from conformance.script_pages import Pages, served
 
 PASSPHRASE = "憑證的通行碼-𠮷野家-2026"
@@ -128,26 +126,9 @@ def test_nothing_of_a_private_key_or_of_the_passphrase_leaves_the_tab(page: Page
 
     (fields,) = pages.posted
     assert sorted(fields) == ["csr.encryption", "csr.signing", "go", "profile"]
-    spellings = [PASSPHRASE.encode(), quote(PASSPHRASE).encode()]
-    for file in files:
-        key = load_pem_private_key(opened(file, PASSPHRASE).read_bytes(), None)
-        spellings += [spelled for number in private_numbers(key) for spelled in spellings_of(number)]
-    assert [one for one in spellings if one in everything] == []
-
-
-def private_numbers(key: object) -> list[bytes]:
-    """What makes a key private, as octets."""
-    if isinstance(key, ec.EllipticCurvePrivateKey):
-        return [key.private_numbers().private_value.to_bytes(key.key_size // 8)]
-    assert isinstance(key, rsa.RSAPrivateKey)
-    numbers = key.private_numbers()
-    return [number.to_bytes((number.bit_length() + 7) // 8) for number in (numbers.p, numbers.q, numbers.d)]
-
-
-def spellings_of(octets: bytes) -> list[bytes]:
-    """As they are, in hex, and in the middle of base64 wherever that began."""
-    shifted = [base64.b64encode(octets[start : start + 24]) for start in range(3)]
-    return [octets[:16], octets.hex()[:32].encode(), *shifted, *(one.replace(b"+", b"%2B") for one in shifted)]
+    keys = [load_pem_private_key(opened(file, PASSPHRASE).read_bytes(), None) for file in files]
+    numbers = [number for key in keys for number in private_numbers(key)]
+    assert spilled(everything, [PASSPHRASE.encode(), *numbers]) == []
 
 
 def test_a_key_waits_in_the_browser_until_somebody_comes_for_its_certificate(
