@@ -185,6 +185,18 @@ async def test_three_different_wrong_passwords_suspend_it_and_only_a_new_sheet_e
     assert (await door.sign_in("acc", initial(sheet))).step is Step.CHANGE_PASSWORD
 
 
+async def test_ten_thousand_repetitions_of_one_stale_password_suspend_nobody(door: Portal, core: Core) -> None:
+    """RULES, S5: as of a program that was not told, each of them looked at, and no other one in between."""
+    await door.with_password("acc")
+
+    for _ in range(10_000):
+        core.clock.move(60)
+        await guess(door, "stale")
+
+    assert len(await core.journal("password-suspended")) == 0
+    assert (await door.sign_in("acc", GOOD)).step is Step.SIGNED_IN
+
+
 async def test_guesses_at_an_initial_password_count_like_others(core: Core, door: Portal) -> None:
     sheet = await core.register("acc")
 
