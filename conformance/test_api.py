@@ -242,20 +242,28 @@ def test_a_sheet_that_sleeps_is_activated(office: Office, tmp_path: Path) -> Non
 
 
 def test_eab_keys_are_added_rotated_and_revoked(office: Office) -> None:
-    account = office.register(kind="organization")["registration"]["account"]
+    zone = {"type": "dns", "value": "shop.example", "below": True}
+    registered = office.register(kind="organization", names=[zone])
+    account = registered["registration"]["account"]
     place = f"/registrations/{account}/eab-keys"
 
-    added = office.alice.post(place, {"uses": 2, "networks": ["192.0.2.0/24"]}).must(201).json
+    limits = {"uses": 2, "networks": ["192.0.2.0/24"], "names": [".a.shop.example", "www.shop.example"], "note": "web"}
+    added = office.alice.post(place, limits).must(201).json
     rotated = office.alice.post(f"{place}/{added['eab']['kid']}/rotate", {"overlap_hours": 1}).must(201).json
     revoked = office.alice.post(f"{place}/{rotated['eab']['kid']}/revoke").must(200).json
 
     assert (added["credential"]["uses_left"], added["credential"]["networks"]) == (2, ["192.0.2.0/24"])
+    assert rotated["credential"]["names"] == ["zone:a.shop.example", "dns:www.shop.example"]
+    assert rotated["credential"]["note"] == "web"
     assert len(added["eab"]["hmac_key"]) == 43
     assert (revoked["kid"], revoked["state"]) == (rotated["eab"]["kid"], "revoked")
     listed = office.alice.get(f"/registrations/{account}/credentials").must(200).json["items"]
     assert {one["kid"]: one["successor"] for one in listed}[added["eab"]["kid"]] == rotated["eab"]["kid"]
     assert "hmac_key" not in str(listed)
     assert office.alice.post(place, {"networks": ["nowhere"]}).must(400).word == "bad-request"
+    assert office.alice.post(place, {"names": ["www.shop.example.net"]}).must(400).word == "name-not-granted"
+    assert office.alice.post(place, {"names": ["a b"]}).must(400).word == "bad-name"
+    assert office.alice.post(place, {"note": "n" * 65}).must(422)
     assert office.alice.post(place, {"profiles": ["device"]}).must(400).word == "profile-not-granted"
     other = office.register()["registration"]["account"]
     foreign = office.alice.post(f"/registrations/{other}/eab-keys/{added['eab']['kid']}/revoke")

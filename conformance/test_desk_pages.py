@@ -229,13 +229,16 @@ def test_an_officer_may_not_close_and_an_auditor_changes_nothing(staff: Staff) -
 
 
 def test_eab_keys_are_added_replaced_revoked_and_restored(staff: Staff) -> None:
-    staff.house.register("--kind", "device", "--subject", "CN=acme,O=Fleet,C=TW", "--account", "acme")
+    staff.house.register(
+        *("--kind", "device", "--subject", "CN=acme,O=Fleet,C=TW"), "--account", "acme", "--zone", "acme.example"
+    )
     alice = staff.alice
     form = alice.get("/registrations/acme/eab")
 
     wrong = alice.fill(form, {"days": "0", "networks": "here"})
     bad_network = alice.fill(form, {"networks": "here"})
-    made = alice.fill(form, {"networks": "192.0.2.0/24"})
+    bad_name = alice.fill(form, {"names": "www.acme.example\nelsewhere.example", "called": "x" * 65})
+    made = alice.fill(form, {"networks": "192.0.2.0/24", "names": ".shop.acme.example", "called": "web <2>"})
     kid, key = secret_after(made, "EAB key identifier"), secret_after(made, "EAB HMAC key")
     replaced = alice.fill(alice.get(f"/registrations/acme/eab/{kid}/rotate"), {"overlap": "1"})
     successor = secret_after(replaced, "EAB key identifier")
@@ -243,6 +246,11 @@ def test_eab_keys_are_added_replaced_revoked_and_restored(staff: Staff) -> None:
     restored = alice.fill(alice.get(f"/registrations/acme/eab/{successor}/restore"), {})
 
     assert (wrong.status, bad_network.status, "networks-wrong-1" in bad_network.ids) == (422, 422, True)
+    assert bad_name.status == 422
+    assert "dns:elsewhere.example is not registered for this account" in bad_name.text
+    assert "called-wrong-1" in bad_name.ids
+    assert "zone:shop.acme.example" in restored.text
+    assert "web &lt;2&gt;" in restored.text
     assert (len(kid), len(key)) == (20, 43)
     assert successor not in {"", kid}
     assert "The EAB key is revoked." in revoked.text

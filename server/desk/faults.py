@@ -72,6 +72,9 @@ PATTERNS = (
     phrase("an account is 2 to 64 letters, digits, dots, underscores or hyphens, starting with a letter or digit"),
     phrase("the account %(account)s exists already; choose another"),
     phrase("changes only when the registration is renewed"),
+    phrase("nothing below %(name)s is registered for this account; ask your registration authority"),
+    phrase("%(name)s is not registered for this account; ask your registration authority"),
+    phrase("at most %(most)s names can limit one credential; name a zone instead"),
     phrase("and %(count)s more"),
 )
 _HOLE = re.compile(r"%\((\w+)\)s")

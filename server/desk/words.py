@@ -155,6 +155,7 @@ FIELDS: Mapping[str, str] = MappingProxyType(
         "field.contact.identity_number": phrase("ID or company number"),
         "field.days": phrase("Days until it expires"),
         "field.networks": phrase("Networks"),
+        "field.called": phrase("What it is called"),
         "field.overlap": phrase("Hours that the old key works on"),
         "field.confirmed": phrase("Confirmation"),
         "field.challenged": phrase("Challenges"),

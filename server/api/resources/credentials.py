@@ -10,9 +10,19 @@ from typing import Annotated
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from ca_core.errors import BadForm, BadRequest, FieldFault, NotFound, ProfileNotGranted, WrongState
+from ca_core.errors import (
+    BadForm,
+    BadName,
+    BadRequest,
+    FieldFault,
+    NameNotGranted,
+    NotFound,
+    ProfileNotGranted,
+    WrongState,
+)
 from ca_core.registration.credential import Credential, CredentialKind
-from ca_core.registration.eab_desk import EabForm
+from ca_core.registration.eab_desk import MOST_NOTE, EabForm
+from ca_core.registration.limits import MOST_NAMES
 from ca_core.registration.sheet import EabKey
 from ca_core.staff.role import Action
 from ca_core.store import credentials
@@ -49,9 +59,11 @@ class CredentialShape(msgspec.Struct, frozen=True):
         kid: of an EAB key; else null.
         sheet: the number of the sheet that it was handed over on, or belongs to.
         uses_left: null is unlimited.
-        networks: of an EAB key, from where it may bind accounts; empty: from everywhere.
-        profiles: of an EAB key, what the accounts that it binds may order; empty: whatever the registration holds.
+        networks: from where it may be used; empty: from everywhere.
+        profiles: what it, and the accounts that it binds, may have; empty: whatever the registration holds.
         successor: of an EAB key, the one that it was rotated to.
+        names: for which names, each as `KIND:VALUE`, or `zone:DOMAIN` for all below it; empty: whatever is registered.
+        note: what it is called; empty where it has no name.
     """
 
     kind: CredentialKind
@@ -63,6 +75,8 @@ class CredentialShape(msgspec.Struct, frozen=True):
     networks: tuple[str, ...]
     profiles: tuple[str, ...]
     successor: str | None
+    names: tuple[str, ...]
+    note: str
 
 
 class CredentialList(msgspec.Struct, frozen=True):
@@ -79,12 +93,17 @@ class EabKeyForm(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
         expires_at: left out, or null, as long as the one of a sheet.
         networks: from where, as CIDRs.
         profiles: what the accounts that it binds may order.
+        names: for which names, such as `www.example.com`, `dns:www.example.com` or, for all below it, `.example.com`;
+            none: whatever is registered.
+        note: what it is called; its holder sees it at the portal.
     """
 
     uses: Uses | UnsetType | None = UNSET
     expires_at: Moment | None = None
     networks: Annotated[tuple[str, ...], Meta(max_length=_MOST_LIMITS)] = ()
     profiles: Annotated[tuple[str, ...], Meta(max_length=_MOST_LIMITS)] = ()
+    names: Annotated[tuple[str, ...], Meta(max_length=MOST_NAMES)] = ()
+    note: Annotated[str, Meta(max_length=MOST_NOTE)] = ""
 
 
 class Rotation(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -118,7 +137,7 @@ async def _listed(call: Call) -> Answer:
 async def _add(call: Call) -> Answer:
     registration, sent = await registration_of(call), call.sent(EabKeyForm)
     uses = registration.eab_uses if sent.uses is UNSET else sent.uses
-    form = EabForm(uses, _seconds(sent.expires_at), sent.networks, sent.profiles)
+    form = EabForm(uses, _seconds(sent.expires_at), sent.networks, sent.profiles, sent.names, sent.note)
     made, key = await call.office.eab_desk.add(registration.account, form, actor=call.actor.journal_name)
     return _made(call, made, key)
 
@@ -179,6 +198,8 @@ def _shape(one: Credential, now: int) -> CredentialShape:
         networks=one.networks,
         profiles=one.profiles,
         successor=one.successor,
+        names=one.names,
+        note=one.note,
     )
 
 
@@ -215,7 +236,7 @@ OPERATIONS = (
         handler=_add,
         body=EabKeyForm,
         answers={201: NewEabKey},
-        refusals=frozenset({BadForm, BadRequest, ProfileNotGranted, WrongState}),
+        refusals=frozenset({BadForm, BadName, BadRequest, NameNotGranted, ProfileNotGranted, WrongState}),
     ),
     Operation(
         name="rotateEabKey",

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 import msgspec
 
-from ca_core.errors import BadRequest, FieldFault, NotFound
+from ca_core.errors import BadName, BadRequest, FieldFault, NameNotGranted, NotFound
+from ca_core.registration import limits as limits_module
+from ca_core.registration import spelling
 from ca_core.registration.account import Registration
 from ca_core.registration.credential import Credential
-from ca_core.registration.eab_desk import EabForm
+from ca_core.registration.eab_desk import MOST_NOTE, EabForm
 from ca_core.registration.sheet import EabKey
 from ca_core.registration.vetting import MOST_USES
 from ca_core.staff.role import Action
@@ -70,9 +72,11 @@ async def add(visit: Visit) -> Reply:
         for name in profiles
         if name not in registration.profiles
     ]
+    names, called = form.lines("names"), form.get("called").strip()
+    faults += [*_wrong_names(names, registration), *_wrong_call(called)]
     if faults:
         return _form(visit, registration, form, faults)
-    limits = EabForm(uses, visit.now + (days or 1) * _DAY_SECONDS, form.lines("networks"), profiles)
+    limits = EabForm(uses, visit.now + (days or 1) * _DAY_SECONDS, form.lines("networks"), profiles, names, called)
     try:
         made, key = await visit.office.eab_desk.add(registration.account, limits, actor=visit.actor.journal_name)
     except BadRequest as refusal:
@@ -152,6 +156,20 @@ def _number(form: Posted, field: str, within: range, faults: list[FieldFault]) -
         return int(text)
     faults.append(FieldFault(field, f"must be a number from {within[0]} to {within[-1]}"))
     return None
+
+
+def _wrong_names(names: Iterable[str], registration: Registration) -> Iterator[FieldFault]:
+    try:
+        limits_module.checked(names, registration)
+    except (BadName, NameNotGranted, BadRequest) as refusal:
+        yield FieldFault("names", str(refusal))
+
+
+def _wrong_call(called: str) -> Iterator[FieldFault]:
+    if len(called) > MOST_NOTE:
+        yield FieldFault("called", f"has more than {MOST_NOTE} characters")
+    elif (why := spelling.fault_of(called)) is not None:
+        yield FieldFault("called", why)
 
 
 def _beside(faults: Iterable[FieldFault]) -> Mapping[str, tuple[str, ...]]:
