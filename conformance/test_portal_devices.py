@@ -17,6 +17,8 @@ from conformance.clients.certbot import Certbot
 from conformance.house import House, run
 
 CHOSEN = "lobster paints nine moons"
+_DEACTIVATING = re.compile(r'href="(/devices/accounts/[0-9a-f]+/deactivate)"')
+_REGISTERING = ("--agree-tos", "-m", "holder@example.com")
 _PROMPTED = re.compile(r'<code class="secret break">([^<]+)</code>')
 
 
@@ -121,6 +123,42 @@ def test_a_key_made_on_the_page_works_in_certbot_for_its_names_until_revoked(
     assert "ordered last:" in seen
     assert stopped.returncode != 0
     assert "revoked" in stopped.stdout + stopped.stderr
+
+
+def test_an_account_that_certbot_bound_is_seen_with_its_last_use_and_stopped_on_the_page(
+    house: House, page: Page, tmp_path: Path
+) -> None:
+    page.get("/devices/new/key")
+    assert page.post("/devices/new/key", note="two machines") == 200
+    kid, mac_key = page.secrets
+    sheet = {"eab": {"kid": kid, "hmac_key": mac_key}}
+    stopped, other = Certbot(house, tmp_path / "one"), Certbot(house, tmp_path / "two")
+    assert stopped("register", *_REGISTERING, "--eab-kid", kid, "--eab-hmac-key", mac_key).returncode == 0
+    page.get("/devices")
+    unused = page.text
+    assert stopped.certonly("one.panel.example", sheet).returncode == 0
+    page.get("/devices")
+    # The newest key stands first.
+    used, place = page.text, _DEACTIVATING.findall(page.text)[0]
+    assert other.certonly("two.panel.example", sheet).returncode == 0
+    page.get(place)
+    assert page.post(place) == 200
+
+    refused = stopped.certonly("three.panel.example", sheet)
+    goes_on = other.certonly("four.panel.example", sheet)
+
+    assert "never ordered anything" in unused
+    assert "ordered last:" in used
+    assert "never ordered anything" not in used
+    assert "(deactivated)" in page.text
+    assert "ACME account is deactivated" in page.text
+    assert refused.returncode != 0
+    assert "this account is not valid any more" in refused.stdout + refused.stderr
+    assert goes_on.returncode == 0, goes_on.stderr
+    page.get(place)
+    assert page.post(place) == 409
+    page.get("/history")
+    assert "An ACME account was deactivated by" in page.text
 
 
 def test_a_code_made_on_the_page_works_in_the_lines_for_curl_until_revoked(

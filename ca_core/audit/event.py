@@ -120,7 +120,7 @@ class AccountBound(Event, frozen=True, tag="acme-account-bound"):
 
 
 class AccountDeactivated(Event, frozen=True, tag="acme-account-deactivated"):
-    """An ACME account was deactivated by its holder."""
+    """An ACME account was deactivated, by itself or by the subscriber whose it is."""
 
     account: str
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from ca_core.errors import BadRequest
 from ca_core.staff.lines import JournalFilter, JournalLine, Key, Page, key_at, place_of
 from ca_core.staff.paging import filled
@@ -17,9 +19,18 @@ _SERIAL_DIGITS = 40
 
 
 async def journal_page(
-    tx: Transaction, actor: Actor, wanted: JournalFilter, *, after: str | None, most: int
+    tx: Transaction,
+    actor: Actor,
+    wanted: JournalFilter,
+    *,
+    after: str | None,
+    most: int,
+    among: Container[str] | None = None,
 ) -> Page[JournalLine]:
     """One page of what the actor sees.
+
+    Args:
+        among: the events that are wanted; None: any that fits.
 
     Raises:
         BadRequest: what is looked for cannot be, or there is no such place.
@@ -41,6 +52,7 @@ async def journal_page(
         is_seen = actor.realm in {EVERY_REALM, realm}
         is_seen = is_seen and (actor.owner is None or owner == actor.owner)
         line = JournalLine(place_of((at, id_)), id_, position, at, event, actor_, account, serial, detail)
+        is_seen = is_seen and (among is None or line.event in among)
         return line if is_seen and _fits(line, wanted) else None
 
     first = key_at(after, is_text=False) or (0, until)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 from server.desk import words as desk_words
+from server.portal import event_groups
 from server.web import advice as desk_advice
 from server.web.event_members import HELD, MEMBERS
 from server.web.event_words import EVENTS, REASONS, STATES
@@ -51,5 +52,7 @@ ADVICE: Mapping[str, str] = MappingProxyType(
 WORDS = desk_words.WORDS
 """By group and code, such as `status.active`."""
 
-VOCABULARY: Mapping[str, str] = MappingProxyType({**WORDS, **EVENTS, **REASONS, **STATES, **MEMBERS, **HELD, **ADVICE})
+VOCABULARY: Mapping[str, str] = MappingProxyType(
+    {**WORDS, **EVENTS, **event_groups.WORDS, **REASONS, **STATES, **MEMBERS, **HELD, **ADVICE}
+)
 """All words of the portal, by group and code."""

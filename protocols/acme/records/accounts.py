@@ -118,27 +118,33 @@ async def bound_by(tx: Transaction, credential_id: str) -> list[Account]:
 
 
 class LastUse(msgspec.Struct, frozen=True):
-    """An account, and when it ordered last: UTC seconds, None where it never did."""
+    """An account, and when it ordered last.
+
+    Attributes:
+        credential_id: of the EAB key that bound it; None of one that was opened without.
+        created_at, last_at: UTC seconds; None where it never ordered anything.
+    """
 
     id: str
+    credential_id: str | None
+    created_at: int
     status: AccountStatus
     last_at: int | None
 
 
-async def with_last_use(tx: Transaction, registration_id: str) -> dict[str, list[LastUse]]:
-    """The newest accounts of a registration by the identity of the EAB key that bound each."""
+async def with_last_use(tx: Transaction, registration_id: str) -> list[LastUse]:
+    """The accounts of a registration, the newest first, `MOST_SHOWN` at most."""
     rows = await tx.all(
-        "SELECT a.credential_id, a.id, a.status,"
+        "SELECT a.id, a.credential_id, a.created_at, a.status,"
         " (SELECT MAX(o.created_at) FROM acme_orders o WHERE o.account_id = a.id) FROM acme_accounts a"
-        " WHERE a.registration_id = :registration_id AND a.credential_id IS NOT NULL"
-        " ORDER BY a.id DESC LIMIT :most",
+        " WHERE a.registration_id = :registration_id ORDER BY a.id DESC LIMIT :most",
         registration_id=registration_id,
         most=MOST_SHOWN,
     )
-    found: dict[str, list[LastUse]] = {}
-    for credential_id, id_, status, last_at in rows:
-        found.setdefault(credential_id, []).append(LastUse(id_, AccountStatus(status), last_at))
-    return found
+    return [
+        LastUse(id_, credential_id, created_at, AccountStatus(status), last_at)
+        for id_, credential_id, created_at, status, last_at in rows
+    ]
 
 
 async def count_bound_by(tx: Transaction, credential_id: str) -> int:

@@ -6,13 +6,12 @@ import msgspec
 
 from ca_core.applicant import Door
 from ca_core.audit import journal
-from ca_core.audit.event import AccountBound, AccountDeactivated
+from ca_core.audit.event import AccountBound
 from ca_core.errors import NotFound
 from ca_core.identity import new_id
-from ca_core.referral import intake
-from ca_core.store import enrollment_requests, holds, registrations
+from ca_core.store import holds, registrations
 from ca_core.store.database import Transaction
-from protocols.acme import account_keys, links, messages, problems, render
+from protocols.acme import account_keys, deactivation, links, messages, render
 from protocols.acme.bonds import Bond, Bonds
 from protocols.acme.errors import (
     AccountDoesNotExist,
@@ -20,8 +19,8 @@ from protocols.acme.errors import (
 )
 from protocols.acme.events import ContactsChanged
 from protocols.acme.jwk import AccountKey
-from protocols.acme.objects import Account, order_id
-from protocols.acme.records import accounts, authorizations, orders
+from protocols.acme.objects import Account
+from protocols.acme.records import accounts, orders
 from protocols.acme.services import AcmeServices
 from protocols.acme.sign_in import ByAccount, ByKey
 from protocols.acme.states import AccountStatus
@@ -29,7 +28,6 @@ from protocols.wire import Reply
 
 ORDERS_A_PAGE = 100
 _ABOVE_EVERY_ID = "g"
-_DEACTIVATED = problems.stored("unauthorized", "the account that placed the order was deactivated")
 
 
 class Accounts:
@@ -177,23 +175,12 @@ class Accounts:
 
     async def _deactivate(self, tx: Transaction, asked: ByAccount, account: Account) -> Account:
         """Deactivate, and end what waits for the account: nobody could go on with it (RFC 8555, 7.3.6)."""
-        if not await accounts.deactivate(tx, account.id):
+        registration_id, actor = asked.registration.id, asked.applicant().actor
+        if not await deactivation.deactivate(tx, account.id, registration_id, actor=actor, now=self._clock.now()):
             raise AccountNotValid
-        # In the order in which who settles a challenge takes them.
-        await authorizations.deactivate_all(tx, account.id)
-        await orders.fail_all(tx, account.id, _DEACTIVATED)
-        await self._withdraw(tx, asked)
-        await self._record(tx, AccountDeactivated(account=account.id), asked)
         return msgspec.structs.replace(account, status=AccountStatus.DEACTIVATED)
 
-    async def _withdraw(self, tx: Transaction, asked: ByAccount) -> None:
-        """Spare an officer what nobody waits for any more; what is approved already is refused when it is issued."""
-        for waiting in await enrollment_requests.pending_of(tx, asked.registration.id):
-            id_ = order_id(waiting.request_key)
-            if id_ is not None and await orders.of_account(tx, id_, asked.account.id):
-                await intake.withdraw(tx, waiting, actor=asked.applicant().actor, now=self._clock.now())
-
-    async def _record(self, tx: Transaction, event: ContactsChanged | AccountDeactivated, asked: ByAccount) -> None:
+    async def _record(self, tx: Transaction, event: ContactsChanged, asked: ByAccount) -> None:
         await journal.record(
             tx,
             event,

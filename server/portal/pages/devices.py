@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
-from ca_core.errors import BadName, BadRequest, NameNotGranted, NotFound, ProfileNotGranted, WrongSecret
+from ca_core.applicant import Door
+from ca_core.errors import BadName, BadRequest, NameNotGranted, NotFound, ProfileNotGranted, WrongSecret, WrongState
 from ca_core.registration.credential import Credential, CredentialKind
 from ca_core.registration.eab_desk import EabForm
 from ca_core.secret import Secret
 from ca_core.subscriber.devices import MOST_LIVE, OVERLAP_SECONDS, Devices, Held
+from protocols.acme import deactivation
+from protocols.acme.objects import Account
 from protocols.acme.records import accounts
+from protocols.acme.records.accounts import LastUse
 from protocols.wire import Reply
 from server.portal import recipes
 from server.portal.route import PortalRoute
@@ -42,7 +46,10 @@ _ACCOUNTS: Mapping[str, str] = {
     "deactivated": phrase("deactivated"),
     "revoked": phrase("revoked"),
 }
-_DONE: Mapping[str, str] = {"revoked": phrase("It is revoked: neither it nor what goes back to it works any more.")}
+_DONE: Mapping[str, str] = {
+    "revoked": phrase("It is revoked: neither it nor what goes back to it works any more."),
+    "deactivated": phrase("The ACME account is deactivated: it can do nothing any more."),
+}
 
 
 def devices(visit: Visit) -> Devices:
@@ -64,11 +71,14 @@ async def show(visit: Visit) -> Reply:
     found = await service.held(visit.entered)
     async with visit.office.database.read() as tx:
         bound = await accounts.with_last_use(tx, visit.registration.id)
+    shown = {one.credential.id for one in found}
     return visit.render(
         "devices.html",
         live=[one for one in found if one.credential.is_live(visit.now)],
         over=[one for one in found if not one.credential.is_live(visit.now)][:_MOST_OVER],
-        bound=bound,
+        bound=_by_key(bound),
+        # Of keys that a newer sheet has voided, or of none: they go on, and must be seen to be stopped.
+        older=[one for one in bound if one.credential_id not in shown],
         offered=[what for what, kind in _WHAT.items() if kind in service.kinds_for(visit.registration)],
         most=MOST_LIVE,
         done=_DONE.get(visit.query.get("done"), ""),
@@ -140,6 +150,41 @@ async def revoke(visit: Visit) -> Reply:
     """Stop it."""
     await devices(visit).revoke(visit.entered, visit.path["id"], source=visit.source)
     return see_other(_PLACE, done="revoked")
+
+
+async def ask_deactivate(visit: Visit) -> Reply:
+    """What it means."""
+    return visit.render("device_deactivate.html", one=await _acme_account(visit))
+
+
+async def deactivate(visit: Visit) -> Reply:
+    """Stop one ACME account for good, and leave its key and all others alone."""
+    one, own = await _acme_account(visit), visit.registration
+    actor = f"{Door.PORTAL}:session:{visit.source}"
+    async with visit.office.database.write() as tx:
+        if not await deactivation.deactivate(tx, one.id, own.id, actor=actor, now=visit.now):
+            raise WrongState("this ACME account is not valid any more; there is nothing left to deactivate")
+    return see_other(_PLACE, done="deactivated")
+
+
+async def _acme_account(visit: Visit) -> Account:
+    """The one in the path, of the visitor's own.
+
+    Raises:
+        NotFound: there is none such.
+    """
+    async with visit.office.database.read() as tx:
+        found = await accounts.by_id(tx, visit.path["id"])
+    if found is None or found.registration_id != visit.registration.id:
+        raise NotFound("there is no such ACME account of yours")
+    return found
+
+
+def _by_key(bound: Iterable[LastUse]) -> Mapping[str, list[LastUse]]:
+    found: dict[str, list[LastUse]] = {}
+    for one in bound:
+        found.setdefault(one.credential_id or "", []).append(one)
+    return found
 
 
 def _kind(what: str) -> CredentialKind:
@@ -241,4 +286,6 @@ ROUTES = (
     PortalRoute("POST", f"{_PLACE}/{{id}}/rotate", rotate),
     PortalRoute("GET", f"{_PLACE}/{{id}}/revoke", ask_revoke),
     PortalRoute("POST", f"{_PLACE}/{{id}}/revoke", revoke),
+    PortalRoute("GET", f"{_PLACE}/accounts/{{id}}/deactivate", ask_deactivate),
+    PortalRoute("POST", f"{_PLACE}/accounts/{{id}}/deactivate", deactivate),
 )

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import msgspec
-
 from ca_core.errors import BadRequest
 from ca_core.staff.journal_search import journal_page
 from ca_core.staff.lines import JournalFilter, JournalLine, Page
 from ca_core.staff.role import EVERY_REALM, Actor, Role, Via
 from protocols.wire import Reply
-from server.desk.pages.journal import CODES
 from server.desk.searching import AFTER, first_page, first_second, last_second, next_page, optional
+from server.portal import event_groups
 from server.portal.route import PortalRoute
 from server.portal.visit import Visit
 
@@ -26,12 +24,11 @@ async def show(visit: Visit) -> Reply:
     query, fault, status = visit.query, "", 200
     found: Page[JournalLine] = Page()
     try:
-        wanted = JournalFilter(
-            event=optional(query, "event"), since=first_second(query, "since"), until=last_second(query, "until")
-        )
-        own = msgspec.structs.replace(wanted, account=visit.registration.account)
+        since, until = first_second(query, "since"), last_second(query, "until")
+        own = JournalFilter(account=visit.registration.account, since=since, until=until)
+        among = event_groups.among(optional(query, "event")) or None
         async with visit.office.database.read() as tx:
-            found = await journal_page(tx, _READER, own, after=optional(query, AFTER), most=_MOST)
+            found = await journal_page(tx, _READER, own, after=optional(query, AFTER), most=_MOST, among=among)
     except BadRequest:
         fault, status = "1", 400
     return visit.render(
@@ -39,7 +36,7 @@ async def show(visit: Visit) -> Reply:
         status=status,
         lines=found,
         asked={name: query.get(name) for name in _FIELDS},
-        codes=CODES,
+        groups=event_groups.GROUPS,
         fault=fault,
         following=next_page(_PLACE, query, found.more),
         first=first_page(_PLACE, query),

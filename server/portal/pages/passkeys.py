@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ca_core.errors import NotFound
+from ca_core.errors import NotFound, WrongState
 from ca_core.registration.passkey import LONGEST_LABEL, Passkey
 from protocols.wire import Reply
+from server.addresses import is_at_address
 from server.portal.pages.sign_in import entered
 from server.portal.route import PortalRoute
 from server.portal.visit import SCRIPT, Visit, see_other
@@ -25,11 +26,19 @@ async def show(visit: Visit) -> Reply:
     """Those of who is signed in."""
     held = await visit.portal.entering.passkeys.of(visit.registration.id)
     done = _DONE.get(visit.query.get("done"), "")
-    return visit.render("passkeys.html", passkeys=held, longest=LONGEST_LABEL, done=done)
+    origin, is_offered = visit.portal.origin, not is_at_address(visit.office.settings.public)
+    return visit.render(
+        "passkeys.html", passkeys=held, longest=LONGEST_LABEL, done=done, origin=origin, is_offered=is_offered
+    )
 
 
 async def make(visit: Visit) -> Reply:
-    """Have the browser make one, of the name in the form."""
+    """Have the browser make one, of the name in the form.
+
+    Raises:
+        WrongState: no browser would.
+    """
+    _require_name(visit)
     options = await visit.portal.entering.passkeys.begin_registering(visit.entered)
     label = visit.form.get("label")
     return visit.render("passkey_make.html", scripts=_scripts(visit), label=label, options=options, here=_PLACE)
@@ -59,6 +68,12 @@ async def sign_in(visit: Visit) -> Reply:
     answer = visit.form.get("answer").encode()
     begun = await visit.portal.entering.passkey_sign_in.sign_in(answer, source=visit.source)
     return await entered(visit, begun)
+
+
+def _require_name(visit: Visit) -> None:
+    """Browsers keep passkeys for names only (Web Authentication, level 2, 5.1.2: a valid domain)."""
+    if is_at_address(visit.office.settings.public):
+        raise WrongState("no passkeys are made here, for this portal has an IP address in the place of a name")
 
 
 def _scripts(visit: Visit) -> tuple[str, ...]:

@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import re
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from ca_core import names
+from ca_core.identity import new_id
 from ca_core.registration.account import Grant
 from ca_core.registration.credential import CredentialKind
 from ca_core.registration.form import Form
 from ca_core.subscriber.devices import FRESH_SECONDS, MOST_LIVE
+from protocols.acme.objects import Account
+from protocols.acme.records import accounts
+from protocols.acme.states import AccountStatus
+from server.portal.event_groups import GROUPS
+from server.web.event_words import EVENTS
+from server.web.life import DATES
 from tests.builders.portal_house import GOOD, Browser, PortalHouse, initial, portal_house
 
 ZONE = (Grant(names.dns("example.com"), zone=True), Grant(names.dns("www.example.com")))
@@ -155,6 +163,58 @@ async def test_nobody_sees_or_changes_what_is_anothers(house: PortalHouse) -> No
     assert (await browser.get("/devices/new/anything")).status == 404
 
 
+async def bound(house: PortalHouse, key_id: str | None) -> str:
+    """The identity of an ACME account that a key, or none, has brought to the panel."""
+    now, id_ = house.opened.clock.now(), new_id(house.opened.clock.now())
+    registration = await house.opened.desk.show("panel")
+    made = Account(id_, registration.id, key_id, f"thumb {id_}", "{}", (), AccountStatus.VALID, None, now)
+    async with house.opened.database.write() as tx:
+        assert await accounts.insert(tx, made)
+    return id_
+
+
+async def test_an_account_is_deactivated_by_whose_it_is_once_and_its_key_goes_on(house: PortalHouse) -> None:
+    browser, other = await partner(house), await house.signed_in()
+    key = await made(browser, note="web")
+    stopped, kept = await bound(house, key), await bound(house, key)
+    place = f"/devices/accounts/{stopped}/deactivate"
+
+    assert (await other.get(place)).status == 404
+    await other.get("/devices")
+    assert (await other.posted(place)).status == 404
+    await browser.get("/devices")
+    assert (await browser.posted(place, token="forged")).status == 403
+    await browser.get(place)
+    await browser.post(place)
+
+    assert browser.path == "/devices"
+    assert "The ACME account is deactivated" in browser.text
+    assert place not in browser.text
+    assert f"/devices/accounts/{kept}/deactivate" in browser.text
+    assert (await browser.posted(place)).status == 409
+    async with house.opened.database.read() as tx:
+        found = [await accounts.by_id(tx, id_) for id_ in (stopped, kept)]
+    assert [one and one.status for one in found] == [AccountStatus.DEACTIVATED, AccountStatus.VALID]
+    assert (await house.opened.eab_desk.of_account("panel"))[-1].is_live(house.opened.clock.now())
+    await browser.get("/history?event=acme-account-deactivated")
+    assert "An ACME account was deactivated by" in browser.text
+
+
+async def test_accounts_of_void_keys_and_of_none_are_seen_so_that_they_can_be_stopped(house: PortalHouse) -> None:
+    browser = await partner(house)
+    old = [await bound(house, await made(browser)), await bound(house, None)]
+    await browser.get("/devices")
+    assert browser.text.count("ACME accounts of earlier sheets") == 1
+
+    sheet = await house.opened.desk.new_sheet("panel", actor="desk:test")
+    await browser.sign_in("panel", initial(sheet))
+    await browser.post("/password", old=initial(sheet), new=GOOD, again=GOOD)
+    await browser.get("/devices")
+
+    below = browser.text.partition("ACME accounts of earlier sheets")[2]
+    assert all(f"/devices/accounts/{id_}/deactivate" in below for id_ in old)
+
+
 async def test_a_kind_without_keys_makes_none(house: PortalHouse) -> None:
     browser = await house.signed_in()
 
@@ -195,6 +255,72 @@ async def test_records_tell_in_sentences_and_of_nobody_else(house: PortalHouse) 
     assert (await browser.get("/history?after=nowhere")).status == 400
     await other.get("/history")
     assert "EAB key added</strong>" not in other.text
+
+
+async def test_records_are_looked_through_by_groups_and_days(house: PortalHouse) -> None:
+    browser = await partner(house)
+    await made(browser, note="web")
+    titles = re.compile(r"<td><strong>([^<]+)</strong>")
+
+    async def found(query: str) -> set[str]:
+        await browser.get(f"/history?{query}")
+        return set(titles.findall(browser.text))
+
+    everything = await found("")
+    by_group = [await found(f"event={group}") for group in ("sign-ins", "certificates", "credentials", "registration")]
+
+    assert by_group[0] == {"Signed in", "Password changed"}
+    assert by_group[1] == set()
+    assert by_group[2] == {"Password sheet made", "EAB key added"}
+    assert by_group[3] == {"Subscriber registered"}
+    assert set.union(*by_group) == everything
+    today = datetime.fromtimestamp(house.opened.clock.now(), UTC).date()
+    assert await found(f"event=credentials&since={today}&until={today}") == by_group[2]
+    assert await found(f"event=credentials&until={today - timedelta(days=1)}") == set()
+    assert await found(f"event=sign-ins&since={today + timedelta(days=1)}") == set()
+    assert await found("event=nothing") == set()
+    await browser.get("/history?event=sign-ins&lang=zh-Hant")
+    assert '<optgroup label="密碼單、金鑰與註冊碼">' in browser.text
+    assert '<option value="sign-ins" selected>登入' in browser.text
+    assert titles.findall(browser.text)[-1] == "已登入"
+
+
+def test_every_event_of_a_registration_stands_in_one_group() -> None:
+    grouped = [event for events in GROUPS.values() for event in events]
+    known = {key.removeprefix("event.") for key in EVENTS} - set(DATES)
+
+    assert len(grouped) == len(set(grouped))
+    assert set(grouped) <= known
+    assert known - set(grouped) == {
+        *("agreement-published", "authority-made", "ca-made", "ca-requested", "ca-withdrawn", "crl-published"),
+        *("root-trusted", "roots-crossed", "decryption-key-made", "server-started", "server-stopped", "store-moved"),
+        *("backup-made", "home-restored", "restore-acknowledged", "officer-added", "officer-ended", "token-added"),
+        *("token-ended", "import-begun", "import-ended"),
+    }
+
+
+async def test_records_of_a_group_go_on_page_by_page(house: PortalHouse) -> None:
+    browser = await partner(house)
+    await browser.get("/devices/new/code")
+    for _ in range(17):
+        await browser.posted("/devices/new/code")
+    for one in (await house.opened.code_desk.of_account("panel"))[:15]:
+        await browser.get(f"/devices/{one.id}/revoke")
+        await browser.post(f"/devices/{one.id}/revoke")
+    titles = re.compile(r"<td><strong>([^<]+)</strong>")
+
+    await browser.get("/history?event=credentials")
+    first = titles.findall(browser.text)
+    following = re.search(r'href="(/history\?[^"]*)" rel="next"', browser.text)
+    assert following is not None
+    assert "event=credentials" in following[1]
+    await browser.get(following[1].replace("&amp;", "&"))
+    second = titles.findall(browser.text)
+
+    assert len(first) == 30
+    assert (first + second).count("Enrollment code added") == 17
+    assert (first + second).count("Enrollment code revoked") == 15
+    assert second[-1] == "Password sheet made"
 
 
 async def test_records_go_on_page_by_page(house: PortalHouse) -> None:

@@ -177,3 +177,30 @@ async def marks(house: PortalHouse) -> int:
     async with house.opened.database.read() as tx:
         ((count,),) = await tx.all("SELECT COUNT(*) FROM spent_marks")
     return int(count)
+
+
+@pytest.mark.parametrize("public", ["https://192.0.2.9:8443", "https://[2001:db8::9]:8443"])
+async def test_at_an_address_the_page_says_why_no_passkey_is_made(tmp_path: Path, public: str) -> None:
+    async with portal_house(tmp_path, f"public_url={public}") as house:
+        browser = await house.signed_in()
+
+        await browser.get("/passkeys")
+        told, has_form = browser.text, 'action="/passkeys/new"' in browser.text
+        refused = await browser.posted("/passkeys/new", label="phone")
+        await browser.get("/passkeys?lang=zh-Hant")
+        await house.browser().get("/sign-in")
+
+        assert f"this portal is at an IP address ({public})" in told
+        assert not has_form
+        assert refused.status == 409
+        assert "瀏覽器只為 ca.example 這樣的網域名稱保存通行金鑰" in browser.text
+
+
+async def test_at_a_name_as_that_of_a_first_start_a_passkey_is_made(house: PortalHouse) -> None:
+    browser = await house.signed_in()
+
+    await browser.get("/passkeys")
+
+    assert "They work at https://localhost:8443 and nowhere else." in browser.text
+    assert 'action="/passkeys/new"' in browser.text
+    assert 'id="not-offered"' not in browser.text
