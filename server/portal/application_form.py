@@ -9,7 +9,7 @@ from types import MappingProxyType
 
 import msgspec
 
-from ca_core.errors import BadCsr, NameNotGranted, Refusal
+from ca_core.errors import BadCsr, NameNotGranted, Refusal, TooLarge
 from ca_core.names import Identifier
 from ca_core.policy.subject import common_names
 from ca_core.registration.account import Registration
@@ -21,6 +21,8 @@ from server.portal.visit import Visit
 from server.portal.words import phrase
 from server.web import languages
 
+MOST_FILE_OCTETS = 24 * 1024
+"""Two such files, and all else that is in the form, are within what is read of one."""
 _BEGIN, _END = (re.compile(rf"-----{word} (?:NEW )?CERTIFICATE REQUEST-----") for word in ("BEGIN", "END"))
 _SHOWN = 80
 KEY_TYPES: Mapping[str, str] = MappingProxyType(
@@ -143,12 +145,19 @@ def consent(visit: Visit) -> Consent | None:
 
 
 def csr(visit: Visit, profile: str) -> bytes:
-    """The certification request for a profile, in DER.
+    """The certification request for a profile, in DER: of the file that was chosen, or else what was pasted.
 
     Raises:
         BadCsr: there is none, or it is neither PEM nor base64.
+        TooLarge: the file is more than any request.
     """
-    return csr_in(visit.form.get(f"csr.{profile}"))
+    octets = visit.form.file(f"file.{profile}")
+    if len(octets) > MOST_FILE_OCTETS:
+        raise TooLarge(f"a file with a certification request may have {MOST_FILE_OCTETS} octets; choose the right one")
+    # PEM is ASCII, and DER is not: a sequence of more than 127 octets tells its length by an octet beyond.
+    if octets[:1] == b"0" and octets[1:2] > b"\x80":
+        return octets
+    return csr_in(octets.decode("latin-1") or visit.form.get(f"csr.{profile}"))
 
 
 def csr_in(text: str) -> bytes:

@@ -102,7 +102,7 @@ class PortalDialogue:
         if route.step is not None and (elsewhere := self._way_in(visit, route)) is not None:
             return elsewhere
         if route.method == "POST":
-            form = forms.posted(request)
+            form = forms.posted(request, with_files=route.takes_files)
             if route.step is not None:
                 visit.entered.require_form(form.get(forms.TOKEN))
         return await route.handler(replace(visit, path=path, form=form))

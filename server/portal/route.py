@@ -12,7 +12,9 @@ class PortalRoute(Route, frozen=True, dict=True):
 
     Attributes:
         step: how far in somebody is at least; None: a page for everybody, whose forms are bound by the gate.
+        takes_files: whether its form may carry files.
     """
 
     handler: Handler
     step: Step | None = Step.SIGNED_IN
+    takes_files: bool = False

@@ -118,7 +118,7 @@ async def _lost(visit: Visit, *, status: int = 200, fault: str = "") -> Reply:
 
 ROUTES = (
     PortalRoute("GET", "/apply", ask),
-    PortalRoute("POST", "/apply", apply),
+    PortalRoute("POST", "/apply", apply, takes_files=True),
     PortalRoute("GET", "/apply/requests", requests),
     PortalRoute("GET", "/apply/lost/{serial}", ask_lost),
     PortalRoute("POST", "/apply/lost/{serial}", give_up),

@@ -86,5 +86,5 @@ async def _form(visit: Visit, *, status: int = 200, fault: str = "", refused: Se
 
 ROUTES = (
     PortalRoute("GET", "/renew", ask),
-    PortalRoute("POST", "/renew", renew),
+    PortalRoute("POST", "/renew", renew, takes_files=True),
 )

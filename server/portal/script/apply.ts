@@ -148,7 +148,7 @@ async function putBy(pair: Pair, passphrase: string): Promise<string> {
   return name;
 }
 
-/** The same fields that the browser would send by itself; files have no names, and stay. */
+/** The same fields that the browser would send by itself; files were read here, and stay. */
 function posted(form: HTMLFormElement, submitter: HTMLElement | null): Promise<Response> {
   const fields = new URLSearchParams();
   for (const [name, value] of new FormData(form)) {

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import time
 from base64 import b64encode
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from urllib.parse import urlencode
@@ -15,7 +15,8 @@ from cryptography import x509
 
 from ca_core.errors import BadCsr
 from protocols.wire import Reply
-from server.portal.application_form import csr_in
+from server.bridge import MOST_BODY_OCTETS
+from server.portal.application_form import MOST_FILE_OCTETS, csr_in
 from tests.builders.portal_house import FORM, GOOD, Browser, PortalHouse, initial, portal_house
 from tests.builders.subscribers import fresh
 
@@ -51,6 +52,18 @@ async def send(browser: Browser, path: str, fields: list[tuple[str, str]]) -> Re
     body = urlencode([("csrf", browser.token), *fields]).encode()
     browser.page = await browser.sent("POST", path, {"content-type": FORM, "sec-fetch-site": "same-origin"}, body)
     return browser.page
+
+
+async def upload(browser: Browser, fields: dict[str, str], files: dict[str, bytes]) -> None:
+    """Send the form of the page as browsers send it by themselves, with files."""
+    sent = {name: value.encode() for name, value in ({"csrf": browser.token} | fields).items()}
+    heads = {name: f'name="{name}"' for name in sent} | {name: f'name="{name}"; filename="a.csr"' for name in files}
+    body = b"".join(
+        f"--x\r\nContent-Disposition: form-data; {heads[name]}\r\n\r\n".encode() + content + b"\r\n"
+        for name, content in (sent | files).items()
+    )
+    headers = {"content-type": "multipart/form-data; boundary=x", "sec-fetch-site": "same-origin"}
+    browser.page = await browser.sent("POST", "/apply", headers, body + b"--x--\r\n")
 
 
 async def applied(browser: Browser) -> list[str]:
@@ -103,6 +116,50 @@ async def test_without_a_profile_or_a_request_nothing_is_issued_and_the_page_say
     assert (await send(browser, "/apply", asking(signing=one, encryption=one))).status == 409
     assert (await send(browser, "/apply", asking(none=pem(fresh())))).status == 422
     assert await house.opened.revocations.every((await house.opened.desk.show("acc")).id) == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    [lambda der: der, lambda der: b"\xef\xbb\xbfText\n" + pem(der).encode(), b64encode],
+    ids=["DER", "PEM", "base64"],
+)
+async def test_a_request_comes_as_a_file_from_a_browser_without_scripts(
+    house: PortalHouse, written: Callable[[bytes], bytes]
+) -> None:
+    browser = await house.signed_in()
+    await browser.get("/apply")
+    assert 'enctype="multipart/form-data"' in browser.text
+
+    await upload(browser, {"profile": "signing", "csr.signing": ""}, {"file.signing": written(fresh())})
+
+    assert browser.page.status == 200, browser.text
+    assert "Your certificates are issued" in browser.text
+
+
+async def test_a_file_that_is_no_request_issues_nothing_and_is_told(house: PortalHouse) -> None:
+    browser = await house.signed_in()
+    await browser.get("/apply")
+    fields = {"profile": "signing", "csr.signing": ""}
+
+    told = dict[bytes, tuple[int, bool]]()
+    for content in (b"", b"\x89PNG\r\n\x1a\n", b"0\x82\x00\x01\x00", b"A" * (MOST_FILE_OCTETS + 1)):
+        await upload(browser, fields, {"file.signing": content})
+        told[content[:4]] = browser.page.status, "Nothing was issued" in browser.text
+
+    assert set(told.values()) == {(422, True)}
+    assert f"{MOST_FILE_OCTETS} octets" in browser.text
+    await upload(browser, fields, {"file.signing": b"A" * MOST_BODY_OCTETS})
+    assert browser.page.status == 413
+    assert await house.opened.revocations.every((await house.opened.desk.show("acc")).id) == []
+
+
+async def test_a_form_with_a_file_needs_the_token_of_the_page(house: PortalHouse) -> None:
+    browser = await house.signed_in()
+    await browser.get("/apply")
+
+    await upload(browser, {"csrf": "another", "profile": "signing"}, {"file.signing": fresh()})
+
+    assert browser.page.status == 403
 
 
 async def test_a_form_of_another_session_is_refused(house: PortalHouse) -> None:
