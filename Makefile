@@ -18,7 +18,7 @@ PYTEST = TMPDIR=$(ROOMY) $(BIN)/pytest -p no:cacheprovider -n $$(($$(nproc) + 1)
 
 .DEFAULT_GOAL := help
 .PHONY: help up test coverage test-postgresql test-crash test-long lint format conformance bench bench-acme bench-crl bench-crowd bench-desk bench-est bench-fleet bench-guesses \
-        bench-journal bench-scale bench-soak bench-status bench-workers screenshots lock clean
+        bench-journal bench-scale bench-soak bench-status bench-workers screenshots wheel lock clean
 
 help:  ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-14s %s\n", $$1, $$2}' Makefile
@@ -69,6 +69,11 @@ screenshots: .venv/.tools  ## take the pictures of the desk's pages anew, for th
 	server/web/assets/install --required
 	TMPDIR=$(ROOMY) $(BIN)/python -m conformance.screenshots
 
+wheel: .venv/.server  ## pack what an operator installs into dist/, with all that pages load
+	server/web/assets/install --required
+	server/portal/script/build --required
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir dist .
+
 bench: .venv/.tools  ## measure what the documents promise, all of it, into one table; a missed gate ends it
 	$(BIN)/python -m bench
 
@@ -115,7 +120,7 @@ lock: .venv/.tools  ## choose versions anew and write them down with their hashe
 	done
 
 clean:  ## remove environments, caches and builds; never a server's home
-	rm -rf .venv .clients build dist htmlcov .coverage .hypothesis server/web/assets/pico.css server/web/assets/pico.lock
+	rm -rf .venv .clients build dist htmlcov .coverage .hypothesis $(addprefix server/web/assets/,pico.css pico.lock portal.js keys.js scripts.sum)
 	rm -rf .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find server protocols ca_core tests conformance bench -name __pycache__ -prune -exec rm -rf {} +
 
