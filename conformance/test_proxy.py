@@ -1,4 +1,4 @@
-"""EST and ACME behind a proxy that nobody here wrote: Caddy, configured as docs/guides/operator.md says."""
+"""EST, ACME and the portal behind a proxy that nobody here wrote: Caddy, configured as docs/guides/operator.md says."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from typing import Any
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
+from playwright.sync_api import expect
 
+from conformance.browser import browser
 from conformance.channel import CHALLENGE_PASSWORD, Tls12, enroll_head, exchange, request
 from conformance.clients.device import Device
 from conformance.house import House, client, free_ports, must
@@ -25,11 +27,15 @@ GUIDE = Path(__file__).parents[1] / "docs" / "guides" / "operator.md"
 
 
 class Proxy:
-    """Caddy before both listeners."""
+    """Caddy before both listeners.
 
-    def __init__(self, house: House, folder: Path) -> None:
+    Args:
+        ports: for EST, and the next one for ACME and the portal.
+    """
+
+    def __init__(self, house: House, folder: Path, ports: int) -> None:
         self._folder = folder
-        self.est_port, self.public_port = (first := free_ports()), first + 1
+        self.est_port, self.public_port = ports, ports + 1
         self.certificate = folder / "proxy.pem"
         key = folder / "proxy.key"
         must(
@@ -89,8 +95,14 @@ class Proxy:
 
 
 @pytest.fixture(scope="module")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
-    named = ('proxies=["127.0.0.1"]', 'est.proxies=["127.0.0.1"]')
+def ports() -> int:
+    """Where the proxy listens, which the server has to know before it is there."""
+    return free_ports()
+
+
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory, ports: int) -> Iterator[House]:
+    named = ('proxies=["127.0.0.1"]', 'est.proxies=["127.0.0.1"]', f'public_url="https://localhost:{ports + 1}"')
     built = House(tmp_path_factory.mktemp("proxied"), *named, "renewal.window_days=3660")
     built.start()
     yield built
@@ -98,8 +110,8 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @pytest.fixture(scope="module")
-def proxy(shared: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    built = Proxy(shared, tmp_path_factory.mktemp("caddy"))
+def proxy(shared: House, tmp_path_factory: pytest.TempPathFactory, ports: int) -> Iterator[Proxy]:
+    built = Proxy(shared, tmp_path_factory.mktemp("caddy"), ports)
     built.start()
     yield built
     built.stop()
@@ -196,4 +208,32 @@ def test_acme_answers_through_the_proxy(shared: House, proxy: Proxy, tmp_path: P
         f"https://localhost:{proxy.public_port}/acme/directory",
     )
 
-    assert json.loads(directory)["newNonce"]
+    assert json.loads(directory)["newNonce"].startswith(f"https://localhost:{proxy.public_port}/")
+
+
+def test_somebody_signs_in_at_the_portal_through_the_proxy(
+    shared: House, proxy: Proxy, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    sheet = shared.register("--kind", "person", "--subject", "CN=yiru,C=TW", "--account", "yiru")
+    portal, old, new = sheet["portal_url"], sheet["initial_password"], "lobster paints nine moons"
+    with browser(shared, tmp_path_factory.mktemp("browser"), trust=proxy.certificate) as chromium:
+        page = chromium.portal_page()
+        page.goto(f"{portal}#account=yiru&password={old}")
+        page.locator("form[data-sign-in] button").click()
+        for field, value in {"#old": old, "#new": new, "#again": new}.items():
+            page.locator(field).fill(value)
+        page.locator('form[action="/password"] button').click()
+
+        expect(page.locator("nav.tabs")).to_be_visible()
+        assert page.url.startswith(portal)
+
+
+def test_a_page_of_another_name_than_the_public_one_sends_no_form(shared: House) -> None:
+    # A proxy whose name was not told: its pages are read, and what they send is refused as another site's would be.
+    fetch = ("curl", "--silent", "--cacert", shared.trust, "--write-out", "%{http_code}", "--output", "/dev/null")
+    by_its_own_name = f"https://localhost:{shared.port}"
+
+    read = must(*fetch, f"{by_its_own_name}/sign-in")
+    sent = must(*fetch, "--header", f"Origin: {by_its_own_name}", "--data", "account=a", f"{by_its_own_name}/sign-in")
+
+    assert (read, sent) == ("200", "403")
