@@ -47,7 +47,10 @@ _ACCOUNTS: Mapping[str, str] = {
     "revoked": phrase("revoked"),
 }
 _DONE: Mapping[str, str] = {
-    "revoked": phrase("It is revoked: neither it nor what goes back to it works any more."),
+    "revoked": phrase(
+        "It is revoked: nothing more is issued by it. Certificates that it brought stay valid until they end or are"
+        " revoked."
+    ),
     "deactivated": phrase("The ACME account is deactivated: it can do nothing any more."),
 }
 

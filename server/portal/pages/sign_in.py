@@ -14,7 +14,10 @@ from server.portal.visit import SCRIPT, Visit, see_other
 from server.portal.words import phrase
 
 _PLACE = "/sign-in"
-_ENDED = phrase("You were signed out, for nothing was done for a while. Sign in again.")
+_ENDED = phrase(
+    "You are not signed in any more: nothing was done for a while, or the password or the sheet was changed. Sign in"
+    " again."
+)
 _AGAIN = phrase("The check that no program signs in was not passed, or it took too long. Try again.")
 
 
