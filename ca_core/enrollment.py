@@ -160,7 +160,7 @@ class Enrollment:
                 # It was good at the sign-in, and may have been revoked since.
                 await grounds.proof(tx, applicant.serial, registration, now=now)
             profile = self.profile(profile_name or self.default_profile(registration, applicant.door))
-            names = order.names if order else decision.names_for(profile, registration, request, applicant.door)
+            names = order.names if order else decision.names_for(profile, registration, request, applicant)
             subject_der = decision.subject_for(registration, profile, names, applicant.door)
             wish = Wish(profile, subject_der, names, applicant.proved)
             if order is not None:

@@ -73,10 +73,10 @@ class KeyDesk:
             name = profile_name or self._enrollment.default_profile(registration, applicant.door)
             profile = self._enrollment.profile(name)
             grounds.require_made(profile)
-            names = decision.names_for(profile, registration, request)
+            names = decision.names_for(profile, registration, request, applicant)
             decision.require_fit(profile, applicant, request)
             wish = Wish(profile, decision.subject_for(registration, profile, names, applicant.door), names)
-            decision.require_grants(registration, wish)
+            decision.require_grants(registration, wish, applicant.limits)
             asking = intake.asked(applicant, wish, request, now=now)
             if await intake.verdict(tx, asking, wish, now=now) is Verdict.REFERRED:
                 grounds.require_kept(request)

@@ -96,18 +96,19 @@ def subject_taken(registered: bytes, profile: Profile, names: frozenset[Identifi
 
 
 def names_for(
-    profile: Profile, registration: Registration, request: CertificationRequest, door: str = Door.EST
+    profile: Profile, registration: Registration, request: CertificationRequest, applicant: Applicant
 ) -> frozenset[Identifier]:
     """The names that a request means that comes with no order.
 
     They are those of its subjectAltName. A profile that needs a name and finds none takes the common name where
-    it is a registered one, else every exact name that was registered. So does, at the portal, every profile that may
-    have names: what a browser's tab sends is a key, and its holder has been shown what is registered.
+    it is a registered one, else every exact name that was registered and that the applicant's credential is for. So
+    does, at the portal, every profile that may have names: what a browser's tab sends is a key, and its holder has been
+    shown what is registered.
     """
-    may_be_all = profile.names_required or (door == Door.PORTAL and not request.san_requested)
+    may_be_all = profile.names_required or (applicant.door == Door.PORTAL and not request.san_requested)
     if request.names or not may_be_all:
         return request.names
-    fitting = fitting_names(profile, registration)
+    fitting = frozenset(filter(applicant.limits.covers, fitting_names(profile, registration)))
     common = frozenset(name for name in fitting if name.value in request.common_names)
     return common or fitting
 

@@ -46,16 +46,24 @@ class Limits(msgspec.Struct, frozen=True):
         """Let only names pass that it is for.
 
         Raises:
-            NameNotGranted: one is none of them.
+            NameNotGranted: one is none of them, or there is none: a certificate without names is whoever's subject it
+                has, at every name of theirs.
         """
         if not self.names:
             return
-        for name in sorted(wanted):
-            if not self._covers(name):
+        found = sorted(wanted)
+        if not found:
+            raise NameNotGranted(
+                f"this {self.label} is for certificates with {', '.join(self.names)}, and not for one without a name;"
+                " name what it is for in the request"
+            )
+        for name in found:
+            if not self.covers(name):
                 raise NameNotGranted(f"this {self.label} is not for {name}; use one that is, or {_ASK}")
 
-    def _covers(self, name: Identifier) -> bool:
-        if str(name) in self.names:
+    def covers(self, name: Identifier) -> bool:
+        """Whether a certificate may have a name."""
+        if not self.names or str(name) in self.names:
             return True
         if name.kind is not Kind.DNS or name.is_wildcard:
             # As with what is registered: a zone covers no wildcards.

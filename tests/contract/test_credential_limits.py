@@ -106,6 +106,17 @@ async def test_a_code_is_for_its_names_only_and_so_is_what_renews_by_its_certifi
         await core.enroll(await shown(core, renewed), asked("b.example.com"))
 
 
+async def test_a_code_for_some_names_is_for_no_certificate_without_any(core: Core) -> None:
+    await core.register("meter", *ZONE, kind="device", profiles=("device", "tls-server"))
+    who = await proved(core, await code(core, EabForm(None, names=("www.example.net",))))
+
+    with pytest.raises(NameNotGranted, match="not for one without a name"):
+        await core.enroll(who, asked(), profile_name="device")
+    made = await core.enroll(who, asked(), profile_name="tls-server")
+
+    assert made.names == "dns:www.example.net"
+
+
 async def test_a_code_is_for_its_profiles_and_networks_only(core: Core) -> None:
     await core.register("meter", kind="device", profiles=("device", "tls-server"))
     further = await code(core, EabForm(None, networks=("10.0.0.0/8",), profiles=("tls-server",)))

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 
 from ca_core import names
+from ca_core.applicant import Applicant, Door
 from ca_core.errors import CertificateOnHold, InProgress, NameNotGranted, QuotaReached, TooEarly
 from ca_core.policy import decision
 from ca_core.policy.decision import Holding, Verdict
@@ -11,10 +12,12 @@ from ca_core.policy.profile import DEVICE, TLS_SERVER, ApprovalRule
 from ca_core.policy.request import parse
 from ca_core.registration.account import Grant, Registration, Status
 from ca_core.registration.kind import PRESETS
+from ca_core.registration.limits import Limits
 from tests.builders.est import Csr
 
 DAY = 86_400
 REQUEST = parse(Csr().der())
+APPLICANT = Applicant("r", Door.EST, "enrollment-code", "192.0.2.1")
 HELD = Holding("s", REQUEST.spki_sha256, 0, 90 * DAY, intended_at=300, is_issued=True)
 SHORT_LIVED = msgspec.structs.replace(HELD, not_after=DAY)
 
@@ -126,8 +129,16 @@ def test_names_that_were_not_asked_for_are_taken_from_vetted_exact_grants_only()
         Grant(names.email("a@a.example")),
     )
 
-    assert decision.names_for(TLS_SERVER, held, REQUEST) == {names.dns("a.example")}
-    assert decision.names_for(DEVICE, held, REQUEST) == frozenset()
+    assert decision.names_for(TLS_SERVER, held, REQUEST, APPLICANT) == {names.dns("a.example")}
+    assert decision.names_for(DEVICE, held, REQUEST, APPLICANT) == frozenset()
+
+
+def test_names_that_were_not_asked_for_are_those_only_that_the_credential_is_for() -> None:
+    held = registration(*(Grant(names.dns(one)) for one in ("a.example", "b.example")))
+    limited = msgspec.structs.replace(APPLICANT, limits=Limits("enrollment code", names=("dns:b.example",)))
+
+    assert decision.names_for(TLS_SERVER, held, REQUEST, APPLICANT) == {names.dns("a.example"), names.dns("b.example")}
+    assert decision.names_for(TLS_SERVER, held, REQUEST, limited) == {names.dns("b.example")}
 
 
 def test_a_live_certificate_in_its_window_is_what_a_new_one_renews() -> None:

@@ -69,6 +69,13 @@ def test_a_zone_covers_what_is_below_it_and_neither_itself_nor_wildcards() -> No
             limited.require_names([name])
 
 
+def test_what_is_for_some_names_is_for_no_certificate_without_any() -> None:
+    limits.NONE.require_names([])
+
+    with pytest.raises(NameNotGranted, match=r"for certificates with dns:a\.example, and not for one without a name"):
+        Limits("enrollment code", names=("dns:a.example",)).require_names([])
+
+
 def test_what_has_no_limits_is_for_everything() -> None:
     limits.NONE.require_names([names.dns("a.example")])
     limits.NONE.require_profile("device")
