@@ -118,11 +118,11 @@ async def bound_by(tx: Transaction, credential_id: str) -> list[Account]:
 
 
 class LastUse(msgspec.Struct, frozen=True):
-    """An account, and when it ordered last.
+    """An account, and when it ordered last what did not come to nothing.
 
     Attributes:
         credential_id: of the EAB key that bound it; None of one that was opened without.
-        created_at, last_at: UTC seconds; None where it never ordered anything.
+        created_at, last_at: UTC seconds; None where there is nothing.
     """
 
     id: str
@@ -135,9 +135,12 @@ class LastUse(msgspec.Struct, frozen=True):
 async def with_last_use(tx: Transaction, registration_id: str) -> list[LastUse]:
     """The accounts of a registration, the newest first, `MOST_SHOWN` at most."""
     rows = await tx.all(
-        "SELECT a.id, a.credential_id, a.created_at, a.status,"
-        " (SELECT MAX(o.created_at) FROM acme_orders o WHERE o.account_id = a.id) FROM acme_accounts a"
-        " WHERE a.registration_id = :registration_id ORDER BY a.id DESC LIMIT :most",
+        # From the end of what each has ordered: so the index says it, however much that is.
+        "SELECT p.id, p.credential_id, p.created_at, p.status,"
+        " (SELECT o.created_at FROM acme_orders o WHERE o.account_id = p.id AND o.status <> 'invalid'"
+        " ORDER BY o.id DESC LIMIT 1)"
+        " FROM (SELECT a.id, a.credential_id, a.created_at, a.status FROM acme_accounts a"
+        " WHERE a.registration_id = :registration_id ORDER BY a.id DESC LIMIT :most) p ORDER BY p.id DESC",
         registration_id=registration_id,
         most=MOST_SHOWN,
     )
