@@ -37,3 +37,5 @@ PROOFS: Mapping[str, tuple[str, str]] = MappingProxyType(
 """Who it is, and by what it was proved, by the middle part of an applicant's name (`ca_core.applicant`)."""
 
 BEHALF = phrase("on the subscriber's behalf")
+OFFICE = phrase("the registration authority")
+"""Who works there has no name for a subscriber."""

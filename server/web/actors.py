@@ -9,7 +9,7 @@ import msgspec
 
 from ca_core.applicant import Door
 from ca_core.staff.role import Role
-from server.web.actor_words import BEHALF, PATTERNS, PROOFS
+from server.web.actor_words import BEHALF, OFFICE, PATTERNS, PROOFS
 from server.web.languages import Texts
 
 Word = Callable[[str, str], str]
@@ -40,10 +40,16 @@ class Who(msgspec.Struct, frozen=True):
     source: str = ""
 
 
-def who(code: str, texts: Texts, word: Word) -> Who:
-    """Read what the journal writes; what is not known is shown as it is."""
+def who(code: str, texts: Texts, word: Word, *, is_for_holder: bool = False) -> Who:
+    """Read what the journal writes; what is not known is shown as it is.
+
+    Args:
+        is_for_holder: whether a subscriber is told, to whom an officer is the registration authority and has no name.
+    """
     door, _, rest = code.partition(":")
     proof, _, source = rest.partition(":")
+    if proof in _STAFF and source and is_for_holder and door != Door.SERVER:
+        return Who(texts.gettext(OFFICE))
     if proof in _STAFF and source:
         name = f"{word(proof, 'role')} {source}"
         if door in {Door.API, Door.CLI}:

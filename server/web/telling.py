@@ -104,16 +104,19 @@ class Teller:
         self._word = word
         self._comma = "、" if language.startswith("zh") else ", "
 
-    def tell(self, event: str, actor: str, detail: str, serial: str | None = None) -> Told:
+    def tell(
+        self, event: str, actor: str, detail: str, serial: str | None = None, *, is_for_holder: bool = False
+    ) -> Told:
         """Say what a row holds.
 
         Args:
             actor: who did it, as the journal writes it.
             detail: the event's members, as JSON.
             serial: of the certificate that it is about.
+            is_for_holder: as for `actors.who`.
         """
         members = msgspec.json.decode(detail, type=dict[str, object])
-        did = who(actor, self._texts, self._word)
+        did = who(actor, self._texts, self._word, is_for_holder=is_for_holder)
         title = self._word(event, "event")
         facts = (*self._own(event, members), *self._common(event, actor, did, serial))
         return Told(title, self._sentence(event, members, did) or title, facts)

@@ -21,6 +21,7 @@ from server.portal.own_certificates import ENDED, holding_in, listed, purpose, s
 from server.portal.route import PortalRoute
 from server.portal.visit import KEYS_SCRIPT, Visit
 from server.web import certificate_fields
+from server.web.actor_words import OFFICE
 from server.web.languages import phrase
 from server.web.life import Moment, life
 
@@ -43,7 +44,6 @@ _BY: dict[str, str] = {
     "est": _BY_PROGRAM,
     "server": phrase("the server, when its time had come"),
 }
-_BY_OFFICERS = phrase("the registration authority")
 
 
 class Told(NamedTuple):
@@ -132,7 +132,7 @@ def _row(moment: Moment, row: Happening) -> Told:
 def _by(actor: str) -> str:
     door, _, rest = actor.partition(":")
     proof = rest.partition(":")[0]
-    return _BY.get(f"{door}:{proof}") or _BY.get(door) or _BY_OFFICERS
+    return _BY.get(f"{door}:{proof}") or _BY.get(door) or OFFICE
 
 
 ROUTES = (

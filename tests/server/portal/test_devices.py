@@ -323,6 +323,20 @@ async def test_records_of_a_group_go_on_page_by_page(house: PortalHouse) -> None
     assert second[-1] == "Password sheet made"
 
 
+async def test_records_name_no_officer(house: PortalHouse) -> None:
+    browser = await partner(house)
+    await house.opened.desk.suspend("panel", actor="cli:operator:bob")
+    await house.opened.desk.resume("panel", actor="desk:officer:alice")
+
+    await browser.sign_in("panel", GOOD)
+    await browser.get("/history")
+
+    assert "The registration was suspended by the registration authority" in browser.text
+    assert "The registration was resumed by the registration authority" in browser.text
+    assert "alice" not in browser.text
+    assert "bob" not in browser.text
+
+
 async def test_records_go_on_page_by_page(house: PortalHouse) -> None:
     browser = await partner(house)
     await browser.get("/devices/new/code")
