@@ -18,7 +18,6 @@ from ca_core.errors import (
     ChangedMeanwhile,
     FieldFault,
     KeyInUse,
-    NotFound,
     Refusal,
     SubjectMismatch,
 )
@@ -28,7 +27,7 @@ from ca_core.policy.request import CertificationRequest
 from ca_core.referral.request import EnrollmentRequest, Referred
 from ca_core.registration.account import Registration
 from ca_core.registration.agreement import Acceptance, Agreement
-from ca_core.registration.kind import KindRevocation, Kinds
+from ca_core.registration.kind import Kinds
 from ca_core.registration.session import Session
 from ca_core.revocation import rules
 from ca_core.revocation.desk import RevocationDesk, Revoked, UnderReview
@@ -37,7 +36,6 @@ from ca_core.revocation.request import RevocationRequest
 from ca_core.revocation.rules import Asker, Course
 from ca_core.store import (
     acceptances,
-    certificates,
     enrollment_requests,
     holds,
     own_certificates,
@@ -45,9 +43,9 @@ from ca_core.store import (
     revocation_requests,
 )
 from ca_core.store.certificates import Certificate
-from ca_core.store.database import Database, Transaction
+from ca_core.store.database import Database
 from ca_core.subscriber.events import AgreementAccepted
-from ca_core.subscriber.lines import Holdings
+from ca_core.subscriber.lines import Lines
 from ca_core.subscriber.standing import Line
 
 AGREEMENT = "agreement"
@@ -140,6 +138,7 @@ class Applying:
         self._revocations = revocations
         self._kinds = kinds
         self._current = current
+        self._offered = [one.name for one in enrollment.profiles.values() if Door.PORTAL in one.doors]
 
     async def papers(self, session: Session) -> Papers:
         """What may be applied for, what is held and what waits.
@@ -154,12 +153,12 @@ class Applying:
                 await registrations.by_id(tx, id_), contact_read=await registrations.contact_of(tx, id_)
             )
             accepted = await acceptances.of(tx, id_, self._current) if self._current else None
-            found = await own_certificates.ending_since(
-                tx, id_, since=now - _REMEMBERED_SECONDS, most=_MOST_CERTIFICATES
+            found = await own_certificates.of_profiles(
+                tx, id_, self._offered, since=now - _REMEMBERED_SECONDS, now=now, most=_MOST_CERTIFICATES
             )
             waiting = await enrollment_requests.waiting_for(tx, id_)
             revocations = await revocation_requests.pending_of(tx, id_)
-        holdings = Holdings(
+        lines = Lines(
             profiles=self._enrollment.profiles,
             window_of=self._enrollment.renewal_window,
             tolerated=self._kinds.named(registration.kind).live_certificates,
@@ -168,7 +167,7 @@ class Applying:
             revocations=revocations,
             now=now,
         )
-        return Papers(registration, self._current, accepted, holdings.offered(registration), holdings.held())
+        return Papers(registration, self._current, accepted, lines.offered(registration), lines.held())
 
     async def requests(self, session: Session) -> list[EnrollmentRequest]:
         """What this subscriber has asked for and an officer has looked at or is to look at, the newest first."""
@@ -241,10 +240,9 @@ class Applying:
         """
         session.require_signed_in()
         certificate = await self._own(session, serial)
-        kind = self._kinds.named(session.registration.kind)
-        by_kind = KindRevocation.REVIEW if kind.approvals.revoke else kind.revocation
+        said = rules.said_by(self._kinds.named(session.registration.kind))
         profile = self._enrollment.profiles.get(certificate.profile)
-        course = rules.course(profile, Asker.SUBSCRIBER, Reason.SUPERSEDED, by_kind)
+        course = rules.course(profile, Asker.SUBSCRIBER, Reason.SUPERSEDED, said)
         async with self._database.read() as tx:
             waiting = await revocation_requests.pending_for(tx, serial)
         return Loss(certificate, waiting, is_reviewed=course is not Course.AT_ONCE)
@@ -286,14 +284,7 @@ class Applying:
 
     async def _own(self, session: Session, serial: str) -> Certificate:
         async with self._database.read() as tx:
-            return await _own(tx, session.registration.id, serial)
-
-
-async def _own(tx: Transaction, registration_id: str, serial: str) -> Certificate:
-    found = await certificates.by_serial(tx, serial)
-    if found is None or found.registration_id != registration_id:
-        raise NotFound("there is no such certificate")
-    return found
+            return await own_certificates.one(tx, session.registration.id, serial)
 
 
 def _read(asked: Mapping[str, Application]) -> tuple[dict[str, Outcome], dict[str, CertificationRequest]]:

@@ -7,7 +7,6 @@ from collections.abc import Mapping
 import msgspec
 
 from ca_core.clock import Clock
-from ca_core.errors import NotFound
 from ca_core.policy.profile import Profile
 from ca_core.policy.renewal import Window, renewal_window
 from ca_core.policy.status import CertificateStatus, certificate_status
@@ -15,7 +14,7 @@ from ca_core.registration.account import Registration
 from ca_core.revocation.request import RevocationRequest
 from ca_core.staff.certificate_search import CertificateSearch
 from ca_core.staff.lines import MOST_LINES, CertificateFilter, CertificateLine, Page
-from ca_core.store import certificates, related, revocation_requests
+from ca_core.store import own_certificates, related, revocation_requests
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database, Transaction
 from ca_core.store.related import Happening, Related
@@ -83,9 +82,7 @@ class Holdings:
             NotFound: there is none, or it is another's.
         """
         async with self._database.read() as tx:
-            certificate = await certificates.by_serial(tx, serial)
-            if certificate is None or certificate.registration_id != registration.id:
-                raise NotFound("there is no such certificate")
+            certificate = await own_certificates.one(tx, registration.id, serial)
             replaced_by = await related.in_place_of(tx, serial, most=_MOST_RELATED)
             return Held(
                 certificate=certificate,

@@ -17,7 +17,7 @@ from ca_core.store.certificates import Certificate
 from ca_core.subscriber.standing import Line, WindowOf, line
 
 
-class Holdings(msgspec.Struct, frozen=True, kw_only=True):
+class Lines(msgspec.Struct, frozen=True, kw_only=True):
     """What one registration holds, and what of it waits.
 
     Attributes:

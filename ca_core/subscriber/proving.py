@@ -9,14 +9,13 @@ from __future__ import annotations
 import secrets
 
 from ca_core.clock import Clock
-from ca_core.errors import NotFound
 from ca_core.registration.errors import PageOutdated
 from ca_core.registration.session import Challenge, Session
 from ca_core.registration.sessions import Sessions
 from ca_core.revocation.desk import RevocationDesk, Revoked, UnderReview
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.rules import Asker
-from ca_core.store import certificates, sessions
+from ca_core.store import own_certificates, sessions
 from ca_core.store.certificates import Certificate
 from ca_core.store.database import Database
 from ca_core.subscriber.proof import RevocationChallenge
@@ -105,10 +104,7 @@ class Proving:
 
     async def _own(self, session: Session, serial: str) -> Certificate:
         async with self._database.read() as tx:
-            certificate = await certificates.by_serial(tx, serial)
-        if certificate is None or certificate.registration_id != session.registration.id:
-            raise NotFound("there is no such certificate")
-        return certificate
+            return await own_certificates.one(tx, session.registration.id, serial)
 
 
 def _ceremony(serial: str) -> str:

@@ -35,6 +35,7 @@ from ca_core.registration.kind import PRESETS, Kinds
 from ca_core.registration.session import Step
 from ca_core.revocation.desk import Revoked, UnderReview
 from ca_core.revocation.reason import Reason
+from ca_core.store import own_certificates
 from ca_core.store.certificates import Certificate
 from ca_core.subscriber.applying import Application
 from ca_core.subscriber.standing import Standing
@@ -343,3 +344,23 @@ async def test_whoever_has_yet_to_change_the_password_does_nothing(core: Core) -
         await who.applying.renew(half, {}, None, source=SOURCE)
     with pytest.raises(PasswordToBeChanged):
         await who.applying.give_up(half, "00" * 20, Reason.SUPERSEDED, source=SOURCE)
+
+
+async def test_of_many_certificates_those_are_looked_at_that_end_first(core: Core) -> None:
+    both = (names.dns("a.example"), names.dns("b.example"))
+    who = await subscriber(core, "web", *both, kind="organization")
+    made = []
+    for name in both:
+        asked = {"tls-server": Application(fresh(), frozenset({name}))}
+        made.append((await who.applying.apply(who.session, asked, None, source=SOURCE))["tls-server"])
+        core.clock.move(DAY)
+
+    async def found(*profiles: str, now: int) -> list[Certificate]:
+        async with core.database.read() as tx:
+            id_ = who.session.registration.id
+            return await own_certificates.of_profiles(tx, id_, profiles, since=0, now=now, most=1)
+
+    assert await found("signing", "tls-server", now=core.clock.now()) == made[:1]
+    assert await found("tls-server", now=core.clock.now() + YEAR) == made[1:]
+    assert await found("signing", now=core.clock.now()) == []
+    assert await found(now=core.clock.now()) == []

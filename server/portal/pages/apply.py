@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ca_core.errors import BadForm, ChangedMeanwhile, KeyInUse, NotFound, Refusal
-from ca_core.identity import serial_text
+from ca_core.errors import BadForm, ChangedMeanwhile, KeyInUse, Refusal
 from ca_core.revocation import reason as reason_module
 from ca_core.subscriber.applying import LOST, Application
 from protocols.wire import Reply
 from server.portal import application_form, outcomes
 from server.portal.application_form import Said, applying, said
+from server.portal.own_certificates import serial_in
 from server.portal.route import PortalRoute
 from server.portal.visit import KEYS_SCRIPT, Visit, see_other
 from server.portal.words import phrase
@@ -18,7 +18,6 @@ from server.portal.words import phrase
 _NONE_CHOSEN = phrase("Choose at least one certificate.")
 _NOT_ACCEPTED = phrase("Read the agreement and accept it: without that nothing is issued.")
 _NO_REASON = phrase("Choose what has happened to the key.")
-_SERIAL_DIGITS = 40
 
 
 async def ask(visit: Visit) -> Reply:
@@ -76,18 +75,6 @@ async def give_up(visit: Visit) -> Reply:
     await applying(visit).give_up(visit.entered, serial, reason, source=visit.source)
     # Loaded anew, the page says how far it is.
     return see_other(f"/apply/lost/{serial}")
-
-
-def serial_in(visit: Visit) -> str:
-    """The serial in the path, as 40 hex digits.
-
-    Raises:
-        NotFound: it is none; said as of one that nobody has.
-    """
-    text = visit.path["serial"].replace(":", "").lower()
-    if not text or len(text) > _SERIAL_DIGITS or not set(text) <= set("0123456789abcdef"):
-        raise NotFound("there is no such certificate")
-    return serial_text(int(text, 16))
 
 
 async def _form(visit: Visit, *, status: int = 200, fault: str = "", refused: Sequence[Said] = ()) -> Reply:
