@@ -32,7 +32,7 @@ class Held(msgspec.Struct, frozen=True):
     """A key or code as its holder sees it.
 
     Attributes:
-        certificates: how many go back to it.
+        certificates: how many go back to it, `uses.MOST_COUNTED` at most.
         last_at: when the last of them was issued, UTC seconds; None where there is none.
     """
 

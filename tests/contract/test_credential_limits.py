@@ -29,7 +29,7 @@ from ca_core.registration.account import Grant
 from ca_core.registration.eab_desk import EabForm
 from ca_core.registration.proof_keys import proof_keys
 from ca_core.secret import Secret
-from ca_core.store import credentials
+from ca_core.store import credentials, uses
 from ca_core.store.certificates import Certificate
 from conformance.stores import KINDS
 from tests.builders.core import Core, granted
@@ -277,3 +277,19 @@ async def test_only_a_code_that_opens_something_is_rotated(core: Core) -> None:
     with pytest.raises(WrongState, match="void"):
         await core.code_desk.rotate(by_sheet, actor="test")
     assert await core.journal("enrollment-code-rotated") == []
+
+
+async def test_what_a_code_brought_is_counted_as_far_as_anybody_reads_on(
+    core: Core, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await core.register("meter", *ZONE, kind="device")
+    who = await proved(core, await code(core, EabForm(None)))
+    made = [await core.enroll(who, asked(name)) for name in ("a.example.com", "b.example.com")]
+
+    async def counted() -> dict[str, tuple[int, int]]:
+        async with core.database.read() as tx:
+            return await uses.by_credential(tx, made[0].registration_id)
+
+    assert await counted() == {who.origin: (2, made[1].issued_at)}
+    monkeypatch.setattr(uses, "MOST_COUNTED", 1)
+    assert await counted() == {who.origin: (1, made[1].issued_at)}

@@ -9,6 +9,7 @@ from ca_core.errors import BadName, BadRequest, NameNotGranted, NotFound, Profil
 from ca_core.registration.credential import Credential, CredentialKind
 from ca_core.registration.eab_desk import EabForm
 from ca_core.secret import Secret
+from ca_core.store.uses import MOST_COUNTED
 from ca_core.subscriber.devices import MOST_LIVE, OVERLAP_SECONDS, Devices, Held
 from protocols.acme import deactivation
 from protocols.acme.objects import Account
@@ -84,6 +85,7 @@ async def show(visit: Visit) -> Reply:
         older=[one for one in bound if one.credential_id not in shown],
         offered=[what for what, kind in _WHAT.items() if kind in service.kinds_for(visit.registration)],
         most=MOST_LIVE,
+        most_counted=MOST_COUNTED,
         done=_DONE.get(visit.query.get("done"), ""),
         state_of=lambda one: _STATES[_state(one, visit.now)],
         accounts=_ACCOUNTS,
