@@ -12,6 +12,12 @@ from aiohttp.web_protocol import RequestHandler
 from protocols.wire import Peer
 
 MOST_HEAD_OCTETS = 64 * 1024
+_OWN_WORDS = {
+    "Server": "soapstone",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
+}
 
 
 class Connection(RequestHandler):
@@ -66,6 +72,18 @@ class Connection(RequestHandler):
             self._head_octets += len(data)
             if self._head_octets > MOST_HEAD_OCTETS:
                 self.force_close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        # aiohttp answers by itself what it cannot parse, repeats some of it, and names itself with its version.
+        response = super().handle_error(request, status, exc, message)
+        response.headers.update(_OWN_WORDS)
+        return response
 
     def resume_reading(self, resume_parser: bool = True) -> None:  # noqa: FBT001, FBT002  # aiohttp's
         # aiohttp calls this for each body, and has its parser look at nothing, whether it was ever paused or not.

@@ -10,6 +10,7 @@ from server.portal.dialogue import PortalDialogue
 from server.web.agreement import AgreementPages
 from server.web.asset_files import PREFIX as ASSETS
 from server.web.asset_files import AssetFiles
+from server.web.frame import alone
 from server.web.help import HelpPages
 from server.web.notices import NoticePages
 
@@ -40,6 +41,10 @@ class PublicDialogue:
         """Answer one request."""
         if request.path.startswith(ACME):
             return await self._acme.answer(request)
+        return alone(await self._shown(request))
+
+    async def _shown(self, request: Request) -> Reply:
+        """What a browser may be led to."""
         if request.path.startswith(HELP):
             return self._pages.answer(request)
         if request.path.startswith(ASSETS):
@@ -59,8 +64,8 @@ class PublicDialogue:
 
     def refuse(self, refusal: Refusal) -> Reply:
         """As a page: outside of ACME it is people who come here."""
-        return self._portal.refuse(refusal)
+        return alone(self._portal.refuse(refusal))
 
     def bug_reply(self, reference: str) -> Reply:
         """Our own bug, as a page."""
-        return self._portal.bug_reply(reference)
+        return alone(self._portal.bug_reply(reference))

@@ -24,7 +24,10 @@ _READ = ("GET", "HEAD")
 _CACHE = ("Cache-Control", "public, max-age=86400, immutable")
 # The text is the operator's, and the origin is that of other pages: it runs nothing and loads nothing.
 _POLICY = (
-    ("Content-Security-Policy", "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"),
+    (
+        "Content-Security-Policy",
+        "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    ),
     ("X-Content-Type-Options", "nosniff"),
     ("Referrer-Policy", "no-referrer"),
 )

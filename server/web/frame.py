@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+import msgspec
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
@@ -32,9 +33,20 @@ HEADERS = (
     ("X-Frame-Options", "DENY"),
 )
 """Of every page: it runs nothing, loads nothing foreign, and is kept nowhere."""
+_ALONE = (
+    (_POLICY, "default-src 'none'; frame-ancestors 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+)
 _TIME = Markup('<time datetime="{}">{}</time>')
 Filters = Callable[[Texts], Mapping[str, Callable[..., object]]]
 """What templates of one language may ask beside times and words."""
+
+
+def alone(reply: Reply) -> Reply:
+    """The same reply, which stands in no frame and is taken for nothing else: also what is a sentence, or an asset."""
+    named = {name for name, _ in reply.headers}
+    return msgspec.structs.replace(reply, headers=(*reply.headers, *(one for one in _ALONE if one[0] not in named)))
 
 
 def _no_filters(_: Texts) -> Mapping[str, Callable[..., object]]:
