@@ -13,13 +13,13 @@ from ca_core.registration import credential as credential_module
 from ca_core.registration import making
 from ca_core.registration.account import Registration
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
-from ca_core.registration.eab_desk import EabForm, require_alone, require_room, require_rotatable
+from ca_core.registration.eab_desk import EabForm, require_allowed, require_room, require_rotatable
 from ca_core.registration.events import EnrollmentCodeAdded, EnrollmentCodeRevoked, EnrollmentCodeRotated
 from ca_core.registration.kind import PRESETS, Kind, Kinds
 from ca_core.registration.lookup import require_open
 from ca_core.secret import Secret
 from ca_core.store import credentials, holds, registrations
-from ca_core.store.database import Database, Transaction
+from ca_core.store.database import Claim, Database, Transaction
 
 
 class CodeDesk:
@@ -32,13 +32,13 @@ class CodeDesk:
         self._kinds = kinds
 
     async def add(
-        self, account: str, form: EabForm, *, actor: str, most: int | None = None, by_holder: bool = False
+        self, account: str, form: EabForm, *, actor: str, most: int | None = None, by_holder: Claim | None = None
     ) -> tuple[Credential, Secret]:
         """Make a further code; it belongs to the newest sheet, so that the next one voids it too.
 
         Args:
             most: how many machine credentials of the registration can be live; None: any number.
-            by_holder: whether nobody but its holder sees it, so that nobody need agree.
+            by_holder: as for an EAB key.
 
         Returns:
             The credential, and the code.
@@ -49,12 +49,12 @@ class CodeDesk:
                 secrets.
             ProfileNotGranted, NameNotGranted, BadName, BadRequest: a limit that makes no sense.
             QuotaReached: as many are live.
+            Refusal: what `by_holder` raises.
         """
         now = self._clock.now()
         async with self._database.write() as tx:
             registration, kind = await self._with_codes(tx, account)
-            if not by_holder:
-                require_alone(registration, kind)
+            await require_allowed(tx, registration, kind, by_holder)
             limits = form.checked(registration, expires_at=now + kind.code_seconds, now=now)
             await require_room(tx, registration.id, most, now=now)
             # As with EAB keys: it must not be a way around the activation of its sheet.
@@ -66,7 +66,7 @@ class CodeDesk:
             await self._record(tx, event, made, actor)
         return made, code
 
-    async def rotate(self, code_id: str, *, actor: str) -> tuple[Credential, Secret]:
+    async def rotate(self, code_id: str, *, actor: str, by_holder: Claim | None = None) -> tuple[Credential, Secret]:
         """Put another secret in the place of a code, for its holder; everything else of it stays as it was.
 
         The old secret is worth nothing from then on. What it brought is still the code's: it renews itself, within
@@ -75,6 +75,7 @@ class CodeDesk:
         Raises:
             NotFound: no such code.
             WrongState: it is void, revoked, expired or spent, the registration is closed, or it was rotated meanwhile.
+            Refusal: what `by_holder` raises.
         """
         now = self._clock.now()
         async with self._database.write() as tx:
@@ -82,6 +83,8 @@ class CodeDesk:
             old = await _found(tx, code_id)
             registration = await registrations.by_id(tx, old.registration_id)
             require_open(registration)
+            if by_holder is not None:
+                await by_holder(tx)
             require_rotatable(old, now)
             code = credential_module.new_enrollment_code()
             hashed = self._keeper.hashed(registration.id, code)

@@ -18,7 +18,7 @@ from ca_core.registration.kind import PRESETS, Kind, Kinds
 from ca_core.registration.lookup import require_open
 from ca_core.registration.sheet import EabKey, eab_key
 from ca_core.store import credentials, holds, registrations
-from ca_core.store.database import Database, Transaction
+from ca_core.store.database import Claim, Database, Transaction
 
 MOST_NOTE = 64
 """How many characters a credential is called by."""
@@ -92,25 +92,25 @@ class EabDesk:
         self._kinds = kinds
 
     async def add(
-        self, account: str, form: EabForm, *, actor: str, most: int | None = None, by_holder: bool = False
+        self, account: str, form: EabForm, *, actor: str, most: int | None = None, by_holder: Claim | None = None
     ) -> tuple[Credential, EabKey]:
         """Make a further key; it belongs to the newest sheet, so that the next one voids it too.
 
         Args:
             most: how many machine credentials of the registration can be live; None: any number.
-            by_holder: whether nobody but its holder sees it, so that nobody need agree.
+            by_holder: lets only its holder pass, who alone sees it, so that nobody need agree; None: it is an officer.
 
         Raises:
             NotFound: no such account.
             WrongState: the registration is closed, its kind has no ACME, or others must agree to its secrets.
             ProfileNotGranted, NameNotGranted, BadName, BadRequest: a limit that makes no sense.
             QuotaReached: as many are live.
+            Refusal: what `by_holder` raises.
         """
         now = self._clock.now()
         async with self._database.write() as tx:
             registration, kind = await self._with_acme(tx, account)
-            if not by_holder:
-                require_alone(registration, kind)
+            await require_allowed(tx, registration, kind, by_holder)
             limits = form.checked(registration, expires_at=now + kind.eab_seconds, now=now)
             await require_room(tx, registration.id, most, now=now)
             # It is one more secret of the sheet, and must not be a way around its activation.
@@ -128,13 +128,14 @@ class EabDesk:
         overlap_seconds: int,
         expires_at: int | None = None,
         actor: str,
-        by_holder: bool = False,
+        most: int | None = None,
+        by_holder: Claim | None = None,
     ) -> tuple[Credential, Credential, EabKey]:
         """Make a successor with the same limits; the old key works on for the overlap, and both share their uses.
 
         Args:
             expires_at: of the successor, UTC seconds; None means that of the old key.
-            by_holder: as for `add`.
+            most, by_holder: as for `add`.
 
         Returns:
             The old key as it stands now, the new one, and its secret.
@@ -144,15 +145,17 @@ class EabDesk:
             WrongState: it is void, revoked, expired, spent or rotated already, the registration is closed, or others
                 must agree to its secrets.
             BadRequest: the successor would have expired.
+            QuotaReached: as many are live as `most` says.
+            Refusal: what `by_holder` raises.
         """
         now = self._clock.now()
         async with self._database.write() as tx:
             old = await _held(tx, kid)
             registration = await registrations.by_id(tx, old.registration_id)
             require_open(registration)
-            if not by_holder:
-                require_alone(registration, self._kinds.get(registration.kind))
+            await require_allowed(tx, registration, self._kinds.get(registration.kind), by_holder)
             require_rotatable(old, now)
+            await require_room(tx, registration.id, most, now=now)
             limits = EabForm(
                 *(old.uses_left, expires_at or old.expires_at, old.networks, old.profiles, old.names, old.note)
             )
@@ -262,13 +265,20 @@ class EabDesk:
         await journal.record(tx, event, now=self._clock.now(), actor=actor, registration_id=key.registration_id)
 
 
-def require_alone(registration: Registration, kind: Kind | None) -> None:
-    """Let only a kind pass whose secrets one officer may hand out; a key or code is as good as a sheet.
+async def require_allowed(
+    tx: Transaction, registration: Registration, kind: Kind | None, by_holder: Claim | None
+) -> None:
+    """Let its holder pass; or an officer where one alone may hand out secrets, for a key or code is as good as a sheet.
+
+    Args:
+        by_holder: raises where its holder may not any more; None: an officer asks.
 
     Raises:
         WrongState: others must agree.
     """
-    if kind is not None and kind.approvals.reprint:
+    if by_holder is not None:
+        await by_holder(tx)
+    elif kind is not None and kind.approvals.reprint:
         raise WrongState(
             f"other officers must agree before a secret of {registration.account} is handed out;"
             f" ask for a new sheet: soapstone sheet {registration.account}"

@@ -11,16 +11,19 @@ from ca_core.registration.account import Registration
 from ca_core.registration.code_desk import CodeDesk
 from ca_core.registration.credential import Credential, CredentialKind
 from ca_core.registration.eab_desk import EabDesk, EabForm
+from ca_core.registration.errors import SessionEnded
 from ca_core.registration.kind import Kinds
 from ca_core.registration.password_proof import PasswordProof
 from ca_core.registration.session import Session
 from ca_core.registration.sheet import EabKey
 from ca_core.secret import Secret
-from ca_core.store import credentials, holds, uses
-from ca_core.store.database import Database
+from ca_core.store import credentials, holds, sessions, uses
+from ca_core.store.database import Claim, Database, Transaction
 
 MOST_LIVE = 20
 """How many keys and codes of a registration can be live before its holder may make no more; sheets' among them."""
+MOST_LIVE_WITH_OLD = 2 * MOST_LIVE
+"""With keys that work on beside their successors: each can be rotated once a day, and none again and again."""
 FRESH_SECONDS = 10 * 60
 """For how long after a sign-in a new secret is shown without the password."""
 OVERLAP_SECONDS = 86_400
@@ -90,6 +93,7 @@ class Devices:
         Raises:
             WrongSecret, Throttled: the password is needed, and not right.
             QuotaReached: there are `MOST_LIVE`.
+            SessionEnded, RegistrationSuspended, RegistrationExpired, RegistrationClosed: meanwhile.
             Refusal: as `EabDesk.add` says.
         """
         await self._require_fresh(session, typed, source=source)
@@ -97,7 +101,7 @@ class Devices:
         most = self._clock.now() + self._kinds.named(registration.kind).eab_seconds
         limits = _within(form, registration.eab_uses, most)
         return await self._eab_desk.add(
-            registration.account, limits, actor=_actor(source), most=MOST_LIVE, by_holder=True
+            registration.account, limits, actor=_actor(source), most=MOST_LIVE, by_holder=self._still_in(session)
         )
 
     async def add_code(
@@ -113,7 +117,7 @@ class Devices:
         most = self._clock.now() + self._kinds.named(registration.kind).code_seconds
         limits = _within(form, registration.uses, most)
         return await self._code_desk.add(
-            registration.account, limits, actor=_actor(source), most=MOST_LIVE, by_holder=True
+            registration.account, limits, actor=_actor(source), most=MOST_LIVE, by_holder=self._still_in(session)
         )
 
     async def rotate(self, session: Session, id_: str, typed: Secret, *, source: str) -> tuple[Credential, Secret]:
@@ -126,13 +130,19 @@ class Devices:
             WrongSecret, Throttled: the password is needed, and not right.
             NotFound: there is no such one of this subscriber.
             WrongState: as `EabDesk.rotate` and `CodeDesk.rotate` say.
+            QuotaReached: there are `MOST_LIVE_WITH_OLD`.
+            SessionEnded, RegistrationSuspended, RegistrationExpired, RegistrationClosed: meanwhile.
         """
         found = await self.find(session, id_)
         await self._require_fresh(session, typed, source=source)
         if found.kid is None:
-            return await self._code_desk.rotate(found.id, actor=_actor(source))
+            return await self._code_desk.rotate(found.id, actor=_actor(source), by_holder=self._still_in(session))
         _, made, key = await self._eab_desk.rotate(
-            found.kid, overlap_seconds=OVERLAP_SECONDS, actor=_actor(source), by_holder=True
+            found.kid,
+            overlap_seconds=OVERLAP_SECONDS,
+            actor=_actor(source),
+            most=MOST_LIVE_WITH_OLD,
+            by_holder=self._still_in(session),
         )
         return made, key.mac_key
 
@@ -160,6 +170,17 @@ class Devices:
         if found is None or found.registration_id != session.registration.id or found.kind not in _MACHINES:
             raise NotFound("there is no such key or code")
         return found
+
+    def _still_in(self, session: Session) -> Claim:
+        """Raises where the session has ended since it was looked at: what is made would outlive what has ended it."""
+
+        async def claim(tx: Transaction) -> None:
+            found = await sessions.by_key(tx, session.key)
+            if found is None:
+                raise SessionEnded
+            found.registration.require_active(self._clock.now())
+
+        return claim
 
     async def _require_fresh(self, session: Session, typed: Secret, *, source: str) -> None:
         if not self.needs_password(session):

@@ -16,6 +16,7 @@ from ca_core.registration.kind import PRESETS, Approvals, Kinds
 from ca_core.registration.sheet import Sheet
 from ca_core.staff.request import Pending
 from ca_core.staff.role import Actor, Role, Via
+from ca_core.store.database import Transaction
 from conformance.stores import KINDS
 from tests.builders.core import Core
 from tests.builders.core import core as open_core
@@ -59,13 +60,17 @@ async def test_no_code_is_handed_out_beside_a_sheet_that_others_must_agree_to(co
     assert len(await core.code_desk.of_account("panel")) == 1
 
 
+async def _lets_pass(_: Transaction) -> None:
+    """Its holder still may."""
+
+
 async def test_nobody_need_agree_to_what_its_holder_alone_sees(core: Core) -> None:
     sheet = await registered(core, "partner")
     assert sheet.eab is not None
 
-    _, key = await core.eab_desk.add("panel", EabForm(None), actor="portal:test", by_holder=True)
-    await core.eab_desk.rotate(key.kid, overlap_seconds=0, actor="portal:test", by_holder=True)
-    code, _ = await core.code_desk.add("panel", EabForm(None), actor="portal:test", by_holder=True)
+    _, key = await core.eab_desk.add("panel", EabForm(None), actor="portal:test", by_holder=_lets_pass)
+    await core.eab_desk.rotate(key.kid, overlap_seconds=0, actor="portal:test", by_holder=_lets_pass)
+    code, _ = await core.code_desk.add("panel", EabForm(None), actor="portal:test", by_holder=_lets_pass)
     await core.code_desk.rotate(code.id, actor="portal:test")
 
     assert len(await core.eab_desk.of_account("panel")) == 3

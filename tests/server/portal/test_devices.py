@@ -10,18 +10,22 @@ from pathlib import Path
 import pytest
 
 from ca_core import names
+from ca_core.applicant import Door
 from ca_core.identity import new_id
 from ca_core.registration.account import Grant
 from ca_core.registration.credential import CredentialKind
+from ca_core.registration.eab_desk import EabForm
+from ca_core.registration.errors import SessionEnded
 from ca_core.registration.form import Form
-from ca_core.subscriber.devices import FRESH_SECONDS, MOST_LIVE
+from ca_core.secret import Secret
+from ca_core.subscriber.devices import FRESH_SECONDS, MOST_LIVE, Devices
 from protocols.acme.objects import Account
 from protocols.acme.records import accounts
 from protocols.acme.states import AccountStatus
 from server.portal.event_groups import GROUPS
 from server.web.event_words import EVENTS
 from server.web.life import DATES
-from tests.builders.portal_house import GOOD, Browser, PortalHouse, initial, portal_house
+from tests.builders.portal_house import GOOD, SOURCE, Browser, PortalHouse, initial, portal_house
 
 ZONE = (Grant(names.dns("example.com"), zone=True), Grant(names.dns("www.example.com")))
 
@@ -353,3 +357,51 @@ async def test_records_go_on_page_by_page(house: PortalHouse) -> None:
     assert following is not None
     await browser.get(following[1].replace("&amp;", "&"))
     assert "To the newest" in browser.text
+
+
+async def test_what_was_under_way_when_a_new_sheet_came_makes_and_changes_nothing(house: PortalHouse) -> None:
+    """It would be of the new sheet, and whoever has begun it is out."""
+    browser, opened = await partner(house), house.opened
+    key, code = await made(browser), await made(browser, "code")
+    session = await house.entering.sessions.look(browser.session, door=Door.PORTAL)
+    service = Devices(
+        opened.database,
+        opened.clock,
+        opened.kinds,
+        eab_desk=opened.eab_desk,
+        code_desk=opened.code_desk,
+        proof=house.entering.proof,
+    )
+    await opened.desk.new_sheet("panel", actor="desk:test")
+    before = await service.held(session)
+
+    asked = (
+        lambda: service.add_key(session, EabForm(None), Secret(""), source=SOURCE),
+        lambda: service.add_code(session, EabForm(None), Secret(""), source=SOURCE),
+        lambda: service.rotate(session, key, Secret(""), source=SOURCE),
+        lambda: service.rotate(session, code, Secret(""), source=SOURCE),
+    )
+    for ask in asked:
+        with pytest.raises(SessionEnded):
+            await ask()
+
+    assert await service.held(session) == before
+
+
+async def test_rotating_again_and_again_is_no_way_around_how_many_can_be_live(house: PortalHouse) -> None:
+    """Each key works on for a day beside its successor."""
+    browser = await partner(house)
+    statuses = []
+    id_ = await made(browser, note="web")
+    for _ in range(2 * MOST_LIVE):
+        await browser.get(f"/devices/{id_}/rotate")
+        await browser.post(f"/devices/{id_}/rotate")
+        statuses.append(browser.page.status)
+        id_ = next(
+            one.id for one in await house.opened.eab_desk.of_account("panel") if one.successor is None and one.note
+        )
+
+    now = house.opened.clock.now()
+    live = [one for one in await house.opened.eab_desk.of_account("panel") if one.is_live(now)]
+    assert len(live) < 2 * MOST_LIVE
+    assert statuses[-1] == 409
