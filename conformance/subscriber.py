@@ -9,6 +9,7 @@ from urllib.parse import urlencode, urljoin, urlsplit
 
 from conformance.desk import Page
 from conformance.house import House
+from conformance.servers import Servers
 
 PASSWORD = "seven quiet geese at dawn"
 _TIMEOUT_SECONDS = 30
@@ -21,7 +22,7 @@ class Subscriber:
         sheet: with its initial password.
     """
 
-    def __init__(self, house: House, sheet: dict[str, Any], *, language: str = "en") -> None:
+    def __init__(self, house: House | Servers, sheet: dict[str, Any], *, language: str = "en") -> None:
         self.sheet = sheet
         self._port = house.port
         self._language = language

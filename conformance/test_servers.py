@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 import pytest
 from cryptography import x509
 
-from conformance import postgresql
+from conformance import postgresql, subscriber
 from conformance.acme import Answer, Client
 from conformance.clients.certbot import at_home
 from conformance.clients.device import Device
@@ -33,6 +33,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
         "profiles.device.validity_hours=24",
         "profiles.brief.based_on=tls-server",
         "profiles.brief.validity_hours=24",
+        "portal.gate=off",
     )
     with servers(tmp_path_factory.mktemp("servers"), *brief) as opened:
         yield opened
@@ -71,6 +72,18 @@ def test_acme_and_est_go_through_a_balancer_to_either_server(pair: Servers, tmp_
     # With the certificate of one server at the other, for the balancer changes between them.
     assert [device.reenroll(), device.reenroll()] == [200, 200]
     assert all(house.log.count("event=request listener=public") > 2 for house in pair.both)
+
+
+def test_a_subscriber_signs_in_at_one_server_and_goes_on_at_the_other(pair: Servers) -> None:
+    sheet = pair.one.register("--kind", "person", "--account", "yiru", "--subject", "CN=yiru,C=TW")
+    yiru = subscriber.Subscriber(pair, sheet)
+
+    # A connection for each request, and the balancer changes between the servers: two for each form.
+    yiru.enter()
+    pages = [yiru.get("/certificates") for _ in range(4)]
+
+    assert [(page.status, page.url) for page in pages] == [(200, "/certificates")] * 4
+    assert all(house.log.count("path=/certificates status=200") > 1 for house in pair.both)
 
 
 def test_certbot_renews_at_the_server_that_is_left(pair: Servers, tmp_path: Path) -> None:
