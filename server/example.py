@@ -21,6 +21,10 @@ CHALLENGED = "challenged.example.localhost"
 ACCOUNT = "example"
 _SUBJECT = "CN=Example,O=Example Organization,C=TW"
 
+_WITH_KEYS = """\
+Press "Sign in" and choose a password of your own. Under "Apply for certificates" choose a passphrase, press
+"Apply", and save the file (PKCS #12) of each certificate: for a mail program, a browser or a keychain.
+"""
 _NO_SCRIPTS = """\
 The portal's scripts are not built, and so it makes no keys: install Node.js 18 or newer with npm (on Debian: apt
 install nodejs npm), and start again with `make up`. Until then it takes certification requests made with openssl.
@@ -56,15 +60,12 @@ def in_a_browser(sheet: Sheet, places: Places, *, makes_keys: bool) -> str:
     link = addresses.link(sheet, places)
     if link is None or sheet.initial_password is None:
         raise ValueError("the example's kind signs in at the portal")
-    warning = "" if makes_keys else _NO_SCRIPTS
     return f"""\
 # The portal: {places.portal_url} - for whoever holds the sheet above, in a browser that trusts the trust anchor.
 # An officer's certificate is not needed there; a browser that only warns may be told to go on, on this machine.
 address with the sheet  {link.reveal()}
 or type                 account {sheet.account}, password {sheet.initial_password.reveal()}
-{warning}Press "Sign in" and choose a password of your own. Under "Apply for certificates" choose a passphrase, press
-"Apply", and save the file (PKCS #12) of each certificate: for a mail program, a browser or a keychain.
-"""
+{_WITH_KEYS if makes_keys else _NO_SCRIPTS}"""
 
 
 def commands(sheet: Sheet, places: Places) -> str:
