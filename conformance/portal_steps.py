@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs, urlencode, urlsplit
 
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from playwright.sync_api import Locator, Page, expect
 
 from conformance.house import House, must
+from conformance.openssl import verifies
 
 PASSWORD = "lobster paints nine moons"
 PASSPHRASE = "violet tractor hums 9"
@@ -66,7 +67,13 @@ def register(house: House, account: str, language: str, *options: str) -> str:
         *("--kind", "person", "--subject", "CN=王小明,O=範例股份有限公司,C=TW", "--account", account),
         *("--language", language, *options),
     )
-    return f"{sheet['portal_url']}#account={account}&password={sheet['initial_password']}"
+    return address_of(sheet)
+
+
+def address_of(sheet: Mapping[str, str]) -> str:
+    """What the QR code of a sheet holds."""
+    fragment = urlencode({"account": sheet["account"], "password": sheet["initial_password"]})
+    return f"{sheet['portal_url']}#{fragment}"
 
 
 def enter(page: Page, address: str, hand: Hand) -> None:
@@ -147,13 +154,8 @@ def opened(file: Path) -> Opened:
     return its
 
 
-def require_whole(its: Opened, trust: Path, *, at: int | None = None) -> None:
-    """The key is the certificate's, and the chain leads to the anchor.
-
-    Args:
-        at: UTC seconds; None is now.
-    """
+def require_whole(its: Opened, house: House, *, at_its_start: bool = False) -> None:
+    """The key is the certificate's, and the chain leads to the anchor, now or when the certificate begins."""
     key = must("openssl", "pkey", "-in", its.key, "-pubout")
     assert must("openssl", "x509", "-in", its.certificate, "-noout", "-pubkey") == key
-    when = () if at is None else ("-attime", str(at))
-    must("openssl", "verify", *when, "-CAfile", trust, "-untrusted", its.pem, its.certificate)
+    assert verifies(house, its.certificate, untrusted=its.pem, at_its_start=at_its_start)

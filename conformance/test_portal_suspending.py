@@ -17,7 +17,7 @@ from playwright.sync_api import Page, expect
 
 from conformance.browser import Browser, Officer, browser
 from conformance.house import House
-from conformance.portal_steps import PASSWORD, Hand, enter, press, register, sign_in
+from conformance.portal_steps import PASSWORD, Hand, address_of, enter, press, register, sign_in
 
 _WRONG = ("lobster paints nine moon", "Lobster paints nine moons", "nine lobsters paint moons")
 _REPETITIONS, _ROUNDS, _CONNECTIONS = 10_000, 10, 8
@@ -81,7 +81,7 @@ def new_sheet(page: Page, account: str) -> str:
     press(page.locator(f'a[href="/registrations/{account}/sheet"]'))
     press(page.locator('button[name="as"][value="show"]'))
     password, portal = page.locator("code.secret").first.inner_text(), page.locator("dd code").last.inner_text()
-    return f"{portal}#{urlencode({'account': account, 'password': password})}"
+    return address_of({"account": account, "initial_password": password, "portal_url": portal})
 
 
 @pytest.mark.parametrize("language", ["zh-Hant", "en"])

@@ -134,7 +134,7 @@ def test_six_fields_at_most_are_typed_and_a_minute_is_enough(
 
 def test_openssl_opens_both_files_with_the_keys_of_certificates_that_verify(house: House, walked: Walked) -> None:
     for its in walked.files.values():
-        require_whole(its, house.trust)
+        require_whole(its, house)
         subject = must(
             "openssl", "x509", "-in", its.certificate, "-noout", "-subject", "-nameopt", "RFC2253,utf8,-esc_msb"
         )
@@ -233,7 +233,7 @@ def test_a_tab_that_dies_before_the_files_are_saved_loses_nothing(
 
     assert kept.serial == serials["signing"]
     for its in (kept, new):
-        require_whole(its, house.trust)
+        require_whole(its, house)
     held = {one["serial"]: (one["profile"], one["status"]) for one in house.certificates(account)}
     assert held == {
         kept.serial: ("signing", "valid"),
