@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import coverage
 import pytest
 from xdist.remote import Producer
 from xdist.scheduler import LoadScopeScheduling
@@ -13,6 +12,9 @@ from xdist.workermanage import WorkerController
 
 from conformance import postgresql, stores
 from conformance.house import House
+from conformance.measuring import unmeasured
+
+__all__ = ["unmeasured"]
 
 _A_SERVER_EACH = frozenset(
     {
@@ -40,17 +42,6 @@ def pytest_sessionfinish() -> None:
 def store(request: pytest.FixtureRequest) -> str:
     """What `store.url` says in the house of a test: a test of SQLite's own files has them in every run."""
     return stores.IN_A_FILE if request.node.get_closest_marker("in_a_file") else stores.new()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _is_not_measured() -> Iterator[None]:
-    """The server is another process; measuring what its clients do here would tell nothing, and cost a third of it."""
-    measuring = coverage.Coverage.current()
-    if measuring is not None:
-        measuring.stop()
-    yield
-    if measuring is not None:
-        measuring.start()
 
 
 @pytest.fixture
