@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
+from datetime import timedelta
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from conformance import postgresql, stores
 from conformance.postgresql import Cluster
 from tests.builders.store import given_out
 
 _YOUNG_OBJECTS = 100_000
+
+# How long an example takes depends on what else the machine does: only what is stuck is a fault.
+settings.register_profile("busy machine", deadline=timedelta(seconds=10), suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy machine")
 
 
 def pytest_collection_finish() -> None:
