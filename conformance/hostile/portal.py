@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding
 
+from conformance.acme import Client
 from conformance.house import House
 
 PASSWORD = "seven quiet geese at dawn"
@@ -59,6 +60,8 @@ ROUTES = (
     ("POST", "/devices/{id}/rotate", "signed-in"),
     ("GET", "/devices/{id}/revoke", "signed-in"),
     ("POST", "/devices/{id}/revoke", "signed-in"),
+    ("GET", "/devices/accounts/{id}/deactivate", "signed-in"),
+    ("POST", "/devices/accounts/{id}/deactivate", "signed-in"),
     ("GET", "/history", "signed-in"),
 )
 """Method, path, and how far in somebody must be. A test of the portal itself sees that this is all that there is."""
@@ -211,6 +214,12 @@ class Subscriber(Browser):
         page = self.get("/devices").text
         newest: str = re.findall(r'href="/devices/([0-9a-f]+)/revoke"', page)[0]
         return newest
+
+    def acme_account(self) -> str:
+        """Have a client bind an account by the key of the sheet; returns its identity."""
+        client = Client(self.house)
+        assert client.new_account(self.sheet["eab"]).status == 201
+        return str(client.account).rpartition("/")[2]
 
     @property
     def state(self) -> list[list[tuple[Any, ...]]]:

@@ -32,6 +32,7 @@ def somebody(portal: House) -> Subscriber:
     made.enter()
     made.certify("signing")
     made.device()
+    made.acme_account()
     return made
 
 
@@ -39,6 +40,8 @@ def filled(somebody: Subscriber, path: str) -> str:
     """A form's address with identifiers of theirs."""
     (serial,) = somebody.held().values()
     ids = somebody.rows("SELECT id FROM credentials WHERE registration_id = :them AND kid IS NOT NULL ORDER BY id DESC")
+    if "/accounts/" in path:
+        ids = somebody.rows("SELECT id FROM acme_accounts WHERE registration_id = :them")
     return placed(path, serial=serial, id=ids[0][0])
 
 

@@ -10,6 +10,7 @@ from urllib.parse import quote
 import pytest
 
 from conformance.hostile.portal import PAGES, Subscriber, placed
+from conformance.hostile.test_portal_passkeys import Passkey, asked_to_make, register
 from conformance.house import House
 
 MARK = "zz9"
@@ -58,6 +59,9 @@ def writer(portal: House) -> Subscriber:
     made = Subscriber(portal, *contact, subject=SUBJECT)
     made.enter()
     made.certify("signing", "encryption")
+    for text in TEXTS[:2]:
+        key = Passkey(portal.port)
+        assert register(made, key.made(asked_to_make(made)), text).status == 303
     return made
 
 

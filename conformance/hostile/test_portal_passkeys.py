@@ -88,9 +88,9 @@ def asked_to_make(somebody: Browser) -> dict[str, Any]:
     return options_in(somebody.post("/passkeys/new", {"csrf": token, "label": "telephone"}))
 
 
-def register(somebody: Browser, answer: str) -> Answer:
+def register(somebody: Browser, answer: str, label: str = "telephone") -> Answer:
     token = somebody.get("/password").field("csrf")
-    return somebody.post("/passkeys", {"csrf": token, "label": "telephone", "answer": answer})
+    return somebody.post("/passkeys", {"csrf": token, "label": label, "answer": answer})
 
 
 def asked_to_show(browser: Browser) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from conformance.hostile.portal import ROUTES, Answer, Subscriber, csr, placed
+from conformance.hostile.test_portal_passkeys import Passkey, asked_to_make, register
 from conformance.house import House
 
 NOWHERE = {"serial": "5e1fab1e" * 5, "id": "decade00" * 4, "name": "facade01" * 2}
@@ -24,10 +25,12 @@ class Owner(NamedTuple):
     serial: str
     id: str
     code: str
+    acme: str
+    passkey: str
 
-    @property
-    def parts(self) -> dict[str, str]:
-        return {"serial": self.serial, "id": self.id, "name": "0" * 16}
+    def parts(self, path: str) -> dict[str, str]:
+        id_ = self.acme if "/accounts/" in path else self.id
+        return {"serial": self.serial, "id": id_, "name": self.passkey}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +38,10 @@ def owner(portal: House) -> Owner:
     made = Subscriber(portal)
     made.enter()
     serial = made.certify("signing")["signing"]
-    return Owner(made, serial, made.device("key"), made.device("code"))
+    key = Passkey(portal.port)
+    assert register(made, key.made(asked_to_make(made))).status == 303
+    (passkey,) = re.findall(r'href="/passkeys/([^"/]+)/remove"', made.get("/passkeys").text)
+    return Owner(made, serial, made.device("key"), made.device("code"), made.acme_account(), passkey)
 
 
 def said(answer: Answer, *parts: str) -> tuple[int, list[tuple[str, str]], str]:
@@ -51,11 +57,11 @@ def said(answer: Answer, *parts: str) -> tuple[int, list[tuple[str, str]], str]:
 def test_what_is_anothers_is_as_what_is_nowhere(owner: Owner, mallory: Subscriber, method: str, path: str) -> None:
     before, csrf = owner.subscriber.state, mallory.csrf
     fields = {"csrf": csrf, "reason": "superseded", "confirmed": "yes", "proof": "AAAA", "password": "x"}
-    theirs, nowhere = (placed(path, **parts) for parts in (owner.parts, NOWHERE))
+    theirs, nowhere = (placed(path, **parts) for parts in (owner.parts(path), NOWHERE))
 
     answers = [mallory.get(one) if method == "GET" else mallory.post(one, fields) for one in (theirs, nowhere)]
 
-    first, second = (said(answer, *owner.parts.values(), *NOWHERE.values()) for answer in answers)
+    first, second = (said(answer, *owner.parts(path).values(), *NOWHERE.values()) for answer in answers)
     assert first == second
     assert first[0] == 404
     assert owner.subscriber.account not in first[2]
