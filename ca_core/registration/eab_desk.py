@@ -22,6 +22,8 @@ from ca_core.store.database import Claim, Database, Transaction
 
 MOST_NOTE = 64
 """How many characters a credential is called by."""
+MOST_NETWORKS = 100
+"""How many limit one credential: each is looked at whenever somebody shows it, and who knows its name may often."""
 
 
 class EabForm(msgspec.Struct, frozen=True):
@@ -56,6 +58,8 @@ class EabForm(msgspec.Struct, frozen=True):
             registration.require_profile(profile)
         if len(self.note) > MOST_NOTE or not self.note.isprintable():
             raise BadRequest(f"a credential is called by at most {MOST_NOTE} printable characters")
+        if len(self.networks) > MOST_NETWORKS:
+            raise BadRequest(f"at most {MOST_NETWORKS} networks can limit one credential; name a wider one instead")
         expires_at = self.expires_at or expires_at
         if expires_at <= now:
             raise BadRequest("a credential that has expired already serves nobody; choose a later date")

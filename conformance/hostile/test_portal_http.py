@@ -268,6 +268,25 @@ def test_what_is_too_large_is_refused_and_costs_nothing(portal: House, mallory: 
     assert answer.status in {400, 414}
 
 
+def test_a_key_is_limited_to_no_more_than_is_looked_through_at_once(mallory: Subscriber) -> None:
+    """Whatever limits it is looked at whenever it is shown, by whoever knows its name."""
+    before, token = mallory.state, mallory.csrf
+    long = {
+        "networks": "\n".join(f"10.0.{number // 250}.{number % 250}/32" for number in range(3000)),
+        "names": "\n".join(f"a{number}.{mallory.zone}" for number in range(3000)),
+        "note": "a" * 65,
+        "uses": "9" * 30,
+        "days": "9" * 30,
+        "profiles": "a" * 5000,
+    }
+
+    for name, value in long.items():
+        for what in ("key", "code"):
+            assert mallory.post(f"/devices/new/{what}", {"csrf": token, name: value}).status == 422, name
+
+    assert mallory.state == before
+
+
 def test_thousands_of_fields_are_not_read(mallory: Subscriber) -> None:
     before, token = mallory.state, mallory.csrf
     for path in POSTS:

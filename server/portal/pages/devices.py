@@ -34,7 +34,7 @@ _NO_NUMBER = phrase("Write a whole number, 1 or more.")
 _NO_PASSWORD = phrase("The password is not right.")
 _NO_PROFILE = phrase("This profile is not one of yours.")
 _NO_NAMES = phrase("One of these names cannot be read, or is not registered for you.")
-_NO_NETWORKS = phrase("One of these is no network, or what it is called is too long.")
+_NO_NETWORKS = phrase("One of these is no network, there are too many of them, or what it is called is too long.")
 _STATES: Mapping[str, str] = {
     "active": phrase("works"),
     "dormant": phrase("waits for the sheet to be activated"),
