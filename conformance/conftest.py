@@ -62,6 +62,7 @@ _MINUTES = (
     "conformance/test_import.py",
     "conformance/clients/test_strongswan.py",
     "conformance/test_desk_walks.py",
+    "conformance/test_portal_walk.py",
     "conformance/clients/test_certbot.py",
     "conformance/test_one_switch.py",
     "tests/ca_core/registration/test_uniform_answers.py",

@@ -79,7 +79,7 @@ def address_of(sheet: Mapping[str, str]) -> str:
 def enter(page: Page, address: str, hand: Hand) -> None:
     """Open the address of a sheet's QR code, and choose a password."""
     page.goto(address)
-    page.wait_for_url("**/sign-in")
+    page.wait_for_url("**/sign-in", timeout=LOADED_MS)
     press(page.locator("form[data-sign-in] button"))
     (initial,) = parse_qs(urlsplit(address).fragment)["password"]
     hand.type(page.locator("#old"), initial)

@@ -102,7 +102,7 @@ def holders(house: House, chromium: Browser, tmp_path_factory: pytest.TempPathFa
     return [Holder(house, chromium, language, tmp_path_factory.mktemp("holder")) for language in ("zh-Hant", "en")]
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(480)
 def test_a_pair_is_renewed_in_its_window_and_applied_for_anew_after_its_end(
     house: House, holders: list[Holder]
 ) -> None:

@@ -19,6 +19,7 @@ from conformance.browser import Browser, Officer, browser
 from conformance.house import House
 from conformance.portal_steps import PASSWORD, Hand, address_of, enter, press, register, sign_in
 
+pytestmark = pytest.mark.timeout(240)
 _WRONG = ("lobster paints nine moon", "Lobster paints nine moons", "nine lobsters paint moons")
 _REPETITIONS, _ROUNDS, _CONNECTIONS = 10_000, 10, 8
 _SHARE = _REPETITIONS // _ROUNDS // _CONNECTIONS
@@ -129,7 +130,10 @@ def test_ten_thousand_repetitions_of_one_stale_password_suspend_nobody(
 
     expect(page.locator("nav.tabs")).to_be_visible()
     assert statuses.total() == _REPETITIONS
-    assert statuses.keys() == {HTTPStatus.FORBIDDEN, HTTPStatus.TOO_MANY_REQUESTS}
+    # The last one is for a machine that has no time for passwords, as they come last.
+    held_back = {HTTPStatus.TOO_MANY_REQUESTS, HTTPStatus.SERVICE_UNAVAILABLE}
+    assert HTTPStatus.TOO_MANY_REQUESTS in statuses
+    assert statuses.keys() <= {HTTPStatus.FORBIDDEN, *held_back}, statuses
     # As many as the throttle lets somebody look at in that time.
     assert statuses[HTTPStatus.FORBIDDEN] >= _ROUNDS
 

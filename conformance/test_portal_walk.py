@@ -37,6 +37,7 @@ from conformance.test_revocation import asked, entry
 from conformance.test_sheets import scan
 from conformance.waiting import until
 
+pytestmark = pytest.mark.timeout(300)
 _MOST_TYPED = 6
 _MOST_SECONDS = 60
 _TRIES = 3
