@@ -145,7 +145,7 @@ async def test_a_code_is_rotated_on_the_page_and_shown_once(house: PortalHouse) 
     (new,) = shown.findall(browser.text)
     assert old != [new]
     assert f"-u panel:{new}" in browser.text
-    assert "Enrollment code: meter" in browser.text
+    assert "Enrollment code \N{EN DASH} meter" in browser.text
     await browser.get("/devices")
     assert new not in browser.text
     assert browser.text.count("meter") > 0
