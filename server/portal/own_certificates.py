@@ -9,6 +9,7 @@ from urllib.parse import urlencode
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import NameOID
 
 from ca_core.errors import BadRequest, NotFound
 from ca_core.identity import serial_text
@@ -43,11 +44,13 @@ class Listed(msgspec.Struct, frozen=True):
 
     Attributes:
         number: 1 and up, in the order of the list.
+        name: by which the subscriber is known: the common name, or else the account.
         issuer: the CA's distinguished name.
         purpose: in the reader's language.
     """
 
     number: int
+    name: str
     line: CertificateLine
     issuer: str
     purpose: str
@@ -98,8 +101,17 @@ def listed(visit: Visit, lines: Iterable[CertificateLine]) -> list[Listed]:
         if line.issuer not in issuers:
             chain = visit.portal.chain(line.issuer)
             issuers[line.issuer] = chain[0].subject.rfc4514_string() if chain else line.issuer
-        found.append(Listed(number, line, issuers[line.issuer], purpose(visit, line.profile)))
+        found.append(Listed(number, _called(line), line, issuers[line.issuer], purpose(visit, line.profile)))
     return found
+
+
+def _called(line: CertificateLine) -> str:
+    try:
+        found = x509.Name.from_rfc4514_string(line.subject).get_attributes_for_oid(NameOID.COMMON_NAME)
+    except ValueError:
+        # Written with attributes that have no short name.
+        return line.account
+    return str(found[0].value) if found else line.account
 
 
 def following(visit: Visit, page: Page[CertificateLine]) -> str:
