@@ -51,6 +51,8 @@ class AssetFiles:
         self._replies: dict[str, Reply] = {}
         self._packed: dict[str, Reply] = {}
         self._places = dict(self._read(folder or _FOLDER))
+        # Once: a page that makes keys names a quarter of a megabyte.
+        self._scripts = {name: self._script(place) for name, place in self._places.items() if name.endswith(".js")}
 
     @property
     def styles(self) -> tuple[str, ...]:
@@ -65,7 +67,7 @@ class AssetFiles:
     @property
     def script(self) -> Script:
         """The script that speaks with passkeys."""
-        return self._script(self._places["passkey.js"])
+        return self._scripts["passkey.js"]
 
     def place(self, name: str) -> str | None:
         """The address of the asset of a name; None where it was not built."""
@@ -73,8 +75,7 @@ class AssetFiles:
 
     def named(self, name: str) -> Script | None:
         """The script of a name, such as `portal.js`; None where it was not built."""
-        place = self._places.get(name)
-        return None if place is None else self._script(place)
+        return self._scripts.get(name)
 
     def answer(self, request: Request) -> Reply:
         """The asset at a path; whoever asks may have it."""
