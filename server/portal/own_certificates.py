@@ -11,20 +11,18 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.x509.oid import NameOID
 
-from ca_core.errors import BadRequest, NotFound
-from ca_core.identity import serial_text
+from ca_core.errors import BadRequest
 from ca_core.policy.status import CertificateStatus
 from ca_core.staff.lines import CertificateFilter, CertificateLine, Page
 from ca_core.store.certificates import Certificate
 from ca_core.subscriber.holdings import Held
 from server.portal.visit import Visit
-from server.web import languages
+from server.web import languages, serials
 from server.web.languages import phrase
 
 AFTER, FROM = "after", "n"
 """Fields of a list's query: where the page begins, and the number of its first line."""
 MOST = 20
-_SERIAL_DIGITS = 40
 _MOST_NUMBER_DIGITS = 6
 _UNSAFE = re.compile(r"[^A-Za-z0-9-]+")
 
@@ -57,15 +55,12 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 def serial_in(visit: Visit) -> str:
-    """The serial in the path, as people copy it: with colons or blanks, in upper case.
+    """The serial in the path, as it is stored.
 
     Raises:
         NotFound: it is none; said as of one that nobody has.
     """
-    text = visit.path["serial"].replace(":", "").replace(" ", "").lower()
-    if not text or len(text) > _SERIAL_DIGITS or not set(text) <= set("0123456789abcdef"):
-        raise NotFound("there is no such certificate")
-    return serial_text(int(text, 16))
+    return serials.typed(visit.path["serial"])
 
 
 async def holding_in(visit: Visit) -> Held:
