@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 
+from ca_core.registration.freshness import Freshness
 from ca_core.registration.password import Passwords
 from ca_core.registration.password_hash import Cost
 from ca_core.registration.password_proof import PasswordProof
@@ -31,6 +32,7 @@ class SigningIn:
 
     sessions: Sessions
     proof: PasswordProof
+    fresh: Freshness
     portal: PortalSignIn
     passkeys: Passkeys
     passkey_sign_in: PasskeySignIn
@@ -70,6 +72,7 @@ def signing_in(opened: Office, sign_in: SignIn, *, crew: int = 0) -> SigningIn:
     return SigningIn(
         sessions=sessions,
         proof=proof,
+        fresh=Freshness(database, clock, proof),
         portal=PortalSignIn(
             database, clock, proof=proof, sessions=sessions, sign_in=sign_in, passwords=passwords, kinds=opened.kinds
         ),

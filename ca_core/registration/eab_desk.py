@@ -24,6 +24,8 @@ MOST_NOTE = 64
 """How many characters a credential is called by."""
 MOST_NETWORKS = 100
 """How many limit one credential: each is looked at whenever somebody shows it, and who knows its name may often."""
+MOST_REPLACED = 20
+"""How often all of a sheet can be replaced: whoever shows a code, right or wrong, has each of its sheet looked at."""
 
 
 class EabForm(msgspec.Struct, frozen=True):
@@ -77,13 +79,21 @@ async def require_room(tx: Transaction, registration_id: str, most: int | None, 
     """Let a registration have one more machine credential.
 
     Args:
-        most: how many can be live beside each other; None: any number.
+        most: how many can be live beside each other; `MOST_REPLACED` times as many may ever be of one sheet. None: any
+            number.
 
     Raises:
         QuotaReached: there are as many.
     """
-    if most is not None and await credentials.count_live(tx, registration_id, now=now) >= most:
+    if most is None:
+        return
+    live, every = await credentials.count_machines(tx, registration_id, now=now)
+    if live >= most:
         raise QuotaReached(f"there are {most} live keys and codes already; revoke one that is not needed any more")
+    if every >= most * MOST_REPLACED:
+        raise QuotaReached(
+            f"this sheet has brought {every} keys and codes; ask your registration authority for a new one"
+        )
 
 
 class EabDesk:

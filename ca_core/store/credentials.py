@@ -131,16 +131,20 @@ async def codes(tx: Transaction, registration_id: str) -> list[tuple[str, bytes,
     return [(id_, secret, proof_key) for id_, secret, proof_key in rows]
 
 
-async def count_live(tx: Transaction, registration_id: str, *, now: int) -> int:
-    """How many machine credentials of a registration can be used, at once or when its sheet is activated."""
-    ((count,),) = await tx.all(
-        "SELECT COUNT(*) FROM credentials WHERE registration_id = :registration_id AND voided_at IS NULL"
-        " AND kind IN ('eab-key', 'enrollment-code') AND revoked_at IS NULL AND expires_at >= :now"
-        " AND (uses_left IS NULL OR uses_left > 0)",
+async def count_machines(tx: Transaction, registration_id: str, *, now: int) -> tuple[int, int]:
+    """How many machine credentials of a registration there are.
+
+    Returns:
+        Those that can be used, at once or when their sheet is activated; and all that the newest sheet has brought.
+    """
+    ((live, every),) = await tx.all(
+        "SELECT COUNT(CASE WHEN revoked_at IS NULL AND expires_at >= :now AND (uses_left IS NULL OR uses_left > 0)"
+        " THEN 1 END), COUNT(*) FROM credentials WHERE registration_id = :registration_id AND voided_at IS NULL"
+        " AND kind IN ('eab-key', 'enrollment-code')",
         registration_id=registration_id,
         now=now,
     )
-    return int(count)
+    return int(live), int(every)
 
 
 async def by_id(tx: Transaction, credential_id: str) -> Credential | None:

@@ -6,26 +6,24 @@ import msgspec
 
 from ca_core.applicant import Door
 from ca_core.clock import Clock
-from ca_core.errors import NotFound, WrongSecret
+from ca_core.errors import NotFound
 from ca_core.registration.account import Registration
 from ca_core.registration.code_desk import CodeDesk
 from ca_core.registration.credential import Credential, CredentialKind
 from ca_core.registration.eab_desk import EabDesk, EabForm
 from ca_core.registration.errors import SessionEnded
+from ca_core.registration.freshness import Freshness
 from ca_core.registration.kind import Kinds
-from ca_core.registration.password_proof import PasswordProof
 from ca_core.registration.session import Session
 from ca_core.registration.sheet import EabKey
 from ca_core.secret import Secret
-from ca_core.store import credentials, holds, sessions, uses
+from ca_core.store import credentials, sessions, uses
 from ca_core.store.database import Claim, Database, Transaction
 
 MOST_LIVE = 20
 """How many keys and codes of a registration can be live before its holder may make no more; sheets' among them."""
 MOST_LIVE_WITH_OLD = 2 * MOST_LIVE
 """With keys that work on beside their successors: each can be rotated once a day, and none again and again."""
-FRESH_SECONDS = 10 * 60
-"""For how long after a sign-in a new secret is shown without the password."""
 OVERLAP_SECONDS = 86_400
 """How long a key works on beside its successor."""
 _MACHINES = frozenset({CredentialKind.EAB_KEY, CredentialKind.ENROLLMENT_CODE})
@@ -55,24 +53,20 @@ class Devices:
         *,
         eab_desk: EabDesk,
         code_desk: CodeDesk,
-        proof: PasswordProof,
+        fresh: Freshness,
     ) -> None:
         self._database = database
         self._clock = clock
         self._kinds = kinds
         self._eab_desk = eab_desk
         self._code_desk = code_desk
-        self._proof = proof
+        self._fresh = fresh
 
     def kinds_for(self, registration: Registration) -> tuple[CredentialKind, ...]:
         """What may be made, in the order in which it is offered."""
         kind = self._kinds.named(registration.kind)
         may = ((CredentialKind.EAB_KEY, kind.has_eab_key), (CredentialKind.ENROLLMENT_CODE, kind.has_enrollment_code))
         return tuple(one for one, is_offered in may if is_offered)
-
-    def needs_password(self, session: Session) -> bool:
-        """Whether the sign-in was too long ago for a new secret to be shown without the password."""
-        return self._clock.now() - session.begun_at > FRESH_SECONDS
 
     async def held(self, session: Session) -> list[Held]:
         """Every key and code that is not void, the newest first."""
@@ -96,7 +90,7 @@ class Devices:
             SessionEnded, RegistrationSuspended, RegistrationExpired, RegistrationClosed: meanwhile.
             Refusal: as `EabDesk.add` says.
         """
-        await self._require_fresh(session, typed, source=source)
+        await self._fresh.require(session, typed, source=source)
         registration = session.registration
         most = self._clock.now() + self._kinds.named(registration.kind).eab_seconds
         limits = _within(form, registration.eab_uses, most)
@@ -112,7 +106,7 @@ class Devices:
         Raises:
             Refusal: as for a key, and as `CodeDesk.add` says.
         """
-        await self._require_fresh(session, typed, source=source)
+        await self._fresh.require(session, typed, source=source)
         registration = session.registration
         most = self._clock.now() + self._kinds.named(registration.kind).code_seconds
         limits = _within(form, registration.uses, most)
@@ -134,7 +128,7 @@ class Devices:
             SessionEnded, RegistrationSuspended, RegistrationExpired, RegistrationClosed: meanwhile.
         """
         found = await self.find(session, id_)
-        await self._require_fresh(session, typed, source=source)
+        await self._fresh.require(session, typed, source=source)
         if found.kid is None:
             return await self._code_desk.rotate(found.id, actor=_actor(source), by_holder=self._still_in(session))
         _, made, key = await self._eab_desk.rotate(
@@ -181,17 +175,6 @@ class Devices:
             found.registration.require_active(self._clock.now())
 
         return claim
-
-    async def _require_fresh(self, session: Session, typed: Secret, *, source: str) -> None:
-        if not self.needs_password(session):
-            return
-        registration = session.registration
-        proved = await self._proof.prove(registration.account, typed, source=source)
-        async with self._database.write() as tx:
-            await tx.hold(holds.registration(registration.id))
-            await self._proof.settle(tx, proved)
-        if proved.standing.registration.id != registration.id:
-            raise WrongSecret
 
 
 def _within(form: EabForm, uses: int | None, latest: int) -> EabForm:

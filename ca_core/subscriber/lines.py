@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -17,7 +18,7 @@ from ca_core.store.certificates import Certificate
 from ca_core.subscriber.standing import Line, WindowOf, line
 
 
-class Lines(msgspec.Struct, frozen=True, kw_only=True):
+class Lines(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     """What one registration holds, and what of it waits.
 
     Attributes:
@@ -45,10 +46,16 @@ class Lines(msgspec.Struct, frozen=True, kw_only=True):
 
     def held(self) -> tuple[Line, ...]:
         """One line for each profile and set of names of which there is a certificate that was not revoked."""
-        keys = dict.fromkeys(map(_key, sorted(self.certificates, key=_key)))
-        known = [(self._profile(name), names) for name, names in keys]
+        known = [(self._profile(name), names) for name, names in sorted(self._by_key)]
         lines = [self._line(profile, names) for profile, names in known if profile is not None]
         return tuple(one for one in lines if one.certificate is not None)
+
+    @cached_property
+    def _by_key(self) -> Mapping[tuple[str, str], Sequence[Certificate]]:
+        found: dict[tuple[str, str], list[Certificate]] = {}
+        for one in self.certificates:
+            found.setdefault((one.profile, one.names), []).append(one)
+        return found
 
     def _profile(self, name: str) -> Profile | None:
         """A profile that the portal offers; None where it does not, or settings have no such one any more."""
@@ -60,14 +67,10 @@ class Lines(msgspec.Struct, frozen=True, kw_only=True):
         return line(
             profile,
             names_module.from_canonical(names),
-            [one for one in self.certificates if _key(one) == key],
+            self._by_key.get(key, ()),
             waiting=next((one for one in self.waiting if (one.profile, one.names) == key), None),
             revocations=self.revocations,
             tolerated=self.tolerated,
             window_of=self.window_of,
             now=self.now,
         )
-
-
-def _key(certificate: Certificate) -> tuple[str, str]:
-    return certificate.profile, certificate.names

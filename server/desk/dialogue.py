@@ -16,7 +16,7 @@ from protocols import help_address
 from protocols.wire import Reply, Request
 from server import answers
 from server.desk.route import Route
-from server.desk.visit import LANGUAGE, Desk, Visit, see_other
+from server.desk.visit import Desk, Visit, see_other
 from server.desk.words import WORDS, phrase
 from server.web import forms, languages, pages
 from server.web.advice import ADVICE
@@ -92,8 +92,8 @@ class DeskDialogue:
     async def _handled(self, visit: Visit, route: Route, path: dict[str, str]) -> Reply:
         request, actor, form = visit.request, visit.actor, forms.NOTHING
         # Whoever may not see a page is told so in the language of their choice.
-        if route.method != "POST" and (chosen := visit.query.get(LANGUAGE)) in LANGUAGES:
-            rest = {name: value for name, value in visit.query.items() if name != LANGUAGE}
+        if route.method != "POST" and (chosen := visit.query.get(languages.FIELD)) in LANGUAGES:
+            rest = {name: value for name, value in visit.query.items() if name != languages.FIELD}
             return see_other(request.path, languages.keeping(chosen), **rest)
         if route.action is not None:
             actor.require(route.action)

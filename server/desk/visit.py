@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from cryptography import x509
 from markupsafe import Markup
@@ -21,8 +21,6 @@ from server.web import languages
 from server.web.forms import NOTHING, TOKEN, Posted, queried
 from server.web.frame import HEADERS, Frame
 
-LANGUAGE = "lang"
-"""The field of a query that chooses a language."""
 _HIDDEN = Markup('<input type="hidden" name="{}" value="{}">')
 
 
@@ -120,11 +118,6 @@ class Visit:
         translated = languages.texts(self.language).gettext(text)
         return translated % values if values else translated
 
-    def _asked(self) -> str:
-        """The query, as a link to the same page in another language repeats it; empty, or with an ampersand behind."""
-        fields = parse_qsl(self.request.query) if self.request.method in {"GET", "HEAD"} else []
-        return "".join(f"{urlencode({name: value})}&" for name, value in fields if name != LANGUAGE)
-
     def render(self, template: str, *, status: int = 200, is_scripted: bool = False, **values: object) -> Reply:
         """A page; the template has `actor`, `may`, `here`, `csrf`, `can_leave` and `now` beside the values.
 
@@ -137,7 +130,7 @@ class Visit:
             "actor": self.actor,
             "may": {action.name: self.may(action) for action in Action},
             "here": self.request.path,
-            "asked_here": self._asked(),
+            "asked_here": languages.asked(self.request) if self.request.method in {"GET", "HEAD"} else "",
             "csrf": _HIDDEN.format(TOKEN, token),
             "nav": [item for item in nav if item.action is None or self.may(item.action)],
             "can_leave": self.session is not None and self.session.step is Step.SIGNED_IN,

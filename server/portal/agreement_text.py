@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from html.parser import HTMLParser
 
 from ca_core.registration.agreement import HTML, Agreement
@@ -15,6 +16,8 @@ _BLOCKS = frozenset(
 _UNSEEN = frozenset({"head", "script", "style", "template", "title"})
 
 
+# Read once, and not again for each page: it may have a megabyte.
+@lru_cache(maxsize=4)
 def paragraphs(agreement: Agreement) -> tuple[str, ...]:
     """Its text, paragraph by paragraph; of HTML nothing but the text."""
     text = agreement.text.decode()

@@ -17,7 +17,7 @@ from protocols.wire import Reply, Request
 from server import answers
 from server.portal import cookie
 from server.portal.route import PortalRoute
-from server.portal.visit import LANGUAGE, Portal, Visit, see_other
+from server.portal.visit import Portal, Visit, see_other
 from server.portal.words import ADVICE, WORDS, phrase
 from server.web import forms, languages, pages
 from server.web.route import allowed, matching
@@ -94,8 +94,8 @@ class PortalDialogue:
 
     async def _handled(self, visit: Visit, route: PortalRoute, path: dict[str, str]) -> Reply:
         request, form = visit.request, forms.NOTHING
-        if route.method != "POST" and (chosen := visit.query.get(LANGUAGE)) in LANGUAGES:
-            rest = {name: value for name, value in visit.query.items() if name != LANGUAGE}
+        if route.method != "POST" and (chosen := visit.query.get(languages.FIELD)) in LANGUAGES:
+            rest = {name: value for name, value in visit.query.items() if name != languages.FIELD}
             return see_other(request.path, languages.keeping(chosen), **rest)
         if route.method == "POST" and forms.is_from_elsewhere(request, self._portal.origin):
             raise PageOutdated

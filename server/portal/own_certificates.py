@@ -9,21 +9,20 @@ from urllib.parse import urlencode
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.x509.oid import NameOID
 
-from ca_core.errors import BadRequest, NotFound
-from ca_core.identity import serial_text
+from ca_core.errors import BadRequest
 from ca_core.policy.status import CertificateStatus
 from ca_core.staff.lines import CertificateFilter, CertificateLine, Page
 from ca_core.store.certificates import Certificate
 from ca_core.subscriber.holdings import Held
 from server.portal.visit import Visit
-from server.web import languages
+from server.web import languages, serials
 from server.web.languages import phrase
 
 AFTER, FROM = "after", "n"
 """Fields of a list's query: where the page begins, and the number of its first line."""
 MOST = 20
-_SERIAL_DIGITS = 40
 _MOST_NUMBER_DIGITS = 6
 _UNSAFE = re.compile(r"[^A-Za-z0-9-]+")
 
@@ -43,26 +42,25 @@ class Listed(msgspec.Struct, frozen=True):
 
     Attributes:
         number: 1 and up, in the order of the list.
+        name: by which the subscriber is known: the common name, or else the account.
         issuer: the CA's distinguished name.
         purpose: in the reader's language.
     """
 
     number: int
+    name: str
     line: CertificateLine
     issuer: str
     purpose: str
 
 
 def serial_in(visit: Visit) -> str:
-    """The serial in the path, as people copy it: with colons or blanks, in upper case.
+    """The serial in the path, as it is stored.
 
     Raises:
         NotFound: it is none; said as of one that nobody has.
     """
-    text = visit.path["serial"].replace(":", "").replace(" ", "").lower()
-    if not text or len(text) > _SERIAL_DIGITS or not set(text) <= set("0123456789abcdef"):
-        raise NotFound("there is no such certificate")
-    return serial_text(int(text, 16))
+    return serials.typed(visit.path["serial"])
 
 
 async def holding_in(visit: Visit) -> Held:
@@ -98,8 +96,17 @@ def listed(visit: Visit, lines: Iterable[CertificateLine]) -> list[Listed]:
         if line.issuer not in issuers:
             chain = visit.portal.chain(line.issuer)
             issuers[line.issuer] = chain[0].subject.rfc4514_string() if chain else line.issuer
-        found.append(Listed(number, line, issuers[line.issuer], purpose(visit, line.profile)))
+        found.append(Listed(number, _called(line), line, issuers[line.issuer], purpose(visit, line.profile)))
     return found
+
+
+def _called(line: CertificateLine) -> str:
+    try:
+        found = x509.Name.from_rfc4514_string(line.subject).get_attributes_for_oid(NameOID.COMMON_NAME)
+    except ValueError:
+        # Written with attributes that have no short name.
+        return line.account
+    return str(found[0].value) if found else line.account
 
 
 def following(visit: Visit, page: Page[CertificateLine]) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
-from urllib.parse import parse_qsl, quote, urlencode
+from urllib.parse import quote, urlencode
 
 from cryptography import x509
 from markupsafe import Markup
@@ -28,8 +28,6 @@ from server.web.forms import NOTHING, TOKEN, Posted, queried
 from server.web.frame import HEADERS as COMMON_HEADERS
 from server.web.frame import Frame
 
-LANGUAGE = "lang"
-"""The field of a query that chooses a language."""
 SCRIPT, KEYS_SCRIPT = "portal.js", "keys.js"
 """The bundles of our scripts: for most pages, and for those that touch a private key."""
 _CHANGED: Mapping[str, Callable[[str], str]] = {
@@ -167,7 +165,7 @@ class Visit:
         common = {
             "account": self.session.registration.account if self.session else "",
             "here": self.request.path,
-            "asked_here": self._asked(),
+            "asked_here": languages.asked(self.request) if self.request.method in {"GET", "HEAD"} else "",
             "csrf": _HIDDEN.format(TOKEN, self.session.csrf) if self.session else "",
             "is_in": is_in,
             "tabs": self.portal.tabs if is_in else (),
@@ -177,11 +175,6 @@ class Visit:
         values = {**common, **values}
         has_scripts = bool(values["scripts"])
         return self.portal.frame.render(template, self.language, values, status=status, is_scripted=has_scripts)
-
-    def _asked(self) -> str:
-        """The query, as a link to the same page in another language repeats it; empty, or with an ampersand behind."""
-        fields = parse_qsl(self.request.query) if self.request.method in {"GET", "HEAD"} else []
-        return "".join(f"{urlencode({name: value})}&" for name, value in fields if name != LANGUAGE)
 
 
 def see_other(path: str, /, *headers: tuple[str, str], **query: str) -> Reply:

@@ -16,8 +16,8 @@ from protocols.acme import problems
 from protocols.acme.agreements import Agreements
 from protocols.acme.links import ACCEPTING, AGREEMENT_PREFIX
 from protocols.wire import Reply, Request, plain_text
-from server.web.languages import phrase
-from server.web.open_pages import OpenPages, asked, wished
+from server.web.languages import asked, phrase
+from server.web.open_pages import OpenPages, wished
 
 _READ = ("GET", "HEAD")
 # A version never gets another text, so whoever has it need not ask again.

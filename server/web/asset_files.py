@@ -51,6 +51,8 @@ class AssetFiles:
         self._replies: dict[str, Reply] = {}
         self._packed: dict[str, Reply] = {}
         self._places = dict(self._read(folder or _FOLDER))
+        # Once: a page that makes keys names a quarter of a megabyte.
+        self._linked = {name: self._link(place) for name, place in self._places.items()}
 
     @property
     def styles(self) -> tuple[Linked, ...]:
@@ -65,12 +67,11 @@ class AssetFiles:
     @property
     def script(self) -> Linked:
         """The script that speaks with passkeys."""
-        return self._linked(self._places["passkey.js"])
+        return self._linked["passkey.js"]
 
     def named(self, name: str) -> Linked | None:
         """The script or style sheet of a name, such as `portal.js`; None where it was not built."""
-        place = self._places.get(name)
-        return None if place is None else self._linked(place)
+        return self._linked.get(name)
 
     def answer(self, request: Request) -> Reply:
         """The asset at a path; whoever asks may have it."""
@@ -81,7 +82,7 @@ class AssetFiles:
             return plain_text(405, "this can only be read", ("Allow", "GET, HEAD"))
         return self._packed[request.path] if _takes_gzip(request) else reply
 
-    def _linked(self, place: str) -> Linked:
+    def _link(self, place: str) -> Linked:
         digest = base64.b64encode(hashlib.sha384(self._replies[place].body).digest()).decode()
         return Linked(place, f"sha384-{digest}")
 

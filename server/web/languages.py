@@ -7,12 +7,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from importlib import resources
 from io import BytesIO
+from urllib.parse import parse_qsl, urlencode
 
 from babel.messages.pofile import read_po
 
 from ca_core.registration.form import LANGUAGES
 from protocols.wire import Request
 
+FIELD = "lang"
+"""The field of a query that chooses a language."""
 COOKIE = "__Host-lang"
 """What was chosen is kept here; browsers send a cookie of this prefix to this origin only."""
 _SOURCE = "en"
@@ -66,6 +69,11 @@ def preferred(accept_language: str) -> str:
         if weight > 0 and main in {"zh", "en"}:
             return "zh-Hant" if main == "zh" else _SOURCE
     return _SOURCE
+
+
+def asked(request: Request) -> str:
+    """The query, as a link to the same page in another language repeats it; empty, or with an ampersand behind."""
+    return "".join(f"{urlencode({name: value})}&" for name, value in parse_qsl(request.query) if name != FIELD)
 
 
 def keeping(language: str) -> tuple[str, str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl
 
 import msgspec
 
@@ -12,8 +12,6 @@ from protocols.wire import Reply, Request
 from server.web import languages
 from server.web.frame import Frame
 
-LANGUAGE = "lang"
-"""The field of a query that chooses a language."""
 _CACHE = "Cache-Control"
 
 
@@ -43,7 +41,7 @@ class OpenPages:
         Args:
             values: what the template names beside what all of these have.
             here: its path, for links to the same page in another language.
-            asked_here: its query, as `asked` gives it.
+            asked_here: its query, as `languages.asked` gives it.
             cache: the Cache-Control of it.
         """
         nobody = {"account": "", "csrf": "", "is_in": False, "tabs": (), "scripts": ()}
@@ -56,7 +54,7 @@ class OpenPages:
 def chosen(request: Request) -> str | None:
     """The language that the query of a request chooses, one of `LANGUAGES`."""
     fields = dict(parse_qsl(request.query))
-    return fields[LANGUAGE] if fields.get(LANGUAGE) in LANGUAGES else None
+    return fields[languages.FIELD] if fields.get(languages.FIELD) in LANGUAGES else None
 
 
 def wished(request: Request) -> tuple[str, tuple[tuple[str, str], ...]]:
@@ -64,8 +62,3 @@ def wished(request: Request) -> tuple[str, tuple[tuple[str, str], ...]]:
     if (found := chosen(request)) is not None:
         return found, (languages.keeping(found),)
     return languages.of(request), ()
-
-
-def asked(request: Request) -> str:
-    """The query, as a link to the same page in another language repeats it; empty, or with an ampersand behind."""
-    return "".join(f"{urlencode({name: value})}&" for name, value in parse_qsl(request.query) if name != LANGUAGE)

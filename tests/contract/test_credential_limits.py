@@ -25,6 +25,7 @@ from ca_core.errors import (
     WrongState,
 )
 from ca_core.policy.request import CertificationRequest, parse
+from ca_core.registration import eab_desk
 from ca_core.registration.account import Grant
 from ca_core.registration.eab_desk import EabForm
 from ca_core.registration.proof_keys import proof_keys
@@ -168,17 +169,37 @@ async def test_a_code_ends_when_it_says(core: Core) -> None:
         await core.enroll(await proved(core, further), asked())
 
 
+async def room_for_one(core: Core) -> int:
+    """How many can be live where one more may be made."""
+    async with core.database.read() as tx:
+        live, _ = await credentials.count_machines(tx, (await core.desk.show("meter")).id, now=core.clock.now())
+    return 1 + live
+
+
 async def test_no_more_are_live_than_may_be_and_a_revoked_one_makes_room(core: Core) -> None:
     await core.register("meter", kind="device")
-    async with core.database.read() as tx:
-        owner = (await core.desk.show("meter")).id
-        most = 1 + await credentials.count_live(tx, owner, now=core.clock.now())
+    most = await room_for_one(core)
     made, _ = await core.code_desk.add("meter", EabForm(None), actor="test", most=most)
 
     with pytest.raises(QuotaReached):
         await core.code_desk.add("meter", EabForm(None), actor="test", most=most)
 
     await core.code_desk.revoke(made.id, actor="test")
+    await core.code_desk.add("meter", EabForm(None), actor="test", most=most)
+
+
+async def test_what_is_revoked_makes_room_for_so_many_of_one_sheet(core: Core, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(eab_desk, "MOST_REPLACED", 2)
+    await core.register("meter", kind="device")
+    most = await room_for_one(core)
+    for _ in range(most + 1):
+        made, _ = await core.code_desk.add("meter", EabForm(None), actor="test", most=most)
+        await core.code_desk.revoke(made.id, actor="test")
+
+    with pytest.raises(QuotaReached, match="ask your registration authority for a new one"):
+        await core.code_desk.add("meter", EabForm(None), actor="test", most=most)
+
+    await core.desk.new_sheet("meter", actor="test")
     await core.code_desk.add("meter", EabForm(None), actor="test", most=most)
 
 

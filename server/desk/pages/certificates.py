@@ -6,7 +6,6 @@ from cryptography import x509
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from ca_core.errors import NotFound
-from ca_core.identity import serial_text
 from ca_core.policy.renewal import Window, renewal_window
 from ca_core.policy.status import CertificateStatus, certificate_status
 from ca_core.revocation.reason import Reason
@@ -19,11 +18,10 @@ from server.desk.notes import said_in
 from server.desk.route import Route
 from server.desk.visit import NavItem, Visit
 from server.desk.words import phrase
-from server.web import certificate_fields
+from server.web import certificate_fields, serials
 from server.web.frame import HEADERS
 from server.web.life import life
 
-_SERIAL_DIGITS = 40
 _SAID = {
     "revoked": phrase(
         "The certificate is revoked; the revocation list and the status service show it within a minute."
@@ -79,15 +77,12 @@ async def download(visit: Visit) -> Reply:
 
 
 def serial_in(visit: Visit) -> str:
-    """The serial in the path, as people copy it: with colons or blanks, in upper case.
+    """The serial in the path, as it is stored.
 
     Raises:
         NotFound: it is none; said as of one that nobody has.
     """
-    text = visit.path["serial"].replace(":", "").replace(" ", "").lower()
-    if not text or len(text) > _SERIAL_DIGITS or not set(text) <= set("0123456789abcdef"):
-        raise NotFound("there is no such certificate")
-    return serial_text(int(text, 16))
+    return serials.typed(visit.path["serial"])
 
 
 def status_of(visit: Visit, certificate: Certificate) -> CertificateStatus:

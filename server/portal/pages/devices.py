@@ -68,7 +68,7 @@ def devices(visit: Visit) -> Devices:
         office.kinds,
         eab_desk=office.eab_desk,
         code_desk=office.code_desk,
-        proof=visit.portal.entering.proof,
+        fresh=visit.portal.entering.fresh,
     )
 
 
@@ -224,7 +224,6 @@ def _faults(faults: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
 def _form(
     visit: Visit, what: str, values: Posted, faults: Mapping[str, str] | None = None, *, status: int = 422
 ) -> Reply:
-    service = devices(visit)
     return visit.render(
         "device_add.html",
         status=status if faults else 200,
@@ -232,7 +231,7 @@ def _form(
         values=values,
         faults=_faults(faults or {}),
         registration=visit.registration,
-        needs_password=service.needs_password(visit.entered),
+        needs_password=visit.portal.entering.fresh.needs_password(visit.entered),
         shown_names=_names(visit),
     )
 
@@ -245,12 +244,11 @@ def _names(visit: Visit) -> Iterable[str]:
 async def _question(
     visit: Visit, template: str, faults: Mapping[str, str] | None = None, *, status: int = 200
 ) -> Reply:
-    service = devices(visit)
     return visit.render(
         template,
         status=status,
-        one=await service.find(visit.entered, visit.path["id"]),
-        needs_password=service.needs_password(visit.entered),
+        one=await devices(visit).find(visit.entered, visit.path["id"]),
+        needs_password=visit.portal.entering.fresh.needs_password(visit.entered),
         faults=_faults(faults or {}),
         hours=OVERLAP_SECONDS // _HOUR_SECONDS,
     )

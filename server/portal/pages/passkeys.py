@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ca_core.errors import NotFound, WrongState
+from ca_core.errors import NotFound, WrongSecret, WrongState
 from ca_core.registration.passkey import LONGEST_LABEL, Passkey
+from ca_core.secret import Secret
 from protocols.wire import Reply
 from server.addresses import is_at_address
 from server.portal.pages.sign_in import entered
@@ -16,6 +17,7 @@ from server.portal.words import phrase
 _PLACE = "/passkeys"
 # The bundle has it too, where it was built.
 _PLAIN_SCRIPT = "passkey.js"
+_NO_PASSWORD = phrase("The password is not right.")
 _DONE: Mapping[str, str] = {
     "added": phrase("The passkey is registered; you can sign in with it from now on."),
     "removed": phrase("The passkey opens nothing any more."),
@@ -24,21 +26,41 @@ _DONE: Mapping[str, str] = {
 
 async def show(visit: Visit) -> Reply:
     """Those of who is signed in."""
+    return await _list(visit)
+
+
+async def _list(visit: Visit, *, status: int = 200, faults: Mapping[str, tuple[str, ...]] | None = None) -> Reply:
     held = await visit.portal.entering.passkeys.of(visit.registration.id)
     done = _DONE.get(visit.query.get("done"), "")
     origin, is_offered = visit.portal.origin, not is_at_address(visit.office.settings.public)
     return visit.render(
-        "passkeys.html", passkeys=held, longest=LONGEST_LABEL, done=done, origin=origin, is_offered=is_offered
+        "passkeys.html",
+        status=status,
+        passkeys=held,
+        longest=LONGEST_LABEL,
+        done=done,
+        origin=origin,
+        is_offered=is_offered,
+        label=visit.form.get("label"),
+        needs_password=visit.portal.entering.fresh.needs_password(visit.entered),
+        faults=faults or {},
+        here=_PLACE,
     )
 
 
 async def make(visit: Visit) -> Reply:
-    """Have the browser make one, of the name in the form.
+    """Have the browser make one, of the name in the form; where the sign-in was long ago, for the password only.
 
     Raises:
         WrongState: no browser would.
     """
     _require_name(visit)
+    try:
+        # It would go on opening the account whatever becomes of the password.
+        typed = Secret(visit.form.get("password"))
+        await visit.portal.entering.fresh.require(visit.entered, typed, source=visit.source)
+    except WrongSecret:
+        return await _list(visit, status=403, faults={"password": (_NO_PASSWORD,)})
     options = await visit.portal.entering.passkeys.begin_registering(visit.entered)
     label = visit.form.get("label")
     return visit.render("passkey_make.html", scripts=_scripts(visit), label=label, options=options, here=_PLACE)

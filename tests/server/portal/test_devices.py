@@ -17,8 +17,9 @@ from ca_core.registration.credential import CredentialKind
 from ca_core.registration.eab_desk import EabForm
 from ca_core.registration.errors import SessionEnded
 from ca_core.registration.form import Form
+from ca_core.registration.freshness import FRESH_SECONDS
 from ca_core.secret import Secret
-from ca_core.subscriber.devices import FRESH_SECONDS, MOST_LIVE, Devices
+from ca_core.subscriber.devices import MOST_LIVE, Devices
 from protocols.acme.objects import Account
 from protocols.acme.records import accounts
 from protocols.acme.states import AccountStatus
@@ -370,7 +371,7 @@ async def test_what_was_under_way_when_a_new_sheet_came_makes_and_changes_nothin
         opened.kinds,
         eab_desk=opened.eab_desk,
         code_desk=opened.code_desk,
-        proof=house.entering.proof,
+        fresh=house.entering.fresh,
     )
     await opened.desk.new_sheet("panel", actor="desk:test")
     before = await service.held(session)

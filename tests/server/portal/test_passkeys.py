@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from ca_core.registration.freshness import FRESH_SECONDS
 from protocols.wire import Reply
 from tests.builders.authenticator import PRESENT, Authenticator
-from tests.builders.portal_house import ORIGIN, Browser, PortalHouse, initial, portal_house
+from tests.builders.portal_house import GOOD, ORIGIN, Browser, PortalHouse, initial, portal_house
 
 
 @pytest.fixture
@@ -130,6 +131,22 @@ async def test_an_initial_password_registers_no_passkey(house: PortalHouse) -> N
     assert reply.status == 403
     await browser.get("/passkeys")
     assert browser.path == "/password"
+
+
+async def test_long_after_the_sign_in_a_passkey_needs_the_password(house: PortalHouse, device: Authenticator) -> None:
+    browser = await house.signed_in()
+    house.move(FRESH_SECONDS + 60)
+
+    await browser.get("/passkeys")
+    assert 'name="password"' in browser.text
+    await browser.post("/passkeys/new", label="phone", password="wrong")
+    assert browser.page.status == 403
+    assert "The password is not right." in browser.text
+    assert 'value="phone"' in browser.text
+    await browser.post("/passkeys/new", label="phone", password=GOOD)
+    answer = device.create(browser.attribute("data-options")).decode()
+    await browser.post("/passkeys", label="phone", answer=answer)
+    assert "The passkey is registered" in browser.text
 
 
 async def test_a_passkey_is_removed_by_its_holder_only(house: PortalHouse, device: Authenticator) -> None:

@@ -56,6 +56,7 @@ def test_a_script_that_was_not_built_is_none(folder: Path) -> None:
     assets = AssetFiles(folder)
 
     built = assets.named("portal.js")
+    assert assets.named("portal.js") is built
 
     assert built is not None
     assert built.place.startswith("/assets/portal.")
