@@ -30,7 +30,10 @@ PAGES = (
     "GET /history",
 )
 """Every page, and what a form is sent to, as the portal's routes have them; all of them are looked at."""
-FILES = ("GET /gate/{name}.png", "GET /gate/{name}.wav", "GET /certificates/{serial}/file/{form}")
+FILES = (
+    *("GET /gate/{name}.png", "GET /gate/{name}.wav"),
+    *("GET /certificates/{serial}/file/{form}", "GET /devices/trust.pem"),
+)
 """What is no page."""
 _SETTINGS = (
     "kinds.organization.revocation=review",

@@ -69,7 +69,7 @@ async def test_the_list_has_the_columns_of_the_manual_and_is_filtered(house: Por
     assert signing.serial in browser.text
     assert encryption.serial in browser.text
     assert "CN=Alice,O=Example,C=TW" in browser.text
-    assert '<td class="break">Alice</td>' in browser.text
+    assert 'data-label="Identifying name" class="break">Alice</td>' in browser.text
     await browser.get(f"/certificates?serial={signing.serial[:12]}")
     assert signing.serial in browser.text
     assert encryption.serial not in browser.text

@@ -265,7 +265,7 @@ async def test_records_tell_in_sentences_and_of_nobody_else(house: PortalHouse) 
 async def test_records_are_looked_through_by_groups_and_days(house: PortalHouse) -> None:
     browser = await partner(house)
     await made(browser, note="web")
-    titles = re.compile(r"<td><strong>([^<]+)</strong>")
+    titles = re.compile(r"<td[^>]*><strong>([^<]+)</strong>")
 
     async def found(query: str) -> set[str]:
         await browser.get(f"/history?{query}")
@@ -312,7 +312,7 @@ async def test_records_of_a_group_go_on_page_by_page(house: PortalHouse) -> None
     for one in (await house.opened.code_desk.of_account("panel"))[:15]:
         await browser.get(f"/devices/{one.id}/revoke")
         await browser.post(f"/devices/{one.id}/revoke")
-    titles = re.compile(r"<td><strong>([^<]+)</strong>")
+    titles = re.compile(r"<td[^>]*><strong>([^<]+)</strong>")
 
     await browser.get("/history?event=credentials")
     first = titles.findall(browser.text)
