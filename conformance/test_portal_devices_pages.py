@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Page
 
+from conformance import acme
 from conformance.browser import LANGUAGES, NARROW, WIDE, Browser, barriers, browser
 from conformance.house import House
 
@@ -33,6 +34,7 @@ def chromium(house: House, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 def signed_in(house: House, chromium: Browser) -> Page:
     given = ("--kind", "partner", "--account", "panel", "--subject", "CN=panel,C=TW", "--zone", "panel.example")
     sheet = house.register(*given, "--profile", "tls-server", "--profile", "device")
+    assert acme.Client(house).new_account(sheet["eab"]).status == 201
     page = chromium.portal_page()
     page.goto("/sign-in")
     page.locator("#account").fill("panel")
@@ -70,9 +72,11 @@ def test_everybody_makes_keys_and_codes_and_reads_records(signed_in: Page, langu
         require_fit(page)
     page.goto("/devices")
     require_fit(page)
-    for act in ("rotate", "revoke"):
+    for act in ("rotate", "revoke", "deactivate"):
         page.goto("/devices")
         page.locator(f'a[href$="/{act}"]').first.click()
         require_fit(page)
     page.goto("/history")
+    page.locator("#event").select_option("sign-ins")
+    page.locator("main form button").click()
     require_fit(page)

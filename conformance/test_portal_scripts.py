@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -113,6 +114,8 @@ def test_two_keys_become_two_files_that_openssl_nss_and_java_open(
             assert f"王小明 {profile}" in opened_by_java(file, passphrase)
         else:
             assert f"王小明 {profile}" in opened_by_nss(file, passphrase)
+            # As the pages say: Java's way with such files knows no other characters.
+            assert "password was incorrect" in refused_by_java(file, passphrase)
     assert seconds < 30
 
 
@@ -274,9 +277,22 @@ def opened(file: Path, passphrase: str) -> Path:
 
 def opened_by_java(file: Path, passphrase: str) -> str:
     """What keytool says of taking the key over into a store of Java's, which takes decrypting it."""
+    done = given_to_java(file, passphrase)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stderr
+
+
+def refused_by_java(file: Path, passphrase: str) -> str:
+    """What keytool says of a file that it cannot open."""
+    done = given_to_java(file, passphrase)
+    assert done.returncode != 0
+    return done.stdout + done.stderr
+
+
+def given_to_java(file: Path, passphrase: str) -> subprocess.CompletedProcess[str]:
     secret, store = file.with_suffix(".txt"), file.with_suffix(".jks")
     secret.write_text(passphrase)
-    done = run(
+    return run(
         *(
             "keytool",
             "-J-Dfile.encoding=UTF-8",
@@ -287,8 +303,6 @@ def opened_by_java(file: Path, passphrase: str) -> str:
         *("-noprompt", "-srckeystore", file, "-srcstoretype", "PKCS12", "-srcstorepass:file", secret),
         *("-destkeystore", store, "-deststorepass", "changeit"),
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stderr
 
 
 def opened_by_nss(file: Path, passphrase: str) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import tempfile
 import time
@@ -12,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
+from conformance.clients.apache import configure, foreground
 from conformance.clients.machine import Machine, served_certificate
 from conformance.dns import Responder
-from conformance.house import House, client
+from conformance.house import House
 
 NAME = "apache.example"
 _SECONDS = 60
-_MODULES = ("mpm_event", "ssl", "md", "authz_core", "socache_shmcb")
 
 
 @pytest.fixture(scope="module")
@@ -46,22 +45,8 @@ def machine(house: House) -> Iterator[Machine]:
         yield Machine(house, folder, sheet, NAME=NAME, TRUST=str(folder / "trust.pem"))
 
 
-def configure(house: House, machine: Machine) -> None:
-    """What Apache's own configuration says before it includes what the guide has."""
-    users = "User www-data\nGroup www-data\n" if os.geteuid() == 0 else ""
-    modules = "".join(f"LoadModule {name}_module /usr/lib/apache2/modules/mod_{name}.so\n" for name in _MODULES)
-    (machine.folder / "httpd.conf").write_text(
-        f"{modules}{users}"
-        f"ServerRoot {machine.folder}\nServerName {NAME}\nPidFile httpd.pid\nMutex file:{machine.folder}\n"
-        f"ErrorLog error.log\nLogLevel md:debug\n"
-        f"Listen 127.0.0.1:{house.http_01_port}\nListen 127.0.0.1:{house.tls_alpn_01_port}\n"
-        f"MDStoreDir md\nMDPortMap http:{house.http_01_port} https:{house.tls_alpn_01_port}\n"
-        "Include md.conf\n"
-    )
-
-
 def apache(machine: Machine) -> AbstractContextManager[Path]:
-    return machine.meanwhile(f"{client('apache2')} -DFOREGROUND -f {machine.folder}/httpd.conf")
+    return machine.meanwhile(foreground(machine.folder))
 
 
 def serve_until_there_is_another(machine: Machine) -> None:
@@ -78,7 +63,7 @@ def serve_until_there_is_another(machine: Machine) -> None:
 def test_apache_gets_a_certificate_and_renews_it_when_ari_says(house: House, machine: Machine) -> None:
     """What was revoked is not due by Apache's own rule; only ARI calls for it."""
     assert machine.paste("mod_md config").returncode == 0
-    configure(house, machine)
+    configure(house, machine.folder, NAME)
 
     serve_until_there_is_another(machine)
     with apache(machine):

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from ca_core.applicant import Door
 from ca_core.errors import BadName, BadRequest, NameNotGranted, NotFound, ProfileNotGranted, WrongSecret, WrongState
+from ca_core.names import Kind
 from ca_core.registration.credential import Credential, CredentialKind
 from ca_core.registration.eab_desk import EabForm
 from ca_core.secret import Secret
@@ -18,7 +21,7 @@ from protocols.acme.records.accounts import LastUse
 from protocols.wire import Reply
 from server.portal import recipes
 from server.portal.route import PortalRoute
-from server.portal.visit import Visit, see_other
+from server.portal.visit import HEADERS, Visit, see_other
 from server.portal.words import phrase
 from server.web.forms import NOTHING, Posted
 
@@ -252,23 +255,37 @@ async def _question(
 
 
 def _key_shown(visit: Visit, made: Credential, secret: str) -> Reply:
-    lines = recipes.for_key(made, secret, visit.office.places)
+    lines = recipes.for_key(made, secret, _site(visit), visit.registration)
     return visit.render(
         "device_made.html", made=made, secret=secret, lines=lines, place=visit.office.places.acme_directory
     )
 
 
 def _code_shown(visit: Visit, made: Credential, secret: str) -> Reply:
-    registration, places = visit.registration, visit.office.places
-    lines = recipes.for_code(
-        made,
-        secret,
-        places,
-        account=registration.account,
-        subject=registration.subject,
-        profile=(made.profiles or registration.profiles)[0],
-    )
-    return visit.render("device_made.html", made=made, secret=secret, lines=lines, place=places.est_url)
+    site, registration = _site(visit), visit.registration
+    granted = [visit.office.profiles.get(name) for name in made.profiles or registration.profiles]
+    served = [profile for profile in granted if profile is not None and Door.EST in profile.doors]
+    if made.names:
+        # What is for some names only brings nothing that has none.
+        served = [profile for profile in served if Kind.DNS in profile.name_kinds]
+    # Where nothing that the code is for is had by EST, there is nothing to paste.
+    lines = recipes.for_code(made, secret, site, registration, served[0]) if served else ()
+    return visit.render("device_made.html", made=made, secret=secret, lines=lines, place=site.places.est_url)
+
+
+def _site(visit: Visit) -> recipes.Site:
+    acme = visit.office.settings.acme
+    return recipes.Site(visit.office.places, _roots(visit), acme.http_01_port, acme.tls_alpn_01_port)
+
+
+async def trust(visit: Visit) -> Reply:
+    """The trust anchors as a file, which whoever reads the page in a browser trusts already."""
+    named = ("Content-Disposition", 'attachment; filename="trust.pem"')
+    return Reply(200, (("Content-Type", "application/x-pem-file"), named, *HEADERS), _roots(visit))
+
+
+def _roots(visit: Visit) -> bytes:
+    return b"".join(root.public_bytes(Encoding.PEM) for root in visit.portal.roots())
 
 
 def _state(one: Held, now: int) -> str:
@@ -284,6 +301,7 @@ def _state(one: Held, now: int) -> str:
 
 ROUTES = (
     PortalRoute("GET", _PLACE, show),
+    PortalRoute("GET", f"{_PLACE}/trust.pem", trust),
     *(PortalRoute(method, f"{_PLACE}/new/{{what}}", handler) for method, handler in (("GET", ask), ("POST", add))),
     PortalRoute("GET", f"{_PLACE}/{{id}}/rotate", ask_rotate),
     PortalRoute("POST", f"{_PLACE}/{{id}}/rotate", rotate),
