@@ -16,20 +16,38 @@ from conformance.house import House, must
 
 ACCOUNT = "wang-1"
 PASSWORD, PASSPHRASE = "seven quiet geese at dawn", "lobster paints nine moons"
+PAGES = (
+    *("GET /", "GET /sign-in", "POST /sign-in", "POST /sign-in/passkey", "POST /sign-out"),
+    *("GET /password", "POST /password"),
+    *("GET /apply", "POST /apply", "GET /apply/requests", "GET /apply/lost/{serial}", "POST /apply/lost/{serial}"),
+    *("GET /renew", "POST /renew", "GET /download", "GET /revoke", "GET /certificates", "GET /certificates/{serial}"),
+    *(f"{method} /certificates/{{serial}}/{act}" for act in ("revoke", "prove") for method in ("GET", "POST")),
+    *("GET /passkeys", "POST /passkeys", "POST /passkeys/new"),
+    *("GET /passkeys/{name}/remove", "POST /passkeys/{name}/remove"),
+    *(f"{method} /devices/accounts/{{id}}/deactivate" for method in ("GET", "POST")),
+    *("GET /devices", "GET /devices/new/{what}", "POST /devices/new/{what}"),
+    *(f"{method} /devices/{{id}}/{act}" for act in ("rotate", "revoke") for method in ("GET", "POST")),
+    "GET /history",
+)
+"""Every page, and what a form is sent to, as the portal's routes have them; all of them are looked at."""
+FILES = ("GET /gate/{name}.png", "GET /gate/{name}.wav", "GET /certificates/{serial}/file/{form}")
+"""What is no page."""
 _SETTINGS = (
     "kinds.organization.revocation=review",
     "profiles.tls-server.approval=first",
     "profiles.device.revocation=reviewed-on-hold",
+    "sessions.idle_minutes=120",
 )
 _TERMS = "You keep your key to yourself.\n\nWe keep our word.\n"
 _SUBJECT = "CN=王小𠮷,O=範例股份有限公司,C=TW"
 _NAMES = ("www.wang.example", "mail.wang.example")
 _PROFILES = ("signing", "encryption", "tls-server", "device")
 _CONTACT = ("--contact-name", "王小𠮷", "--contact-email", "wang@example.com", "--phone", "02-1234-5678")
+_A_WHILE_DAYS = 0.01
 _TOKEN = 'input[name="csrf"]'
 _AGES = {
-    "ending": "UPDATE certificates SET not_after = strftime('%s', 'now') + 864000 WHERE profile = 'encryption'",
-    "expired": "UPDATE certificates SET not_after = strftime('%s', 'now') - 86400 WHERE profile = 'device'",
+    "ending": "UPDATE certificates SET not_after = issued_at + 864000 WHERE profile = 'encryption'",
+    "expired": "UPDATE certificates SET not_after = issued_at - 86400 WHERE profile = 'device'",
 }
 """Done as soon as they are issued, when there is one of their profile."""
 AUTHENTICATOR = {
@@ -73,6 +91,8 @@ class PortalScene:
         self._passkey(page)
         self._requests(page)
         page.context.close()
+        # From now on a new secret is shown to who types the password once more.
+        house.move_clock(days=_A_WHILE_DAYS)
 
     def register(self, account: str, kind: str = "organization", *more: str) -> dict[str, Any]:
         """Somebody with a new sheet; an organization may have every profile."""
@@ -122,6 +142,7 @@ class PortalScene:
         yield from ((f"certificate-{name}", f"/certificates/{serial}") for name, serial in self.serials.items())
         yield "certificate-asked", f"/certificates/{self.serials['doubtful']}?said=asked"
         yield from ((f"revoke-{name}", f"/certificates/{self.serials[name]}/revoke") for name in ("good", "doubtful"))
+        yield "prove", f"/certificates/{self.serials['good']}/prove"
         yield from (("password", "/password"), ("password-done", "/password?done=1"))
         yield from (("passkeys", "/passkeys"), ("passkeys-done", "/passkeys?done=added"))
         yield from ((f"devices-new-{what}", f"/devices/new/{what}") for what in ("key", "code"))
@@ -133,7 +154,7 @@ class PortalScene:
     def _found(self) -> Iterator[tuple[str, str]]:
         """Pages about a key or a passkey, whose names only links tell."""
         page = self.page(javascript=False)
-        for where, end in (("/devices", "rotate"), ("/devices", "revoke"), ("/passkeys", "remove")):
+        for where, end in (*(("/devices", end) for end in ("rotate", "revoke", "deactivate")), ("/passkeys", "remove")):
             page.goto(where)
             yield f"{where[1:]}-{end}", str(page.locator(f'main a[href$="/{end}"]').first.get_attribute("href"))
         page.context.close()
@@ -189,6 +210,10 @@ class PortalScene:
         if answer == "reject":
             newest = max(int(one["request"]) for one in self.waiting() if one["account"] == ACCOUNT)
             self.house.command("requests", "reject", str(newest), "--note", "先來電 call us <first>")
+
+    def let_encryption_end_soon(self) -> None:
+        """Every certificate for encryption that there is ends within its window."""
+        self.house.behind_its_back(_AGES["ending"])
 
     def waiting(self) -> list[dict[str, Any]]:
         """What waits for an officer."""

@@ -28,8 +28,8 @@ _FOLDER = resources.files("server.web") / "assets"
 _READ = frozenset({"GET", "HEAD"})
 
 
-class Script(NamedTuple):
-    """A script of ours: its address, and what a browser holds it to (Subresource Integrity)."""
+class Linked(NamedTuple):
+    """A script or style sheet of ours: its address, and what a browser holds it to (Subresource Integrity)."""
 
     place: str
     integrity: str
@@ -53,9 +53,9 @@ class AssetFiles:
         self._places = dict(self._read(folder or _FOLDER))
 
     @property
-    def styles(self) -> tuple[str, ...]:
-        """The addresses of the style sheets, in the order in which pages name them."""
-        return tuple(self._places[name] for name in _STYLES if name in self._places)
+    def styles(self) -> tuple[Linked, ...]:
+        """The style sheets, in the order in which pages name them."""
+        return tuple(found for name in _STYLES if (found := self.named(name)) is not None)
 
     @property
     def icon(self) -> str:
@@ -63,18 +63,14 @@ class AssetFiles:
         return self._places["icon.svg"]
 
     @property
-    def script(self) -> Script:
+    def script(self) -> Linked:
         """The script that speaks with passkeys."""
-        return self._script(self._places["passkey.js"])
+        return self._linked(self._places["passkey.js"])
 
-    def place(self, name: str) -> str | None:
-        """The address of the asset of a name; None where it was not built."""
-        return self._places.get(name)
-
-    def named(self, name: str) -> Script | None:
-        """The script of a name, such as `portal.js`; None where it was not built."""
+    def named(self, name: str) -> Linked | None:
+        """The script or style sheet of a name, such as `portal.js`; None where it was not built."""
         place = self._places.get(name)
-        return None if place is None else self._script(place)
+        return None if place is None else self._linked(place)
 
     def answer(self, request: Request) -> Reply:
         """The asset at a path; whoever asks may have it."""
@@ -85,9 +81,9 @@ class AssetFiles:
             return plain_text(405, "this can only be read", ("Allow", "GET, HEAD"))
         return self._packed[request.path] if _takes_gzip(request) else reply
 
-    def _script(self, place: str) -> Script:
+    def _linked(self, place: str) -> Linked:
         digest = base64.b64encode(hashlib.sha384(self._replies[place].body).digest()).decode()
-        return Script(place, f"sha384-{digest}")
+        return Linked(place, f"sha384-{digest}")
 
     def _read(self, folder: Traversable) -> Iterator[tuple[str, str]]:
         for file in sorted(folder.iterdir(), key=lambda found: found.name):

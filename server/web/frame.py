@@ -79,7 +79,7 @@ class Frame:
     ) -> None:
         self._assets = assets
         self._headers = headers
-        self._styles = [place for name in styles if (place := assets.place(name)) is not None]
+        self._styles = [found for name in styles if (found := assets.named(name)) is not None]
         self._scripted = tuple((name, f"{value}; {scripted}" if name == _POLICY else value) for name, value in headers)
         self._environments = {
             language: _environment(package, Dates(language, calendar), language, vocabulary, filters)

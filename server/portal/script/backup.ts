@@ -3,7 +3,7 @@
 import { certificates, nameOf, spkiOf } from "./certificate";
 import { forget, kept } from "./keeping";
 import type { Octets } from "./octets";
-import { all, attempt, Failure, found, show } from "./page";
+import { all, attempt, Failure, focusOn, found, show } from "./page";
 import { openedKey, WrongPassphrase } from "./pbes2";
 import { pkcs12 } from "./pkcs12";
 
@@ -88,6 +88,7 @@ class Backup {
       }
       field.value = "";
       await this.make(passphrase);
+      focusOn(this.#section.querySelector<HTMLElement>("[data-file]"));
     });
   }
 
@@ -98,7 +99,9 @@ class Backup {
       URL.revokeObjectURL(link.href);
       link.removeAttribute("href");
       [link, this.#form, this.#section.querySelector("[data-forget]")].forEach((one) => show(one, false));
-      show(this.#section.querySelector("[data-forgotten]"));
+      const forgotten = this.#section.querySelector<HTMLElement>("[data-forgotten]");
+      show(forgotten);
+      focusOn(forgotten);
     });
   }
 }

@@ -18,16 +18,30 @@ export function show(element: Element | null | undefined, visible = true): void 
   }
 }
 
+/** Have somebody go on from here, by the keyboard or by ear. */
+export function focusOn(element: HTMLElement | null | undefined): void {
+  if (element && !element.matches("a[href], button, input")) {
+    element.tabIndex = -1;
+  }
+  element?.focus();
+}
+
 /** Show what needs scripts, and hide what stands in for them. */
 export function scripted(within: ParentNode): void {
   all(within, "[data-scripted]").forEach((one) => show(one));
   all(within, "[data-unscripted]").forEach((one) => show(one, false));
 }
 
+/** What may have a place of its own for what fails within it; a form has one, and so has a part of the form. */
+const OWNERS = "[data-profile], [data-work], form, section";
+
+const placeOf = (within: Element): HTMLElement | undefined =>
+  all(within, "[data-failed]").find((one) => one.closest(OWNERS) === within);
+
 /** Say what failed, in the words of the page; undefined takes it back. */
-export function say(within: ParentNode, why: string | undefined): void {
-  const place = within.querySelector("[data-failed]");
-  if (place === null) {
+export function say(within: Element, why: string | undefined): void {
+  const place = placeOf(within);
+  if (place === undefined) {
     return;
   }
   const texts = all(place, "[data-why]");
@@ -55,8 +69,14 @@ export async function attempt(within: HTMLElement, otherwise: string, action: ()
     await action();
   } catch (failure) {
     say(within, failure instanceof Failure ? failure.why : otherwise);
+    // The button that had the focus was disabled. Whoever works without a mouse goes on at the message, if not in a field.
+    if (!(document.activeElement instanceof HTMLInputElement && within.contains(document.activeElement))) {
+      focusOn(placeOf(within));
+    }
     // For whoever looks into it: the page's words say what to do, not what happened.
-    console.error(failure);
+    if (!(failure instanceof Failure) || failure.cause !== undefined) {
+      console.error(failure);
+    }
   } finally {
     within.removeAttribute("aria-busy");
     buttons.forEach((one) => (one.disabled = false));

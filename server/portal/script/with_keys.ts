@@ -2,7 +2,7 @@
 
 import { applications } from "./apply";
 import { backups, type Remembered } from "./backup";
-import { scripted } from "./page";
+import { focusOn, scripted } from "./page";
 import { proofs } from "./prove";
 
 async function enable(within: ParentNode, remembered?: Remembered): Promise<void> {
@@ -25,7 +25,7 @@ async function arrive(page: Document, url: string, remembered?: Remembered): Pro
   history.pushState(null, "", url);
   shown = place();
   scrollTo(0, 0);
-  main.focus();
+  focusOn(main.querySelector<HTMLElement>("[autofocus]") ?? main);
   await enable(main, remembered);
 }
 

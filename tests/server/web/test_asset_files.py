@@ -31,7 +31,7 @@ def fetched(assets: AssetFiles, path: str, method: str = "GET") -> Reply:
 
 def test_pictures_within_style_sheets_are_served_by_themselves(folder: Path) -> None:
     assets = AssetFiles(folder)
-    style = fetched(assets, assets.styles[0]).body.decode()
+    style = fetched(assets, assets.styles[0].place).body.decode()
 
     place = style.partition('url("')[2].partition('"')[0]
     picture = fetched(assets, place)
@@ -47,7 +47,7 @@ def test_the_style_sheet_from_npm_comes_first_and_may_be_missing(folder: Path) -
 
     alone = AssetFiles(folder).styles
 
-    assert [style.split(".")[0] for style in both] == ["/assets/pico", "/assets/desk"]
+    assert [style.place.split(".")[0] for style in both] == ["/assets/pico", "/assets/desk"]
     assert alone == both[1:]
 
 
@@ -104,7 +104,7 @@ def test_an_asset_can_only_be_read(folder: Path) -> None:
 def test_browsers_that_unpack_get_less_to_load(folder: Path, accepted: str, is_packed: bool) -> None:
     (folder / "desk.css").write_text("body{}" * 1_000)
     assets = AssetFiles(folder)
-    place = assets.styles[1]
+    place = assets.styles[1].place
 
     reply = assets.answer(Request("GET", place, {"accept-encoding": accepted}, b"", Peer("192.0.2.1")))
 
