@@ -54,6 +54,8 @@ def house(tmp_path: Path, store: str) -> Iterator[House]:
 
 _MINUTES = (
     "conformance/crash/test_crash.py",
+    "conformance/test_portal_for_everybody.py",
+    "conformance/test_portal_by_keyboard.py",
     "conformance/test_officers_guide.py",
     "conformance/test_notices.py",
     "conformance/test_desk_for_everybody.py",
