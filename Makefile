@@ -64,9 +64,10 @@ conformance: .venv/.tools  ## only the standards, clause by clause, and the clie
 	$(PYTEST) conformance $$($(BIN)/python -m conformance.clauses --unit-tests)
 	@$(BIN)/python -m conformance.clauses
 
-screenshots: .venv/.tools  ## take the pictures of the desk's pages anew, for the documents
+screenshots: .venv/.tools  ## take the pictures of all pages anew, for the documents and for whoever looks at them
 	conformance/install
 	server/web/assets/install --required
+	server/portal/script/build --required
 	TMPDIR=$(ROOMY) $(BIN)/python -m conformance.screenshots
 
 wheel: .venv/.server  ## pack what an operator installs into dist/, with all that pages load
