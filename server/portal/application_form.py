@@ -34,6 +34,7 @@ LABELS: Mapping[str, str] = MappingProxyType(
         "signing": phrase("Signing certificate"),
         "encryption": phrase("Encryption certificate"),
         "tls-server": phrase("Server certificate"),
+        "device": phrase("Device certificate"),
     }
 )
 """What profiles are called; those of settings are called what they are called there."""

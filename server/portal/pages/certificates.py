@@ -17,6 +17,7 @@ from ca_core.staff.lines import CertificateLine, Page
 from ca_core.store.related import Happening
 from protocols.wire import Reply
 from server.portal import certificate_files, own_certificates
+from server.portal.application_form import common_name, label
 from server.portal.own_certificates import ENDED, holding_in, listed, purpose, said_in
 from server.portal.route import PortalRoute
 from server.portal.visit import KEYS_SCRIPT, Visit
@@ -86,13 +87,15 @@ async def details(visit: Visit) -> Reply:
     """One certificate: what is in it, its chain, and its life."""
     holding = await holding_in(visit)
     certificate = holding.certificate
-    chain = own_certificates.chain_of(visit, certificate)
+    chain, called = own_certificates.chain_of(visit, certificate), label(visit, certificate.profile)
     return visit.render(
         "certificate.html",
         scripts=(KEYS_SCRIPT,),
         holding=holding,
         certificate=certificate,
         purpose=purpose(visit, certificate.profile),
+        label=called,
+        friendly_name=f"{common_name(visit.registration) or visit.registration.account} · {called}",
         reason=None if certificate.reason is None else Reason(certificate.reason),
         fields=certificate_fields.fields(certificate),
         pem=chain[0].public_bytes(Encoding.PEM).decode(),
