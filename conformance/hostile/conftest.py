@@ -41,7 +41,8 @@ def victim(portal: House) -> Subscriber:
     return made
 
 
-@pytest.fixture(scope="session")
+# For the module: a session that was not used for a while ends, and an old one makes no keys.
+@pytest.fixture(scope="module")
 def mallory(portal: House) -> Subscriber:
     """A subscriber as good as any other, who is out for what is others'."""
     made = Subscriber(portal)

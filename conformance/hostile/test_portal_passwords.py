@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from itertools import count
 
 from conformance.hostile.portal import PASSWORD, SAME_ORIGIN, Answer, Browser, Subscriber
 from conformance.house import House
 
 NEW = "lobster paints nine moons"
-_MOST_TIMES = 6
-"""A slow hash takes all of the time where an answer is the slow one: leaving it out would be a hundred times faster."""
-_ROUNDS = 3
 _sources = (f"127.0.1.{number}" for number in count(1))
 
 
@@ -94,19 +90,13 @@ def test_nobody_learns_by_signing_in_which_accounts_there_are_and_how_they_stand
         "without a password": device["account"],
     }
 
-    seen, took = {}, {}
-    for name, account in asked.items():
-        source, times = next(_sources), list[float]()
-        for _ in range(_ROUNDS):
-            browser, begun = Browser(portal, source=source), time.perf_counter()
-            # The same each time, for the third different one would suspend.
-            answer = browser.sign_in(account, "stale password")
-            times.append(time.perf_counter() - begun)
-            seen[name] = str(octets(answer))
-        took[name] = min(times)
+    # That the time is the same, too, is measured where nothing else runs: tests/ca_core/registration.
+    seen = {
+        name: str(octets(Browser(portal, source=next(_sources)).sign_in(account, "stale password")))
+        for name, account in asked.items()
+    }
 
     assert len(set(seen.values())) == 1, seen
-    assert max(took.values()) < _MOST_TIMES * min(took.values()), took
 
 
 def test_what_is_not_the_password_opens_nothing(portal: House, victim: Subscriber) -> None:
@@ -128,16 +118,17 @@ def test_what_is_not_the_password_opens_nothing(portal: House, victim: Subscribe
 
 
 def test_a_flood_of_guesses_is_stopped_wherever_it_says_it_comes_from(portal: House) -> None:
+    """One more is allowed each minute, however slow the machine is."""
     source, found = next(_sources), list[Answer]()
     names = ("X-Forwarded-For", "X-Real-IP", "Client-IP", "True-Client-IP")
-    for number in range(35):
+    for number in range(16):
         said = {**dict.fromkeys(names, f"192.0.2.{number}"), "Forwarded": f"for=192.0.2.{number}"}
-        fields = {"account": f"nobody-{number}", "password": "x"}
+        fields = {"account": "guessed-at-by-many", "password": f"guess {number}"}
         found.append(Browser(portal, source=source).post("/sign-in", fields, {**SAME_ORIGIN, **said}))
 
     throttled = [answer for answer in found if answer.status == 429]
 
-    assert [answer.status for answer in found[:25]] == [403] * 25
+    assert [answer.status for answer in found[:9]] == [403] * 9
     assert throttled
     assert all(int(answer.headers["Retry-After"]) > 0 for answer in throttled)
     assert not portal.behind_its_back("SELECT 1 FROM journal WHERE actor LIKE '%192.0.2.%'")

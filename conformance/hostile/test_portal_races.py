@@ -102,7 +102,8 @@ def test_a_key_that_is_rotated_at_once_has_one_successor(victim: Subscriber) -> 
 def test_of_passwords_chosen_at_once_one_is_chosen_and_one_session_is_left(victim: Subscriber) -> None:
     victim.again()
     token = ("csrf", victim.csrf)
-    chosen = [f"{NEW} {number}" for number in range(4)]
+    # Of four, the three wrong ones would suspend it before the right one is tried below.
+    chosen = [f"{NEW} {number}" for number in range(3)]
 
     answers = at_once(
         victim, *(posting("/password", token, ("old", PASSWORD), ("new", one), ("again", one)) for one in chosen)
@@ -134,8 +135,8 @@ def test_nothing_is_done_after_somebody_was_stopped_whatever_was_under_way(porta
             answers += at_once(somebody, asked[number % len(asked)])
         return answers
 
-    with ThreadPoolExecutor(AT_ONCE) as threads:
-        going = [threads.submit(go_on, number) for number in range(1, AT_ONCE)]
+    with ThreadPoolExecutor(3) as threads:
+        going = [threads.submit(go_on, number) for number in (1, 2, 3)]
         try:
             portal.command(command, somebody.account)
         finally:
