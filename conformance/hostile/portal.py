@@ -54,6 +54,7 @@ ROUTES = (
     ("POST", "/passkeys/{name}/remove", "signed-in"),
     ("POST", "/sign-in/passkey", None),
     ("GET", "/devices", "signed-in"),
+    ("GET", "/devices/trust.pem", "signed-in"),
     ("GET", "/devices/new/{what}", "signed-in"),
     ("POST", "/devices/new/{what}", "signed-in"),
     ("GET", "/devices/{id}/rotate", "signed-in"),
