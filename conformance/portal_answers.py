@@ -10,6 +10,7 @@ from conformance import acme
 from conformance.portal_scene import AUTHENTICATOR, PASSPHRASE, PASSWORD, PortalScene
 
 _PATIENCE_MS = 60_000
+_ASKS_AGAIN = ("/devices/new/key", "/passkeys")
 _WITHOUT_TOKEN = "fields => fields.forEach(field => field.remove())"
 
 
@@ -32,7 +33,8 @@ class Answers:
         for part in (self._way_in, self._applying, self._renewing, self._revoking, self._devices, self._passkeys):
             for name in part():
                 yield name, self.page
-        yield self._unproved(), self._known
+        for place in _ASKS_AGAIN:
+            yield self._unproved(place), self._known
         for name in self._way_out():
             yield name, self.page
 
@@ -136,14 +138,15 @@ class Answers:
             page.goto(str(page.locator(f'main a[href$="/{step}"]').first.get_attribute("href")))
             yield self._sent(f"device-{step}d", "main form")
 
-    def _unproved(self) -> str:
+    def _unproved(self, place: str) -> str:
         """Whoever signed in a while ago is asked for the password again."""
         page = self._known
-        page.goto("/devices/new/key")
+        page.goto(place)
+        lenient(page)
         page.locator("#password").fill("x")
         with page.expect_navigation():
             page_button(page, "main form").click()
-        return "device-password-wrong"
+        return f"password-wrong-at-{place}"
 
     def _passkeys(self) -> Iterator[str]:
         page = self.page

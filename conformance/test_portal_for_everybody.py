@@ -164,14 +164,14 @@ def test_pages_are_light_and_painted_soon(scene: PortalScene) -> None:
 def test_what_is_no_page_comes_as_what_it_is(scene: PortalScene) -> None:
     page = scene.page()
     page.goto(f"/certificates/{scene.serials['good']}")
-    file = page.request.get(f"/certificates/{scene.serials['good']}/file/pem")
+    files = [page.request.get(path) for path in (f"{page.url}/file/pem", "/devices/trust.pem")]
     stranger = scene.page(known=False)
     stranger.goto("/sign-in?gate=picture")
     picture, sound = (
         stranger.request.get(str(stranger.locator(what).get_attribute("src"))) for what in ("img.code", "audio")
     )
 
-    told = [one.headers["content-type"] for one in (picture, sound, file)]
+    told = [one.headers["content-type"] for one in (picture, sound, *files)]
 
-    assert told == ["image/png", "audio/wav", "application/x-pem-file"]
+    assert told == ["image/png", "audio/wav", "application/x-pem-file", "application/x-pem-file"]
     assert len(told) == len(FILES)
