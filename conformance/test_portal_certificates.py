@@ -172,19 +172,17 @@ def test_another_key_is_told_apart_in_the_tab(
     assert house.certificates(subscriber.sheet["account"])[0]["status"] == "valid"
 
 
-@pytest.mark.parametrize("language", ["en", "zh-Hant"])
+@pytest.mark.parametrize("shown", [("en", WIDE), ("zh-Hant", NARROW)])
 def test_nothing_keeps_anybody_out_of_the_pages_and_they_fit(
-    chromium: Browser, house: House, subscriber: Subscriber, tmp_path: Path, language: str
+    chromium: Browser, house: House, subscriber: Subscriber, tmp_path: Path, shown: tuple[str, int]
 ) -> None:
     serial = serial_of(certified(house, subscriber, tmp_path / "device"))
     subscriber.enter()
-    found = []
-    for width in (NARROW, WIDE):
-        page = entered(chromium, house, subscriber, language, width)
-        for place in pages_of(serial):
-            page.goto(f"https://localhost:{house.port}{place}")
-            found += [(place, width, barrier) for barrier in barriers(page)]
-            room = page.evaluate("document.documentElement.clientWidth - document.documentElement.scrollWidth")
-            found += [(place, width, "wider than the window")] if room < 0 else []
+    page, found = entered(chromium, house, subscriber, *shown), []
+    for place in pages_of(serial):
+        page.goto(f"https://localhost:{house.port}{place}")
+        found += [(place, barrier) for barrier in barriers(page)]
+        room = page.evaluate("document.documentElement.clientWidth - document.documentElement.scrollWidth")
+        found += [(place, "wider than the window")] if room < 0 else []
 
     assert found == []
