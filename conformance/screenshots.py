@@ -1,7 +1,7 @@
 """`make screenshots`: every page of the desk and of the portal, in both languages, on a wide and on a narrow screen.
 
-Those of the desk and some of the portal's are for the documents: a long page is cut, and an image has as few colours
-as it takes to be small. All of the portal's are below build/screenshots, whole, for whoever looks at them.
+All are below build/screenshots, whole, for whoever looks at them. A few are for the documents: there, a long page is
+cut, and a picture has as few colours as it takes to be small.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import FloatRect, Page, expect
 
 from conformance import portal_steps as steps
 from conformance.browser import LANGUAGES, NARROW, WIDE, Browser, browser
@@ -27,8 +27,14 @@ _MOST_OCTETS = 60_000
 _COLOURS = 64, 32, 16, 8
 _MOST_HEIGHT = {WIDE: 1_400, NARROW: 1_800}
 _DARK = frozenset({"first", "sign-in-picture", "apply", "certificates", "certificate-good", "devices", "history"})
-_SHOWN = frozenset({"first-zh-hant-360", "apply-zh-hant-1280", "issued-zh-hant-360", "issued-en-1280"})
-"""Of the portal's, what documents show."""
+_SHOWN = frozenset(
+    {
+        *("desk-overview-en-1280", "desk-requests-one-en-1280", "desk-requests-one-zh-hant-360"),
+        *("portal-first-zh-hant-360", "portal-apply-zh-hant-1280"),
+        *("portal-issued-zh-hant-360", "portal-issued-en-1280"),
+    }
+)
+"""What documents show."""
 
 
 def main() -> int:
@@ -56,7 +62,7 @@ def _desk(house: House, opened: Browser, folder: Path) -> None:
         for width in (WIDE, NARROW):
             page = opened.desk_page(scene.carol, language, width=width)
             for shown, _ in pages(page, f"/registrations/{PERSON}", f"/registrations/{FIRM}"):
-                _take(page, FOLDER / f"desk-{shown}-{language.lower()}-{width}.png", width)
+                _take(page, f"desk-{shown}-{language.lower()}-{width}", width)
             opened.close_pages()
 
 
@@ -90,10 +96,8 @@ def _look(page: Page, shown: str, language: str) -> None:
     """The page as it is shown, in both widths, and some in the dark."""
     for width in (WIDE, NARROW):
         page.set_viewport_size({"width": width, "height": 800})
-        name = f"{shown}-{language.lower()}-{width}"
-        page.screenshot(path=LOOKED_AT / f"{name}.png", full_page=True, animations="disabled")
-        if name in _SHOWN:
-            _take(page, FOLDER / f"portal-{name}.png", width)
+        name = f"portal-{shown}-{language.lower()}-{width}"
+        _take(page, name, width)
         if shown in _DARK:
             page.emulate_media(color_scheme="dark")
             page.screenshot(path=LOOKED_AT / f"{name}-dark.png", full_page=True, animations="disabled")
@@ -101,12 +105,14 @@ def _look(page: Page, shown: str, language: str) -> None:
     page.set_viewport_size({"width": WIDE, "height": 800})
 
 
-def _take(page: Page, path: Path, width: int) -> None:
-    height = int(page.evaluate("document.documentElement.scrollHeight"))
-    cut = min(height, _MOST_HEIGHT[width])
-    page.screenshot(
-        path=path, full_page=True, animations="disabled", clip={"x": 0, "y": 0, "width": width, "height": cut}
-    )
+def _take(page: Page, name: str, width: int) -> None:
+    page.screenshot(path=LOOKED_AT / f"{name}.png", full_page=True, animations="disabled")
+    if name not in _SHOWN:
+        return
+    path = FOLDER / f"{name}.png"
+    height = min(int(page.evaluate("document.documentElement.scrollHeight")), _MOST_HEIGHT[width])
+    clip: FloatRect = {"x": 0, "y": 0, "width": width, "height": height}
+    page.screenshot(path=path, full_page=True, animations="disabled", clip=clip)
     for colours in _COLOURS:
         must(client("pngquant"), "--force", "--strip", "--speed", "1", "--output", path, str(colours), path)
         if path.stat().st_size <= _MOST_OCTETS:
