@@ -156,7 +156,7 @@ class Credential(msgspec.Struct, frozen=True):
     @property
     def label(self) -> str:
         """Its kind in words."""
-        return self.kind.replace("-", " ")
+        return self.kind.replace("-", " ").replace("eab", "EAB")
 
 
 class SecretKeeper:

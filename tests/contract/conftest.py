@@ -6,11 +6,8 @@ from pathlib import Path
 import pytest
 
 from ca_core.store.database import Database
-from conformance.measuring import unmeasured
 from conformance.stores import KINDS
 from tests.builders.store import Stores, stores_of
-
-__all__ = ["unmeasured"]
 
 
 @pytest.fixture(params=KINDS)

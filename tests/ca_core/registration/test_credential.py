@@ -96,7 +96,7 @@ def limited(**limits: Any) -> Credential:
 
 
 def test_a_revoked_key_works_no_more_whatever_else_it_is() -> None:
-    with pytest.raises(CredentialRevoked, match="eab key is revoked"):
+    with pytest.raises(CredentialRevoked, match="EAB key is revoked"):
         limited(revoked_at=5).require_usable(101)
 
 
