@@ -11,7 +11,7 @@ import pytest
 
 from ca_core.errors import BadReason
 from ca_core.policy.profile import DEVICE, RevocationRule
-from ca_core.registration.kind import KindRevocation
+from ca_core.registration.kind import PRESETS, KindRevocation
 from ca_core.revocation import rules
 from ca_core.revocation.reason import Reason
 from ca_core.revocation.rules import MAY_GIVE, MEANINGS, Asker, Course
@@ -141,3 +141,12 @@ def test_of_the_rules_of_kind_and_profile_the_stricter_one_decides(rule: Revocat
 def test_a_kind_keeps_no_proved_compromise_waiting() -> None:
     assert rules.course(DEVICE, Asker.HOLDER, Reason.KEY_COMPROMISE, KindRevocation.REVIEW) is Course.AT_ONCE
     assert rules.course(None, Asker.SUBSCRIBER, Reason.SUPERSEDED, KindRevocation.REVIEW) is Course.REVIEW
+
+
+def test_a_kind_whose_revocations_others_agree_to_has_them_looked_at_and_an_unknown_one_says_nothing() -> None:
+    person = PRESETS["person"]
+    agreed = msgspec.structs.replace(person, approvals=msgspec.structs.replace(person.approvals, revoke=1))
+
+    assert rules.said_by(None) is KindRevocation.PROFILE
+    assert rules.said_by(person) is person.revocation
+    assert rules.said_by(agreed) is KindRevocation.REVIEW
