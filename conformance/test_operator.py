@@ -64,6 +64,8 @@ def test_an_unreadable_key_file_ends_serve_with_one_sentence(stopped: House) -> 
 
 def test_a_port_in_use_ends_serve_with_one_sentence(stopped: House) -> None:
     with socket.socket() as taken:
+        # What others' connections have left behind is no obstacle, as it is none for a server.
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         taken.bind(("127.0.0.1", stopped.port + 1))
         taken.listen()
 

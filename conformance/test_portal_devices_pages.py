@@ -52,7 +52,7 @@ def require_fit(page: Page) -> None:
     assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
 
 
-@pytest.mark.parametrize(("language", "width"), zip(LANGUAGES, (WIDE, NARROW), strict=True))
+@pytest.mark.parametrize(("language", "width"), list(zip(LANGUAGES, (WIDE, NARROW), strict=True)))
 def test_everybody_makes_keys_and_codes_and_reads_records(signed_in: Page, language: str, width: int) -> None:
     page = signed_in
     page.set_viewport_size({"width": width, "height": 900})

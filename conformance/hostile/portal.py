@@ -210,11 +210,14 @@ class Subscriber(Browser):
 
     def device(self, what: str = "key") -> str:
         """Make a key or code of their own; returns its identity."""
+        before = self._devices()
         made = self.post(f"/devices/new/{what}", {"csrf": self.csrf, "note": "web server"})
         assert made.status == 200, made.text
-        page = self.get("/devices").text
-        newest: str = re.findall(r'href="/devices/([0-9a-f]+)/revoke"', page)[0]
-        return newest
+        (new,) = self._devices() - before
+        return new
+
+    def _devices(self) -> set[str]:
+        return set(re.findall(r'href="/devices/([0-9a-f]+)/revoke"', self.get("/devices").text))
 
     def acme_account(self) -> str:
         """Have a client bind an account by the key of the sheet; returns its identity."""
