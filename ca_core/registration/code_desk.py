@@ -10,13 +10,12 @@ from ca_core.clock import Clock
 from ca_core.errors import NotFound, WrongState
 from ca_core.identity import new_id
 from ca_core.registration import credential as credential_module
-from ca_core.registration import making
+from ca_core.registration import lookup, making
 from ca_core.registration.account import Registration
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
 from ca_core.registration.eab_desk import EabForm, require_allowed, require_room, require_rotatable
 from ca_core.registration.events import EnrollmentCodeAdded, EnrollmentCodeRevoked, EnrollmentCodeRotated
 from ca_core.registration.kind import PRESETS, Kind, Kinds
-from ca_core.registration.lookup import require_open
 from ca_core.secret import Secret
 from ca_core.store import credentials, holds, registrations
 from ca_core.store.database import Claim, Database, Transaction
@@ -82,7 +81,7 @@ class CodeDesk:
             await tx.hold(holds.registration((await _found(tx, code_id)).registration_id))
             old = await _found(tx, code_id)
             registration = await registrations.by_id(tx, old.registration_id)
-            require_open(registration)
+            lookup.require_open(registration)
             if by_holder is not None:
                 await by_holder(tx)
             require_rotatable(old, now)
@@ -115,9 +114,7 @@ class CodeDesk:
             NotFound: no such account.
         """
         async with self._database.read() as tx:
-            registration = await registrations.by_account(tx, account)
-            if registration is None:
-                raise NotFound(f"there is no account {account[:64]}")
+            registration = await lookup.found(tx, account)
             every = await credentials.every(tx, registration.id)
         return [one for one in every if one.kind is CredentialKind.ENROLLMENT_CODE]
 
@@ -131,15 +128,11 @@ class CodeDesk:
             return await _found(tx, code_id)
 
     async def _with_codes(self, tx: Transaction, account: str) -> tuple[Registration, Kind]:
-        found = await registrations.by_account(tx, account)
-        if found is None:
-            raise NotFound(f"there is no account {account[:64]}")
-        await tx.hold(holds.registration(found.id))
-        registration = await registrations.by_id(tx, found.id)
+        registration = await lookup.held(tx, account)
         kind = self._kinds.named(registration.kind)
         if not kind.has_enrollment_code:
             raise WrongState(f"a registration of the kind {kind.name} has no enrollment codes")
-        require_open(registration)
+        lookup.require_open(registration)
         return registration, kind
 
     def _made(

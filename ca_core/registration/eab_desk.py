@@ -12,10 +12,10 @@ from ca_core.errors import BadRequest, NotFound, QuotaReached, WrongState
 from ca_core.identity import new_id
 from ca_core.registration import credential as credential_module
 from ca_core.registration import limits as limits_module
+from ca_core.registration import lookup
 from ca_core.registration.account import Registration
 from ca_core.registration.credential import Credential, CredentialKind, SecretKeeper
 from ca_core.registration.kind import PRESETS, Kind, Kinds
-from ca_core.registration.lookup import require_open
 from ca_core.registration.sheet import EabKey, eab_key
 from ca_core.store import credentials, holds, registrations
 from ca_core.store.database import Claim, Database, Transaction
@@ -166,7 +166,7 @@ class EabDesk:
         async with self._database.write() as tx:
             old = await _held(tx, kid)
             registration = await registrations.by_id(tx, old.registration_id)
-            require_open(registration)
+            lookup.require_open(registration)
             await require_allowed(tx, registration, self._kinds.get(registration.kind), by_holder)
             require_rotatable(old, now)
             await require_room(tx, registration.id, most, now=now)
@@ -214,9 +214,7 @@ class EabDesk:
             NotFound: no such account.
         """
         async with self._database.read() as tx:
-            registration = await registrations.by_account(tx, account)
-            if registration is None:
-                raise NotFound(f"there is no account {account[:64]}")
+            registration = await lookup.found(tx, account)
             return await credentials.eab_keys(tx, registration.id)
 
     async def find(self, kid: str) -> Credential:
@@ -229,15 +227,11 @@ class EabDesk:
             return await _found(tx, kid)
 
     async def _with_acme(self, tx: Transaction, account: str) -> tuple[Registration, Kind]:
-        found = await registrations.by_account(tx, account)
-        if found is None:
-            raise NotFound(f"there is no account {account[:64]}")
-        await tx.hold(holds.registration(found.id))
-        registration = await registrations.by_id(tx, found.id)
+        registration = await lookup.held(tx, account)
         kind = self._kinds.named(registration.kind)
         if not kind.has_eab_key:
             raise WrongState(f"a registration of the kind {kind.name} has no ACME, and so no EAB keys")
-        require_open(registration)
+        lookup.require_open(registration)
         return registration, kind
 
     async def _make(
